@@ -1,0 +1,30 @@
+import { webhooksFor } from '../../webhooks/routes.ts'
+import type { Webhook } from '../../webhooks/webhook.ts'
+import type { Kind } from '../api/kinds.ts'
+import { ConfigIndex } from '../core/config-index.ts'
+import type { ObjectSink } from '../core/ports.ts'
+import { ServiceIndex } from '../core/service-index.ts'
+import type { ServicePolicy } from '../core/service-rules.ts'
+
+/** The webhooks over a world of their own, and where its objects are fed in. */
+export interface Admission {
+  readonly webhooks: readonly Webhook[]
+  readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
+  /** How many objects of a kind are known. */
+  readonly count: (kind: Kind['kind']) => number
+}
+
+/** Makes an admission that knows of no object yet. */
+export function newAdmission (policy: ServicePolicy): Admission {
+  const configs = new ConfigIndex()
+  const services = new ServiceIndex()
+  return {
+    webhooks: webhooksFor({ configs, services, paths: services.paths }, policy),
+    sinks: {
+      AIMRuntimeConfig: configs.sink('AIMRuntimeConfig'),
+      AIMClusterRuntimeConfig: configs.sink('AIMClusterRuntimeConfig'),
+      AIMService: services.sink()
+    },
+    count: (kind) => kind === 'AIMService' ? services.count() : configs.count(kind)
+  }
+}

@@ -1,0 +1,158 @@
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { pino } from 'pino'
+import type { Logger } from 'pino'
+import { issueThrowawayPair } from '../../certs/issue.ts'
+import { KINDS } from '../api/kinds.ts'
+import { connectToCluster } from '../kube/api-connection.ts'
+import { ClusterCaches } from '../kube/cluster-caches.ts'
+import { systemClock } from '../kube/system-clock.ts'
+import { ManifestStore } from '../local/manifest-store.ts'
+import { buildApp } from '../server/app.ts'
+import { Gate } from '../server/gate.ts'
+import { createMetrics } from '../server/metrics.ts'
+import type { Metrics } from '../server/metrics.ts'
+import { buildProbes } from '../server/probes.ts'
+import { readServingPair, servingPair } from '../server/tls.ts'
+import type { ServingPair } from '../server/tls.ts'
+import { newAdmission } from './admission.ts'
+import type { Admission } from './admission.ts'
+
+interface ServeFlags {
+  readonly manifests?: string
+  readonly kubeconfig?: string
+  readonly host: string
+  readonly port: number
+  readonly probePort: number
+  readonly certFile?: string
+  readonly keyFile?: string
+  readonly missingConfig: 'warn' | 'refuse'
+  readonly logLevel: string
+}
+
+/** `aim-admission serve`: the admission server, in a cluster or on the embedded store. Runs until SIGTERM or SIGINT. */
+export function serveCommand (dependencies: ServeDependencies): Command {
+  const env = (name: string): string => `AIM_ADMISSION_${name}`
+  return new Command('serve')
+    .description('run the admission server: in a cluster, with --kubeconfig, or on the embedded store with --manifests')
+    .addOption(new Option('--manifests <dir>', 'embedded store: a folder of YAML or JSON manifests, watched').env(env('MANIFESTS')).conflicts('kubeconfig'))
+    .addOption(new Option('--kubeconfig <file>', 'the cluster to serve; without it and --manifests, the cluster of this pod').env(env('KUBECONFIG')))
+    .addOption(new Option('--host <address>', 'address to listen on').env(env('HOST')).default('127.0.0.1'))
+    .addOption(new Option('--port <port>', 'HTTPS port of the webhooks').env(env('PORT')).argParser(port).default(8443))
+    .addOption(new Option('--probe-port <port>', 'plain port of /healthz, /readyz and /metrics').env(env('PROBE_PORT')).argParser(port).default(8080))
+    .addOption(new Option('--cert-file <file>', 'PEM certificate chain to serve; without it a throw-away pair for localhost').env(env('CERT_FILE')))
+    .addOption(new Option('--key-file <file>', 'PEM key of the certificate').env(env('KEY_FILE')))
+    .addOption(new Option('--missing-config <what>', 'what becomes of a service whose runtime configuration is missing')
+      .env(env('MISSING_CONFIG')).choices(['warn', 'refuse']).default('warn'))
+    .addOption(new Option('--log-level <level>', 'least level logged').env(env('LOG_LEVEL')).choices(['debug', 'info', 'warn', 'error']).default('info'))
+    .action(async (flags: ServeFlags) => { await serve(flags, dependencies) })
+}
+
+/** Where the server answers, and the CA that its certificate is of (absent where the pair comes from files). */
+export interface Listening { readonly url: string, readonly probeUrl: string, readonly caPem: string | undefined }
+
+interface ServeDependencies { readonly version: string, readonly onListening?: ((address: Listening) => void) | undefined }
+
+async function serve (flags: ServeFlags, { version, onListening }: ServeDependencies): Promise<void> {
+  const log = pino({ level: flags.logLevel }, pino.destination({ dest: 2, sync: false }))
+  const metrics = createMetrics(version)
+  const { pair, caPem } = await pairFor(flags)
+  metrics.certificateExpiry.set({ which: 'serving' }, pair.notAfter.getTime() / 1_000)
+  const admission = newAdmission({ missingConfig: flags.missingConfig })
+  const source = await sourceFor(flags, { admission, metrics, log })
+  const gate = new Gate(source.unready)
+  const app = buildApp({ webhooks: admission.webhooks, tls: { cert: pair.cert, key: pair.key }, gate, metrics, log })
+  const probes = buildProbes({ unready: () => gate.unready(), registry: metrics.registry })
+  const probeUrl = await probes.listen({ host: flags.host, port: flags.probePort })
+  await source.start()
+  const url = await app.listen({ host: flags.host, port: flags.port })
+  log.info({ url, probeUrl, version }, 'serving')
+  onListening?.({ url, probeUrl, caPem })
+
+  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+  log.info({ inFlight: gate.inFlight }, 'draining')
+  gate.drain()
+  for (let waited = 0; gate.inFlight > 0 && waited < DRAIN_MS; waited += POLL_MS) await delay(POLL_MS)
+  gate.shut()
+  await source.stop()
+  app.server.closeAllConnections()
+  await Promise.all([app.close(), probes.close()])
+  log.info('stopped')
+  log.flush()
+}
+
+/** Longest wait for reviews on their way, and how often they are counted, in milliseconds. */
+const DRAIN_MS = 10_000
+const POLL_MS = 20
+
+async function pairFor ({ certFile, keyFile }: ServeFlags): Promise<{ pair: ServingPair, caPem: string | undefined }> {
+  if (certFile !== undefined && keyFile !== undefined) return { pair: readServingPair(certFile, keyFile), caPem: undefined }
+  if (certFile !== undefined || keyFile !== undefined) throw new Error('--cert-file and --key-file belong together; give both or neither')
+  const { certPem, keyPem, caPem } = await issueThrowawayPair({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1', '::1'], days: 30 })
+  return { pair: servingPair(certPem, keyPem, 'the throw-away pair'), caPem }
+}
+
+/** Where objects come from. */
+interface Source {
+  readonly start: () => Promise<void>
+  readonly stop: () => Promise<void>
+  /** Why the caches are not filled yet; undefined where they are. */
+  readonly unready: () => string | undefined
+}
+
+interface SourceDependencies { readonly admission: Admission, readonly metrics: Metrics, readonly log: Logger }
+
+async function sourceFor (flags: ServeFlags, dependencies: SourceDependencies): Promise<Source> {
+  countObjects(dependencies)
+  return flags.manifests === undefined ? await clusterSource(flags.kubeconfig, dependencies) : folderSource(flags.manifests, dependencies)
+}
+
+function folderSource (folder: string, { admission: { sinks }, metrics, log }: SourceDependencies): Source {
+  const store = new ManifestStore({ folder, sinks, log })
+  let loaded = false
+  return {
+    start: async () => {
+      await store.start()
+      loaded = true
+      for (const { kind } of KINDS) metrics.cacheSynced.set({ kind }, 1)
+    },
+    stop: async () => { await store.stop() },
+    unready: () => loaded ? undefined : 'the manifests are not loaded yet'
+  }
+}
+
+async function clusterSource (kubeconfig: string | undefined, { admission: { sinks }, metrics, log }: SourceDependencies): Promise<Source> {
+  const connection = await connectToCluster({ kubeconfig, log })
+  for (const { kind } of KINDS) metrics.cacheSynced.set({ kind }, 0)
+  const caches = new ClusterCaches({
+    request: connection.request,
+    sinks,
+    clock: systemClock,
+    log,
+    observe: (kind) => ({
+      onSynced: () => { metrics.cacheSynced.set({ kind }, 1) },
+      onRestart: () => { metrics.watchRestarts.inc({ kind }) },
+      onFailedObject: (key) => { log.warn({ kind, ...key }, 'an object cannot be read and is passed over') }
+    })
+  })
+  return {
+    start: async () => { caches.start() },
+    stop: async () => {
+      await caches.stop()
+      await connection.close()
+    },
+    unready: () => caches.synced ? undefined : caches.unsynced().join('; ')
+  }
+}
+
+/** The object counts are read off the caches whenever the metrics are. */
+function countObjects ({ admission, metrics }: SourceDependencies): void {
+  Object.assign(metrics.cacheObjects, { collect: () => { for (const { kind } of KINDS) metrics.cacheObjects.set({ kind }, admission.count(kind)) } })
+}
+
+function port (text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value > 65_535) throw new InvalidArgumentError('It is a whole number from 0 to 65535.')
+  return value
+}

@@ -1,0 +1,54 @@
+import type { JsonObject } from '../api/meta.ts'
+import type { RuntimeConfigKind } from '../api/runtime-config.ts'
+import type { ConfigLookup, ObjectKey, ObjectSink } from './ports.ts'
+import { readRuntimeConfig } from './runtime-config.ts'
+import type { RuntimeConfig } from './runtime-config.ts'
+
+/** The known runtime configurations, compiled as they arrive. */
+export class ConfigIndex implements ConfigLookup {
+  readonly #namespaced = new Map<string, RuntimeConfig>()
+  readonly #cluster = new Map<string, RuntimeConfig>()
+  readonly #listeners = new Set<() => void>()
+
+  namespaced (namespace: string, name: string): RuntimeConfig | undefined {
+    return this.#namespaced.get(`${namespace}/${name}`)
+  }
+
+  cluster (name: string): RuntimeConfig | undefined {
+    return this.#cluster.get(name)
+  }
+
+  /** How many of a kind are known. */
+  count (kind: RuntimeConfigKind): number {
+    return (kind === 'AIMRuntimeConfig' ? this.#namespaced : this.#cluster).size
+  }
+
+  /** Calls back after each change; the function returned calls it off. */
+  onChange (listener: () => void): () => void {
+    this.#listeners.add(listener)
+    return () => { this.#listeners.delete(listener) }
+  }
+
+  /** Where the configurations of one kind are fed in. Throws where one cannot be read. */
+  sink (kind: RuntimeConfigKind): ObjectSink {
+    const [configs, keyOf] = kind === 'AIMRuntimeConfig'
+      ? [this.#namespaced, ({ namespace, name }: ObjectKey) => `${namespace}/${name}`]
+      : [this.#cluster, ({ name }: ObjectKey) => name]
+    return {
+      upsert: (object: JsonObject) => {
+        const config = readRuntimeConfig(kind, object)
+        if (config.kind === 'malformed') throw new Error(`${config.field} is not ${config.expected}`)
+        configs.set(keyOf(config), config)
+        this.#changed()
+      },
+      remove: (key) => {
+        configs.delete(keyOf(key))
+        this.#changed()
+      }
+    }
+  }
+
+  #changed (): void {
+    for (const listener of this.#listeners) listener()
+  }
+}

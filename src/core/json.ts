@@ -1,0 +1,46 @@
+import type { JsonObject } from '../api/meta.ts'
+
+/** Whether the value is a JSON object: neither null nor a list. */
+export function isJsonObject (value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** An own property; inherited names such as `constructor` are absent. A null counts as unset, as in the API server. */
+export function own (object: JsonObject, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] ?? undefined : undefined
+}
+
+/** An own property that is an object, or an empty object where it is anything else. */
+export function ownObject (object: JsonObject, key: string): JsonObject {
+  const value = own(object, key)
+  return isJsonObject(value) ? value : EMPTY
+}
+
+/** An own property that is a string; empty where it is anything else. */
+export function ownString (object: JsonObject, key: string): string {
+  const value = own(object, key)
+  return typeof value === 'string' ? value : ''
+}
+
+/** Whether `actual` equals `expected` as JSON. Recursion follows `expected` alone, so a hostile `actual` cannot deepen it. */
+export function sameJson (expected: unknown, actual: unknown): boolean {
+  if (Array.isArray(expected)) {
+    return Array.isArray(actual) && actual.length === expected.length && expected.every((item, at) => sameJson(item, actual[at]))
+  }
+  if (!isJsonObject(expected)) return expected === actual
+  if (!isJsonObject(actual)) return false
+  const keys = Object.keys(expected)
+  return Object.keys(actual).length === keys.length && keys.every((key) => Object.hasOwn(actual, key) && sameJson(expected[key], actual[key]))
+}
+
+/** Whether the value nests at most `limit` levels deep. Iterative: safe at any depth. */
+export function nestsAtMost (value: unknown, limit: number): boolean {
+  let level: unknown[] = [value]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > limit) return false
+    level = level.flatMap((item): unknown[] => typeof item === 'object' && item !== null ? Object.values(item) : [])
+  }
+  return true
+}
+
+const EMPTY: JsonObject = Object.freeze({})

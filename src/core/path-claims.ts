@@ -1,0 +1,108 @@
+import type { ParentReference } from '../api/runtime-config.ts'
+import type { PathClaim, PathIndex, ServiceKey } from './ports.ts'
+
+/** A claim as the index keeps it. */
+export interface HeldPath extends PathClaim {
+  /** RFC 3339 creation time; the older holder counts first. Empty where unknown. */
+  readonly since: string
+}
+
+interface Segment { readonly children: Map<string, Segment>, readonly held: Set<HeldPath> }
+
+/** The paths that the known services hold: one tree of segments a gateway. */
+export class PathClaims implements PathIndex {
+  readonly #gateways = new Map<string, Segment>()
+
+  add (claim: HeldPath): void {
+    const key = gatewayKey(claim.gateway)
+    let at = this.#gateways.get(key) ?? newSegment()
+    this.#gateways.set(key, at)
+    for (const name of segmentsOf(claim.path)) {
+      const next = at.children.get(name) ?? newSegment()
+      at.children.set(name, next)
+      at = next
+    }
+    at.held.add(claim)
+  }
+
+  remove (claim: HeldPath): void {
+    const root = this.#gateways.get(gatewayKey(claim.gateway))
+    if (root !== undefined && prune(root, segmentsOf(claim.path), claim)) this.#gateways.delete(gatewayKey(claim.gateway))
+  }
+
+  holder (claim: PathClaim): ServiceKey | undefined {
+    return this.#along(claim).at(-1)?.find((held) => held.path === claim.path)?.service
+  }
+
+  covering (claim: PathClaim): PathClaim | undefined {
+    return this.#along(claim).flat().findLast((held) => held.path !== claim.path)
+  }
+
+  covered (claim: PathClaim): PathClaim | undefined {
+    let at = this.#gateways.get(gatewayKey(claim.gateway))
+    for (const name of segmentsOf(claim.path)) at = at?.children.get(name)
+    if (at === undefined) return undefined
+    for (const below of descendants(at)) {
+      const [first] = overlapping(below, claim)
+      if (first !== undefined) return first
+    }
+    return undefined
+  }
+
+  /** What others hold on an overlapping gateway at each segment from the root to the claimed path, as far as there is any. */
+  #along (claim: PathClaim): HeldPath[][] {
+    let at = this.#gateways.get(gatewayKey(claim.gateway))
+    const found: HeldPath[][] = []
+    for (const name of [undefined, ...segmentsOf(claim.path)]) {
+      if (name !== undefined) at = at?.children.get(name)
+      if (at === undefined) break
+      found.push(overlapping(at, claim))
+    }
+    return found
+  }
+}
+
+function overlapping ({ held }: Segment, claim: PathClaim): HeldPath[] {
+  const others = [...held].filter(({ service, gateway }) =>
+    (service.name !== claim.service.name || service.namespace !== claim.service.namespace) &&
+    overlaps(gateway.sectionName, claim.gateway.sectionName) && overlaps(gateway.port, claim.gateway.port))
+  return others.length < 2 ? others : others.sort(olderFirst)
+}
+
+/** An unset value overlaps every value. */
+function overlaps<T> (a: T | undefined, b: T | undefined): boolean {
+  return a === undefined || b === undefined || a === b
+}
+
+function olderFirst (a: HeldPath, b: HeldPath): number {
+  const [left, right] = [a, b].map(({ since, service }) => `${since} ${service.namespace}/${service.name}`)
+  return (left ?? '') < (right ?? '') ? -1 : 1
+}
+
+/** The parts of a resolved ParentReference that never overlap when they differ. Source: Gateway API v1, ParentReference defaults. */
+function gatewayKey ({ group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace = '', name }: ParentReference): string {
+  return `${group}/${kind}/${namespace}/${name}`
+}
+
+function segmentsOf (path: string): string[] {
+  return path.split('/').filter((segment) => segment !== '')
+}
+
+function newSegment (): Segment {
+  return { children: new Map(), held: new Set() }
+}
+
+function * descendants (segment: Segment): Generator<Segment> {
+  for (const child of segment.children.values()) {
+    yield child
+    yield * descendants(child)
+  }
+}
+
+/** Takes the claim out and says whether the segment has become empty. Depth is bounded by the length of a path. */
+function prune (segment: Segment, [name, ...rest]: string[], claim: HeldPath): boolean {
+  const child = name === undefined ? undefined : segment.children.get(name)
+  if (name === undefined) segment.held.delete(claim)
+  else if (child !== undefined && prune(child, rest, claim)) segment.children.delete(name)
+  return segment.held.size === 0 && segment.children.size === 0
+}

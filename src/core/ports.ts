@@ -1,0 +1,71 @@
+import type { JsonObject } from '../api/meta.ts'
+import type { ParentReference } from '../api/runtime-config.ts'
+import type { RuntimeConfig } from './runtime-config.ts'
+import type { Service } from './service.ts'
+
+export interface ServiceKey { readonly namespace: string, readonly name: string }
+
+/** Where configurations are looked up. Synchronous: answers come from a cache, never from the network. */
+export interface ConfigLookup {
+  namespaced (namespace: string, name: string): RuntimeConfig | undefined
+  cluster (name: string): RuntimeConfig | undefined
+}
+
+/** A claim to a path: `gatewayRef.namespace` is already filled in. */
+export interface PathClaim {
+  readonly service: ServiceKey
+  readonly gateway: ParentReference
+  readonly path: string
+}
+
+/** Which paths the known services hold. */
+export interface PathIndex {
+  /** The other service that holds this very path on an overlapping gateway, the oldest first. */
+  holder (claim: PathClaim): ServiceKey | undefined
+  /** Another service below this path on an overlapping gateway (this one covers it). */
+  covered (claim: PathClaim): PathClaim | undefined
+  /** Another service above this path on an overlapping gateway (it covers this one). */
+  covering (claim: PathClaim): PathClaim | undefined
+}
+
+/** Where an object lives: `namespace` is empty for a cluster-scoped one. */
+export interface ObjectKey { readonly namespace: string, readonly name: string }
+
+/**
+ * What the objects of one kind are fed into as they come, change and go, from a cluster or from a folder of manifests.
+ * Synchronous. A call that throws counts against that object alone. Objects come whole, in any order, and are not kept
+ * by the caller: a sink keeps only what it reads. Whoever feeds it knows what is there, and removes what has gone.
+ */
+export interface ObjectSink {
+  /** An object that is new or has changed. */
+  upsert (object: JsonObject): void
+  remove (key: ObjectKey): void
+}
+
+/** Time that only goes forward; tests turn it by hand. */
+export interface Clock {
+  /** Milliseconds since some moment. */
+  now (): number
+  /** Calls back once, in `ms` milliseconds; the function returned calls it off. */
+  after (ms: number, callback: () => void): () => void
+}
+
+/** What is told to operators: a constant sentence and its keys. A pino logger is one. */
+export interface Log {
+  info (keys: object, sentence: string): void
+  warn (keys: object, sentence: string): void
+  error (keys: object, sentence: string): void
+}
+
+/** The known services. */
+export interface ServiceLookup {
+  /** Those that name this configuration, in one namespace or in all. */
+  users (configName: string, namespace?: string): Iterable<Service>
+}
+
+/** Everything the rules ask about. */
+export interface World {
+  readonly configs: ConfigLookup
+  readonly paths: PathIndex
+  readonly services: ServiceLookup
+}

@@ -1,0 +1,74 @@
+import type { ConfigScope } from '../api/aim-service.ts'
+import type { JsonObject } from '../api/meta.ts'
+import { CREATION_SCOPES } from '../api/runtime-config.ts'
+import type { CreationScope, LocalObjectReference, RuntimeConfigKind } from '../api/runtime-config.ts'
+import { configHash } from './config-hash.ts'
+import { nestsAtMost, own, ownString } from './json.ts'
+import { compilePathTemplate } from './path-template.ts'
+import type { TemplateCompilation } from './path-template.ts'
+import { booleanAt, namesAt, objectAt, reading, stringAt } from './read-fields.ts'
+import type { Malformed } from './read-fields.ts'
+import { routingFieldsOf } from './routing-fields.ts'
+import type { RoutingFields } from './routing-fields.ts'
+
+/** A runtime configuration as the rules read it. What depends on it alone is computed once, when it arrives. */
+export interface RuntimeConfig {
+  readonly kind: RuntimeConfigKind
+  readonly scope: ConfigScope
+  /** Empty for a cluster configuration. */
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly deleting: boolean
+  /** `sha256:` and 64 hex digits. */
+  readonly hash: string
+  readonly defaultStorageClassName: string | undefined
+  readonly serviceAccountName: string | undefined
+  readonly imagePullSecrets: readonly LocalObjectReference[]
+  readonly model: { readonly creationScope: CreationScope, readonly autoDiscovery: boolean }
+  readonly routing: RoutingFields
+  /** `spec.routing.pathTemplate`, compiled; undefined where there is none. */
+  readonly template: TemplateCompilation | undefined
+}
+
+/** Reads and compiles a configuration of either kind. */
+export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject): RuntimeConfig | Malformed {
+  return reading(() => {
+    const metadata = objectAt(object, 'metadata', 'metadata')
+    const spec = objectAt(object, 'spec', 'spec')
+    if (!nestsAtMost(spec, MAX_SPEC_DEPTH)) return { kind: 'malformed', field: 'spec', expected: `at most ${MAX_SPEC_DEPTH} levels of nesting` }
+    const routing = routingFieldsOf(spec)
+    return Object.freeze({
+      kind,
+      scope: kind === 'AIMRuntimeConfig' ? 'Namespace' : 'Cluster',
+      namespace: kind === 'AIMRuntimeConfig' ? ownString(metadata, 'namespace') : '',
+      name: ownString(metadata, 'name'),
+      uid: ownString(metadata, 'uid'),
+      deleting: own(metadata, 'deletionTimestamp') !== undefined,
+      hash: configHash(spec),
+      defaultStorageClassName: stringAt(spec, 'defaultStorageClassName', 'spec.defaultStorageClassName') || undefined,
+      serviceAccountName: stringAt(spec, 'serviceAccountName', 'spec.serviceAccountName') || undefined,
+      imagePullSecrets: namesAt(spec, 'imagePullSecrets', 'spec.imagePullSecrets'),
+      model: modelOf(spec),
+      routing,
+      template: routing.pathTemplate === undefined ? undefined : compilePathTemplate(routing.pathTemplate)
+    } satisfies RuntimeConfig)
+  })
+}
+
+/** How messages name a configuration: `AIMRuntimeConfig ml-team/default`. */
+export function configTitle ({ kind, namespace, name }: Pick<RuntimeConfig, 'kind' | 'namespace' | 'name'>): string {
+  return `${kind} ${kind === 'AIMRuntimeConfig' ? `${namespace}/` : ''}${name}`
+}
+
+/** Deeper than any schema of the two kinds reaches (4), and far from where a recursive walk would overflow. */
+const MAX_SPEC_DEPTH = 32
+
+function modelOf (spec: JsonObject): RuntimeConfig['model'] {
+  const model = objectAt(spec, 'model', 'spec.model')
+  const scope = stringAt(model, 'creationScope', 'spec.model.creationScope')
+  return {
+    creationScope: CREATION_SCOPES.find((known) => known === scope) ?? 'Cluster',
+    autoDiscovery: booleanAt(model, 'autoDiscovery', 'spec.model.autoDiscovery') ?? true
+  }
+}

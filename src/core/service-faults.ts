@@ -1,0 +1,98 @@
+import type { Assessment } from './assess-service.ts'
+import type { Fault } from './faults.ts'
+import type { TemplateProblem } from './path-template.ts'
+import type { PathIndex } from './ports.ts'
+import { configTitle } from './runtime-config.ts'
+import type { RuntimeConfig } from './runtime-config.ts'
+import { displayName, keysOf } from './service.ts'
+import type { Service } from './service.ts'
+import { problemText } from './template-problem.ts'
+
+/** What the faults of a service depend on besides itself. */
+export interface ServiceContext {
+  readonly paths: PathIndex
+  /** Whether the service is already stored, so that a command can be run on it. */
+  readonly stored: boolean
+}
+
+/** Every fault of a service's template, path and claim, in that order; empty means well. Pure. */
+export function serviceFaults (assessment: Assessment, context: ServiceContext): Fault[] {
+  const { path } = assessment
+  return path.kind === 'faulty'
+    ? path.problems.map((problem) => templateFault(problem, assessment, context))
+    : conflictFaults(assessment, context)
+}
+
+/** Source of a refusal only where the operator chose it: neither place has the configuration. */
+export function missingConfigFault (service: Service): Fault {
+  return {
+    code: 'AIM-CONFIG-MISSING',
+    field: 'spec.runtimeConfigName',
+    message: `${missingConfig(service)}; create one of the two, or name another one in spec.runtimeConfigName`
+  }
+}
+
+/** Which two places were looked in, without a remedy. */
+export function missingConfig ({ namespace, configName }: Service): string {
+  return `runtime configuration "${configName}" is missing: there is neither an AIMRuntimeConfig ${namespace}/${configName} nor an AIMClusterRuntimeConfig ${configName}`
+}
+
+function templateFault (problem: TemplateProblem, assessment: Assessment, context: ServiceContext): Fault {
+  const { service, routing, config } = assessment
+  const { code, missing } = problem
+  const owner = routing.templateFrom === 'config' && config !== undefined ? ` (path template of ${configTitle(config)})` : ''
+  if (missing !== undefined) {
+    const field = `${missing.kind}s` as const
+    const command = setCommand(service, { ...missing, stored: context.stored, given: keysOf(service, field).includes(missing.key) })
+    const message = `${problemText(problem)}${owner}; ${field} set: ${listed(keysOf(service, field))}; run: ${command}`
+    return { code, field: `metadata.${field}[${missing.key}]`, message }
+  }
+  return { code, field: TEMPLATE_FIELDS[routing.templateFrom], message: `${problemText(problem)}${owner}; ${remedy(problem, assessment)}` }
+}
+
+const TEMPLATE_FIELDS = { service: 'spec.routing.pathTemplate', config: 'spec.runtimeConfigName', default: 'metadata.name' } as const
+
+function remedy ({ remedy }: TemplateProblem, { routing, config }: Assessment): string {
+  if (routing.templateFrom === 'config' && config !== undefined && routing.template.kind === 'invalid') {
+    return `${remedy === undefined ? '' : `${remedy}; `}or give the service a spec.routing.pathTemplate of its own, or take the configuration's away: ${clearTemplateCommand(config)}`
+  }
+  return remedy ?? 'correct spec.routing.pathTemplate, or remove it so that the next template in line applies'
+}
+
+/** The command that makes a configuration fall back to the default template. */
+function clearTemplateCommand ({ kind, namespace, name }: RuntimeConfig): string {
+  const target = kind === 'AIMRuntimeConfig' ? `-n ${namespace} patch aimrcfg/${name}` : `patch aimcrcfg/${name}`
+  return `kubectl ${target} --type=merge -p '{"spec":{"routing":{"pathTemplate":null}}}'`
+}
+
+interface Setting { readonly kind: 'label' | 'annotation', readonly key: string, readonly stored: boolean, readonly given: boolean }
+
+/** The command that sets a label or an annotation: on the stored service, or in the manifest of one that is yet to be created. */
+function setCommand ({ namespace, name }: Service, { kind, key, stored, given }: Setting): string {
+  const verb = kind === 'label' ? 'label' : 'annotate'
+  const overwrite = given ? ' --overwrite' : ''
+  return stored
+    ? `kubectl -n ${namespace} ${verb} aimsvc/${name} ${key}=VALUE${overwrite}`
+    : `kubectl ${verb} --local -f FILE ${key}=VALUE${overwrite} -o yaml | kubectl apply -f -`
+}
+
+/** At most 20 keys: a service may have thousands. */
+function listed (keys: readonly string[]): string {
+  if (keys.length === 0) return 'none'
+  return keys.length <= MAX_LISTED ? keys.join(', ') : `${keys.slice(0, MAX_LISTED).join(', ')} and ${keys.length - MAX_LISTED} more`
+}
+
+const MAX_LISTED = 20
+
+function conflictFaults ({ service, claim, routing }: Assessment, { paths }: ServiceContext): Fault[] {
+  const holder = claim === undefined ? undefined : paths.holder(claim)
+  if (claim === undefined || holder === undefined) return []
+  const gateway = `${claim.gateway.namespace ?? ''}/${claim.gateway.name}`
+  return [{
+    code: 'AIM-PATH-CONFLICT',
+    field: TEMPLATE_FIELDS[routing.templateFrom],
+    message: `path ${claim.path} of service ${displayName(service)} is already held by AIMService ${holder.namespace}/${holder.name} on gateway ${gateway}; ` +
+      'give this service a path of its own in spec.routing.pathTemplate, or change what its template names; ' +
+      `the holder: kubectl -n ${holder.namespace} get aimsvc/${holder.name}`
+  }]
+}

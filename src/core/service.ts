@@ -1,0 +1,72 @@
+import { DEFAULT_CONFIG_NAME } from '../api/meta.ts'
+import type { JsonObject } from '../api/meta.ts'
+import type { LocalObjectReference } from '../api/runtime-config.ts'
+import { isJsonObject, own, ownObject, ownString } from './json.ts'
+import { nameAt, namesAt, objectAt, reading, stringAt } from './read-fields.ts'
+import type { Malformed } from './read-fields.ts'
+import { routingFieldsOf } from './routing-fields.ts'
+import type { RoutingFields } from './routing-fields.ts'
+
+/** An AIMService as the rules read it: checked fields, and the object itself for path expressions. */
+export interface Service {
+  readonly kind: 'service'
+  readonly namespace: string
+  /** Empty while the API server has not made a name of `generateName`. */
+  readonly name: string
+  readonly generateName: string
+  readonly deleting: boolean
+  /** `spec.runtimeConfigName` as given. */
+  readonly givenConfigName: string | undefined
+  /** The name in force: the given one, or `default`. */
+  readonly configName: string
+  readonly serviceAccountName: string | undefined
+  readonly imagePullSecrets: readonly LocalObjectReference[]
+  readonly routing: RoutingFields
+  /** `spec.resolvedRuntimeConfig` as found: nobody's word but admission's counts, so it stays unread here. */
+  readonly block: unknown
+  readonly object: JsonObject
+}
+
+/** Reads an AIMService. `namespace` is the request's, which counts more than what the object says. */
+export function readService (object: JsonObject, namespace: string): Service | Malformed {
+  return reading(() => {
+    const spec = objectAt(object, 'spec', 'spec')
+    const metadata = objectAt(object, 'metadata', 'metadata')
+    const given = nameAt(spec, 'runtimeConfigName', 'spec.runtimeConfigName')
+    return {
+      kind: 'service',
+      namespace,
+      name: ownString(metadata, 'name'),
+      generateName: ownString(metadata, 'generateName'),
+      deleting: own(metadata, 'deletionTimestamp') !== undefined,
+      givenConfigName: given,
+      configName: given ?? DEFAULT_CONFIG_NAME,
+      serviceAccountName: stringAt(spec, 'serviceAccountName', 'spec.serviceAccountName') || undefined,
+      imagePullSecrets: namesAt(spec, 'imagePullSecrets', 'spec.imagePullSecrets'),
+      routing: routingFieldsOf(spec),
+      block: own(spec, 'resolvedRuntimeConfig'),
+      object: inNamespace(object, namespace)
+    }
+  })
+}
+
+/** Whether the object waits for its finalizers. */
+export function isDeleting (object: JsonObject): boolean {
+  return own(ownObject(object, 'metadata'), 'deletionTimestamp') !== undefined
+}
+
+/** How a service without a name yet is called in a message. */
+export function displayName (service: Service): string {
+  return service.name === '' ? `${service.generateName}*` : service.name
+}
+
+/** The keys of the labels or annotations that are set, in the object's order. */
+export function keysOf (service: Service, field: 'labels' | 'annotations'): string[] {
+  return Object.keys(ownObject(ownObject(service.object, 'metadata'), field))
+}
+
+function inNamespace (object: JsonObject, namespace: string): JsonObject {
+  const metadata = own(object, 'metadata')
+  if (isJsonObject(metadata) && own(metadata, 'namespace') === namespace) return object
+  return { ...object, metadata: { ...(isJsonObject(metadata) ? metadata : {}), namespace } }
+}

@@ -1,0 +1,169 @@
+import type { AgentOptions, RequestOptions } from 'node:https'
+import { isDeepStrictEqual } from 'node:util'
+import type { KubeConfig } from '@kubernetes/client-node'
+import { Agent, ProxyAgent, request } from 'undici'
+import type { Dispatcher } from 'undici'
+import type { Log } from '../core/ports.ts'
+import { reasonOf } from '../core/reason-of.ts'
+import { loadKubeConfig } from './kube-config.ts'
+
+export interface ApiRequest {
+  readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  readonly query?: Readonly<Record<string, string>>
+  readonly headers?: Readonly<Record<string, string>>
+  readonly body?: string
+  /** Gives the request up, its response's body included. */
+  readonly signal?: AbortSignal
+}
+
+/** Of any status. The body is a stream that the caller reads to its end or destroys: until then it holds a connection. */
+export type ApiResponse = Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'>
+
+/** Sends one request to the API server: `path` starts with a slash and has no query. Rejects only where no answer came. */
+export type SendRequest = (path: string, options?: ApiRequest) => Promise<ApiResponse>
+
+export interface ApiConnection {
+  readonly request: SendRequest
+  /** Ends every connection at once; what is on its way is rejected. */
+  close (): Promise<void>
+}
+
+/**
+ * Connects to the cluster of a kubeconfig file or, without one, to the cluster that this pod runs in. Rejects with a
+ * one-line error where neither can be used; the API server itself need not answer yet.
+ */
+export async function connectToCluster ({ kubeconfig, log }: { readonly kubeconfig?: string | undefined, readonly log: Log }): Promise<ApiConnection> {
+  const connection = new ClusterConnection(kubeconfig, log)
+  await connection.open()
+  return connection
+}
+
+/** What a request needs besides itself; read anew for each, since files and tokens are rotated. */
+interface Access {
+  readonly server: string
+  readonly headers: Readonly<Record<string, string>>
+  /** What the connections are made from. */
+  readonly transport: ReturnType<KubeConfig['createDispatcherOptions']>
+  /** The connections, kept for as long as the transport stays the same. */
+  readonly dispatcher: Dispatcher
+}
+
+class ClusterConnection implements ApiConnection {
+  readonly #kubeconfig: string | undefined
+  readonly #log: Log
+  #loaded: Awaited<ReturnType<typeof loadKubeConfig>> | undefined
+  #access: Access | undefined
+  #reading: Promise<Access> | undefined
+  #unreadable = false
+
+  constructor (kubeconfig: string | undefined, log: Log) {
+    this.#kubeconfig = kubeconfig
+    this.#log = log
+  }
+
+  async open (): Promise<void> {
+    try {
+      await this.#currentAccess()
+    } catch (error) {
+      throw new Error(`cannot connect to a cluster: ${reasonOf(error).trim().replaceAll('\n', '; ')}`, { cause: error })
+    }
+  }
+
+  readonly request: SendRequest = async (path, options = {}) => {
+    options.signal?.throwIfAborted()
+    return unlessAborted(this.#send(path, options), options.signal)
+  }
+
+  async close (): Promise<void> {
+    await this.#access?.dispatcher.destroy()
+  }
+
+  async #send (path: string, { query, headers, ...options }: ApiRequest): Promise<ApiResponse> {
+    const { server, headers: credentials, dispatcher } = await this.#currentAccess()
+    const url = new URL(server + path)
+    url.search = new URLSearchParams(query).toString()
+    const response = await request(url, {
+      ...options,
+      headers: { accept: 'application/json', 'user-agent': 'aim-admission', ...headers, ...credentials },
+      dispatcher
+    })
+    // a credential that is no longer accepted may have been replaced in the file, or by a new run of its exec plugin
+    if (response.statusCode === 401) this.#loaded = undefined
+    return response
+  }
+
+  /** The present access, or the last good one while a file of it cannot be read. */
+  async #currentAccess (): Promise<Access> {
+    try {
+      this.#reading ??= this.#readAccess().finally(() => { this.#reading = undefined })
+      this.#access = await this.#reading
+      this.#unreadable = false
+    } catch (error) {
+      if (this.#access === undefined) throw error
+      if (!this.#unreadable) this.#log.warn({ reason: reasonOf(error) }, 'credentials for the API server cannot be read, the last good ones stay in use')
+      this.#unreadable = true
+    }
+    return this.#access
+  }
+
+  async #readAccess (): Promise<Access> {
+    const { config, cluster } = this.#loaded ??= await loadKubeConfig(this.#kubeconfig)
+    const options: RequestOptions = {}
+    await config.applyToHTTPSOptions(options)
+    // of an agent's options, only those of TLS are read, which both types share
+    const transport = config.createDispatcherOptions(cluster, options as AgentOptions)
+    return { server: cluster.server, headers: headersOf(options), transport, dispatcher: this.#dispatcherFor(transport) }
+  }
+
+  #dispatcherFor (transport: Access['transport']): Dispatcher {
+    const kept = this.#access
+    if (kept !== undefined && isDeepStrictEqual(kept.transport, transport)) return kept.dispatcher
+    kept?.dispatcher.close().catch(() => {}) // ends with the requests that it carries; it can only fail by being closed already
+    return dispatcherOver(transport)
+  }
+}
+
+const LIMITS = {
+  /** At once, watches included: enough for three watches and three requests beside them. */
+  connections: 6,
+  /** HTTP/1.1: a watch that hangs then holds up nothing but itself. */
+  allowH2: false,
+  /** In ms. */
+  connectTimeout: 5_000,
+  /** In ms; below the 90 s after which the API server closes an idle connection itself. */
+  keepAliveTimeout: 30_000,
+  /** In ms; the API server's own limit for a request that is no watch. */
+  headersTimeout: 60_000,
+  bodyTimeout: 60_000
+}
+
+function dispatcherOver (transport: Access['transport']): Dispatcher {
+  switch (transport.type) {
+    case 'agent': return new Agent({ ...LIMITS, connect: transport.connect as TlsOptions })
+    case 'none': return new Agent(LIMITS)
+    case 'proxy':
+    case 'socks': return new ProxyAgent({ ...LIMITS, uri: transport.uri, requestTls: transport.requestTls as TlsOptions })
+  }
+}
+
+/** undici's own type of what client-node, made for it, writes in Node's. */
+type TlsOptions = NonNullable<ProxyAgent.Options['requestTls']>
+
+/** The headers that client-node puts credentials in. A token read from a file may end with a newline. */
+function headersOf ({ headers = {}, auth }: RequestOptions): Record<string, string> {
+  const entries = Object.entries(headers).map(([name, value]) => [name, String(value).trim()])
+  if (typeof auth === 'string') entries.push(['Authorization', `Basic ${Buffer.from(auth).toString('base64')}`])
+  return Object.fromEntries(entries) as Record<string, string> // pairs of strings, just above
+}
+
+/** Rejects as soon as the signal fires: a credential plugin may hang, and undici waits until a request that is aborted early has got a connection. */
+async function unlessAborted<T> (work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>()
+  const onAbort = () => { reject(signal?.reason) }
+  signal?.addEventListener('abort', onAbort)
+  try {
+    return await Promise.race([work, aborted])
+  } finally {
+    signal?.removeEventListener('abort', onAbort)
+  }
+}

@@ -1,0 +1,10 @@
+import type { Clock } from '../core/ports.ts'
+
+/** The computer's own time. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  after: (ms, callback) => {
+    const timer = setTimeout(callback, ms)
+    return () => { clearTimeout(timer) }
+  }
+}

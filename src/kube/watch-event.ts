@@ -1,0 +1,36 @@
+import type { JsonObject } from '../api/meta.ts'
+import { ownObject, ownString } from '../core/json.ts'
+import { readStatus } from './status.ts'
+import type { Status } from './status.ts'
+import { parseObject, versionedObject } from './versioned-object.ts'
+import type { VersionedObject } from './versioned-object.ts'
+
+/** One line of a watch. Source: Kubernetes API concepts, "Efficient detection of changes". */
+export type WatchEvent =
+  | { readonly kind: 'upsert' | 'remove', readonly item: VersionedObject }
+  | { readonly kind: 'bookmark', readonly version: string }
+  | { readonly kind: 'error', readonly status: Status }
+  | { readonly kind: 'unreadable' }
+
+/** Never throws: what is not an event is unreadable. */
+export function readWatchEvent (line: string): WatchEvent {
+  const event = parseObject(line)
+  const object = ownObject(event, 'object')
+  switch (ownString(event, 'type')) {
+    case 'ADDED':
+    case 'MODIFIED': return itemEvent('upsert', object)
+    case 'DELETED': return itemEvent('remove', object)
+    case 'BOOKMARK': return bookmark(ownString(ownObject(object, 'metadata'), 'resourceVersion'))
+    case 'ERROR': return { kind: 'error', status: readStatus(object) }
+    default: return { kind: 'unreadable' }
+  }
+}
+
+function itemEvent (kind: 'upsert' | 'remove', object: JsonObject): WatchEvent {
+  const item = versionedObject(object)
+  return item === undefined ? { kind: 'unreadable' } : { kind, item }
+}
+
+function bookmark (version: string): WatchEvent {
+  return version === '' ? { kind: 'unreadable' } : { kind: 'bookmark', version }
+}

@@ -1,0 +1,42 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client'
+
+/** How a review ended. */
+export type Outcome = 'allowed' | 'patched' | 'warned' | 'refused' | 'unmatched' | 'unavailable' | 'error'
+
+/** The metrics of one server, in a registry of its own. No object or user name is ever a label. */
+export type Metrics = ReturnType<typeof createMetrics>
+
+export function createMetrics (version: string) {
+  const registry = new Registry()
+  const registers = [registry]
+  const buildInfo = new Gauge({ name: 'aim_admission_build_info', help: 'Always 1; the label tells the version.', labelNames: ['version'], registers })
+  buildInfo.set({ version }, 1)
+  return {
+    registry,
+    requests: new Counter({
+      name: 'aim_admission_requests_total',
+      help: 'Reviews by webhook, operation, outcome and dry run.',
+      labelNames: ['webhook', 'operation', 'outcome', 'dry_run'],
+      registers
+    }),
+    duration: new Histogram({
+      name: 'aim_admission_request_duration_seconds',
+      help: 'Time from the last byte of a review to its answer, in seconds.',
+      labelNames: ['webhook'],
+      buckets: [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+      registers
+    }),
+    inFlight: new Gauge({ name: 'aim_admission_requests_in_flight', help: 'Reviews that are being judged.', registers }),
+    refusals: new Counter({ name: 'aim_admission_refusals_total', help: 'Faults of refused reviews, by fault code.', labelNames: ['reason'], registers }),
+    deadlineExceeded: new Counter({ name: 'aim_admission_deadline_exceeded_total', help: 'Reviews whose time ran out.', registers }),
+    cacheObjects: new Gauge({ name: 'aim_admission_cache_objects', help: 'Objects known, by kind.', labelNames: ['kind'], registers }),
+    cacheSynced: new Gauge({ name: 'aim_admission_cache_synced', help: '1 once the first list of a kind is complete.', labelNames: ['kind'], registers }),
+    watchRestarts: new Counter({ name: 'aim_admission_watch_restarts_total', help: 'Watches that were started again, by kind.', labelNames: ['kind'], registers }),
+    certificateExpiry: new Gauge({
+      name: 'aim_admission_certificate_expiry_timestamp_seconds',
+      help: 'When a certificate expires, in seconds since 1970.',
+      labelNames: ['which'],
+      registers
+    })
+  }
+}

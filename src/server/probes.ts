@@ -1,0 +1,21 @@
+import { fastify } from 'fastify'
+import type { FastifyInstance } from 'fastify'
+import type { Registry } from 'prom-client'
+
+export interface ProbeDependencies {
+  /** Why the server is not ready; undefined where it is. */
+  readonly unready: () => string | undefined
+  readonly registry: Registry
+}
+
+/** `/healthz`, `/readyz` and `/metrics`, in plain HTTP on a port of their own; it does not listen yet. */
+export function buildProbes ({ unready, registry }: ProbeDependencies): FastifyInstance {
+  const app = fastify({ logger: false })
+  app.get('/healthz', async () => 'ok\n')
+  app.get('/readyz', async (_request, reply) => {
+    const why = unready()
+    return await reply.code(why === undefined ? 200 : 503).send(why === undefined ? 'ok\n' : `not ready: ${why}\n`)
+  })
+  app.get('/metrics', async (_request, reply) => await reply.type(registry.contentType).send(await registry.metrics()))
+  return app
+}

@@ -1,0 +1,41 @@
+import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../src/api/kinds.ts'
+import type { ReviewRequest } from '../src/admission/review-request.ts'
+import { ADMIT } from '../src/admission/verdict.ts'
+import type { Verdict } from '../src/admission/verdict.ts'
+import { changeWarnings, configFaults, deletionWarnings } from '../src/core/config-rules.ts'
+import type { World } from '../src/core/ports.ts'
+import { readRuntimeConfig } from '../src/core/runtime-config.ts'
+import { judged, refuseMalformed } from './refusal.ts'
+import type { Webhook } from './webhook.ts'
+import { resourceOf } from './webhook.ts'
+
+type ConfigKind = typeof AIM_RUNTIME_CONFIG | typeof AIM_CLUSTER_RUNTIME_CONFIG
+
+/** Judges the template of a configuration, and tells what a change or a deletion does to the services that use it. One webhook for each of the two kinds. */
+export function validateConfig (kind: ConfigKind, world: World): Webhook {
+  return {
+    name: `validate-${kind.plural}`,
+    path: `/validate/${kind.plural}`,
+    type: 'validating',
+    resource: resourceOf(kind),
+    registrations: [
+      { name: `validate-${kind.plural}.aim.silogen.ai`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' },
+      { name: `warn-${kind.plural}.aim.silogen.ai`, operations: ['DELETE'], failurePolicy: 'Ignore' }
+    ],
+    decide: (request) => request.operation === 'DELETE' ? warnOfDeletion(kind, request, world) : judgeChange(kind, request, world)
+  }
+}
+
+function judgeChange ({ kind }: ConfigKind, { object, oldObject }: ReviewRequest, world: World): Verdict {
+  if (object === undefined) return ADMIT
+  const config = readRuntimeConfig(kind, object)
+  if (config.kind === 'malformed') return refuseMalformed(config)
+  if (config.deleting) return ADMIT
+  const old = oldObject === undefined ? undefined : readRuntimeConfig(kind, oldObject)
+  const faults = configFaults(config, old?.kind === 'malformed' ? undefined : old)
+  return judged(faults, faults.length > 0 ? [] : changeWarnings(config, world))
+}
+
+function warnOfDeletion ({ kind }: ConfigKind, { namespace, name }: ReviewRequest, world: World): Verdict {
+  return { kind: 'admit', warnings: deletionWarnings({ kind, namespace: kind === 'AIMRuntimeConfig' ? namespace : '', name }, world) }
+}

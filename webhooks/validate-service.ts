@@ -1,0 +1,27 @@
+import { AIM_SERVICE } from '../src/api/kinds.ts'
+import { ADMIT } from '../src/admission/verdict.ts'
+import type { World } from '../src/core/ports.ts'
+import { judgeService } from '../src/core/service-rules.ts'
+import type { ServicePolicy } from '../src/core/service-rules.ts'
+import { changedService } from './changed-service.ts'
+import { judged, refuseMalformed } from './refusal.ts'
+import type { Webhook } from './webhook.ts'
+import { resourceOf } from './webhook.ts'
+
+/** Judges the final state of a service: every fault that the request causes refuses it, all at once. */
+export function validateService (world: World, policy: ServicePolicy): Webhook {
+  return {
+    name: 'validate-aimservices',
+    path: '/validate/aimservices',
+    type: 'validating',
+    resource: resourceOf(AIM_SERVICE),
+    registrations: [{ name: 'validate-aimservices.aim.silogen.ai', operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }],
+    decide: (request) => {
+      const change = changedService(request)
+      if (change.kind === 'malformed') return refuseMalformed(change)
+      if (change.kind === 'nothing-to-judge') return ADMIT
+      const { faults, warnings } = judgeService(change, world, policy)
+      return judged(faults, warnings)
+    }
+  }
+}

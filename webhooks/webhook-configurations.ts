@@ -1,0 +1,65 @@
+import type { JsonObject } from '../src/api/meta.ts'
+import type { Registration, Webhook } from './webhook.ts'
+
+/** The part of a webhook that its registration is read off. */
+export type RegisteredWebhook = Pick<Webhook, 'path' | 'type' | 'resource' | 'registrations'>
+
+/** How the API server reaches the webhooks. `caBundle` is base64 of PEM; in a cluster it is left to whoever issues the certificates. */
+export type WebhookClient =
+  | { readonly kind: 'service', readonly name: string, readonly namespace: string }
+  | { readonly kind: 'url', readonly url: string, readonly caBundle: string }
+
+export interface WebhookConfigurationOptions {
+  readonly client: WebhookClient
+  /** For the registrations that leave the choice to the operator. */
+  readonly failurePolicy: 'Fail' | 'Ignore'
+  /** 1 to 5. */
+  readonly timeoutSeconds: number
+  /** The program's own namespace, which is exempt beside kube-system. */
+  readonly namespace: string
+}
+
+/** The MutatingWebhookConfiguration and the ValidatingWebhookConfiguration of these webhooks. Source: admissionregistration.k8s.io/v1. */
+export function webhookConfigurations (webhooks: readonly RegisteredWebhook[], options: WebhookConfigurationOptions): JsonObject[] {
+  return [
+    configuration('MutatingWebhookConfiguration', entries('mutating', webhooks, options)),
+    configuration('ValidatingWebhookConfiguration', entries('validating', webhooks, options))
+  ]
+}
+
+const CONFIGURATION_NAME = 'aim-admission'
+
+function configuration (kind: string, webhooks: readonly JsonObject[]): JsonObject {
+  return { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name: CONFIGURATION_NAME }, webhooks }
+}
+
+function entries (type: Webhook['type'], webhooks: readonly RegisteredWebhook[], options: WebhookConfigurationOptions): JsonObject[] {
+  return webhooks.filter((webhook) => webhook.type === type).flatMap((webhook) =>
+    webhook.registrations.map((registration) => entry(webhook, registration, options)))
+}
+
+function entry ({ path, type, resource }: RegisteredWebhook, registration: Registration, options: WebhookConfigurationOptions): JsonObject {
+  const { group, version, scope } = resource
+  return {
+    name: registration.name,
+    clientConfig: clientConfig(options.client, path),
+    rules: [{ apiGroups: [group], apiVersions: [version], operations: registration.operations, resources: [resource.resource], scope }],
+    ...(scope === 'Namespaced' && { namespaceSelector: exempt(['kube-system', options.namespace]) }),
+    failurePolicy: registration.failurePolicy === 'Configured' ? options.failurePolicy : registration.failurePolicy,
+    matchPolicy: 'Equivalent',
+    ...(type === 'mutating' && { reinvocationPolicy: 'IfNeeded' }),
+    sideEffects: 'None',
+    timeoutSeconds: options.timeoutSeconds,
+    admissionReviewVersions: ['v1']
+  }
+}
+
+function clientConfig (client: WebhookClient, path: string): JsonObject {
+  if (client.kind === 'service') return { service: { namespace: client.namespace, name: client.name, path } }
+  return { url: client.url.replace(/\/$/, '') + path, caBundle: client.caBundle }
+}
+
+/** Every namespace has this label with its name, kept by the API server. */
+function exempt (namespaces: readonly string[]): JsonObject {
+  return { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: [...new Set(namespaces)] }] }
+}
