@@ -1,0 +1,61 @@
+import t from 'tap'
+import { decodeReview } from '../../src/admission/decode-review.ts'
+import type { Verdict } from '../../src/admission/verdict.ts'
+import type { JsonObject } from '../../src/api/meta.ts'
+import { newAdmission } from '../../src/cli/admission.ts'
+import { aClusterConfig, aConfig, aReview, aService } from '../support/a-review.ts'
+
+const ENABLED = { enabled: true, gatewayRef: { name: 'gateway' } }
+
+function judge (request: JsonObject, known: readonly JsonObject[] = []): Verdict {
+  const { webhooks, sinks } = newAdmission({ missingConfig: 'warn' })
+  for (const object of known) sinks[object['kind'] as keyof typeof sinks].upsert(object)
+  const decoded = decodeReview(Buffer.from(JSON.stringify(aReview(request))))
+  if (decoded.kind !== 'review') throw new Error(decoded.sentence)
+  const webhook = webhooks.find(({ type, resource }) => type === 'validating' && resource.kind === decoded.request.kind)
+  if (webhook === undefined) throw new Error('no webhook')
+  return webhook.decide(decoded.request)
+}
+
+const BAD = aConfig({ routing: { pathTemplate: '/{.metadata.name' } })
+
+t.test('a configuration with an invalid template is refused', async (t) => {
+  t.match(judge({ object: BAD }), { kind: 'deny', faults: [{ code: 'AIM-TEMPLATE-SYNTAX', field: 'spec.routing.pathTemplate' }] })
+})
+
+t.test('a template that this request does not change is no reason to refuse', async (t) => {
+  t.match(judge({ operation: 'UPDATE', object: { ...BAD, metadata: { ...BAD['metadata'] as JsonObject, labels: { a: 'b' } } }, oldObject: BAD }), { kind: 'admit' })
+})
+
+t.test('a configuration that is being deleted is never refused', async (t) => {
+  t.match(judge({ operation: 'UPDATE', object: { ...BAD, metadata: { ...BAD['metadata'] as JsonObject, deletionTimestamp: '2026-01-01T00:00:00Z' } }, oldObject: aConfig() }), { kind: 'admit' })
+})
+
+t.test('credentials in a cluster configuration are refused, naming the place for them', async (t) => {
+  t.match(judge({ object: aClusterConfig({ serviceAccountName: 'a', imagePullSecrets: [{ name: 'b' }] }) }), {
+    kind: 'deny',
+    faults: [{ field: 'spec.serviceAccountName', message: /AIMRuntimeConfig/ }, { field: 'spec.imagePullSecrets', message: /AIMRuntimeConfig/ }]
+  })
+})
+
+t.test('a change tells how many services it breaks and moves', async (t) => {
+  const known = [aConfig({ routing: ENABLED }), aService({ name: 'a' }), aService({ name: 'b', labels: { team: 'nlp' } }), aService({ name: 'c', namespace: 'elsewhere' })]
+  const object = aConfig({ routing: { ...ENABLED, pathTemplate: "/{.metadata.labels['team']}" } })
+  t.strictSame(judge({ operation: 'UPDATE', object, oldObject: known[0] }, known).warnings, [
+    '1 service (ml-team/a) would lose their path, because its template cannot be rendered for them',
+    '1 service (ml-team/b) would move to another path'
+  ])
+})
+
+t.test('a deletion tells who uses the configuration and what they fall back to', async (t) => {
+  const services = ['a', 'b', 'c', 'd'].map((name) => aService({ name }))
+  const oldObject = aConfig()
+  t.strictSame(judge({ operation: 'DELETE', object: null, oldObject }, [oldObject, aClusterConfig(), ...services]).warnings,
+    ['4 services (ml-team/a, ml-team/b, ml-team/c, …) use AIMRuntimeConfig ml-team/default and fall back to AIMClusterRuntimeConfig default'])
+  t.match(judge({ operation: 'DELETE', object: null, oldObject }, [oldObject, ...services]).warnings, [/are left without a runtime configuration$/])
+})
+
+t.test('a cluster configuration does not reach services that have their own', async (t) => {
+  const oldObject = aClusterConfig()
+  t.strictSame(judge({ operation: 'DELETE', object: null, oldObject }, [oldObject, aConfig(), aService()]).warnings, [])
+})

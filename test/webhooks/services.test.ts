@@ -1,0 +1,151 @@
+import fastJsonPatch from 'fast-json-patch'
+import t from 'tap'
+import { decodeReview } from '../../src/admission/decode-review.ts'
+import type { Verdict } from '../../src/admission/verdict.ts'
+import type { JsonObject } from '../../src/api/meta.ts'
+import { newAdmission } from '../../src/cli/admission.ts'
+import type { Admission } from '../../src/cli/admission.ts'
+import { aClusterConfig, aConfig, aReview, aService } from '../support/a-review.ts'
+
+const GATEWAY = { name: 'kserve-gateway', namespace: 'kgateway-system' }
+const ROUTED = { routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate: "/{.metadata.namespace}/{.metadata.labels['team']}/{.metadata.name}" } }
+
+function admissionWith (...objects: JsonObject[]): Admission {
+  const admission = newAdmission({ missingConfig: 'warn' })
+  for (const object of objects) admission.sinks[object['kind'] as keyof Admission['sinks']].upsert(object)
+  return admission
+}
+
+function judge ({ webhooks }: Admission, path: string, request: JsonObject): Verdict {
+  const decoded = decodeReview(Buffer.from(JSON.stringify(aReview(request))))
+  const webhook = webhooks.find((candidate) => candidate.path === path)
+  if (decoded.kind !== 'review' || webhook === undefined) throw new Error('no review, or no webhook')
+  return webhook.decide(decoded.request)
+}
+
+/** The service as the mutating webhook leaves it. */
+function mutated (admission: Admission, request: JsonObject): JsonObject {
+  const verdict = judge(admission, '/mutate/aimservices', request)
+  const object = structuredClone(request['object'])
+  if (verdict.kind !== 'patch') return object as JsonObject
+  return fastJsonPatch.applyPatch(object, structuredClone([...verdict.operations]) as fastJsonPatch.Operation[], true).newDocument as JsonObject
+}
+
+function block (service: JsonObject): JsonObject | undefined {
+  return (service['spec'] as JsonObject)['resolvedRuntimeConfig'] as JsonObject | undefined
+}
+
+t.test('the block', async (t) => {
+  t.test('holds the namespace configuration whole, the service first and defaults last', async (t) => {
+    const config = aConfig({ defaultStorageClassName: 'fast-nvme', serviceAccountName: 'aim-runtime', imagePullSecrets: [{ name: 'registry' }], ...ROUTED })
+    const admission = admissionWith(config, aClusterConfig({ model: { creationScope: 'Namespace' } }))
+    const service = mutated(admission, { object: aService({ labels: { team: 'NLP' }, spec: { imagePullSecrets: [{ name: 'own' }, { name: 'registry' }] } }) })
+    t.match(service, { spec: { runtimeConfigName: 'default', imagePullSecrets: [{ name: 'own' }, { name: 'registry' }] } })
+    t.strictSame(block(service), {
+      kind: 'AIMRuntimeConfig',
+      scope: 'Namespace',
+      namespace: 'ml-team',
+      name: 'default',
+      hash: block(service)?.['hash'],
+      defaultStorageClassName: 'fast-nvme',
+      serviceAccountName: 'aim-runtime',
+      imagePullSecrets: [{ name: 'own' }, { name: 'registry' }],
+      model: { creationScope: 'Cluster', autoDiscovery: true },
+      routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate: ROUTED.routing.pathTemplate, path: '/ml-team/nlp/llama-chat' }
+    })
+    t.match(block(service)?.['hash'], /^sha256:[0-9a-f]{64}$/)
+  })
+
+  t.test('yields no operation when admission meets its own result', async (t) => {
+    const admission = admissionWith(aConfig(ROUTED))
+    const object = mutated(admission, { object: aService({ labels: { team: 'nlp' } }) })
+    t.match(judge(admission, '/mutate/aimservices', { object }), { kind: 'admit', warnings: [] })
+  })
+
+  t.test('leaves nothing of another configuration behind', async (t) => {
+    const admission = admissionWith(aConfig({ defaultStorageClassName: 'a', serviceAccountName: 'b' }), aConfig({}, { name: 'other' }))
+    const old = mutated(admission, { object: aService() })
+    const object = { ...old, spec: { ...old['spec'] as JsonObject, runtimeConfigName: 'other' } }
+    t.strictSame(Object.keys(block(mutated(admission, { operation: 'UPDATE', object, oldObject: old })) ?? {}), ['kind', 'scope', 'namespace', 'name', 'hash', 'model', 'routing'])
+  })
+
+  t.test('is taken away with a warning where the configuration is missing', async (t) => {
+    const old = mutated(admissionWith(aConfig()), { object: aService() })
+    const verdict = judge(admissionWith(), '/mutate/aimservices', { operation: 'UPDATE', object: old, oldObject: old })
+    t.match(verdict, { kind: 'patch', operations: [{ op: 'remove', path: '/spec/resolvedRuntimeConfig' }], warnings: [/neither an AIMRuntimeConfig ml-team\/default nor an AIMClusterRuntimeConfig default/] })
+  })
+
+  t.test('is put right with a warning where somebody edited it', async (t) => {
+    const admission = admissionWith(aConfig())
+    const old = mutated(admission, { object: aService() })
+    const object = { ...old, spec: { ...old['spec'] as JsonObject, resolvedRuntimeConfig: { ...block(old), hash: 'sha256:0' } } }
+    t.match(judge(admission, '/mutate/aimservices', { operation: 'UPDATE', object, oldObject: old }).warnings, [/written by admission alone/])
+    t.strictSame(mutated(admission, { operation: 'UPDATE', object, oldObject: old }), old)
+  })
+
+  t.test('has no path while the name is still to be made', async (t) => {
+    const object = aService({ name: '', metadata: { generateName: 'llama-' } })
+    const routing = block(mutated(admissionWith(aConfig({ routing: { enabled: true, gatewayRef: GATEWAY } })), { object }))?.['routing']
+    t.strictSame(routing, { enabled: true, gatewayRef: GATEWAY, pathTemplate: '/{.metadata.namespace}/{.metadata.name}' })
+  })
+})
+
+t.test('refusals', async (t) => {
+  const routed = (pathTemplate: string): JsonObject => ({ routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate } })
+  const cases: Record<string, { template: string, code: string, field: string, message: RegExp }> = {
+    'a label that is not set, with the command that sets it': {
+      template: "/{.metadata.labels['team']}",
+      code: 'AIM-PATH-FIELD-MISSING',
+      field: 'metadata.labels[team]',
+      message: /label "team" is not set on this service; labels set: none; run: kubectl label --local -f FILE team=VALUE/
+    },
+    'a template of 201 characters': { template: '/' + 'a'.repeat(200), code: 'AIM-TEMPLATE-TOO-LONG', field: 'spec.routing.pathTemplate', message: /201 characters, at most 200/ },
+    'a template that cannot be read': { template: '/{.metadata.name', code: 'AIM-TEMPLATE-SYNTAX', field: 'spec.routing.pathTemplate', message: /./ }
+  }
+  for (const [name, { template, code, field, message }] of Object.entries(cases)) {
+    t.test(`name ${name}`, async (t) => {
+      const verdict = judge(admissionWith(aConfig()), '/validate/aimservices', { object: aService({ spec: routed(template) }) })
+      t.match(verdict, { kind: 'deny', faults: [{ code, field, message }] })
+    })
+  }
+
+  t.test('come all at once', async (t) => {
+    const verdict = judge(admissionWith(aConfig()), '/validate/aimservices', { object: aService({ spec: routed("/{.metadata.labels['a']}/{.metadata.annotations['b']}") }) })
+    t.match(verdict, { kind: 'deny', faults: [{ field: 'metadata.labels[a]' }, { field: 'metadata.annotations[b]' }] })
+  })
+
+  t.test('name the holder of a path, whatever the case of the labels', async (t) => {
+    const admission = admissionWith(aConfig(routed("/{.metadata.labels['team']}")))
+    admission.sinks.AIMService.upsert(mutated(admission, { object: aService({ name: 'first', labels: { team: 'nlp' } }) }))
+    const verdict = judge(admission, '/validate/aimservices', { object: aService({ name: 'second', labels: { team: 'NLP' } }) })
+    t.match(verdict, { kind: 'deny', faults: [{ code: 'AIM-PATH-CONFLICT', message: /already held by AIMService ml-team\/first on gateway kgateway-system\/kserve-gateway/ }] })
+  })
+})
+
+t.test('an UPDATE', async (t) => {
+  const admission = admissionWith(aConfig(ROUTED))
+  const broken = aService({ spec: { replicas: 1 } })
+
+  t.test('that did not cause a fault is only warned of it', async (t) => {
+    const verdict = judge(admission, '/validate/aimservices', { operation: 'UPDATE', object: aService({ labels: { app: 'x' }, spec: { replicas: 2 } }), oldObject: broken })
+    t.match(verdict, { kind: 'admit', warnings: [/^not caused by this change.*label "team" is not set/] })
+  })
+
+  t.test('that causes it is refused, with a command for the stored service', async (t) => {
+    const verdict = judge(admission, '/validate/aimservices', { operation: 'UPDATE', object: broken, oldObject: aService({ labels: { team: 'nlp' } }) })
+    t.match(verdict, { kind: 'deny', faults: [{ message: /kubectl -n ml-team label aimsvc\/llama-chat team=VALUE/ }] })
+  })
+
+  t.test('that moves the live path is warned of it', async (t) => {
+    const oldObject = mutated(admission, { object: aService({ labels: { team: 'nlp' } }) })
+    const object = { ...oldObject, metadata: { ...oldObject['metadata'] as JsonObject, labels: { team: 'vision' } } }
+    t.match(judge(admission, '/validate/aimservices', { operation: 'UPDATE', object, oldObject }).warnings, [/moves from \/ml-team\/nlp\/llama-chat to \/ml-team\/vision\/llama-chat/])
+  })
+
+  t.test('of a service that is being deleted is let through untouched', async (t) => {
+    const object = aService({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } })
+    for (const path of ['/mutate/aimservices', '/validate/aimservices']) {
+      t.match(judge(admission, path, { operation: 'UPDATE', object, oldObject: aService({ labels: { team: 'nlp' } }) }), { kind: 'admit', warnings: [] })
+    }
+  })
+})
