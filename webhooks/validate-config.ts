@@ -1,4 +1,4 @@
-import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../src/api/kinds.ts'
+import type { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../src/api/kinds.ts'
 import type { ReviewRequest } from '../src/admission/review-request.ts'
 import { ADMIT } from '../src/admission/verdict.ts'
 import type { Verdict } from '../src/admission/verdict.ts'

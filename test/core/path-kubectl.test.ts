@@ -5,9 +5,10 @@ import { compileExpression, readExpression } from '../../src/core/path-expressio
 import { Refused } from '../../src/core/template-problem.ts'
 import { askOracle } from '../support/jsonpath-oracle.ts'
 import type { Answer } from '../support/jsonpath-oracle.ts'
+import { jsonpathOracle } from '../support/kubernetes-binaries.ts'
 import { anyExpression, anyService, damaged, fittingPair } from '../support/path-arbitraries.ts'
 
-const ORACLE = process.env['JSONPATH_ORACLE'] ?? '/tmp/kbin-path/jsonpath-oracle'
+const ORACLE = await jsonpathOracle()
 
 /** Exactly one scalar that is not empty, or why there is none. */
 type Result = { readonly value: string } | { readonly fault: string }

@@ -1,51 +1,28 @@
-import { GROUP, VERSION } from '../../src/api/meta.ts'
 import type { JsonObject } from '../../src/api/meta.ts'
 
-/** What a test says of a service; the rest is a plain, sound one. */
-export interface ServiceParts {
-  readonly name?: string
-  readonly namespace?: string
-  readonly metadata?: JsonObject
-  readonly labels?: Readonly<Record<string, string>>
-  readonly spec?: JsonObject
-}
-
-export function aService ({ name = 'llama-chat', namespace = 'ml-team', metadata = {}, labels = {}, spec = {} }: ServiceParts = {}): JsonObject {
+/** The request of a review: an AIMService `llama-chat` that is created in `ml-team`, unless told otherwise. */
+export function aRequest (fields: JsonObject = {}): JsonObject {
   return {
-    apiVersion: `${GROUP}/${VERSION}`,
-    kind: 'AIMService',
-    metadata: { name, namespace, labels, ...metadata },
-    spec: { model: { ref: 'meta-llama-3-8b' }, ...spec }
+    uid: '705ab4f5-6393-11e8-b7cc-42010a800002',
+    kind: { group: 'aim.silogen.ai', version: 'v1alpha1', kind: 'AIMService' },
+    resource: { group: 'aim.silogen.ai', version: 'v1alpha1', resource: 'aimservices' },
+    operation: 'CREATE',
+    namespace: 'ml-team',
+    name: 'llama-chat',
+    dryRun: false,
+    userInfo: { username: 'jane' },
+    object: { metadata: { namespace: 'ml-team', name: 'llama-chat' }, spec: { model: { ref: 'meta-llama-3-8b' } } },
+    oldObject: null,
+    ...fields
   }
 }
 
-export function aConfig (spec: JsonObject = {}, metadata: JsonObject = {}): JsonObject {
-  return { apiVersion: `${GROUP}/${VERSION}`, kind: 'AIMRuntimeConfig', metadata: { name: 'default', namespace: 'ml-team', uid: 'c1', ...metadata }, spec }
+/** A whole review, as JSON. */
+export function aReview (request: JsonObject = {}): string {
+  return reviewOf(aRequest(request))
 }
 
-export function aClusterConfig (spec: JsonObject = {}, metadata: JsonObject = {}): JsonObject {
-  return { apiVersion: `${GROUP}/${VERSION}`, kind: 'AIMClusterRuntimeConfig', metadata: { name: 'default', uid: 'c2', ...metadata }, spec }
-}
-
-/** An AdmissionReview v1 as the API server sends it. */
-export function aReview (request: JsonObject = {}): JsonObject {
-  const object = (request['object'] ?? request['oldObject'] ?? aService()) as JsonObject
-  const metadata = object['metadata'] as JsonObject
-  return {
-    apiVersion: 'admission.k8s.io/v1',
-    kind: 'AdmissionReview',
-    request: {
-      uid: 'review-1',
-      kind: { group: GROUP, version: VERSION, kind: object['kind'] },
-      resource: { group: GROUP, version: VERSION, resource: `${String(object['kind']).toLowerCase()}s` },
-      operation: 'CREATE',
-      namespace: metadata['namespace'] ?? '',
-      name: metadata['name'] ?? '',
-      object,
-      oldObject: null,
-      dryRun: false,
-      userInfo: { username: 'kubernetes-admin' },
-      ...request
-    }
-  }
+/** Whatever it may be as the request of a review, as JSON. */
+export function reviewOf (request: unknown): string {
+  return JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request })
 }

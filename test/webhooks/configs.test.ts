@@ -3,14 +3,15 @@ import { decodeReview } from '../../src/admission/decode-review.ts'
 import type { Verdict } from '../../src/admission/verdict.ts'
 import type { JsonObject } from '../../src/api/meta.ts'
 import { newAdmission } from '../../src/cli/admission.ts'
-import { aClusterConfig, aConfig, aReview, aService } from '../support/a-review.ts'
+import { aReview } from '../support/a-review.ts'
+import { aboutObject, aClusterConfig, aConfig, aService } from '../support/objects.ts'
 
 const ENABLED = { enabled: true, gatewayRef: { name: 'gateway' } }
 
 function judge (request: JsonObject, known: readonly JsonObject[] = []): Verdict {
   const { webhooks, sinks } = newAdmission({ missingConfig: 'warn' })
   for (const object of known) sinks[object['kind'] as keyof typeof sinks].upsert(object)
-  const decoded = decodeReview(Buffer.from(JSON.stringify(aReview(request))))
+  const decoded = decodeReview(Buffer.from(aReview(aboutObject(request))))
   if (decoded.kind !== 'review') throw new Error(decoded.sentence)
   const webhook = webhooks.find(({ type, resource }) => type === 'validating' && resource.kind === decoded.request.kind)
   if (webhook === undefined) throw new Error('no webhook')

@@ -5,7 +5,8 @@ import type { Verdict } from '../../src/admission/verdict.ts'
 import type { JsonObject } from '../../src/api/meta.ts'
 import { newAdmission } from '../../src/cli/admission.ts'
 import type { Admission } from '../../src/cli/admission.ts'
-import { aClusterConfig, aConfig, aReview, aService } from '../support/a-review.ts'
+import { aReview } from '../support/a-review.ts'
+import { aboutObject, aClusterConfig, aConfig, aService } from '../support/objects.ts'
 
 const GATEWAY = { name: 'kserve-gateway', namespace: 'kgateway-system' }
 const ROUTED = { routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate: "/{.metadata.namespace}/{.metadata.labels['team']}/{.metadata.name}" } }
@@ -17,7 +18,7 @@ function admissionWith (...objects: JsonObject[]): Admission {
 }
 
 function judge ({ webhooks }: Admission, path: string, request: JsonObject): Verdict {
-  const decoded = decodeReview(Buffer.from(JSON.stringify(aReview(request))))
+  const decoded = decodeReview(Buffer.from(aReview(aboutObject(request))))
   const webhook = webhooks.find((candidate) => candidate.path === path)
   if (decoded.kind !== 'review' || webhook === undefined) throw new Error('no review, or no webhook')
   return webhook.decide(decoded.request)
