@@ -1,5 +1,6 @@
 import type { ReviewRequest } from '../src/admission/review-request.ts'
 import { isJsonObject, own } from '../src/core/json.ts'
+import type { World } from '../src/core/ports.ts'
 import type { Malformed } from '../src/core/read-fields.ts'
 import { readService } from '../src/core/service.ts'
 import type { Service } from '../src/core/service.ts'
@@ -9,6 +10,13 @@ export type ChangedService =
   | { readonly kind: 'change', readonly service: Service, readonly old: Service | undefined }
   | { readonly kind: 'nothing-to-judge' }
   | Malformed
+
+/** Waits for the configuration of a service that is created or names another one; any other edit is judged by what is known. */
+export function configArrival ({ arrivals }: World, request: ReviewRequest, signal: AbortSignal): Promise<void> | undefined {
+  const change = changedService(request)
+  if (change.kind !== 'change' || change.old?.configName === change.service.configName) return undefined
+  return arrivals.arrival({ namespace: change.service.namespace, name: change.service.configName }, signal)
+}
 
 /** Reads the service and what it was. A service that is being deleted is not judged; an old one that cannot be read counts as none. */
 export function changedService ({ object, oldObject, namespace }: ReviewRequest): ChangedService {

@@ -7,7 +7,7 @@ import type { Assessment } from '../src/core/assess-service.ts'
 import { sameJson } from '../src/core/json.ts'
 import type { World } from '../src/core/ports.ts'
 import { missingConfig } from '../src/core/service-faults.ts'
-import { changedService } from './changed-service.ts'
+import { changedService, configArrival } from './changed-service.ts'
 import type { Webhook } from './webhook.ts'
 import { resourceOf } from './webhook.ts'
 
@@ -19,6 +19,7 @@ export function mutateService (world: World): Webhook {
     type: 'mutating',
     resource: resourceOf(AIM_SERVICE),
     registrations: [{ name: 'mutate-aimservices.aim.silogen.ai', operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }],
+    arrival: (request, signal) => configArrival(world, request, signal),
     decide: (request) => {
       const change = changedService(request)
       if (change.kind !== 'change') return ADMIT

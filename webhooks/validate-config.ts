@@ -26,13 +26,14 @@ export function validateConfig (kind: ConfigKind, world: World): Webhook {
   }
 }
 
-function judgeChange ({ kind }: ConfigKind, { object, oldObject }: ReviewRequest, world: World): Verdict {
+function judgeChange ({ kind }: ConfigKind, { object, oldObject, dryRun }: ReviewRequest, world: World): Verdict {
   if (object === undefined) return ADMIT
   const config = readRuntimeConfig(kind, object)
   if (config.kind === 'malformed') return refuseMalformed(config)
   if (config.deleting) return ADMIT
   const old = oldObject === undefined ? undefined : readRuntimeConfig(kind, oldObject)
   const faults = configFaults(config, old?.kind === 'malformed' ? undefined : old)
+  if (faults.length === 0 && !dryRun) world.arrivals.announce(config)
   return judged(faults, faults.length > 0 ? [] : changeWarnings(config, world))
 }
 

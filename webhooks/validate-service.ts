@@ -3,7 +3,7 @@ import { ADMIT } from '../src/admission/verdict.ts'
 import type { World } from '../src/core/ports.ts'
 import { judgeService } from '../src/core/service-rules.ts'
 import type { ServicePolicy } from '../src/core/service-rules.ts'
-import { changedService } from './changed-service.ts'
+import { changedService, configArrival } from './changed-service.ts'
 import { judged, refuseMalformed } from './refusal.ts'
 import type { Webhook } from './webhook.ts'
 import { resourceOf } from './webhook.ts'
@@ -16,6 +16,7 @@ export function validateService (world: World, policy: ServicePolicy): Webhook {
     type: 'validating',
     resource: resourceOf(AIM_SERVICE),
     registrations: [{ name: 'validate-aimservices.aim.silogen.ai', operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }],
+    arrival: (request, signal) => configArrival(world, request, signal),
     decide: (request) => {
       const change = changedService(request)
       if (change.kind === 'malformed') return refuseMalformed(change)

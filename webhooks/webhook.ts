@@ -23,7 +23,7 @@ export interface Webhook {
   readonly registrations: readonly Registration[]
   /** A promise where the review has to wait for the watch to deliver something that is known to be on its way; the server bounds it with `signal`. */
   readonly arrival?: (request: ReviewRequest, signal: AbortSignal) => Promise<void> | undefined
-  /** Pure over the caches, synchronous, never throws because of input. */
+  /** Synchronous, decides over the caches alone, never throws because of input. */
   readonly decide: (request: ReviewRequest) => Verdict
 }
 

@@ -1,10 +1,12 @@
 import { webhooksFor } from '../../webhooks/routes.ts'
 import type { Webhook } from '../../webhooks/webhook.ts'
 import type { Kind } from '../api/kinds.ts'
+import { ConfigArrivals } from '../core/config-arrivals.ts'
 import { ConfigIndex } from '../core/config-index.ts'
 import type { ObjectSink } from '../core/ports.ts'
 import { ServiceIndex } from '../core/service-index.ts'
 import type { ServicePolicy } from '../core/service-rules.ts'
+import { systemClock } from '../kube/system-clock.ts'
 
 /** The webhooks over a world of their own, and where its objects are fed in. */
 export interface Admission {
@@ -19,7 +21,7 @@ export function newAdmission (policy: ServicePolicy): Admission {
   const configs = new ConfigIndex()
   const services = new ServiceIndex()
   return {
-    webhooks: webhooksFor({ configs, services, paths: services.paths }, policy),
+    webhooks: webhooksFor({ configs, services, paths: services.paths, arrivals: new ConfigArrivals(configs, systemClock) }, policy),
     sinks: {
       AIMRuntimeConfig: configs.sink('AIMRuntimeConfig'),
       AIMClusterRuntimeConfig: configs.sink('AIMClusterRuntimeConfig'),

@@ -1,5 +1,6 @@
 import type { JsonObject } from '../api/meta.ts'
 import type { ParentReference } from '../api/runtime-config.ts'
+import type { ConfigRef } from './resolve-config.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
 import type { Service } from './service.ts'
 
@@ -68,4 +69,13 @@ export interface World {
   readonly configs: ConfigLookup
   readonly paths: PathIndex
   readonly services: ServiceLookup
+  readonly arrivals: Arrivals
+}
+
+/** Configurations that are on their way from the API server to the caches. */
+export interface Arrivals {
+  /** A configuration has been admitted, and will be stored unless another webhook refuses it. */
+  announce (config: RuntimeConfig): void
+  /** Resolves when what the reference waits for is there, or is waited for no longer; undefined where there is nothing to wait for. */
+  arrival (ref: ConfigRef, signal: AbortSignal): Promise<void> | undefined
 }

@@ -1,0 +1,84 @@
+import type { ConfigIndex } from './config-index.ts'
+import type { Arrivals, Clock } from './ports.ts'
+import type { ConfigRef } from './resolve-config.ts'
+import { resolveConfig } from './resolve-config.ts'
+import type { RuntimeConfig } from './runtime-config.ts'
+
+/** How long an admitted configuration is expected to arrive by the watch, in milliseconds. */
+const EXPECTED_MS = 2_000
+/** Longest wait for one that is on its way, and for one that nobody has announced: another replica may have judged it. */
+const ANNOUNCED_WAIT_MS = 1_000
+const MISSING_WAIT_MS = 150
+/** Bounds for hostile names: expectations kept, and reviews that wait at once. Beyond them a review is judged by what is known. */
+const MAX_EXPECTED = 1_000
+const MAX_WAITING = 64
+
+interface Expectation { readonly hash: string, readonly until: number }
+
+/**
+ * Configurations that were admitted a moment ago and that the watch is yet to deliver, so that a configuration and its service can be applied in one go.
+ * The admission path asks nobody: it waits a little.
+ */
+export class ConfigArrivals implements Arrivals {
+  readonly #configs: ConfigIndex
+  readonly #clock: Clock
+  readonly #expected = new Map<string, Expectation>()
+  #waiting = 0
+
+  constructor (configs: ConfigIndex, clock: Clock) {
+    this.#configs = configs
+    this.#clock = clock
+  }
+
+  /** A configuration has been admitted, and will be stored unless another webhook refuses it. */
+  announce ({ namespace, name, hash }: Pick<RuntimeConfig, 'namespace' | 'name' | 'hash'>): void {
+    const key = keyOf(namespace, name)
+    this.#expected.delete(key)
+    this.#expected.set(key, { hash, until: this.#clock.now() + EXPECTED_MS })
+    const [oldest] = this.#expected.keys()
+    if (this.#expected.size > MAX_EXPECTED && oldest !== undefined) this.#expected.delete(oldest)
+  }
+
+  /** Resolves when what the reference waits for has arrived, or is waited for no longer; undefined where there is nothing to wait for. */
+  arrival (ref: ConfigRef, signal: AbortSignal): Promise<void> | undefined {
+    const wait = this.#waitFor(ref)
+    if (wait === 0 || this.#waiting >= MAX_WAITING) return undefined
+    return this.#until(() => this.#waitFor(ref) === 0, { wait, signal })
+  }
+
+  /** Milliseconds to wait at most; none where the reference resolves to what is expected. */
+  #waitFor (ref: ConfigRef): number {
+    if (this.#isExpected(ref.namespace, ref.name) || this.#isExpected('', ref.name)) return ANNOUNCED_WAIT_MS
+    return resolveConfig(ref, this.#configs).kind === 'missing' ? MISSING_WAIT_MS : 0
+  }
+
+  #isExpected (namespace: string, name: string): boolean {
+    const key = keyOf(namespace, name)
+    const expectation = this.#expected.get(key)
+    if (expectation === undefined) return false
+    const known = namespace === '' ? this.#configs.cluster(name) : this.#configs.namespaced(namespace, name)
+    if (known?.hash !== expectation.hash && this.#clock.now() < expectation.until) return true
+    this.#expected.delete(key)
+    return false
+  }
+
+  async #until (isThere: () => boolean, { wait, signal }: { wait: number, signal: AbortSignal }): Promise<void> {
+    this.#waiting++
+    await new Promise<void>((resolve) => {
+      const finish = (): void => {
+        cancel()
+        ignore()
+        signal.removeEventListener('abort', finish)
+        resolve()
+      }
+      const cancel = this.#clock.after(wait, finish)
+      const ignore = this.#configs.onChange(() => { if (isThere()) finish() })
+      signal.addEventListener('abort', finish)
+    })
+    this.#waiting--
+  }
+}
+
+function keyOf (namespace: string, name: string): string {
+  return `${namespace}/${name}`
+}
