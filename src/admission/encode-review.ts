@@ -18,7 +18,7 @@ export function encodeReview (request: ReviewRequest, verdict: Verdict): string 
   return JSON.stringify({ apiVersion: REVIEW_API_VERSION, kind: REVIEW_KIND, response })
 }
 
-/** Longest message of a cause, and of the refusal as a whole, in characters. */
+/** Longest message of a cause, and of the refusal as a whole, in UTF-16 code units. */
 const MAX_MESSAGE = 1_024
 /** Longest warning, and all of them together, in bytes: beyond these the API server cuts. Source: apiserver, warning recorder. */
 const MAX_WARNING = 256
@@ -26,19 +26,23 @@ const MAX_WARNINGS = 4_096
 
 /** What kubectl prints a refusal from: it lists the causes, and drops the message where an Invalid has none. */
 export function refusal (request: ReviewRequest, faults: readonly Fault[]): ReviewStatus {
-  const causes = faults.map(({ code, message, field }) => ({ reason: code, message: oneLine(message).slice(0, MAX_MESSAGE), field }))
+  const causes = faults.map(({ code, message, field }) => ({ reason: code, message: cut(oneLine(message)), field }))
   const metadata = ownObject(request.object ?? {}, 'metadata')
   return {
     status: 'Failure',
     code: 422,
     reason: 'Invalid',
-    message: causes.map(({ field, message }) => `${field}: ${message}`).join('; ').slice(0, MAX_MESSAGE),
+    message: cut(causes.map(({ field, message }) => `${field}: ${message}`).join('; ')),
     details: { group: request.group, kind: request.kind, name: request.name || ownString(metadata, 'name') || ownString(metadata, 'generateName'), causes }
   }
 }
 
 function oneLine (text: string): string {
   return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
+}
+
+function cut (text: string): string {
+  return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE - 1)}…` : text
 }
 
 /** As many warnings as the API server passes on, each cut to what it shows. */

@@ -1,13 +1,21 @@
-/** Time the API server gives a webhook that names none, in milliseconds. Source: admissionregistration.k8s.io/v1, timeoutSeconds. */
-const DEFAULT_TIMEOUT = 10_000
-/** The API server rounds the time that is left up to a second, so an answer is due well before. */
-const SHARE = 0.7
-
-/** How long a review may take, in milliseconds, by the `timeout` of its query (`10s`, `1500ms`, `1m`). Anything else counts as not given. */
-export function timeBudget (timeout: unknown): number {
-  const [, digits, unit] = typeof timeout === 'string' ? /^(\d{1,6})(ms|s|m)$/.exec(timeout) ?? [] : []
-  const given = Number(digits ?? 0) * (UNITS[unit ?? ''] ?? 0)
-  return SHARE * (given > 0 ? given : DEFAULT_TIMEOUT)
+/** Until when one review is waited for, in milliseconds of `performance.now()`. */
+export interface Deadline {
+  /** Beyond it the caller is told to come back: the API server rounds the time that is left up to a second, so an answer is due well before. */
+  readonly answerBy: number
+  /** Beyond it nobody listens any more. */
+  readonly end: number
 }
 
+/** The deadline that the `timeout` of a query (`10s`, `1500ms`, `1m`) sets for a request that arrived then. Anything else counts as not given. */
+export function deadlineOf (timeout: unknown, arrived: number): Deadline {
+  const [, digits, unit] = typeof timeout === 'string' ? /^(\d{1,6})(ms|s|m)$/.exec(timeout) ?? [] : []
+  const given = Math.min(Number(digits ?? 0) * (UNITS[unit ?? ''] ?? 0), MAX_TIMEOUT)
+  const allowed = given > 0 ? given : DEFAULT_TIMEOUT
+  return { answerBy: arrived + SHARE * allowed, end: arrived + allowed }
+}
+
+/** What the API server gives a webhook that names none, and the most it gives any. Source: admissionregistration.k8s.io/v1, timeoutSeconds. */
+const DEFAULT_TIMEOUT = 10_000
+const MAX_TIMEOUT = 30_000
+const SHARE = 0.7
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }

@@ -1,6 +1,8 @@
 import { fastify } from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
+import { SERVER_LIMITS, connectionOptions } from './limits.ts'
+import { refuseConnection } from './refuse-connection.ts'
 
 export interface ProbeDependencies {
   /** Why the server is not ready; undefined where it is. */
@@ -10,7 +12,9 @@ export interface ProbeDependencies {
 
 /** `/healthz`, `/readyz` and `/metrics`, in plain HTTP on a port of their own; it does not listen yet. */
 export function buildProbes ({ unready, registry }: ProbeDependencies): FastifyInstance {
-  const app = fastify({ logger: false })
+  const { fastify: options, node } = connectionOptions(SERVER_LIMITS)
+  const app = fastify({ ...options, http: node, clientErrorHandler: refuseConnection, logger: false })
+  app.removeAllContentTypeParsers()
   app.get('/healthz', async () => 'ok\n')
   app.get('/readyz', async (_request, reply) => {
     const why = unready()

@@ -1,0 +1,30 @@
+import type { ServerResponse } from 'node:http'
+import type { Webhook } from '../../webhooks/webhook.ts'
+import type { ReviewRequest } from '../admission/review-request.ts'
+
+/** What came first: what the review waits for, the end of its time, or the end of its connection. */
+export type Arrival = 'arrived' | 'late' | 'gone'
+
+export interface Waiter {
+  readonly review: ReviewRequest
+  readonly response: ServerResponse
+  /** Longest wait, in milliseconds. */
+  readonly budget: number
+}
+
+/** Waits for what a review needs and is on its way; undefined where there is nothing to wait for. Rejects where the webhook does. */
+export function awaitArrival ({ arrival: arrivalOf }: Webhook, { review, response, budget }: Waiter): Promise<Arrival> | undefined {
+  if (arrivalOf === undefined) return undefined
+  const leaving = new AbortController()
+  const arrival = arrivalOf(review, leaving.signal)
+  if (arrival === undefined) return undefined
+  const left = Promise.withResolvers<Arrival>()
+  const timer = setTimeout(() => { left.resolve('late') }, budget)
+  const onClose = () => { left.resolve('gone') }
+  response.once('close', onClose)
+  return Promise.race([arrival.then(() => 'arrived' as const), left.promise]).finally(() => {
+    clearTimeout(timer)
+    response.off('close', onClose)
+    leaving.abort()
+  })
+}

@@ -1,0 +1,36 @@
+/** What one server takes on at once, and how long a peer may take for its part. Sizes in bytes, times in milliseconds. */
+export interface ServerLimits {
+  readonly reviewBytes: number
+  readonly headerBytes: number
+  readonly connections: number
+  /** Reviews of one webhook that wait for the watch; those beyond are decided at once. */
+  readonly waiting: number
+  readonly handshake: number
+  readonly headers: number
+  /** Headers and body together. */
+  readonly request: number
+  /** Until an idle connection is closed. */
+  readonly keepAlive: number
+  /** How often connections are looked through for those that took too long. */
+  readonly sweep: number
+}
+
+export const SERVER_LIMITS: ServerLimits = {
+  reviewBytes: 7 * 1024 * 1024, // new and old object of at most 3 MiB each, and 1 MiB of envelope
+  headerBytes: 16 * 1024,
+  connections: 4_096, // far more than the API servers of a cluster open, far fewer than descriptors last
+  waiting: 256,
+  handshake: 5_000,
+  headers: 10_000,
+  request: 15_000,
+  keepAlive: 120_000, // outlasts the 90 s for which the API server keeps an idle connection
+  sweep: 1_000
+}
+
+/** The limits as Fastify takes them; `node` goes into its `http` or `https` options. */
+export function connectionOptions ({ headerBytes, headers, request, keepAlive, sweep }: ServerLimits) {
+  return {
+    fastify: { keepAliveTimeout: keepAlive, requestTimeout: request },
+    node: { maxHeaderSize: headerBytes, headersTimeout: headers, connectionsCheckingInterval: sweep }
+  }
+}

@@ -1,0 +1,18 @@
+import type { Socket } from 'node:net'
+
+/** Answers what is no HTTP request, or took too long to become one, and closes its connection. A failed TLS handshake gets no answer. */
+export function refuseConnection ({ code }: { readonly code: string }, socket: Socket): void {
+  const status = STATUS[code] ?? (code.startsWith('HPE_') ? '400 Bad Request' : undefined)
+  if (status === undefined || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const body = JSON.stringify({ error: 'the request cannot be read' })
+  socket.write(`HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+  socket.destroySoon()
+}
+
+const STATUS: Readonly<Record<string, string>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large'
+}

@@ -1,0 +1,30 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+/** Answers with a review. */
+export function sendReview (reply: FastifyReply, review: string): void {
+  reply.type(JSON_TYPE).send(review)
+}
+
+/** Answers with one sentence, which never echoes what came in. */
+export function sendSentence (reply: FastifyReply, status: number, error: string): void {
+  reply.code(status).type(JSON_TYPE).send(JSON.stringify({ error }))
+}
+
+/** Has the API server's client try again: it does after a 503 that names a time, and on a new connection where this one is closed. */
+export function sendUnavailable (reply: FastifyReply, why: string): void {
+  sendSentence(reply.header('retry-after', '1').header('connection', 'close'), 503, why)
+}
+
+/** Ends the connection of a caller that waits no longer, without an answer. */
+export function sendNothing (reply: FastifyReply): void {
+  reply.hijack()
+  reply.raw.socket?.destroySoon()
+}
+
+/** Lets the rest of a body pass first: a connection that is closed on unread bytes is reset, and the caller may never see the answer. */
+export function onceBodyHasPassed ({ raw }: FastifyRequest, answer: () => void): void {
+  if (raw.readableEnded) answer()
+  else raw.once('end', answer).resume()
+}
+
+const JSON_TYPE = 'application/json'

@@ -1,0 +1,67 @@
+import { Writable } from 'node:stream'
+import { pino } from 'pino'
+import type { Test } from 'tap'
+import { issueThrowawayPair } from '../../certs/issue.ts'
+import { ADMIT } from '../../src/admission/verdict.ts'
+import { buildApp } from '../../src/server/app.ts'
+import { Gate } from '../../src/server/gate.ts'
+import { SERVER_LIMITS } from '../../src/server/limits.ts'
+import type { ServerLimits } from '../../src/server/limits.ts'
+import { createMetrics } from '../../src/server/metrics.ts'
+import type { Webhook } from '../../webhooks/webhook.ts'
+import { ApiServerClient } from './api-server-client.ts'
+
+/** One for all tests of a file: making it costs more than a test. */
+export const testPair = await issueThrowawayPair({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'], days: 1 })
+
+/** A webhook for AIMServices at `/mutate/aimservices` that admits all of them. */
+export function aWebhook (fields: Partial<Webhook> = {}): Webhook {
+  return {
+    name: 'mutate-aimservices',
+    path: '/mutate/aimservices',
+    type: 'mutating',
+    resource: { group: 'aim.silogen.ai', version: 'v1alpha1', resource: 'aimservices', kind: 'AIMService', scope: 'Namespaced' },
+    registrations: [{ name: 'mutate-aimservices.aim.silogen.ai', operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }],
+    decide: () => ADMIT,
+    ...fields
+  }
+}
+
+interface ServerOptions {
+  readonly webhooks?: readonly Webhook[]
+  readonly limits?: Partial<ServerLimits>
+  readonly maxInFlight?: number
+  readonly unready?: () => string | undefined
+}
+
+/** An admission server that listens on a free port, and a client that trusts it. Both end with the test. */
+export async function anAdmissionServer (t: Test, { webhooks = [aWebhook()], limits = {}, maxInFlight, unready = () => undefined }: ServerOptions = {}) {
+  const lines: string[] = []
+  const log = pino({ level: 'debug', base: null, timestamp: false }, new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      lines.push(chunk.toString())
+      done()
+    }
+  }))
+  const metrics = createMetrics('0.0.0-test')
+  const gate = new Gate(unready, maxInFlight)
+  const tls = { cert: testPair.certPem, key: testPair.keyPem }
+  const app = buildApp({ webhooks, tls, gate, metrics, log, limits: { ...SERVER_LIMITS, ...limits } })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const client = new ApiServerClient(url, testPair.caPem)
+  t.teardown(async () => {
+    client.close()
+    app.server.closeAllConnections()
+    await app.close()
+  })
+  return {
+    app,
+    gate,
+    metrics,
+    client,
+    /** Each line logged so far, parsed. */
+    logged: (): unknown[] => lines.map((line): unknown => JSON.parse(line)),
+    /** The value lines of the metrics whose name begins so. */
+    metricLines: async (name: string): Promise<string[]> => (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(name))
+  }
+}
