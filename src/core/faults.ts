@@ -26,7 +26,6 @@ export const FAULTS = {
   'AIM-PATH-CONFLICT': { status: 422, reason: 'PathConflict', summary: 'Another service holds the same path on the same gateway.' },
   'AIM-CONFIG-MISSING': { status: 422, reason: 'RuntimeConfigMissing', summary: 'No runtime configuration of that name exists, and the operator chose to refuse such services.' },
   'AIM-CREDENTIALS-IN-CLUSTER-CONFIG': { status: 422, summary: 'An AIMClusterRuntimeConfig carries credentials, which belong in an AIMRuntimeConfig.' },
-  'AIM-BLOCK-MISSING': { status: 422, summary: 'The resolved block that admission wrote was removed again before the service was stored.' },
   'AIM-OBJECT-MALFORMED': { status: 422, summary: 'A field has a type that its CRD does not allow; the API server refuses such an object itself.' }
 } as const satisfies Record<string, CatalogueEntry>
 
