@@ -6,7 +6,8 @@ import { assessService } from '../src/core/assess-service.ts'
 import type { Assessment } from '../src/core/assess-service.ts'
 import { sameJson } from '../src/core/json.ts'
 import type { World } from '../src/core/ports.ts'
-import { missingConfig } from '../src/core/service-faults.ts'
+import { configTitle } from '../src/core/runtime-config.ts'
+import { missingConfigWarning } from '../src/core/service-faults.ts'
 import { changedService, configArrival } from './changed-service.ts'
 import type { Webhook } from './webhook.ts'
 import { resourceOf } from './webhook.ts'
@@ -24,7 +25,7 @@ export function mutateService (world: World): Webhook {
       const change = changedService(request)
       if (change.kind !== 'change') return ADMIT
       const assessment = assessService(change.service, world.configs)
-      const warnings = [...suppliedWarnings(assessment, change.old?.block), ...(assessment.config === undefined ? [`${missingConfig(change.service)}; the service has no settings until one of them exists`] : [])]
+      const warnings = [...suppliedWarnings(assessment, change.old?.block), ...(assessment.config === undefined ? [missingConfigWarning(change.service)] : [])]
       return patched(blockPatch(assessment), { warnings, audit: auditOf(assessment) })
     }
   }
@@ -51,5 +52,5 @@ function patched ([first, ...more]: readonly PatchOperation[], answer: { warning
 
 function auditOf ({ config, block }: Assessment): AuditAnnotations {
   if (config === undefined) return { config: 'missing' }
-  return { config: `${config.kind} ${config.namespace}/${config.name}`, hash: config.hash, ...(block?.routing.path !== undefined && { path: block.routing.path }) }
+  return { config: configTitle(config), hash: config.hash, ...(block?.routing.path !== undefined && { path: block.routing.path }) }
 }

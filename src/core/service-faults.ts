@@ -32,8 +32,13 @@ export function missingConfigFault (service: Service): Fault {
   }
 }
 
+/** What a user is told where such services are admitted. */
+export function missingConfigWarning (service: Service): string {
+  return `${missingConfig(service)}; the service has no settings until one of them exists`
+}
+
 /** Which two places were looked in, without a remedy. */
-export function missingConfig ({ namespace, configName }: Service): string {
+function missingConfig ({ namespace, configName }: Service): string {
   return `runtime configuration "${configName}" is missing: there is neither an AIMRuntimeConfig ${namespace}/${configName} nor an AIMClusterRuntimeConfig ${configName}`
 }
 

@@ -3,7 +3,7 @@ import type { Assessment } from './assess-service.ts'
 import type { Fault } from './faults.ts'
 import { isJsonObject, ownObject, ownString, sameJson } from './json.ts'
 import type { World } from './ports.ts'
-import { missingConfig, missingConfigFault, serviceFaults } from './service-faults.ts'
+import { missingConfigFault, missingConfigWarning, serviceFaults } from './service-faults.ts'
 import type { Service } from './service.ts'
 
 /** What the operator decides about services. */
@@ -68,7 +68,7 @@ function outcome ({ path }: Assessment): unknown {
 function missingWarnings ({ service, config }: Assessment, policy: ServicePolicy): string[] {
   return config !== undefined || policy.missingConfig === 'refuse'
     ? []
-    : [`${missingConfig(service)}; the service has no settings until one of them exists`]
+    : [missingConfigWarning(service)]
 }
 
 function gatewayWarnings ({ routing }: Assessment): string[] {
