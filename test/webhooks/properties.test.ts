@@ -1,0 +1,71 @@
+import fastJsonPatch from 'fast-json-patch'
+import fc from 'fast-check'
+import t from 'tap'
+import { decodeReview } from '../../src/admission/decode-review.ts'
+import type { Verdict } from '../../src/admission/verdict.ts'
+import type { JsonObject } from '../../src/api/meta.ts'
+import { newAdmission } from '../../src/cli/admission.ts'
+import { aReview } from '../support/a-review.ts'
+import { aboutObject, aConfig, aService } from '../support/objects.ts'
+
+const NAMES = ['team', 'app', '__proto__', 'constructor', 'length']
+const text = fc.oneof(fc.constantFrom('nlp', 'A B', 'é', '..', '/', ''), fc.string({ maxLength: 12 }))
+const entry = fc.tuple(fc.constantFrom(...NAMES), text)
+const labels = fc.uniqueArray(entry, { selector: ([key]) => key, maxLength: 4 }).map((entries) => Object.fromEntries(entries))
+const template = fc.oneof(
+  fc.constantFrom('/{.metadata.name}', "/{.metadata.labels['team']}", '/{.metadata.uid}', '/{..name}', '/{.metadata.labels.constructor}', '/{'),
+  fc.string({ maxLength: 30 }))
+const routing = fc.record({
+  enabled: fc.boolean(),
+  gatewayRef: fc.record({ name: fc.constantFrom('a', 'b'), port: fc.constantFrom(80, 443) }, { requiredKeys: ['name'] }),
+  pathTemplate: template
+}, { requiredKeys: [] })
+const spec = fc.record({ routing, serviceAccountName: text, imagePullSecrets: fc.array(fc.record({ name: fc.constantFrom('x', 'y') }), { maxLength: 2 }) }, { requiredKeys: [] })
+const hostile = fc.record({ metadata: fc.anything(), spec: fc.anything() }, { requiredKeys: [] })
+  .map((object) => ({ kind: 'AIMService', ...JSON.parse(JSON.stringify(object)) as object, metadata: {} }))
+
+type Admission = ReturnType<typeof newAdmission>
+
+function judge ({ webhooks }: Admission, path: string, object: JsonObject): Verdict {
+  const decoded = decodeReview(Buffer.from(aReview(aboutObject({ object }))))
+  const webhook = webhooks.find((candidate) => candidate.path === path)
+  if (decoded.kind !== 'review' || webhook === undefined) throw new Error('no review, or no webhook')
+  return webhook.decide(decoded.request)
+}
+
+function mutated (admission: Admission, object: JsonObject): JsonObject {
+  const verdict = judge(admission, '/mutate/aimservices', object)
+  if (verdict.kind !== 'patch') return object
+  return fastJsonPatch.applyPatch(structuredClone(object), structuredClone([...verdict.operations]) as fastJsonPatch.Operation[]).newDocument
+}
+
+const world = fc.record({ config: spec, service: spec, labels })
+
+t.test('admission of its own result yields no operation', async (t) => {
+  fc.assert(fc.property(world, ({ config, service, labels }) => {
+    const admission = newAdmission({ missingConfig: 'warn' })
+    admission.sinks.AIMRuntimeConfig.upsert(aConfig(config))
+    return judge(admission, '/mutate/aimservices', mutated(admission, aService({ spec: service, labels }))).kind === 'admit'
+  }), { numRuns: 3_000 })
+  t.pass('3,000 services')
+})
+
+t.test('a refusal names a field and says its message on one line', async (t) => {
+  fc.assert(fc.property(world, ({ config, service, labels }) => {
+    const admission = newAdmission({ missingConfig: 'warn' })
+    admission.sinks.AIMRuntimeConfig.upsert(aConfig(config))
+    const verdict = judge(admission, '/validate/aimservices', mutated(admission, aService({ spec: service, labels })))
+    return verdict.kind !== 'deny' || verdict.faults.every(({ field, message }) => field !== '' && message !== '' && !/[\n\r]/.test(message))
+  }), { numRuns: 3_000 })
+  t.pass('3,000 services')
+})
+
+t.test('whatever the object is, the webhooks answer, and leave the prototype alone', async (t) => {
+  const before = Object.getOwnPropertyNames(Object.prototype)
+  const admission = newAdmission({ missingConfig: 'warn' })
+  admission.sinks.AIMRuntimeConfig.upsert(aConfig({ routing: { enabled: true, pathTemplate: "/{.metadata.labels['constructor']}" } }))
+  fc.assert(fc.property(hostile, (object) => {
+    for (const path of ['/mutate/aimservices', '/validate/aimservices']) judge(admission, path, object)
+  }), { numRuns: 100_000 })
+  t.strictSame(Object.getOwnPropertyNames(Object.prototype), before)
+})
