@@ -15,7 +15,7 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/kube': ['src/api', 'src/core'],
   'src/local': ['src/api', 'src/core'],
   'src/server': ['src/api', 'src/core', 'src/admission', 'webhooks'],
-  'src/cli': ['src/api', 'src/core', 'src/admission', 'webhooks', 'certs', 'src/kube', 'src/local', 'src/server']
+  'src/cli': ['src', 'src/api', 'src/core', 'src/admission', 'webhooks', 'certs', 'src/kube', 'src/local', 'src/server']
 }
 
 interface Import { readonly file: string, readonly layer: string, readonly line: string, readonly specifier: string }

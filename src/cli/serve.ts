@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, Option } from 'commander'
 import { pino } from 'pino'
 import type { Logger } from 'pino'
 import { issueThrowawayPair } from '../../certs/issue.ts'
@@ -16,37 +16,27 @@ import type { Metrics } from '../server/metrics.ts'
 import { buildProbes } from '../server/probes.ts'
 import { readServingPair, servingPair } from '../server/tls.ts'
 import type { ServingPair } from '../server/tls.ts'
+import { serveSettings } from '../settings.ts'
+import type { ServeFlags, ServeSettings } from '../settings.ts'
 import { newAdmission } from './admission.ts'
 import type { Admission } from './admission.ts'
-
-interface ServeFlags {
-  readonly manifests?: string
-  readonly kubeconfig?: string
-  readonly host: string
-  readonly port: number
-  readonly probePort: number
-  readonly certFile?: string
-  readonly keyFile?: string
-  readonly missingConfig: 'warn' | 'refuse'
-  readonly logLevel: string
-}
 
 /** `aim-admission serve`: the admission server, in a cluster or on the embedded store. Runs until SIGTERM or SIGINT. */
 export function serveCommand (dependencies: ServeDependencies): Command {
   const env = (name: string): string => `AIM_ADMISSION_${name}`
   return new Command('serve')
     .description('run the admission server: in a cluster, with --kubeconfig, or on the embedded store with --manifests')
-    .addOption(new Option('--manifests <dir>', 'embedded store: a folder of YAML or JSON manifests, watched').env(env('MANIFESTS')).conflicts('kubeconfig'))
+    .addOption(new Option('--manifests <dir>', 'embedded store: a folder of YAML or JSON manifests, watched').env(env('MANIFESTS')))
     .addOption(new Option('--kubeconfig <file>', 'the cluster to serve; without it and --manifests, the cluster of this pod').env(env('KUBECONFIG')))
     .addOption(new Option('--host <address>', 'address to listen on').env(env('HOST')).default('127.0.0.1'))
-    .addOption(new Option('--port <port>', 'HTTPS port of the webhooks').env(env('PORT')).argParser(port).default(8443))
-    .addOption(new Option('--probe-port <port>', 'plain port of /healthz, /readyz and /metrics').env(env('PROBE_PORT')).argParser(port).default(8080))
+    .addOption(new Option('--port <port>', 'HTTPS port of the webhooks').env(env('PORT')).default('8443'))
+    .addOption(new Option('--probe-port <port>', 'plain port of /healthz, /readyz and /metrics').env(env('PROBE_PORT')).default('8080'))
     .addOption(new Option('--cert-file <file>', 'PEM certificate chain to serve; without it a throw-away pair for localhost').env(env('CERT_FILE')))
     .addOption(new Option('--key-file <file>', 'PEM key of the certificate').env(env('KEY_FILE')))
-    .addOption(new Option('--missing-config <what>', 'what becomes of a service whose runtime configuration is missing')
-      .env(env('MISSING_CONFIG')).choices(['warn', 'refuse']).default('warn'))
-    .addOption(new Option('--log-level <level>', 'least level logged').env(env('LOG_LEVEL')).choices(['debug', 'info', 'warn', 'error']).default('info'))
-    .action(async (flags: ServeFlags) => { await serve(flags, dependencies) })
+    .addOption(new Option('--missing-config <what>', 'what becomes of a service whose runtime configuration is missing: warn or refuse')
+      .env(env('MISSING_CONFIG')).default('warn'))
+    .addOption(new Option('--log-level <level>', 'least level logged: debug, info, warn or error').env(env('LOG_LEVEL')).default('info'))
+    .action(async (flags: ServeFlags) => { await serve(serveSettings(flags), dependencies) })
 }
 
 /** Where the server answers, and the CA that its certificate is of (absent where the pair comes from files). */
@@ -54,19 +44,19 @@ export interface Listening { readonly url: string, readonly probeUrl: string, re
 
 interface ServeDependencies { readonly version: string, readonly onListening?: ((address: Listening) => void) | undefined }
 
-async function serve (flags: ServeFlags, { version, onListening }: ServeDependencies): Promise<void> {
-  const log = pino({ level: flags.logLevel }, pino.destination({ dest: 2, sync: false }))
+async function serve (settings: ServeSettings, { version, onListening }: ServeDependencies): Promise<void> {
+  const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }))
   const metrics = createMetrics(version)
-  const { pair, caPem } = await pairFor(flags)
+  const { pair, caPem } = await pairFor(settings)
   metrics.certificateExpiry.set({ which: 'serving' }, pair.notAfter.getTime() / 1_000)
-  const admission = newAdmission({ missingConfig: flags.missingConfig })
-  const source = await sourceFor(flags, { admission, metrics, log })
+  const admission = newAdmission({ missingConfig: settings.missingConfig })
+  const source = await sourceFor(settings, { admission, metrics, log })
   const gate = new Gate(source.unready)
   const app = buildApp({ webhooks: admission.webhooks, tls: { cert: pair.cert, key: pair.key }, gate, metrics, log })
   const probes = buildProbes({ unready: () => gate.unready(), registry: metrics.registry })
-  const probeUrl = await probes.listen({ host: flags.host, port: flags.probePort })
+  const probeUrl = await probes.listen({ host: settings.host, port: settings.probePort })
   await source.start()
-  const url = await app.listen({ host: flags.host, port: flags.port })
+  const url = await app.listen({ host: settings.host, port: settings.port })
   log.info({ url, probeUrl, version }, 'serving')
   onListening?.({ url, probeUrl, caPem })
 
@@ -86,9 +76,8 @@ async function serve (flags: ServeFlags, { version, onListening }: ServeDependen
 const DRAIN_MS = 10_000
 const POLL_MS = 20
 
-async function pairFor ({ certFile, keyFile }: ServeFlags): Promise<{ pair: ServingPair, caPem: string | undefined }> {
-  if (certFile !== undefined && keyFile !== undefined) return { pair: readServingPair(certFile, keyFile), caPem: undefined }
-  if (certFile !== undefined || keyFile !== undefined) throw new Error('--cert-file and --key-file belong together; give both or neither')
+async function pairFor ({ pair }: ServeSettings): Promise<{ pair: ServingPair, caPem: string | undefined }> {
+  if (pair !== undefined) return { pair: readServingPair(pair.certFile, pair.keyFile), caPem: undefined }
   const { certPem, keyPem, caPem } = await issueThrowawayPair({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1', '::1'], days: 30 })
   return { pair: servingPair(certPem, keyPem, 'the throw-away pair'), caPem }
 }
@@ -103,9 +92,9 @@ interface Source {
 
 interface SourceDependencies { readonly admission: Admission, readonly metrics: Metrics, readonly log: Logger }
 
-async function sourceFor (flags: ServeFlags, dependencies: SourceDependencies): Promise<Source> {
+async function sourceFor ({ manifests, kubeconfig }: ServeSettings, dependencies: SourceDependencies): Promise<Source> {
   countObjects(dependencies)
-  return flags.manifests === undefined ? await clusterSource(flags.kubeconfig, dependencies) : folderSource(flags.manifests, dependencies)
+  return manifests === undefined ? await clusterSource(kubeconfig, dependencies) : folderSource(manifests, dependencies)
 }
 
 function folderSource (folder: string, { admission: { sinks }, metrics, log }: SourceDependencies): Source {
@@ -149,10 +138,4 @@ async function clusterSource (kubeconfig: string | undefined, { admission: { sin
 /** The object counts are read off the caches whenever the metrics are. */
 function countObjects ({ admission, metrics }: SourceDependencies): void {
   Object.assign(metrics.cacheObjects, { collect: () => { for (const { kind } of KINDS) metrics.cacheObjects.set({ kind }, admission.count(kind)) } })
-}
-
-function port (text: string): number {
-  const value = Number(text)
-  if (!/^\d+$/.test(text) || value > 65_535) throw new InvalidArgumentError('It is a whole number from 0 to 65535.')
-  return value
 }
