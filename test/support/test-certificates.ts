@@ -1,9 +1,6 @@
+import 'reflect-metadata' // @peculiar/x509 needs it, and first
 import { webcrypto } from 'node:crypto'
-
-// what @peculiar/x509 asks of a Reflect polyfill, as far as it makes certificates
-const none = () => undefined
-Object.assign(Reflect, { getMetadata: none, getOwnMetadata: none, defineMetadata: none })
-const x509 = await import('@peculiar/x509')
+import * as x509 from '@peculiar/x509'
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
