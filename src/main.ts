@@ -9,7 +9,7 @@ import { serveCommand } from './cli/serve.ts'
 import { printTryOut } from './cli/try-out.ts'
 import { reasonOf } from './core/reason-of.ts'
 
-const admission = () => newAdmission({ missingConfig: 'warn' })
+const admission = () => newAdmission({ missingConfig: 'warn', missingBlock: 'refuse' })
 const write = (output: string) => { process.stdout.write(output) }
 
 const program = new Command('aim-admission')

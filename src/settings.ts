@@ -10,14 +10,17 @@ export interface ServeSettings {
   /** Undefined for a throw-away pair. */
   readonly pair: { readonly certFile: string, readonly keyFile: string } | undefined
   readonly missingConfig: 'warn' | 'refuse'
+  /** The one that the webhooks are registered with. */
+  readonly failurePolicy: 'Fail' | 'Ignore'
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
 }
 
 /** The flags as they were given, by their names in camel case. */
-export type ServeFlags = Readonly<Record<'host' | 'port' | 'probePort' | 'missingConfig' | 'logLevel', string>> &
+export type ServeFlags = Readonly<Record<'host' | 'port' | 'probePort' | 'missingConfig' | 'failurePolicy' | 'logLevel', string>> &
   Readonly<Partial<Record<'manifests' | 'kubeconfig' | 'certFile' | 'keyFile', string>>>
 
 const MISSING_CONFIG = ['warn', 'refuse'] as const
+const FAILURE_POLICIES = ['Fail', 'Ignore'] as const
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
 /** Reads the flags. Throws one line that holds every problem. */
@@ -43,6 +46,7 @@ export function serveSettings (flags: ServeFlags): ServeSettings {
     probePort: port('probe-port', flags.probePort),
     pair: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
     missingConfig: oneOf('missing-config', flags.missingConfig, MISSING_CONFIG),
+    failurePolicy: oneOf('failure-policy', flags.failurePolicy, FAILURE_POLICIES),
     logLevel: oneOf('log-level', flags.logLevel, LOG_LEVELS)
   })
   if (problems.length > 0) throw new Error(problems.join('; '))

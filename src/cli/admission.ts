@@ -3,7 +3,7 @@ import type { Webhook } from '../../webhooks/webhook.ts'
 import type { Kind } from '../api/kinds.ts'
 import { ConfigArrivals } from '../core/config-arrivals.ts'
 import { ConfigIndex } from '../core/config-index.ts'
-import type { ObjectSink } from '../core/ports.ts'
+import type { Clock, ObjectSink } from '../core/ports.ts'
 import { ServiceIndex } from '../core/service-index.ts'
 import type { ServicePolicy } from '../core/service-rules.ts'
 import { systemClock } from '../kube/system-clock.ts'
@@ -11,17 +11,19 @@ import { systemClock } from '../kube/system-clock.ts'
 /** The webhooks over a world of their own, and where its objects are fed in. */
 export interface Admission {
   readonly webhooks: readonly Webhook[]
+  readonly configs: ConfigIndex
   readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
   /** How many objects of a kind are known. */
   readonly count: (kind: Kind['kind']) => number
 }
 
 /** Makes an admission that knows of no object yet. */
-export function newAdmission (policy: ServicePolicy): Admission {
+export function newAdmission (policy: ServicePolicy, clock: Clock = systemClock): Admission {
   const configs = new ConfigIndex()
   const services = new ServiceIndex()
   return {
-    webhooks: webhooksFor({ configs, services, paths: services.paths, arrivals: new ConfigArrivals(configs, systemClock) }, policy),
+    configs,
+    webhooks: webhooksFor({ configs, services, paths: services.paths, arrivals: new ConfigArrivals(configs, clock) }, policy),
     sinks: {
       AIMRuntimeConfig: configs.sink('AIMRuntimeConfig'),
       AIMClusterRuntimeConfig: configs.sink('AIMClusterRuntimeConfig'),

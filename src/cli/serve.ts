@@ -8,6 +8,7 @@ import { KINDS } from '../api/kinds.ts'
 import { connectToCluster } from '../kube/api-connection.ts'
 import { ClusterCaches } from '../kube/cluster-caches.ts'
 import { systemClock } from '../kube/system-clock.ts'
+import { AdmittedServices } from '../local/admitted-services.ts'
 import { ManifestStore } from '../local/manifest-store.ts'
 import { buildApp } from '../server/app.ts'
 import { Gate } from '../server/gate.ts'
@@ -35,6 +36,8 @@ export function serveCommand (dependencies: ServeDependencies): Command {
     .addOption(new Option('--key-file <file>', 'PEM key of the certificate').env(env('KEY_FILE')))
     .addOption(new Option('--missing-config <what>', 'what becomes of a service whose runtime configuration is missing: warn or refuse')
       .env(env('MISSING_CONFIG')).default('warn'))
+    .addOption(new Option('--failure-policy <policy>', 'the failurePolicy that the webhooks are registered with: under Ignore, a service without a block may have come unseen')
+      .env(env('FAILURE_POLICY')).default('Fail'))
     .addOption(new Option('--log-level <level>', 'least level logged: debug, info, warn or error').env(env('LOG_LEVEL')).default('info'))
     .action(async (flags: ServeFlags) => { await serve(serveSettings(flags), dependencies) })
 }
@@ -49,7 +52,7 @@ async function serve (settings: ServeSettings, { version, onListening }: ServeDe
   const metrics = createMetrics(version)
   const { pair, caPem } = await pairFor(settings)
   metrics.certificateExpiry.set({ which: 'serving' }, pair.notAfter.getTime() / 1_000)
-  const admission = newAdmission({ missingConfig: settings.missingConfig })
+  const admission = newAdmission({ missingConfig: settings.missingConfig, missingBlock: settings.failurePolicy === 'Fail' ? 'refuse' : 'admit' })
   const source = await sourceFor(settings, { admission, metrics, log })
   const gate = new Gate(source.unready)
   const app = buildApp({ webhooks: admission.webhooks, tls: { cert: pair.cert, key: pair.key }, gate, metrics, log })
@@ -97,8 +100,8 @@ async function sourceFor ({ manifests, kubeconfig }: ServeSettings, dependencies
   return manifests === undefined ? await clusterSource(kubeconfig, dependencies) : folderSource(manifests, dependencies)
 }
 
-function folderSource (folder: string, { admission: { sinks }, metrics, log }: SourceDependencies): Source {
-  const store = new ManifestStore({ folder, sinks, log })
+function folderSource (folder: string, { admission: { configs, sinks }, metrics, log }: SourceDependencies): Source {
+  const store = new ManifestStore({ folder, sinks: { ...sinks, AIMService: new AdmittedServices(configs, sinks.AIMService) }, log })
   let loaded = false
   return {
     start: async () => {

@@ -9,6 +9,8 @@ const EXPECTED_MS = 2_000
 /** Longest wait for one that is on its way, and for one that nobody has announced: another replica may have judged it. */
 const ANNOUNCED_WAIT_MS = 1_000
 const MISSING_WAIT_MS = 150
+/** How long a new configuration may take to reach every replica, in milliseconds. */
+const SPREAD_MS = 5_000
 /** Bounds for hostile names: expectations kept, and reviews that wait at once. Beyond them a review is judged by what is known. */
 const MAX_EXPECTED = 1_000
 const MAX_WAITING = 64
@@ -23,11 +25,29 @@ export class ConfigArrivals implements Arrivals {
   readonly #configs: ConfigIndex
   readonly #clock: Clock
   readonly #expected = new Map<string, Expectation>()
+  /** When a configuration that was unknown came, the oldest first; forgotten once it has spread. */
+  readonly #came = new Map<string, number>()
   #waiting = 0
 
   constructor (configs: ConfigIndex, clock: Clock) {
     this.#configs = configs
     this.#clock = clock
+    configs.onChange((appeared) => { if (appeared !== undefined) this.#noteArrival(appeared) })
+  }
+
+  hasJustCome (config: RuntimeConfig): boolean {
+    const came = this.#came.get(keyOf(config.namespace, config.name))
+    return came !== undefined && this.#clock.now() - came < SPREAD_MS
+  }
+
+  #noteArrival (config: RuntimeConfig): void {
+    const now = this.#clock.now()
+    for (const [key, came] of this.#came) {
+      if (now - came < SPREAD_MS) break
+      this.#came.delete(key)
+    }
+    this.#came.delete(keyOf(config.namespace, config.name))
+    this.#came.set(keyOf(config.namespace, config.name), now)
   }
 
   /** A configuration has been admitted, and will be stored unless another webhook refuses it. */

@@ -8,7 +8,7 @@ import type { RuntimeConfig } from './runtime-config.ts'
 export class ConfigIndex implements ConfigLookup {
   readonly #namespaced = new Map<string, RuntimeConfig>()
   readonly #cluster = new Map<string, RuntimeConfig>()
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new Set<(appeared: RuntimeConfig | undefined) => void>()
 
   namespaced (namespace: string, name: string): RuntimeConfig | undefined {
     return this.#namespaced.get(`${namespace}/${name}`)
@@ -23,8 +23,8 @@ export class ConfigIndex implements ConfigLookup {
     return (kind === 'AIMRuntimeConfig' ? this.#namespaced : this.#cluster).size
   }
 
-  /** Calls back after each change; the function returned calls it off. */
-  onChange (listener: () => void): () => void {
+  /** Calls back after each change, with the configuration where it was unknown before; the function returned calls it off. */
+  onChange (listener: (appeared: RuntimeConfig | undefined) => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
   }
@@ -38,17 +38,18 @@ export class ConfigIndex implements ConfigLookup {
       upsert: (object: JsonObject) => {
         const config = readRuntimeConfig(kind, object)
         if (config.kind === 'malformed') throw new Error(`${config.field} is not ${config.expected}`)
+        const isKnown = configs.has(keyOf(config))
         configs.set(keyOf(config), config)
-        this.#changed()
+        this.#changed(isKnown ? undefined : config)
       },
       remove: (key) => {
         configs.delete(keyOf(key))
-        this.#changed()
+        this.#changed(undefined)
       }
     }
   }
 
-  #changed (): void {
-    for (const listener of this.#listeners) listener()
+  #changed (appeared: RuntimeConfig | undefined): void {
+    for (const listener of this.#listeners) listener(appeared)
   }
 }

@@ -25,6 +25,7 @@ export const FAULTS = {
   'AIM-PATH-TOO-LONG': { status: 422, reason: 'PathTooLong', summary: 'The rendered path has more than 200 characters after percent-encoding.' },
   'AIM-PATH-CONFLICT': { status: 422, reason: 'PathConflict', summary: 'Another service holds the same path on the same gateway.' },
   'AIM-CONFIG-MISSING': { status: 422, reason: 'RuntimeConfigMissing', summary: 'No runtime configuration of that name exists, and the operator chose to refuse such services.' },
+  'AIM-BLOCK-MISSING': { status: 422, summary: 'Another admission webhook took away what this one wrote, though the runtime configuration exists.' },
   'AIM-CREDENTIALS-IN-CLUSTER-CONFIG': { status: 422, summary: 'An AIMClusterRuntimeConfig carries credentials, which belong in an AIMRuntimeConfig.' },
   'AIM-OBJECT-MALFORMED': { status: 422, summary: 'A field has a type that its CRD does not allow; the API server refuses such an object itself.' }
 } as const satisfies Record<string, CatalogueEntry>

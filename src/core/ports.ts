@@ -76,6 +76,8 @@ export interface World {
 export interface Arrivals {
   /** A configuration has been admitted, and will be stored unless another webhook refuses it. */
   announce (config: RuntimeConfig): void
+  /** Whether the configuration was unknown a moment ago, so that another replica may not know it yet. */
+  hasJustCome (config: RuntimeConfig): boolean
   /** Resolves when what the reference waits for is there, or is waited for no longer; undefined where there is nothing to wait for. */
   arrival (ref: ConfigRef, signal: AbortSignal): Promise<void> | undefined
 }

@@ -32,6 +32,17 @@ export function missingConfigFault (service: Service): Fault {
   }
 }
 
+/** Of a service that reaches its final review without what admission wrote into it. */
+export function missingBlockFault ({ config }: Assessment): Fault {
+  const settings = config === undefined ? '' : ` of ${configTitle(config)}`
+  return {
+    code: 'AIM-BLOCK-MISSING',
+    field: 'spec.resolvedRuntimeConfig',
+    message: `the settings${settings} were written here and taken away again by another admission webhook; ` +
+      'ask who operates the cluster which one changes AIMServices, by: kubectl get mutatingwebhookconfigurations'
+  }
+}
+
 /** What a user is told where such services are admitted. */
 export function missingConfigWarning (service: Service): string {
   return `${missingConfig(service)}; the service has no settings until one of them exists`

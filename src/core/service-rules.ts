@@ -3,13 +3,18 @@ import type { Assessment } from './assess-service.ts'
 import type { Fault } from './faults.ts'
 import { isJsonObject, ownObject, ownString, sameJson } from './json.ts'
 import type { World } from './ports.ts'
-import { missingConfigFault, missingConfigWarning, serviceFaults } from './service-faults.ts'
+import { missingBlockFault, missingConfigFault, missingConfigWarning, serviceFaults } from './service-faults.ts'
 import type { Service } from './service.ts'
 
 /** What the operator decides about services. */
 export interface ServicePolicy {
   /** Whether a service whose configuration is missing is admitted with a warning, or refused. */
   readonly missingConfig: 'warn' | 'refuse'
+  /**
+   * `refuse`: every service comes past the mutating webhook, so one without a block has been robbed of it by another webhook.
+   * `admit`: it may have come while no server answered, and is healed later.
+   */
+  readonly missingBlock: 'refuse' | 'admit'
 }
 
 export interface ServiceJudgement {
@@ -34,10 +39,11 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
     ...(assessment.config === undefined && policy.missingConfig === 'refuse' ? [missingConfigFault(service)] : []),
     ...serviceFaults(assessment, { paths: world.paths, stored: old !== undefined })
   ]
+  const robbed = isRobbed(assessment, { old, world, policy }) ? [missingBlockFault(assessment)] : []
   const isCaused = before === undefined || !sameCauses(before, assessment)
   return {
     assessment,
-    faults: isCaused ? found : [],
+    faults: [...robbed, ...(isCaused ? found : [])],
     warnings: [
       ...(isCaused ? [] : found.map(({ field, message }) => `not caused by this change, but to be mended: ${field}: ${message}`)),
       ...missingWarnings(assessment, policy),
@@ -46,6 +52,15 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
       ...shadowWarnings(assessment, world)
     ]
   }
+}
+
+/**
+ * Whether the block is gone though it could be written. Another replica may have mutated the service before a new configuration reached it, so one
+ * that has just come counts as missing; and a block that differs is no proof, since replicas may be of two versions.
+ */
+function isRobbed ({ service, config }: Assessment, { old, world, policy }: { old: Service | undefined, world: World, policy: ServicePolicy }): boolean {
+  return policy.missingBlock === 'refuse' && config !== undefined && service.block === undefined &&
+    (old === undefined || old.block !== undefined) && !world.arrivals.hasJustCome(config)
 }
 
 /** Whether all that a fault depends on is the same before and after: the configuration's name, the own routing, and what the template makes of the service. */

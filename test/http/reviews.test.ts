@@ -120,7 +120,7 @@ const hostileKeys: Record<string, string> = {
 }
 
 t.test('the webhooks of the product', async (t) => {
-  const { webhooks, sinks } = newAdmission({ missingConfig: 'warn' })
+  const { webhooks, sinks } = newAdmission({ missingConfig: 'warn', missingBlock: 'refuse' })
   sinks.AIMRuntimeConfig.upsert({ metadata: { namespace: 'ml-team', name: 'default' }, spec: { routing: { enabled: true } } })
   const { client, metricLines } = await anAdmissionServer(t, { webhooks })
   const patchOf = async (request: JsonObject): Promise<jsonpatch.Operation[]> => {

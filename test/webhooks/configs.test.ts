@@ -9,7 +9,7 @@ import { aboutObject, aClusterConfig, aConfig, aService } from '../support/objec
 const ENABLED = { enabled: true, gatewayRef: { name: 'gateway' } }
 
 function judge (request: JsonObject, known: readonly JsonObject[] = []): Verdict {
-  const { webhooks, sinks } = newAdmission({ missingConfig: 'warn' })
+  const { webhooks, sinks } = newAdmission({ missingConfig: 'warn', missingBlock: 'refuse' })
   for (const object of known) sinks[object['kind'] as keyof typeof sinks].upsert(object)
   const decoded = decodeReview(Buffer.from(aReview(aboutObject(request))))
   if (decoded.kind !== 'review') throw new Error(decoded.sentence)

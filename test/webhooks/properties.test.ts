@@ -43,7 +43,7 @@ const world = fc.record({ config: spec, service: spec, labels })
 
 t.test('admission of its own result yields no operation', async (t) => {
   fc.assert(fc.property(world, ({ config, service, labels }) => {
-    const admission = newAdmission({ missingConfig: 'warn' })
+    const admission = newAdmission({ missingConfig: 'warn', missingBlock: 'refuse' })
     admission.sinks.AIMRuntimeConfig.upsert(aConfig(config))
     return judge(admission, '/mutate/aimservices', mutated(admission, aService({ spec: service, labels }))).kind === 'admit'
   }), { numRuns: 3_000 })
@@ -52,7 +52,7 @@ t.test('admission of its own result yields no operation', async (t) => {
 
 t.test('a refusal names a field and says its message on one line', async (t) => {
   fc.assert(fc.property(world, ({ config, service, labels }) => {
-    const admission = newAdmission({ missingConfig: 'warn' })
+    const admission = newAdmission({ missingConfig: 'warn', missingBlock: 'refuse' })
     admission.sinks.AIMRuntimeConfig.upsert(aConfig(config))
     const verdict = judge(admission, '/validate/aimservices', mutated(admission, aService({ spec: service, labels })))
     return verdict.kind !== 'deny' || verdict.faults.every(({ field, message }) => field !== '' && message !== '' && !/[\n\r]/.test(message))
@@ -62,7 +62,7 @@ t.test('a refusal names a field and says its message on one line', async (t) => 
 
 t.test('whatever the object is, the webhooks answer, and leave the prototype alone', async (t) => {
   const before = Object.getOwnPropertyNames(Object.prototype)
-  const admission = newAdmission({ missingConfig: 'warn' })
+  const admission = newAdmission({ missingConfig: 'warn', missingBlock: 'refuse' })
   admission.sinks.AIMRuntimeConfig.upsert(aConfig({ routing: { enabled: true, pathTemplate: "/{.metadata.labels['constructor']}" } }))
   fc.assert(fc.property(hostile, (object) => {
     for (const path of ['/mutate/aimservices', '/validate/aimservices']) judge(admission, path, object)

@@ -6,13 +6,19 @@ import type { JsonObject } from '../../src/api/meta.ts'
 import { newAdmission } from '../../src/cli/admission.ts'
 import type { Admission } from '../../src/cli/admission.ts'
 import { aReview } from '../support/a-review.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { aboutObject, aClusterConfig, aConfig, aService } from '../support/objects.ts'
 
 const GATEWAY = { name: 'kserve-gateway', namespace: 'kgateway-system' }
 const ROUTED = { routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate: "/{.metadata.namespace}/{.metadata.labels['team']}/{.metadata.name}" } }
 
+const POLICY = { missingConfig: 'warn', missingBlock: 'refuse' } as const
+
 function admissionWith (...objects: JsonObject[]): Admission {
-  const admission = newAdmission({ missingConfig: 'warn' })
+  return filled(newAdmission(POLICY), objects)
+}
+
+function filled (admission: Admission, objects: readonly JsonObject[]): Admission {
   for (const object of objects) admission.sinks[object['kind'] as keyof Admission['sinks']].upsert(object)
   return admission
 }
@@ -148,5 +154,40 @@ t.test('an UPDATE', async (t) => {
     for (const path of ['/mutate/aimservices', '/validate/aimservices']) {
       t.match(judge(admission, path, { operation: 'UPDATE', object, oldObject: aService({ labels: { team: 'nlp' } }) }), { kind: 'admit', warnings: [] })
     }
+  })
+})
+
+t.test('a block that another webhook took away', async (t) => {
+  const robbed = { object: aService({ spec: { runtimeConfigName: 'default' } }) }
+  const setUp = ({ missingBlock }: { missingBlock: 'refuse' | 'admit' } = { missingBlock: 'refuse' }) => {
+    const clock = new ManualClock()
+    return { clock, admission: filled(newAdmission({ ...POLICY, missingBlock }, clock), [aConfig()]) }
+  }
+  const refusal = { kind: 'deny', faults: [{ code: 'AIM-BLOCK-MISSING', field: 'spec.resolvedRuntimeConfig', message: /^the settings of AIMRuntimeConfig ml-team\/default were written here/ }] }
+
+  t.test('is refused once the configuration has been known for 5 s, by which every replica knows it', async (t) => {
+    const { clock, admission } = setUp()
+    clock.pass(4_999)
+    t.match(judge(admission, '/validate/aimservices', robbed), { kind: 'admit' })
+    clock.pass(1)
+    t.match(judge(admission, '/validate/aimservices', robbed), refusal)
+    t.match(judge(admission, '/validate/aimservices', { operation: 'UPDATE', ...robbed, oldObject: mutated(admission, robbed) }), refusal)
+  })
+
+  t.test('is no reason to refuse the update of a service that had none, nor of one that may have come while no server answered', async (t) => {
+    const { clock, admission } = setUp()
+    const lenient = setUp({ missingBlock: 'admit' })
+    clock.pass(60_000)
+    lenient.clock.pass(60_000)
+    t.match(judge(admission, '/validate/aimservices', { operation: 'UPDATE', ...robbed, oldObject: robbed.object }), { kind: 'admit' })
+    t.match(judge(lenient.admission, '/validate/aimservices', robbed), { kind: 'admit' })
+  })
+
+  t.test('is not missed where it is there, or where the configuration is not', async (t) => {
+    const { clock, admission } = setUp()
+    clock.pass(60_000)
+    t.match(judge(admission, '/validate/aimservices', { object: mutated(admission, robbed) }), { kind: 'admit' })
+    admission.sinks.AIMRuntimeConfig.remove({ namespace: 'ml-team', name: 'default' })
+    t.match(judge(admission, '/validate/aimservices', robbed), { kind: 'admit' })
   })
 })

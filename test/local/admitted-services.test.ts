@@ -1,0 +1,52 @@
+import t from 'tap'
+import type { JsonObject } from '../../src/api/meta.ts'
+import { ConfigIndex } from '../../src/core/config-index.ts'
+import { ServiceIndex } from '../../src/core/service-index.ts'
+import { AdmittedServices } from '../../src/local/admitted-services.ts'
+import { aConfig, aService } from '../support/objects.ts'
+
+const routed = (pathTemplate: string): JsonObject => aConfig({ routing: { enabled: true, gatewayRef: { name: 'gateway' }, pathTemplate } })
+const claimOf = (path: string) => ({ service: { namespace: 'ml-team', name: 'another' }, gateway: { namespace: 'ml-team', name: 'gateway' }, path })
+
+function setUp () {
+  const configs = new ConfigIndex()
+  const services = new ServiceIndex()
+  const sink = configs.sink('AIMRuntimeConfig')
+  return { services, config: sink, service: new AdmittedServices(configs, services.sink()) }
+}
+
+t.test('a service of a folder holds the path that admission would have given it', async (t) => {
+  const { services, config, service } = setUp()
+  config.upsert(routed('/a/{.metadata.name}'))
+  service.upsert(aService())
+  t.strictSame(services.paths.holder(claimOf('/a/llama-chat')), { namespace: 'ml-team', name: 'llama-chat' })
+})
+
+t.test('its path follows the configuration, and goes with it', async (t) => {
+  const { services, config, service } = setUp()
+  config.upsert(routed('/a/{.metadata.name}'))
+  service.upsert(aService())
+  config.upsert(routed('/b/{.metadata.name}'))
+  await Promise.resolve()
+  t.equal(services.paths.holder(claimOf('/a/llama-chat')), undefined)
+  t.ok(services.paths.holder(claimOf('/b/llama-chat')))
+  config.remove({ namespace: 'ml-team', name: 'default' })
+  await Promise.resolve()
+  t.equal(services.paths.holder(claimOf('/b/llama-chat')), undefined)
+})
+
+t.test('a service that has gone holds nothing, whatever happens to its configuration', async (t) => {
+  const { services, config, service } = setUp()
+  config.upsert(routed('/a/{.metadata.name}'))
+  service.upsert(aService())
+  service.remove({ namespace: 'ml-team', name: 'llama-chat' })
+  config.upsert(routed('/b/{.metadata.name}'))
+  await Promise.resolve()
+  t.strictSame([services.count(), services.paths.holder(claimOf('/b/llama-chat'))], [0, undefined])
+})
+
+t.test('a block in a manifest is nobody\'s word', async (t) => {
+  const { services, service } = setUp()
+  service.upsert(aService({ spec: { resolvedRuntimeConfig: { routing: { path: '/mine', gatewayRef: { name: 'gateway' } } } } }))
+  t.equal(services.paths.holder(claimOf('/mine')), undefined)
+})
