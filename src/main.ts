@@ -4,6 +4,7 @@ import { Command } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
 import { newAdmission } from './cli/admission.ts'
 import { manifestsCommand } from './cli/manifests.ts'
+import { reconcileCommand } from './cli/reconcile.ts'
 import { reviewCommand } from './cli/review.ts'
 import { serveCommand } from './cli/serve.ts'
 import { printTryOut } from './cli/try-out.ts'
@@ -16,6 +17,7 @@ const program = new Command('aim-admission')
   .description(packageJson.description)
   .version(packageJson.version)
   .addCommand(serveCommand({ version: packageJson.version, onListening: (address) => { if (process.env['AIM_ADMISSION_TRY_OUT'] !== undefined) printTryOut(address, write) } }))
+  .addCommand(reconcileCommand({ version: packageJson.version }))
   .addCommand(manifestsCommand({ webhooks: admission().webhooks, write }))
   .addCommand(reviewCommand({
     admission,

@@ -14,8 +14,9 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   certs: [],
   'src/kube': ['src/api', 'src/core'],
   'src/local': ['src/api', 'src/core'],
+  'src/reconcile': ['src/api', 'src/core'],
   'src/server': ['src/api', 'src/core', 'src/admission', 'webhooks'],
-  'src/cli': ['src', 'src/api', 'src/core', 'src/admission', 'webhooks', 'certs', 'src/kube', 'src/local', 'src/server']
+  'src/cli': ['src', 'src/api', 'src/core', 'src/admission', 'webhooks', 'certs', 'src/kube', 'src/local', 'src/reconcile', 'src/server']
 }
 
 interface Import { readonly file: string, readonly layer: string, readonly line: string, readonly specifier: string }

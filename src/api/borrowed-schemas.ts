@@ -81,7 +81,7 @@ export const envVarSchema = objectField({
 }, explain('One environment variable, as in a pod.'))
 
 /** Source: metav1.Condition. */
-const conditionSchema = objectField({
+export const conditionSchema = objectField({
   type: textField('What the condition tells of.', { Format: 'CamelCase', Example: 'RoutingReady' }, {
     maxLength: 316,
     pattern: '^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$'

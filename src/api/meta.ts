@@ -6,6 +6,9 @@ export const API_VERSION = `${GROUP}/${VERSION}` as const
 /** The name a service uses when it gives no `spec.runtimeConfigName`. */
 export const DEFAULT_CONFIG_NAME = 'default'
 
+/** On a configuration: how a change of it is carried to the services that use it. */
+export const ROLLOUT_ANNOTATION = `${GROUP}/rollout`
+
 /** A JSON object of unknown content, as `JSON.parse` or a YAML reader makes it. Read own properties only. */
 export type JsonObject = Readonly<Record<string, unknown>>
 

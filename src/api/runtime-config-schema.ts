@@ -69,5 +69,5 @@ export const runtimeConfigStatusSchema = objectField({
     current: countField('Those of them that carry its present hash.', { Unit: 'services', Example: '11' }, { minimum: 0 }),
     failing: countField('Those of them that are degraded.', { Unit: 'services', Example: '1' }, { minimum: 0 })
   }, explain('How far this configuration has been carried to the services that use it.', { Default: 'none before the first count' }))),
-  conditions: conditionsField('What is known of this configuration\'s roll-out, by type: RolloutHalted.')
+  conditions: conditionsField('What is known of this configuration\'s roll-out, by type: Accepted, RolledOut, RolloutHalted.')
 }, explain('Written by the reconciler, read-only.'))

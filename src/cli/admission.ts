@@ -12,6 +12,7 @@ import { systemClock } from '../kube/system-clock.ts'
 export interface Admission {
   readonly webhooks: readonly Webhook[]
   readonly configs: ConfigIndex
+  readonly services: ServiceIndex
   readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
   /** How many objects of a kind are known. */
   readonly count: (kind: Kind['kind']) => number
@@ -23,6 +24,7 @@ export function newAdmission (policy: ServicePolicy, clock: Clock = systemClock)
   const services = new ServiceIndex()
   return {
     configs,
+    services,
     webhooks: webhooksFor({ configs, services, paths: services.paths, arrivals: new ConfigArrivals(configs, clock) }, policy),
     sinks: {
       AIMRuntimeConfig: configs.sink('AIMRuntimeConfig'),

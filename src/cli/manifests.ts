@@ -7,6 +7,7 @@ import { customResourceDefinitions } from '../api/custom-resource-definitions.ts
 import type { JsonObject } from '../api/meta.ts'
 import { reasonOf } from '../core/reason-of.ts'
 import { accessManifests } from './access-manifests.ts'
+import { environmentVariable, namespaceFlag } from './flags.ts'
 import { toYaml } from './yaml-output.ts'
 
 export interface ManifestsDependencies {
@@ -23,7 +24,7 @@ export function manifestsCommand ({ webhooks, write }: ManifestsDependencies): C
     .action(() => { print(customResourceDefinitions()) })
   command.command('rbac')
     .description('the service account of the server, and what it may read')
-    .addOption(namespaceOption())
+    .addOption(namespaceFlag('namespace the program runs in'))
     .action(({ namespace }: { namespace: string }) => { print(accessManifests(namespace)) })
   command.addCommand(webhooksCommand((options) => { print(webhookConfigurations(webhooks, options)) }))
   return command
@@ -39,21 +40,17 @@ interface WebhookFlags {
   readonly timeoutSeconds: string
 }
 
-function namespaceOption (): Option {
-  return new Option('--namespace <name>', 'namespace the program runs in').env('AIM_ADMISSION_NAMESPACE').default('aim-system')
-}
-
 function webhooksCommand (print: (options: WebhookConfigurationOptions) => void): Command {
   return new Command('webhooks')
     .description('the webhook configurations that register the server; in a cluster without caBundle, which belongs to whoever issues the certificate')
-    .addOption(namespaceOption())
-    .addOption(new Option('--service-name <name>', 'Service of the server').env('AIM_ADMISSION_SERVICE_NAME').default('aim-admission'))
-    .addOption(new Option('--service-namespace <name>', 'namespace of that Service (default: that of --namespace)').env('AIM_ADMISSION_SERVICE_NAMESPACE'))
-    .addOption(new Option('--url <url>', 'address of a server outside the cluster, in place of a Service: https://host:port').env('AIM_ADMISSION_URL'))
-    .addOption(new Option('--ca-file <file>', 'PEM file of the certificates that the one of --url is verified by').env('AIM_ADMISSION_CA_FILE'))
-    .addOption(new Option('--failure-policy <policy>', 'what happens to a request while no server answers').env('AIM_ADMISSION_FAILURE_POLICY')
+    .addOption(namespaceFlag('namespace the program runs in'))
+    .addOption(new Option('--service-name <name>', 'Service of the server').env(environmentVariable('SERVICE_NAME')).default('aim-admission'))
+    .addOption(new Option('--service-namespace <name>', 'namespace of that Service (default: that of --namespace)').env(environmentVariable('SERVICE_NAMESPACE')))
+    .addOption(new Option('--url <url>', 'address of a server outside the cluster, in place of a Service: https://host:port').env(environmentVariable('URL')))
+    .addOption(new Option('--ca-file <file>', 'PEM file of the certificates that the one of --url is verified by').env(environmentVariable('CA_FILE')))
+    .addOption(new Option('--failure-policy <policy>', 'what happens to a request while no server answers').env(environmentVariable('FAILURE_POLICY'))
       .choices(['Fail', 'Ignore']).default('Fail'))
-    .addOption(new Option('--timeout-seconds <seconds>', 'how long the API server waits, 1 to 5').env('AIM_ADMISSION_TIMEOUT_SECONDS').default('5'))
+    .addOption(new Option('--timeout-seconds <seconds>', 'how long the API server waits, 1 to 5').env(environmentVariable('TIMEOUT_SECONDS')).default('5'))
     .action((flags: WebhookFlags, command: Command) => {
       const problems: string[] = []
       const options = { ...flags, client: webhookClient(flags, problems), timeoutSeconds: timeoutSeconds(flags, problems) }

@@ -5,9 +5,6 @@ import { pino } from 'pino'
 import type { Logger } from 'pino'
 import { issueThrowawayPair } from '../../certs/issue.ts'
 import { KINDS } from '../api/kinds.ts'
-import { connectToCluster } from '../kube/api-connection.ts'
-import { ClusterCaches } from '../kube/cluster-caches.ts'
-import { systemClock } from '../kube/system-clock.ts'
 import { AdmittedServices } from '../local/admitted-services.ts'
 import { ManifestStore } from '../local/manifest-store.ts'
 import { buildApp } from '../server/app.ts'
@@ -21,25 +18,30 @@ import { serveSettings } from '../settings.ts'
 import type { ServeFlags, ServeSettings } from '../settings.ts'
 import { newAdmission } from './admission.ts'
 import type { Admission } from './admission.ts'
+import { clusterSource, countedConnection, countObjects } from './cluster-source.ts'
+import type { Source } from './cluster-source.ts'
+import { environmentVariable, reconcilerFlags } from './flags.ts'
+import { newReconciler } from './reconciler.ts'
 
 /** `aim-admission serve`: the admission server, in a cluster or on the embedded store. Runs until SIGTERM or SIGINT. */
 export function serveCommand (dependencies: ServeDependencies): Command {
-  const env = (name: string): string => `AIM_ADMISSION_${name}`
-  return new Command('serve')
+  const command = new Command('serve')
     .description('run the admission server: in a cluster, with --kubeconfig, or on the embedded store with --manifests')
-    .addOption(new Option('--manifests <dir>', 'embedded store: a folder of YAML or JSON manifests, watched').env(env('MANIFESTS')))
-    .addOption(new Option('--kubeconfig <file>', 'the cluster to serve; without it and --manifests, the cluster of this pod').env(env('KUBECONFIG')))
-    .addOption(new Option('--host <address>', 'address to listen on').env(env('HOST')).default('127.0.0.1'))
-    .addOption(new Option('--port <port>', 'HTTPS port of the webhooks').env(env('PORT')).default('8443'))
-    .addOption(new Option('--probe-port <port>', 'plain port of /healthz, /readyz and /metrics').env(env('PROBE_PORT')).default('8080'))
-    .addOption(new Option('--cert-file <file>', 'PEM certificate chain to serve; without it a throw-away pair for localhost').env(env('CERT_FILE')))
-    .addOption(new Option('--key-file <file>', 'PEM key of the certificate').env(env('KEY_FILE')))
+    .addOption(new Option('--manifests <dir>', 'embedded store: a folder of YAML or JSON manifests, watched').env(environmentVariable('MANIFESTS')))
+    .addOption(new Option('--kubeconfig <file>', 'the cluster to serve; without it and --manifests, the cluster of this pod').env(environmentVariable('KUBECONFIG')))
+    .addOption(new Option('--host <address>', 'address to listen on').env(environmentVariable('HOST')).default('127.0.0.1'))
+    .addOption(new Option('--port <port>', 'HTTPS port of the webhooks').env(environmentVariable('PORT')).default('8443'))
+    .addOption(new Option('--probe-port <port>', 'plain port of /healthz, /readyz and /metrics').env(environmentVariable('PROBE_PORT')).default('8080'))
+    .addOption(new Option('--cert-file <file>', 'PEM certificate chain to serve; without it a throw-away pair for localhost').env(environmentVariable('CERT_FILE')))
+    .addOption(new Option('--key-file <file>', 'PEM key of the certificate').env(environmentVariable('KEY_FILE')))
     .addOption(new Option('--missing-config <what>', 'what becomes of a service whose runtime configuration is missing: warn or refuse')
-      .env(env('MISSING_CONFIG')).default('warn'))
+      .env(environmentVariable('MISSING_CONFIG')).default('warn'))
     .addOption(new Option('--failure-policy <policy>', 'the failurePolicy that the webhooks are registered with: under Ignore, a service without a block may have come unseen')
-      .env(env('FAILURE_POLICY')).default('Fail'))
-    .addOption(new Option('--log-level <level>', 'least level logged: debug, info, warn or error').env(env('LOG_LEVEL')).default('info'))
-    .action(async (flags: ServeFlags) => { await serve(serveSettings(flags), dependencies) })
+      .env(environmentVariable('FAILURE_POLICY')).default('Fail'))
+    .addOption(new Option('--log-level <level>', 'least level logged: debug, info, warn or error').env(environmentVariable('LOG_LEVEL')).default('info'))
+    .addOption(new Option('--with-reconciler', 'also write status and carry changed configurations to the services, in this process').env(environmentVariable('WITH_RECONCILER')))
+  for (const option of reconcilerFlags()) command.addOption(option)
+  return command.action(async (flags: ServeFlags) => { await serve(serveSettings(flags), dependencies) })
 }
 
 /** Where the server answers, and the CA that its certificate is of (absent where the pair comes from files). */
@@ -85,19 +87,11 @@ async function pairFor ({ pair }: ServeSettings): Promise<{ pair: ServingPair, c
   return { pair: servingPair(certPem, keyPem, 'the throw-away pair'), caPem }
 }
 
-/** Where objects come from. */
-interface Source {
-  readonly start: () => Promise<void>
-  readonly stop: () => Promise<void>
-  /** Why the caches are not filled yet; undefined where they are. */
-  readonly unready: () => string | undefined
-}
-
 interface SourceDependencies { readonly admission: Admission, readonly metrics: Metrics, readonly log: Logger }
 
-async function sourceFor ({ manifests, kubeconfig }: ServeSettings, dependencies: SourceDependencies): Promise<Source> {
-  countObjects(dependencies)
-  return manifests === undefined ? await clusterSource(kubeconfig, dependencies) : folderSource(manifests, dependencies)
+async function sourceFor (settings: ServeSettings, dependencies: SourceDependencies): Promise<Source> {
+  countObjects(dependencies.metrics, dependencies.admission.count)
+  return settings.manifests === undefined ? await sourceInCluster(settings, dependencies) : folderSource(settings.manifests, dependencies)
 }
 
 function folderSource (folder: string, { admission: { configs, sinks }, metrics, log }: SourceDependencies): Source {
@@ -114,31 +108,17 @@ function folderSource (folder: string, { admission: { configs, sinks }, metrics,
   }
 }
 
-async function clusterSource (kubeconfig: string | undefined, { admission: { sinks }, metrics, log }: SourceDependencies): Promise<Source> {
-  const connection = await connectToCluster({ kubeconfig, log })
-  for (const { kind } of KINDS) metrics.cacheSynced.set({ kind }, 0)
-  const caches = new ClusterCaches({
-    request: connection.request,
-    sinks,
-    clock: systemClock,
-    log,
-    observe: (kind) => ({
-      onSynced: () => { metrics.cacheSynced.set({ kind }, 1) },
-      onRestart: () => { metrics.watchRestarts.inc({ kind }) },
-      onFailedObject: (key) => { log.warn({ kind, ...key }, 'an object cannot be read and is passed over') }
-    })
-  })
+async function sourceInCluster ({ kubeconfig, reconciler: settings }: ServeSettings, { admission, metrics, log }: SourceDependencies): Promise<Source> {
+  const connection = await countedConnection({ kubeconfig, metrics, log })
+  const { configs, services } = admission
+  const reconciler = settings && newReconciler({ connection, configs, services, settings, registry: metrics.registry, log })
+  const source = clusterSource({ connection, sinks: reconciler?.sinks ?? admission.sinks, metrics, log, onSynced: () => { reconciler?.start() } })
   return {
-    start: async () => { caches.start() },
+    ...source,
     stop: async () => {
-      await caches.stop()
+      await reconciler?.stop()
+      await source.stop()
       await connection.close()
-    },
-    unready: () => caches.synced ? undefined : caches.unsynced().join('; ')
+    }
   }
-}
-
-/** The object counts are read off the caches whenever the metrics are. */
-function countObjects ({ admission, metrics }: SourceDependencies): void {
-  Object.assign(metrics.cacheObjects, { collect: () => { for (const { kind } of KINDS) metrics.cacheObjects.set({ kind }, admission.count(kind)) } })
 }

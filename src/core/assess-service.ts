@@ -14,8 +14,8 @@ export interface Assessment {
   readonly config: RuntimeConfig | undefined
   readonly routing: EffectiveRouting
   readonly path: ServicePath
+  /** Both undefined where the configuration is missing: then there is nothing to inject, and no path is held. */
   readonly claim: PathClaim | undefined
-  /** Undefined where the configuration is missing: then there is nothing to inject. */
   readonly block: ResolvedRuntimeConfig | undefined
 }
 
@@ -30,7 +30,7 @@ export function assessService (service: Service, configs: ConfigLookup): Assessm
     config,
     routing,
     path,
-    claim: pathClaim(service, routing, path),
+    claim: config === undefined ? undefined : pathClaim(service, routing, path),
     block: config === undefined ? undefined : resolvedBlock({ service, config, routing, path })
   }
 }

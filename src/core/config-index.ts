@@ -1,7 +1,8 @@
 import type { JsonObject } from '../api/meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
+import { ownObject, ownString } from './json.ts'
 import type { ConfigLookup, ObjectKey, ObjectSink } from './ports.ts'
-import { readRuntimeConfig } from './runtime-config.ts'
+import { isUnchanged, readRuntimeConfig } from './runtime-config.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
 
 /** The known runtime configurations, compiled as they arrive. */
@@ -16,6 +17,11 @@ export class ConfigIndex implements ConfigLookup {
 
   cluster (name: string): RuntimeConfig | undefined {
     return this.#cluster.get(name)
+  }
+
+  * all (): Generator<RuntimeConfig> {
+    yield * this.#namespaced.values()
+    yield * this.#cluster.values()
   }
 
   /** How many of a kind are known. */
@@ -36,11 +42,14 @@ export class ConfigIndex implements ConfigLookup {
       : [this.#cluster, ({ name }: ObjectKey) => name]
     return {
       upsert: (object: JsonObject) => {
+        const metadata = ownObject(object, 'metadata')
+        const key = keyOf({ namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') })
+        const known = configs.get(key)
+        if (known !== undefined && isUnchanged(known, object)) return
         const config = readRuntimeConfig(kind, object)
         if (config.kind === 'malformed') throw new Error(`${config.field} is not ${config.expected}`)
-        const isKnown = configs.has(keyOf(config))
-        configs.set(keyOf(config), config)
-        this.#changed(isKnown ? undefined : config)
+        configs.set(key, config)
+        this.#changed(known === undefined ? config : undefined)
       },
       remove: (key) => {
         configs.delete(keyOf(key))

@@ -1,10 +1,10 @@
 import type { ParentReference } from '../api/runtime-config.ts'
-import type { PathClaim, PathIndex, ServiceKey } from './ports.ts'
+import type { HeldPath, PathClaim, PathIndex } from './ports.ts'
 
-/** A claim as the index keeps it. */
-export interface HeldPath extends PathClaim {
-  /** RFC 3339 creation time; the older holder counts first. Empty where unknown. */
-  readonly since: string
+/** Which of two services keeps a path that both hold: the one that was created first; of two of the same second, the first by name. */
+export function isOlder (a: Pick<HeldPath, 'since' | 'service'>, b: Pick<HeldPath, 'since' | 'service'>): boolean {
+  const [left, right] = [a, b].map(({ since, service }) => `${since} ${service.namespace}/${service.name}`)
+  return (left ?? '') < (right ?? '')
 }
 
 interface Segment { readonly children: Map<string, Segment>, readonly held: Set<HeldPath> }
@@ -30,8 +30,8 @@ export class PathClaims implements PathIndex {
     if (root !== undefined && prune(root, segmentsOf(claim.path), claim)) this.#gateways.delete(gatewayKey(claim.gateway))
   }
 
-  holder (claim: PathClaim): ServiceKey | undefined {
-    return this.#along(claim).at(-1)?.find((held) => held.path === claim.path)?.service
+  holders (claim: PathClaim): readonly HeldPath[] {
+    return this.#along(claim).at(-1)?.filter((held) => held.path === claim.path) ?? []
   }
 
   covering (claim: PathClaim): PathClaim | undefined {
@@ -66,17 +66,12 @@ function overlapping ({ held }: Segment, claim: PathClaim): HeldPath[] {
   const others = [...held].filter(({ service, gateway }) =>
     (service.name !== claim.service.name || service.namespace !== claim.service.namespace) &&
     overlaps(gateway.sectionName, claim.gateway.sectionName) && overlaps(gateway.port, claim.gateway.port))
-  return others.length < 2 ? others : others.sort(olderFirst)
+  return others.length < 2 ? others : others.sort((a, b) => isOlder(a, b) ? -1 : 1)
 }
 
 /** An unset value overlaps every value. */
 function overlaps<T> (a: T | undefined, b: T | undefined): boolean {
   return a === undefined || b === undefined || a === b
-}
-
-function olderFirst (a: HeldPath, b: HeldPath): number {
-  const [left, right] = [a, b].map(({ since, service }) => `${since} ${service.namespace}/${service.name}`)
-  return (left ?? '') < (right ?? '') ? -1 : 1
 }
 
 /** The parts of a resolved ParentReference that never overlap when they differ. Source: Gateway API v1, ParentReference defaults. */

@@ -1,3 +1,4 @@
+import type { Kind } from '../api/kinds.ts'
 import type { JsonObject } from '../api/meta.ts'
 import type { ParentReference } from '../api/runtime-config.ts'
 import type { ConfigRef } from './resolve-config.ts'
@@ -19,10 +20,16 @@ export interface PathClaim {
   readonly path: string
 }
 
+/** A claim of a stored service. */
+export interface HeldPath extends PathClaim {
+  /** RFC 3339 creation time of the service; empty where unknown. */
+  readonly since: string
+}
+
 /** Which paths the known services hold. */
 export interface PathIndex {
-  /** The other service that holds this very path on an overlapping gateway, the oldest first. */
-  holder (claim: PathClaim): ServiceKey | undefined
+  /** The other services that hold this very path on an overlapping gateway, the oldest first. */
+  holders (claim: PathClaim): readonly HeldPath[]
   /** Another service below this path on an overlapping gateway (this one covers it). */
   covered (claim: PathClaim): PathClaim | undefined
   /** Another service above this path on an overlapping gateway (it covers this one). */
@@ -41,6 +48,37 @@ export interface ObjectSink {
   /** An object that is new or has changed. */
   upsert (object: JsonObject): void
   remove (key: ObjectKey): void
+}
+
+/** What became of a write. `outdated`: the object has changed since it was read. `failed`: one line that says why. */
+export type WriteResult =
+  | { readonly kind: 'written', readonly object: JsonObject }
+  | { readonly kind: 'outdated' }
+  | { readonly kind: 'gone' }
+  | { readonly kind: 'failed', readonly reason: string }
+
+/** The writes of the reconciler. None rejects. */
+export interface ObjectWriter {
+  /** Applies this program's part of an object's status, unless the object is another, or has changed since that version. */
+  applyStatus (target: { readonly kind: Kind, readonly key: ObjectKey, readonly uid: string, readonly version: string }, status: object): Promise<WriteResult>
+  /** Has the API server run admission for a service anew, by a change that changes nothing. */
+  readmit (key: ServiceKey): Promise<WriteResult>
+}
+
+/** A transition of an object that its owner is to be told of. */
+export interface TransitionEvent {
+  readonly regarding: { readonly kind: Kind['kind'], readonly namespace: string, readonly name: string, readonly uid: string }
+  readonly type: 'Normal' | 'Warning'
+  /** One word, as in a condition. */
+  readonly reason: string
+  /** What was done or found out, as one word. */
+  readonly action: string
+  readonly note: string
+}
+
+/** Tells of transitions, best effort. */
+export interface EventSink {
+  record (event: TransitionEvent): void
 }
 
 /** Time that only goes forward; tests turn it by hand. */

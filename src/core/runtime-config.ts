@@ -1,9 +1,11 @@
 import type { ConfigScope } from '../api/aim-service.ts'
+import { ROLLOUT_ANNOTATION } from '../api/meta.ts'
 import type { JsonObject } from '../api/meta.ts'
 import { CREATION_SCOPES } from '../api/runtime-config.ts'
 import type { CreationScope, LocalObjectReference, RuntimeConfigKind } from '../api/runtime-config.ts'
 import { configHash } from './config-hash.ts'
-import { nestsAtMost, own, ownString } from './json.ts'
+import { nestsAtMost, ownString } from './json.ts'
+import { annotationOf, createdAt, generationOf, isDeleting, uidOf } from './object-meta.ts'
 import { compilePathTemplate } from './path-template.ts'
 import type { TemplateCompilation } from './path-template.ts'
 import { booleanAt, namesAt, objectAt, reading, stringAt } from './read-fields.ts'
@@ -19,6 +21,12 @@ export interface RuntimeConfig {
   readonly namespace: string
   readonly name: string
   readonly uid: string
+  /** `metadata.generation`; 0 where there is none, as in a manifest. */
+  readonly generation: number
+  /** RFC 3339; empty where unknown. */
+  readonly createdAt: string
+  /** The annotation that steers how a change is carried to the services, as given; empty where there is none. */
+  readonly rollout: string
   readonly deleting: boolean
   /** `sha256:` and 64 hex digits. */
   readonly hash: string
@@ -43,8 +51,11 @@ export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject):
       scope: kind === 'AIMRuntimeConfig' ? 'Namespace' : 'Cluster',
       namespace: kind === 'AIMRuntimeConfig' ? ownString(metadata, 'namespace') : '',
       name: ownString(metadata, 'name'),
-      uid: ownString(metadata, 'uid'),
-      deleting: own(metadata, 'deletionTimestamp') !== undefined,
+      uid: uidOf(object),
+      generation: generationOf(object),
+      createdAt: createdAt(object),
+      rollout: annotationOf(object, ROLLOUT_ANNOTATION),
+      deleting: isDeleting(object),
       hash: configHash(spec),
       defaultStorageClassName: stringAt(spec, 'defaultStorageClassName', 'spec.defaultStorageClassName') || undefined,
       serviceAccountName: stringAt(spec, 'serviceAccountName', 'spec.serviceAccountName') || undefined,
@@ -54,6 +65,12 @@ export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject):
       template: routing.pathTemplate === undefined ? undefined : compilePathTemplate(routing.pathTemplate)
     } satisfies RuntimeConfig)
   })
+}
+
+/** Whether the object differs from what was read in its status at most. False where the API server did not count its changes. */
+export function isUnchanged ({ uid, generation, deleting, rollout }: RuntimeConfig, object: JsonObject): boolean {
+  return generation > 0 && generation === generationOf(object) && uid === uidOf(object) && deleting === isDeleting(object) &&
+    rollout === annotationOf(object, ROLLOUT_ANNOTATION)
 }
 
 /** How messages name a configuration: `AIMRuntimeConfig ml-team/default`. */

@@ -1,7 +1,9 @@
 import type { Assessment } from './assess-service.ts'
 import type { Fault } from './faults.ts'
+import { createdAt } from './object-meta.ts'
+import { isOlder } from './path-claims.ts'
 import type { TemplateProblem } from './path-template.ts'
-import type { PathIndex } from './ports.ts'
+import type { PathIndex, ServiceKey } from './ports.ts'
 import { configTitle } from './runtime-config.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
 import { displayName, keysOf } from './service.ts'
@@ -13,6 +15,8 @@ export interface ServiceContext {
   readonly paths: PathIndex
   /** Whether the service is already stored, so that a command can be run on it. */
   readonly stored: boolean
+  /** Whether it holds its path already, as one of two that a race let in: then only an older service is in its way. */
+  readonly holds: boolean
 }
 
 /** Every fault of a service's template, path and claim, in that order; empty means well. Pure. */
@@ -48,6 +52,9 @@ export function missingConfigWarning (service: Service): string {
   return `${missingConfig(service)}; the service has no settings until one of them exists`
 }
 
+/** Said of a service that is to be routed. */
+export const NO_GATEWAY = 'routing is enabled without a gateway, so no route can be made; set spec.routing.gatewayRef on the service or in its runtime configuration'
+
 /** Which two places were looked in, without a remedy. */
 function missingConfig ({ namespace, configName }: Service): string {
   return `runtime configuration "${configName}" is missing: there is neither an AIMRuntimeConfig ${namespace}/${configName} nor an AIMClusterRuntimeConfig ${configName}`
@@ -64,6 +71,14 @@ function templateFault (problem: TemplateProblem, assessment: Assessment, contex
     return { code, field: `metadata.${field}[${missing.key}]`, message }
   }
   return { code, field: TEMPLATE_FIELDS[routing.templateFrom], message: `${problemText(problem)}${owner}; ${remedy(problem, assessment)}` }
+}
+
+/** Who is in the way of the service's path. */
+function pathHolder ({ service, claim }: Assessment, { paths, holds }: ServiceContext): ServiceKey | undefined {
+  if (claim === undefined) return undefined
+  const [first] = paths.holders(claim)
+  const isInTheWay = first !== undefined && (!holds || isOlder(first, { since: createdAt(service.object), service }))
+  return isInTheWay ? first.service : undefined
 }
 
 const TEMPLATE_FIELDS = { service: 'spec.routing.pathTemplate', config: 'spec.runtimeConfigName', default: 'metadata.name' } as const
@@ -100,8 +115,9 @@ function listed (keys: readonly string[]): string {
 
 const MAX_LISTED = 20
 
-function conflictFaults ({ service, claim, routing }: Assessment, { paths }: ServiceContext): Fault[] {
-  const holder = claim === undefined ? undefined : paths.holder(claim)
+function conflictFaults (assessment: Assessment, context: ServiceContext): Fault[] {
+  const { service, claim, routing } = assessment
+  const holder = pathHolder(assessment, context)
   if (claim === undefined || holder === undefined) return []
   const gateway = `${claim.gateway.namespace ?? ''}/${claim.gateway.name}`
   return [{

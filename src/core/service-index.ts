@@ -1,8 +1,8 @@
 import type { JsonObject } from '../api/meta.ts'
 import { isJsonObject, own, ownObject, ownString } from './json.ts'
-import type { HeldPath } from './path-claims.ts'
+import { createdAt } from './object-meta.ts'
 import { PathClaims } from './path-claims.ts'
-import type { ObjectKey, ObjectSink, ServiceLookup } from './ports.ts'
+import type { HeldPath, ObjectKey, ObjectSink, ServiceLookup } from './ports.ts'
 import { parentReferenceAt, reading } from './read-fields.ts'
 import { readService } from './service.ts'
 import type { Service } from './service.ts'
@@ -18,6 +18,19 @@ export class ServiceIndex implements ServiceLookup {
 
   count (): number {
     return this.#entries.size
+  }
+
+  get (key: ObjectKey): Service | undefined {
+    return this.#entries.get(keyOf(key))?.service
+  }
+
+  /** The path that a service holds, as its block says. */
+  held (key: ObjectKey): HeldPath | undefined {
+    return this.#entries.get(keyOf(key))?.held
+  }
+
+  * all (): Generator<Service> {
+    for (const { service } of this.#entries.values()) yield service
   }
 
   * users (configName: string, namespace?: string): Generator<Service> {
@@ -82,6 +95,5 @@ function heldPath ({ namespace, name, block, object }: Service): HeldPath | unde
   const path = ownString(routing, 'path')
   const gateway = reading(() => parentReferenceAt(routing, 'gatewayRef', 'spec.resolvedRuntimeConfig.routing.gatewayRef'))
   if (path === '' || gateway === undefined || !('name' in gateway)) return undefined
-  const since = ownString(ownObject(object, 'metadata'), 'creationTimestamp')
-  return { service: { namespace, name }, gateway: { namespace, ...gateway }, path, since }
+  return { service: { namespace, name }, gateway: { namespace, ...gateway }, path, since: createdAt(object) }
 }

@@ -3,7 +3,7 @@ import type { Assessment } from './assess-service.ts'
 import type { Fault } from './faults.ts'
 import { isJsonObject, ownObject, ownString, sameJson } from './json.ts'
 import type { World } from './ports.ts'
-import { missingBlockFault, missingConfigFault, missingConfigWarning, serviceFaults } from './service-faults.ts'
+import { missingBlockFault, missingConfigFault, missingConfigWarning, NO_GATEWAY, serviceFaults } from './service-faults.ts'
 import type { Service } from './service.ts'
 
 /** What the operator decides about services. */
@@ -37,7 +37,7 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
   const before = old === undefined ? undefined : assessService(old, world.configs)
   const found = [
     ...(assessment.config === undefined && policy.missingConfig === 'refuse' ? [missingConfigFault(service)] : []),
-    ...serviceFaults(assessment, { paths: world.paths, stored: old !== undefined })
+    ...serviceFaults(assessment, { paths: world.paths, stored: old !== undefined, holds: before !== undefined && sameJson(before.claim, assessment.claim) })
   ]
   const robbed = isRobbed(assessment, { old, world, policy }) ? [missingBlockFault(assessment)] : []
   const isCaused = before === undefined || !sameCauses(before, assessment)
@@ -88,7 +88,7 @@ function missingWarnings ({ service, config }: Assessment, policy: ServicePolicy
 
 function gatewayWarnings ({ routing }: Assessment): string[] {
   return routing.enabled && routing.gatewayRef === undefined
-    ? ['routing is enabled without a gateway, so no route can be made; set spec.routing.gatewayRef on the service or in its runtime configuration']
+    ? [NO_GATEWAY]
     : []
 }
 

@@ -2,6 +2,7 @@ import { DEFAULT_CONFIG_NAME } from '../api/meta.ts'
 import type { JsonObject } from '../api/meta.ts'
 import type { LocalObjectReference } from '../api/runtime-config.ts'
 import { isJsonObject, own, ownObject, ownString } from './json.ts'
+import { isDeleting } from './object-meta.ts'
 import { nameAt, namesAt, objectAt, reading, stringAt } from './read-fields.ts'
 import type { Malformed } from './read-fields.ts'
 import { routingFieldsOf } from './routing-fields.ts'
@@ -38,7 +39,7 @@ export function readService (object: JsonObject, namespace: string): Service | M
       namespace,
       name: ownString(metadata, 'name'),
       generateName: ownString(metadata, 'generateName'),
-      deleting: own(metadata, 'deletionTimestamp') !== undefined,
+      deleting: isDeleting(object),
       givenConfigName: given,
       configName: given ?? DEFAULT_CONFIG_NAME,
       serviceAccountName: stringAt(spec, 'serviceAccountName', 'spec.serviceAccountName') || undefined,
@@ -48,11 +49,6 @@ export function readService (object: JsonObject, namespace: string): Service | M
       object: inNamespace(object, namespace)
     }
   })
-}
-
-/** Whether the object waits for its finalizers. */
-export function isDeleting (object: JsonObject): boolean {
-  return own(ownObject(object, 'metadata'), 'deletionTimestamp') !== undefined
 }
 
 /** How a service without a name yet is called in a message. */

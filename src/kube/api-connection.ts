@@ -14,6 +14,8 @@ export interface ApiRequest {
   readonly body?: string
   /** Gives the request up, its response's body included. */
   readonly signal?: AbortSignal
+  /** Asked in the very moment in which the request leaves; where the answer is no, it is rejected. */
+  readonly mayLeave?: () => boolean
 }
 
 /** Of any status. The body is a stream that the caller reads to its end or destroys: until then it holds a connection. */
@@ -32,10 +34,17 @@ export interface ApiConnection {
  * Connects to the cluster of a kubeconfig file or, without one, to the cluster that this pod runs in. Rejects with a
  * one-line error where neither can be used; the API server itself need not answer yet.
  */
-export async function connectToCluster ({ kubeconfig, log }: { readonly kubeconfig?: string | undefined, readonly log: Log }): Promise<ApiConnection> {
-  const connection = new ClusterConnection(kubeconfig, log)
+export async function connectToCluster (options: ConnectionOptions): Promise<ApiConnection> {
+  const connection = new ClusterConnection(options)
   await connection.open()
   return connection
+}
+
+export interface ConnectionOptions {
+  readonly kubeconfig?: string | undefined
+  readonly log: Log
+  /** Of each request that left: its method, and the status of its answer or `<error>`. */
+  readonly onRequest?: (method: string, code: string) => void
 }
 
 /** What a request needs besides itself; read anew for each, since files and tokens are rotated. */
@@ -51,14 +60,16 @@ interface Access {
 class ClusterConnection implements ApiConnection {
   readonly #kubeconfig: string | undefined
   readonly #log: Log
+  readonly #onRequest: NonNullable<ConnectionOptions['onRequest']>
   #loaded: Awaited<ReturnType<typeof loadKubeConfig>> | undefined
   #access: Access | undefined
   #reading: Promise<Access> | undefined
   #unreadable = false
 
-  constructor (kubeconfig: string | undefined, log: Log) {
+  constructor ({ kubeconfig, log, onRequest = () => undefined }: ConnectionOptions) {
     this.#kubeconfig = kubeconfig
     this.#log = log
+    this.#onRequest = onRequest
   }
 
   async open (): Promise<void> {
@@ -78,15 +89,19 @@ class ClusterConnection implements ApiConnection {
     await this.#access?.dispatcher.destroy()
   }
 
-  async #send (path: string, { query, headers, ...options }: ApiRequest): Promise<ApiResponse> {
+  async #send (path: string, { query, headers, mayLeave, ...options }: ApiRequest): Promise<ApiResponse> {
     const { server, headers: credentials, dispatcher } = await this.#currentAccess()
     const url = new URL(server + path)
     url.search = new URLSearchParams(query).toString()
-    const response = await request(url, {
+    if (mayLeave?.() === false) throw new Error('this replica no longer leads')
+    const sent = request(url, {
       ...options,
       headers: { accept: 'application/json', 'user-agent': 'aim-admission', ...headers, ...credentials },
       dispatcher
     })
+    const { method = 'GET' } = options
+    sent.then(({ statusCode }) => { this.#onRequest(method, String(statusCode)) }, () => { this.#onRequest(method, '<error>') })
+    const response = await sent
     // a credential that is no longer accepted may have been replaced in the file, or by a new run of its exec plugin
     if (response.statusCode === 401) this.#loaded = undefined
     return response

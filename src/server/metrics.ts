@@ -7,12 +7,38 @@ export type Outcome = 'allowed' | 'patched' | 'warned' | 'refused' | 'unmatched'
 export type Metrics = ReturnType<typeof createMetrics>
 
 export function createMetrics (version: string) {
+  const registry = newRegistry(version)
+  return { registry, ...cacheMetrics(registry), ...reviewMetrics(registry) }
+}
+
+/** A registry that holds the version alone. */
+export function newRegistry (version: string): Registry {
   const registry = new Registry()
-  const registers = [registry]
-  const buildInfo = new Gauge({ name: 'aim_admission_build_info', help: 'Always 1; the label tells the version.', labelNames: ['version'], registers })
+  const buildInfo = new Gauge({
+    name: 'aim_admission_build_info', help: 'Always 1; the label tells the version.', labelNames: ['version'], registers: [registry]
+  })
   buildInfo.set({ version }, 1)
+  return registry
+}
+
+/** The metrics of the caches that a cluster's objects are kept in. */
+export type CacheMetrics = ReturnType<typeof cacheMetrics>
+
+export function cacheMetrics (registry: Registry) {
+  const registers = [registry]
   return {
-    registry,
+    cacheObjects: new Gauge({ name: 'aim_admission_cache_objects', help: 'Objects known, by kind.', labelNames: ['kind'], registers }),
+    cacheSynced: new Gauge({ name: 'aim_admission_cache_synced', help: '1 once the first list of a kind is complete.', labelNames: ['kind'], registers }),
+    watchRestarts: new Counter({ name: 'aim_admission_watch_restarts_total', help: 'Watches that were started again, by kind.', labelNames: ['kind'], registers }),
+    clientRequests: new Counter({
+      name: 'rest_client_requests_total', help: 'Requests to the API server, by status code and method.', labelNames: ['code', 'method'], registers
+    })
+  }
+}
+
+function reviewMetrics (registry: Registry) {
+  const registers = [registry]
+  return {
     requests: new Counter({
       name: 'aim_admission_requests_total',
       help: 'Reviews by webhook, operation, outcome and dry run.',
@@ -29,9 +55,6 @@ export function createMetrics (version: string) {
     inFlight: new Gauge({ name: 'aim_admission_requests_in_flight', help: 'Reviews that are being judged.', registers }),
     refusals: new Counter({ name: 'aim_admission_refusals_total', help: 'Faults of refused reviews, by fault code.', labelNames: ['reason'], registers }),
     deadlineExceeded: new Counter({ name: 'aim_admission_deadline_exceeded_total', help: 'Reviews whose time ran out.', registers }),
-    cacheObjects: new Gauge({ name: 'aim_admission_cache_objects', help: 'Objects known, by kind.', labelNames: ['kind'], registers }),
-    cacheSynced: new Gauge({ name: 'aim_admission_cache_synced', help: '1 once the first list of a kind is complete.', labelNames: ['kind'], registers }),
-    watchRestarts: new Counter({ name: 'aim_admission_watch_restarts_total', help: 'Watches that were started again, by kind.', labelNames: ['kind'], registers }),
     certificateExpiry: new Gauge({
       name: 'aim_admission_certificate_expiry_timestamp_seconds',
       help: 'When a certificate expires, in seconds since 1970.',

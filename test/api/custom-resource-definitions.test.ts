@@ -90,8 +90,8 @@ t.test('only the status of a service is open, for the fields of other controller
 })
 
 const kinds: Record<string, { short: string, scope: string, columns: string[] }> = {
-  AIMRuntimeConfig: { short: 'aimrcfg', scope: 'Namespaced', columns: ['Routing', 'Path Template', 'Services', 'Failing', 'Halted', 'Reason', 'Age'] },
-  AIMClusterRuntimeConfig: { short: 'aimcrcfg', scope: 'Cluster', columns: ['Routing', 'Path Template', 'Services', 'Failing', 'Halted', 'Reason', 'Age'] },
+  AIMRuntimeConfig: { short: 'aimrcfg', scope: 'Namespaced', columns: ['Routing', 'Path Template', 'Services', 'Current', 'Failing', 'Rolled Out', 'Reason', 'Age'] },
+  AIMClusterRuntimeConfig: { short: 'aimcrcfg', scope: 'Cluster', columns: ['Routing', 'Path Template', 'Services', 'Current', 'Failing', 'Rolled Out', 'Reason', 'Age'] },
   AIMService: { short: 'aimsvc', scope: 'Namespaced', columns: ['Config', 'Scope', 'Path', 'Degraded', 'Reason', 'Age'] }
 }
 for (const { spec } of definitions) {

@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 import { isJsonObject, own, ownObject, ownString } from '../../src/core/json.ts'
 import type { JsonObject } from '../../src/api/meta.ts'
 import type { ApiResponse, SendRequest } from '../../src/kube/api-connection.ts'
-import { isNewerVersion } from '../../src/kube/resource-version.ts'
+import { isNewerVersion } from '../../src/core/resource-version.ts'
 import { splitLines } from '../../src/kube/split-lines.ts'
 
 /** A server of one empty collection, real or fake, and the means to change what is in it. */

@@ -36,7 +36,8 @@ t.test('the probes', async (t) => {
       'aim_admission_request_duration_seconds histogram',
       'aim_admission_requests_in_flight gauge',
       'aim_admission_requests_total counter',
-      'aim_admission_watch_restarts_total counter'
+      'aim_admission_watch_restarts_total counter',
+      'rest_client_requests_total counter'
     ])
     t.match(body, /^aim_admission_build_info\{version="1\.2\.3"\} 1$/m)
   })

@@ -19,7 +19,7 @@ t.test('a service of a folder holds the path that admission would have given it'
   const { services, config, service } = setUp()
   config.upsert(routed('/a/{.metadata.name}'))
   service.upsert(aService())
-  t.strictSame(services.paths.holder(claimOf('/a/llama-chat')), { namespace: 'ml-team', name: 'llama-chat' })
+  t.match(services.paths.holders(claimOf('/a/llama-chat')), [{ service: { namespace: 'ml-team', name: 'llama-chat' } }])
 })
 
 t.test('its path follows the configuration, and goes with it', async (t) => {
@@ -28,11 +28,11 @@ t.test('its path follows the configuration, and goes with it', async (t) => {
   service.upsert(aService())
   config.upsert(routed('/b/{.metadata.name}'))
   await Promise.resolve()
-  t.equal(services.paths.holder(claimOf('/a/llama-chat')), undefined)
-  t.ok(services.paths.holder(claimOf('/b/llama-chat')))
+  t.strictSame(services.paths.holders(claimOf('/a/llama-chat')), [])
+  t.equal(services.paths.holders(claimOf('/b/llama-chat')).length, 1)
   config.remove({ namespace: 'ml-team', name: 'default' })
   await Promise.resolve()
-  t.equal(services.paths.holder(claimOf('/b/llama-chat')), undefined)
+  t.strictSame(services.paths.holders(claimOf('/b/llama-chat')), [])
 })
 
 t.test('a service that has gone holds nothing, whatever happens to its configuration', async (t) => {
@@ -42,11 +42,11 @@ t.test('a service that has gone holds nothing, whatever happens to its configura
   service.remove({ namespace: 'ml-team', name: 'llama-chat' })
   config.upsert(routed('/b/{.metadata.name}'))
   await Promise.resolve()
-  t.strictSame([services.count(), services.paths.holder(claimOf('/b/llama-chat'))], [0, undefined])
+  t.strictSame([services.count(), services.paths.holders(claimOf('/b/llama-chat'))], [0, []])
 })
 
 t.test('a block in a manifest is nobody\'s word', async (t) => {
   const { services, service } = setUp()
   service.upsert(aService({ spec: { resolvedRuntimeConfig: { routing: { path: '/mine', gatewayRef: { name: 'gateway' } } } } }))
-  t.equal(services.paths.holder(claimOf('/mine')), undefined)
+  t.strictSame(services.paths.holders(claimOf('/mine')), [])
 })

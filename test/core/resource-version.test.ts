@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isNewerVersion } from '../../src/kube/resource-version.ts'
+import { isNewerVersion } from '../../src/core/resource-version.ts'
 
 const cases: Record<string, { version: string, than: string, newer: boolean }> = {
   'a larger number is newer': { version: '102', than: '101', newer: true },

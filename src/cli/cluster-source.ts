@@ -1,0 +1,62 @@
+import type { Logger } from 'pino'
+import { KINDS } from '../api/kinds.ts'
+import type { Kind } from '../api/kinds.ts'
+import type { ObjectSink } from '../core/ports.ts'
+import { connectToCluster } from '../kube/api-connection.ts'
+import type { ApiConnection } from '../kube/api-connection.ts'
+import { ClusterCaches } from '../kube/cluster-caches.ts'
+import { systemClock } from '../kube/system-clock.ts'
+import type { CacheMetrics } from '../server/metrics.ts'
+
+/** Where objects come from. */
+export interface Source {
+  readonly start: () => Promise<void>
+  readonly stop: () => Promise<void>
+  /** Why the caches are not filled yet; undefined where they are. */
+  readonly unready: () => string | undefined
+}
+
+export interface ClusterSourceOptions {
+  readonly connection: ApiConnection
+  readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
+  readonly metrics: CacheMetrics
+  readonly log: Logger
+  /** All caches are filled. */
+  readonly onSynced?: () => void
+}
+
+export interface CountedConnectionOptions { readonly kubeconfig: string | undefined, readonly metrics: CacheMetrics, readonly log: Logger }
+
+/** Connects to a cluster, and counts what is asked of it. */
+export async function countedConnection ({ kubeconfig, metrics, log }: CountedConnectionOptions): Promise<ApiConnection> {
+  return await connectToCluster({ kubeconfig, log, onRequest: (method, code) => { metrics.clientRequests.inc({ method, code }) } })
+}
+
+/** The objects of a cluster, kept up to date by list and watch. */
+export function clusterSource ({ connection, sinks, metrics, log, onSynced = () => undefined }: ClusterSourceOptions): Source {
+  for (const { kind } of KINDS) metrics.cacheSynced.set({ kind }, 0)
+  const caches = new ClusterCaches({
+    request: connection.request,
+    sinks,
+    clock: systemClock,
+    log,
+    observe: (kind) => ({
+      onSynced: () => {
+        metrics.cacheSynced.set({ kind }, 1)
+        if (caches.synced) onSynced()
+      },
+      onRestart: () => { metrics.watchRestarts.inc({ kind }) },
+      onFailedObject: (key) => { log.warn({ kind, ...key }, 'an object cannot be read and is passed over') }
+    })
+  })
+  return {
+    start: async () => { caches.start() },
+    stop: async () => { await caches.stop() },
+    unready: () => caches.synced ? undefined : caches.unsynced().join('; ')
+  }
+}
+
+/** The object counts are read whenever the metrics are. */
+export function countObjects (metrics: CacheMetrics, count: (kind: Kind['kind']) => number): void {
+  Object.assign(metrics.cacheObjects, { collect: () => { for (const { kind } of KINDS) metrics.cacheObjects.set({ kind }, count(kind)) } })
+}

@@ -1,0 +1,48 @@
+import { once } from 'node:events'
+import { Command, Option } from 'commander'
+import { pino } from 'pino'
+import { ConfigIndex } from '../core/config-index.ts'
+import { ServiceIndex } from '../core/service-index.ts'
+import { cacheMetrics, newRegistry } from '../server/metrics.ts'
+import { buildProbes } from '../server/probes.ts'
+import { reconcileSettings } from '../settings.ts'
+import type { ReconcileFlags, ReconcileSettings } from '../settings.ts'
+import { clusterSource, countedConnection, countObjects } from './cluster-source.ts'
+import { environmentVariable, reconcilerFlags } from './flags.ts'
+import { newReconciler } from './reconciler.ts'
+
+/** `aim-admission reconcile`: writes status and carries changed configurations to the services. Any number may run, one works. Runs until SIGTERM or SIGINT. */
+export function reconcileCommand ({ version }: { readonly version: string }): Command {
+  const command = new Command('reconcile')
+    .description('run the reconciler: it writes status, and carries changed configurations to the services that use them; of several replicas one works')
+    .addOption(new Option('--kubeconfig <file>', 'the cluster to work on; without it the cluster of this pod').env(environmentVariable('KUBECONFIG')))
+    .addOption(new Option('--host <address>', 'address to listen on').env(environmentVariable('HOST')).default('127.0.0.1'))
+    .addOption(new Option('--probe-port <port>', 'plain port of /healthz, /readyz and /metrics').env(environmentVariable('PROBE_PORT')).default('8080'))
+    .addOption(new Option('--log-level <level>', 'least level logged: debug, info, warn or error').env(environmentVariable('LOG_LEVEL')).default('info'))
+  for (const option of reconcilerFlags()) command.addOption(option)
+  return command.action(async (flags: ReconcileFlags) => { await reconcile(reconcileSettings(flags), version) })
+}
+
+async function reconcile (settings: ReconcileSettings, version: string): Promise<void> {
+  const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }))
+  const registry = newRegistry(version)
+  const metrics = cacheMetrics(registry)
+  const connection = await countedConnection({ kubeconfig: settings.kubeconfig, metrics, log })
+  const configs = new ConfigIndex()
+  const services = new ServiceIndex()
+  countObjects(metrics, (kind) => kind === 'AIMService' ? services.count() : configs.count(kind))
+  const reconciler = newReconciler({ connection, configs, services, settings: settings.reconciler, registry, log })
+  const source = clusterSource({ connection, sinks: reconciler.sinks, metrics, log, onSynced: () => { reconciler.start() } })
+  const probes = buildProbes({ unready: source.unready, registry })
+  const probeUrl = await probes.listen({ host: settings.host, port: settings.probePort })
+  await source.start()
+  log.info({ probeUrl, version }, 'reconciling')
+
+  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
+  await reconciler.stop()
+  await source.stop()
+  await connection.close()
+  await probes.close()
+  log.info('stopped')
+  log.flush()
+}
