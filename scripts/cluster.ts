@@ -4,7 +4,8 @@ import { startCluster } from '../test/support/cluster.ts'
 import { startProduct } from '../test/support/product.ts'
 
 const cluster = await startCluster()
-const product = await startProduct(cluster)
+await cluster.kubectl(['create', 'namespace', 'aim-system']) // where the reconciler's Lease is
+const product = await startProduct(cluster, ['--with-reconciler'])
 process.stdout.write(`The API server answers at ${cluster.url}, aim-admission at ${product.url}. To try in another terminal:
 
   export KUBECONFIG=${cluster.kubeconfig}

@@ -1,8 +1,12 @@
-// Builds what the cluster tests run before any of them starts: their time limits are for tests, not for a compiler.
+// Builds what the tests run beside the program before any of them starts: their time limits are for tests, not for a compiler.
+import { chromium } from '../test/support/chromium.ts'
+import { helmBinary } from '../test/support/helm.ts'
 import { kubernetesBinaries } from '../test/support/kubernetes-binaries.ts'
 
 try {
   await kubernetesBinaries()
+  await helmBinary()
+  await chromium()
 } catch (error) {
   // told now, and again by each test that needs them, which fails
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)

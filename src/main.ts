@@ -1,35 +1,37 @@
 #!/usr/bin/env node
+import path from 'node:path'
 import { text } from 'node:stream/consumers'
-import { Command } from 'commander'
 import packageJson from '../package.json' with { type: 'json' }
-import { newAdmission } from './cli/admission.ts'
-import { manifestsCommand } from './cli/manifests.ts'
-import { reconcileCommand } from './cli/reconcile.ts'
-import { reviewCommand } from './cli/review.ts'
-import { serveCommand } from './cli/serve.ts'
+import { newProgram } from './cli/commands.ts'
+import type { ProgramDependencies } from './cli/commands.ts'
+import type { Terminal } from './cli/terminal.ts'
 import { printTryOut } from './cli/try-out.ts'
 import { reasonOf } from './core/reason-of.ts'
 
-const admission = () => newAdmission({ missingConfig: 'warn', missingBlock: 'refuse' })
-const write = (output: string) => { process.stdout.write(output) }
+const terminal: Terminal = {
+  stdin: async () => await text(process.stdin),
+  write: (output) => { process.stdout.write(output) },
+  writeError: (output) => { process.stderr.write(output) },
+  setExitCode: (code) => { process.exitCode = code },
+  colour: process.stdout.isTTY && process.stdout.hasColors(),
+  watched: process.stderr.isTTY
+}
 
-const program = new Command('aim-admission')
-  .description(packageJson.description)
-  .version(packageJson.version)
-  .addCommand(serveCommand({ version: packageJson.version, onListening: (address) => { if (process.env['AIM_ADMISSION_TRY_OUT'] !== undefined) printTryOut(address, write) } }))
-  .addCommand(reconcileCommand({ version: packageJson.version }))
-  .addCommand(manifestsCommand({ webhooks: admission().webhooks, write }))
-  .addCommand(reviewCommand({
-    admission,
-    stdin: async () => await text(process.stdin),
-    write,
-    writeError: (output) => { process.stderr.write(output) },
-    setExitCode: (code) => { process.exitCode = code }
-  }))
+const dependencies: ProgramDependencies = {
+  // kubectl runs the binary of this name for `kubectl aim`
+  name: path.basename(process.argv[1] ?? '').startsWith('kubectl-aim') ? 'kubectl aim' : 'aim-admission',
+  version: packageJson.version,
+  description: packageJson.description,
+  terminal,
+  onListening: (address) => { if (process.env['AIM_ADMISSION_TRY_OUT'] !== undefined) printTryOut(address, terminal.write) }
+}
 
 try {
+  const given = process.argv.slice(2)
+  const program = await newProgram(dependencies, (name) => given.includes(name))
   await program.parseAsync()
 } catch (error) {
-  process.stderr.write(`error: ${reasonOf(error)}\n`)
-  process.exitCode = 2
+  terminal.writeError(`error: ${reasonOf(error)}
+`)
+  process.exit(2) // what was started before the error came is not waited for
 }

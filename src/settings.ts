@@ -1,3 +1,7 @@
+import { certificateSettings, clientSettings } from './certificate-settings.ts'
+import type { CertificateFlags, CertificateSettings, ClientSettings } from './certificate-settings.ts'
+import { duration, oneOf, wholeNumber } from './read-flags.ts'
+
 /** The settings of `serve`, once every flag and environment variable has been read. Frozen. */
 export interface ServeSettings {
   /** A folder for the embedded store; undefined where a cluster is served. */
@@ -7,61 +11,86 @@ export interface ServeSettings {
   readonly host: string
   readonly port: number
   readonly probePort: number
-  /** Undefined for a throw-away pair. */
-  readonly pair: { readonly certFile: string, readonly keyFile: string } | undefined
+  readonly certificates: CertificateSettings
+  /** Undefined where everybody may call. */
+  readonly clients: ClientSettings | undefined
   readonly missingConfig: 'warn' | 'refuse'
   /** The one that the webhooks are registered with. */
   readonly failurePolicy: 'Fail' | 'Ignore'
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
+  readonly drain: DrainSettings
+  /** Undefined where reviews are not recorded. */
+  readonly record: RecordSettings | undefined
   /** Undefined where the reconciler runs elsewhere. */
   readonly reconciler: ReconcilerSettings | undefined
 }
 
+/** How long a server that is told to end still answers, in milliseconds: at least `min`, and until no review has come for `quiet`. */
+export interface DrainSettings { readonly min: number, readonly quiet: number }
+
+/** Where reviews are recorded, and how much of them is kept. */
+export interface RecordSettings { readonly folder: string, readonly fileBytes: number, readonly files: number }
+
 /** The flags as they were given, by their names in camel case. */
-export type ServeFlags = ReconcilerFlags & Readonly<Record<'host' | 'port' | 'probePort' | 'missingConfig' | 'failurePolicy' | 'logLevel', string>> &
-  Readonly<Partial<Record<'manifests' | 'kubeconfig' | 'certFile' | 'keyFile', string>>> & { readonly withReconciler?: boolean }
+export type ServeFlags = ReconcilerFlags & CertificateFlags &
+  Readonly<Record<'host' | 'port' | 'probePort' | 'missingConfig' | 'failurePolicy' | 'logLevel' | 'drainMin' | 'drainQuiet' | 'recordFileSize' | 'recordFiles', string>> &
+  Readonly<Partial<Record<'manifests' | 'kubeconfig' | 'record', string>>> & { readonly withReconciler?: boolean }
 
 const MISSING_CONFIG = ['warn', 'refuse'] as const
 const FAILURE_POLICIES = ['Fail', 'Ignore'] as const
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 
+/** With what follows it, the stop stays below the 30 s that Kubernetes grants by default. */
+const MAX_DRAIN_SECONDS = 20
+
 /** The settings of a reconciler. Frozen. */
 export interface ReconcilerSettings {
   /** Where the Lease is. */
   readonly namespace: string
+  /** How long the other replicas wait for a leader that gives no sign of life, in seconds. */
+  readonly leaseSeconds: number
   /** Services that admission is asked to see anew, a second. */
   readonly rate: number
   /** How many of those are on their way at once. */
   readonly concurrency: number
   /** How many services that were well a roll-out may break before it halts. */
   readonly failureLimit: number
+  readonly probe: ProbeSettings
 }
+
+/** The end-to-end probe: how often, in milliseconds (0: never), and in which namespace. */
+export interface ProbeSettings { readonly interval: number, readonly namespace: string }
 
 /** The settings of `reconcile`. Frozen. */
 export interface ReconcileSettings extends Pick<ServeSettings, 'kubeconfig' | 'host' | 'probePort' | 'logLevel'> {
   readonly reconciler: ReconcilerSettings
 }
 
-export type ReconcilerFlags = Readonly<Record<'namespace' | 'rolloutRate' | 'rolloutConcurrency' | 'rolloutFailureLimit', string>>
+export type ReconcilerFlags = Readonly<Record<'namespace' | 'leaseDuration' | 'rolloutRate' | 'rolloutConcurrency' | 'rolloutFailureLimit' | 'admissionProbeInterval' | 'admissionProbeNamespace', string>>
 export type ReconcileFlags = ReconcilerFlags & Readonly<Record<'host' | 'probePort' | 'logLevel', string>> & { readonly kubeconfig?: string }
 
 /** Reads the flags of `serve`. Throws one line that holds every problem. */
 export function serveSettings (flags: ServeFlags): ServeSettings {
   return withoutProblems((problems) => {
-    const { manifests, kubeconfig, host, certFile, keyFile, withReconciler = false } = flags
+    const { manifests, kubeconfig, host, withReconciler = false } = flags
     if (manifests !== undefined && kubeconfig !== undefined) problems.push('--manifests and --kubeconfig exclude each other; give one of them')
     if (manifests !== undefined && withReconciler) problems.push('--manifests and --with-reconciler exclude each other; a folder has no status to be written')
-    if ((certFile === undefined) !== (keyFile === undefined)) problems.push('--cert-file and --key-file belong together; give both or neither')
     return {
       manifests,
       kubeconfig,
       host,
       port: wholeNumber('port', flags.port, { to: 65_535, problems }),
       probePort: wholeNumber('probe-port', flags.probePort, { to: 65_535, problems }),
-      pair: certFile === undefined || keyFile === undefined ? undefined : { certFile, keyFile },
+      certificates: certificateSettings(flags, problems),
+      clients: clientSettings(flags, problems),
       missingConfig: oneOf('missing-config', flags.missingConfig, { choices: MISSING_CONFIG, problems }),
       failurePolicy: oneOf('failure-policy', flags.failurePolicy, { choices: FAILURE_POLICIES, problems }),
       logLevel: oneOf('log-level', flags.logLevel, { choices: LOG_LEVELS, problems }),
+      drain: {
+        min: duration('drain-min', flags.drainMin, { to: MAX_DRAIN_SECONDS, problems }),
+        quiet: duration('drain-quiet', flags.drainQuiet, { to: MAX_DRAIN_SECONDS, problems })
+      },
+      record: recordSettings(flags, problems),
       reconciler: withReconciler ? reconcilerSettings(flags, problems) : undefined
     }
   })
@@ -78,12 +107,22 @@ export function reconcileSettings (flags: ReconcileFlags): ReconcileSettings {
   }))
 }
 
-function reconcilerSettings ({ namespace, rolloutRate, rolloutConcurrency, rolloutFailureLimit }: ReconcilerFlags, problems: string[]): ReconcilerSettings {
+/** The bounds are judged where nothing is recorded, too. */
+function recordSettings ({ record: folder, recordFileSize, recordFiles }: ServeFlags, problems: string[]): RecordSettings | undefined {
+  const size = wholeNumber('record-file-size', recordFileSize, { from: 1, to: 1_024, problems })
+  const files = wholeNumber('record-files', recordFiles, { from: 1, to: 1_000, problems })
+  return folder === undefined ? undefined : { folder, fileBytes: size * 1024 * 1024, files }
+}
+
+function reconcilerSettings (flags: ReconcilerFlags, problems: string[]): ReconcilerSettings {
+  const { namespace, leaseDuration, rolloutRate, rolloutConcurrency, rolloutFailureLimit } = flags
   return {
     namespace,
+    leaseSeconds: wholeNumber('lease-duration', leaseDuration, { from: 3, to: 300, problems }),
     rate: wholeNumber('rollout-rate', rolloutRate, { from: 1, to: 10_000, problems }),
     concurrency: wholeNumber('rollout-concurrency', rolloutConcurrency, { from: 1, to: 100, problems }),
-    failureLimit: wholeNumber('rollout-failure-limit', rolloutFailureLimit, { from: 1, to: 100_000, problems })
+    failureLimit: wholeNumber('rollout-failure-limit', rolloutFailureLimit, { from: 1, to: 100_000, problems }),
+    probe: { interval: duration('admission-probe-interval', flags.admissionProbeInterval, { to: 3_600, problems }), namespace: flags.admissionProbeNamespace }
   }
 }
 
@@ -92,20 +131,4 @@ function withoutProblems<T extends object> (read: (problems: string[]) => T): T 
   const settings = Object.freeze(read(problems))
   if (problems.length > 0) throw new Error(problems.join('; '))
   return settings
-}
-
-interface Bounds { readonly from?: number, readonly to: number, readonly problems: string[] }
-
-function wholeNumber (flag: string, text: string, { from = 0, to, problems }: Bounds): number {
-  const number = /^\d{1,6}$/.test(text) ? Number(text) : NaN
-  if (!(number >= from && number <= to)) problems.push(`--${flag} is a whole number from ${from} to ${to}, not "${text}"`)
-  return number
-}
-
-interface Choice<T> { readonly choices: readonly [T, ...T[]], readonly problems: string[] }
-
-function oneOf<T extends string> (flag: string, text: string, { choices, problems }: Choice<T>): T {
-  const chosen = choices.find((choice) => choice === text)
-  if (chosen === undefined) problems.push(`--${flag} is one of ${choices.join(', ')}, not "${text}"`)
-  return chosen ?? choices[0]
 }

@@ -1,7 +1,12 @@
+import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { FAULTS } from '../src/core/faults.ts'
+import { ACCEPTED_REASONS, CONFIG_CONDITIONS, HALTED_REASONS, ROLLED_OUT_REASONS } from '../src/core/rollout.ts'
+import { SERVICE_EVENT_REASONS } from '../src/core/service-events.ts'
+import { DEGRADED_REASONS, RESOLVED_REASONS, ROUTING_REASONS } from '../src/core/service-health.ts'
+import { SERVICE_CONDITIONS } from '../src/core/service-status.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
 
@@ -11,12 +16,16 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/core': ['src/api'],
   'src/admission': ['src/api', 'src/core'],
   webhooks: ['src/api', 'src/core', 'src/admission'],
-  certs: [],
+  certs: ['src/api', 'src/core'],
   'src/kube': ['src/api', 'src/core'],
   'src/local': ['src/api', 'src/core'],
   'src/reconcile': ['src/api', 'src/core'],
+  'src/doctor': ['src/api', 'src/core', 'src/kube'],
+  'src/recording': ['src/api', 'src/core', 'src/admission', 'webhooks'],
   'src/server': ['src/api', 'src/core', 'src/admission', 'webhooks'],
-  'src/cli': ['src', 'src/api', 'src/core', 'src/admission', 'webhooks', 'certs', 'src/kube', 'src/local', 'src/reconcile', 'src/server']
+  'src/review': ['src/api', 'src/core', 'src/admission', 'webhooks', 'src/local'],
+  playground: ['src/api', 'src/core', 'src/local', 'src/review'],
+  'src/cli': ['src', 'src/api', 'src/core', 'src/admission', 'webhooks', 'certs', 'src/kube', 'src/local', 'src/reconcile', 'src/doctor', 'src/server', 'src/review', 'src/recording']
 }
 
 interface Import { readonly file: string, readonly layer: string, readonly line: string, readonly specifier: string }
@@ -45,12 +54,38 @@ t.test('imports follow the arrows', async (t) => {
   t.strictSame(against, [])
 })
 
-t.test('the core runs in a browser: nothing of Node, and of the wire types only constants', async (t) => {
-  const all = (await imports()).filter(({ layer }) => layer === 'src/core')
+t.test('the core, and what is judged offline, run in a browser: nothing of Node', async (t) => {
+  const all = (await imports()).filter(({ layer }) => layer === 'src/core' || layer === 'src/review')
   t.strictSame(all.filter(({ specifier }) => specifier.startsWith('node:')), [])
 })
 
 t.test('every fault is in docs/faults.md, and no other', async (t) => {
   const documented = [...(await readFile(path.join(ROOT, 'docs/faults.md'), 'utf8')).matchAll(/^\| `(AIM-[A-Z-]+)` \| (.+) \|$/gm)].map(([, code, summary]) => [code, summary])
   t.strictSame(documented, Object.entries(FAULTS).map(([code, { summary }]) => [code, summary]))
+})
+
+const DOCUMENTED: Readonly<Record<string, readonly string[]>> = {
+  RuntimeConfigResolved: RESOLVED_REASONS,
+  RoutingReady: ROUTING_REASONS,
+  Degraded: DEGRADED_REASONS,
+  Events: SERVICE_EVENT_REASONS,
+  Accepted: ACCEPTED_REASONS,
+  RolledOut: ROLLED_OUT_REASONS,
+  RolloutHalted: HALTED_REASONS
+}
+
+t.test('every condition and every reason of it is in docs/status.md, and no other', async (t) => {
+  const sections = (await readFile(path.join(ROOT, 'docs/status.md'), 'utf8')).split(/^### /m).slice(1)
+  const documented = sections.map((section) => [section.split('\n')[0], Array.from(section.matchAll(/^\| `([A-Z]\w+)` \| (?:True|False|Normal|Warning) \|/gm), ([, reason]) => reason)] as const)
+    .filter(([, reasons]) => reasons.length > 0)
+  t.strictSame(Object.fromEntries(documented.map(([title, reasons]) => [title, [...reasons].sort()])),
+    Object.fromEntries(Object.entries(DOCUMENTED).map(([title, reasons]) => [title, [...reasons].sort()])))
+  t.strictSame(Object.keys(DOCUMENTED).filter((title) => title !== 'Events'), [...SERVICE_CONDITIONS, ...CONFIG_CONDITIONS])
+})
+
+t.test('the threat model names tests that are there', async (t) => {
+  const page = await readFile(path.join(ROOT, 'docs/threat-model.md'), 'utf8')
+  const named = new Set([...page.matchAll(/`(test\/[\w/-]+)`/g)].map(([, name = '']) => name))
+  t.ok(named.size > 10)
+  for (const name of named) t.ok(existsSync(path.join(ROOT, name)) || existsSync(path.join(ROOT, `${name}.test.ts`)), name)
 })

@@ -12,14 +12,25 @@ export type ChangedService =
   | Malformed
 
 /** Waits for the configuration of a service that is created or names another one; any other edit is judged by what is known. */
-export function configArrival ({ arrivals }: World, request: ReviewRequest, signal: AbortSignal): Promise<void> | undefined {
+export function configArrival ({ arrivals }: World, request: ReviewRequest, signal: () => AbortSignal): Promise<void> | undefined {
   const change = changedService(request)
   if (change.kind !== 'change' || change.old?.configName === change.service.configName) return undefined
   return arrivals.arrival({ namespace: change.service.namespace, name: change.service.configName }, signal)
 }
 
+/** What was read of a request, which is asked for before and after a wait. */
+const changes = new WeakMap<ReviewRequest, ChangedService>()
+
 /** Reads the service and what it was. A service that is being deleted is not judged; an old one that cannot be read counts as none. */
-export function changedService ({ object, oldObject, namespace }: ReviewRequest): ChangedService {
+export function changedService (request: ReviewRequest): ChangedService {
+  const known = changes.get(request)
+  if (known !== undefined) return known
+  const change = readChange(request)
+  changes.set(request, change)
+  return change
+}
+
+function readChange ({ object, oldObject, namespace }: ReviewRequest): ChangedService {
   if (object === undefined) return { kind: 'nothing-to-judge' }
   if (!isJsonObject(own(object, 'spec'))) return { kind: 'malformed', field: 'spec', expected: 'an object' }
   const service = readService(object, namespace)

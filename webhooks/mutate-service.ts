@@ -6,14 +6,15 @@ import { assessService } from '../src/core/assess-service.ts'
 import type { Assessment } from '../src/core/assess-service.ts'
 import { sameJson } from '../src/core/json.ts'
 import type { World } from '../src/core/ports.ts'
-import { configTitle } from '../src/core/runtime-config.ts'
 import { missingConfigWarning } from '../src/core/service-faults.ts'
+import type { ServicePolicy } from '../src/core/service-rules.ts'
+import { serviceAudit } from './audit.ts'
 import { changedService, configArrival } from './changed-service.ts'
 import type { Webhook } from './webhook.ts'
 import { resourceOf } from './webhook.ts'
 
 /** Writes the resolved block. Never refuses: what is wrong with the final state is for the validating webhook to say. */
-export function mutateService (world: World): Webhook {
+export function mutateService (world: World, { missingConfig }: Pick<ServicePolicy, 'missingConfig'>): Webhook {
   return {
     name: 'mutate-aimservices',
     path: '/mutate/aimservices',
@@ -25,8 +26,8 @@ export function mutateService (world: World): Webhook {
       const change = changedService(request)
       if (change.kind !== 'change') return ADMIT
       const assessment = assessService(change.service, world.configs)
-      const warnings = [...suppliedWarnings(assessment, change.old?.block), ...(assessment.config === undefined ? [missingConfigWarning(change.service)] : [])]
-      return patched(blockPatch(assessment), { warnings, audit: auditOf(assessment) })
+      const warnings = [...suppliedWarnings(assessment, change.old?.block), ...(assessment.config === undefined && missingConfig === 'warn' ? [missingConfigWarning(change.service)] : [])]
+      return patched(blockPatch(assessment), { warnings, audit: serviceAudit(assessment) })
     }
   }
 }
@@ -48,9 +49,4 @@ function suppliedWarnings ({ service, block }: Assessment, stored: unknown): str
 
 function patched ([first, ...more]: readonly PatchOperation[], answer: { warnings: string[], audit: AuditAnnotations }): Verdict {
   return first === undefined ? { kind: 'admit', ...answer } : { kind: 'patch', operations: [first, ...more], ...answer }
-}
-
-function auditOf ({ config, block }: Assessment): AuditAnnotations {
-  if (config === undefined) return { config: 'missing' }
-  return { config: configTitle(config), hash: config.hash, ...(block?.routing.path !== undefined && { path: block.routing.path }) }
 }

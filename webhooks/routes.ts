@@ -8,5 +8,7 @@ import type { Webhook } from './webhook.ts'
 
 /** Every webhook of the product, over one world. */
 export function webhooksFor (world: World, policy: ServicePolicy): readonly Webhook[] {
-  return [mutateService(world), validateService(world, policy), validateConfig(AIM_RUNTIME_CONFIG, world), validateConfig(AIM_CLUSTER_RUNTIME_CONFIG, world)]
+  return [
+    mutateService(world, policy), validateService(world, policy), validateConfig(AIM_RUNTIME_CONFIG, world), validateConfig(AIM_CLUSTER_RUNTIME_CONFIG, world)
+  ]
 }

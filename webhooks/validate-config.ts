@@ -4,7 +4,8 @@ import { ADMIT } from '../src/admission/verdict.ts'
 import type { Verdict } from '../src/admission/verdict.ts'
 import { changeWarnings, configFaults, deletionWarnings } from '../src/core/config-rules.ts'
 import type { World } from '../src/core/ports.ts'
-import { readRuntimeConfig } from '../src/core/runtime-config.ts'
+import { configTitle, readRuntimeConfig } from '../src/core/runtime-config.ts'
+import { configAudit } from './audit.ts'
 import { judged, refuseMalformed } from './refusal.ts'
 import type { Webhook } from './webhook.ts'
 import { resourceOf } from './webhook.ts'
@@ -34,9 +35,10 @@ function judgeChange ({ kind }: ConfigKind, { object, oldObject, dryRun }: Revie
   const old = oldObject === undefined ? undefined : readRuntimeConfig(kind, oldObject)
   const faults = configFaults(config, old?.kind === 'malformed' ? undefined : old)
   if (faults.length === 0 && !dryRun) world.arrivals.announce(config)
-  return judged(faults, faults.length > 0 ? [] : changeWarnings(config, world))
+  return judged(faults, { warnings: faults.length > 0 ? [] : changeWarnings(config, world), audit: configAudit(config) })
 }
 
 function warnOfDeletion ({ kind }: ConfigKind, { namespace, name }: ReviewRequest, world: World): Verdict {
-  return { kind: 'admit', warnings: deletionWarnings({ kind, namespace: kind === 'AIMRuntimeConfig' ? namespace : '', name }, world) }
+  const config = { kind, namespace: kind === 'AIMRuntimeConfig' ? namespace : '', name }
+  return { kind: 'admit', warnings: deletionWarnings(config, world), audit: { config: configTitle(config) } }
 }

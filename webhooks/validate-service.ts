@@ -3,6 +3,7 @@ import { ADMIT } from '../src/admission/verdict.ts'
 import type { World } from '../src/core/ports.ts'
 import { judgeService } from '../src/core/service-rules.ts'
 import type { ServicePolicy } from '../src/core/service-rules.ts'
+import { serviceAudit } from './audit.ts'
 import { changedService, configArrival } from './changed-service.ts'
 import { judged, refuseMalformed } from './refusal.ts'
 import type { Webhook } from './webhook.ts'
@@ -21,8 +22,9 @@ export function validateService (world: World, policy: ServicePolicy): Webhook {
       const change = changedService(request)
       if (change.kind === 'malformed') return refuseMalformed(change)
       if (change.kind === 'nothing-to-judge') return ADMIT
-      const { faults, warnings } = judgeService(change, world, policy)
-      return judged(faults, warnings)
+      const { assessment, faults, warnings } = judgeService(change, world, policy)
+      // the warnings tell of what a refusal keeps from happening
+      return judged(faults, { warnings: faults.length > 0 ? [] : warnings, audit: serviceAudit(assessment) })
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { JsonObject } from '../src/api/meta.ts'
+import { MATCH_CONDITIONS } from './bypass.ts'
 import type { Registration, Webhook } from './webhook.ts'
 
 /** The part of a webhook that its registration is read off. */
@@ -27,7 +28,7 @@ export function webhookConfigurations (webhooks: readonly RegisteredWebhook[], o
   ]
 }
 
-const CONFIGURATION_NAME = 'aim-admission'
+export const CONFIGURATION_NAME = 'aim-admission'
 
 function configuration (kind: string, webhooks: readonly JsonObject[]): JsonObject {
   return { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name: CONFIGURATION_NAME }, webhooks }
@@ -47,6 +48,7 @@ function entry ({ path, type, resource }: RegisteredWebhook, registration: Regis
     ...(scope === 'Namespaced' && { namespaceSelector: exempt(['kube-system', options.namespace]) }),
     failurePolicy: registration.failurePolicy === 'Configured' ? options.failurePolicy : registration.failurePolicy,
     matchPolicy: 'Equivalent',
+    matchConditions: MATCH_CONDITIONS,
     ...(type === 'mutating' && { reinvocationPolicy: 'IfNeeded' }),
     sideEffects: 'None',
     timeoutSeconds: options.timeoutSeconds,

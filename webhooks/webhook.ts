@@ -22,7 +22,7 @@ export interface Webhook {
   readonly resource: { readonly group: string, readonly version: string, readonly resource: string, readonly kind: string, readonly scope: 'Namespaced' | 'Cluster' }
   readonly registrations: readonly Registration[]
   /** A promise where the review has to wait for the watch to deliver something that is known to be on its way; the server bounds it with `signal`. */
-  readonly arrival?: (request: ReviewRequest, signal: AbortSignal) => Promise<void> | undefined
+  readonly arrival?: (request: ReviewRequest, signal: () => AbortSignal) => Promise<void> | undefined
   /** Synchronous, decides over the caches alone, never throws because of input. */
   readonly decide: (request: ReviewRequest) => Verdict
 }

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer'
 import { REVIEW_API_VERSION, REVIEW_KIND } from '../api/admission-review.ts'
 import type { JsonObject } from '../api/meta.ts'
 import { isJsonObject, own, ownObject, ownString } from '../core/json.ts'
+import { parseReview } from './parse-review.ts'
 import type { ReviewRequest } from './review-request.ts'
 
 /** A review that can be judged, or a sentence that says why the body is none. The sentence never echoes the input. */
@@ -26,7 +27,7 @@ export function decodeReview (body: Uint8Array): DecodedReview {
 
 function parse (body: Uint8Array): unknown {
   try {
-    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'))
+    return parseReview(Buffer.isBuffer(body) ? body : Buffer.from(body.buffer, body.byteOffset, body.byteLength))
   } catch {
     return undefined
   }
@@ -41,7 +42,7 @@ function readRequest (request: JsonObject, uid: string): ReviewRequest {
   const resource = ownObject(request, 'resource')
   const object = own(request, 'object')
   const oldObject = own(request, 'oldObject')
-  return {
+  const read: Writable<ReviewRequest> = {
     uid,
     operation: OPERATIONS.find((known) => known === own(request, 'operation')) ?? 'UNKNOWN',
     group: ownString(kind, 'group'),
@@ -52,10 +53,13 @@ function readRequest (request: JsonObject, uid: string): ReviewRequest {
     name: ownString(request, 'name'),
     namespace: ownString(request, 'namespace'),
     dryRun: own(request, 'dryRun') === true,
-    user: ownString(ownObject(request, 'userInfo'), 'username'),
-    ...(isJsonObject(object) && { object }),
-    ...(isJsonObject(oldObject) && { oldObject })
+    user: ownString(ownObject(request, 'userInfo'), 'username')
   }
+  if (isJsonObject(object)) read.object = object
+  if (isJsonObject(oldObject)) read.oldObject = oldObject
+  return read
 }
+
+type Writable<T> = { -readonly [Key in keyof T]: T[Key] }
 
 const OPERATIONS = ['CREATE', 'UPDATE', 'DELETE', 'CONNECT'] as const

@@ -108,17 +108,19 @@ export const aimServiceSpecSchema = objectField({
   resolvedRuntimeConfig: Type.Optional(resolvedRuntimeConfigSchema)
 }, explain('What to serve, and how.'))
 
-/** Open: the status fields of other controllers are left as they are. */
+/** The status fields of other controllers are left as they are, also beside the path. */
+const OPEN = { 'x-kubernetes-preserve-unknown-fields': true }
+
 export const aimServiceStatusSchema = Type.Object({
   observedGeneration: observedGenerationField,
   resolvedRuntimeConfig: Type.Optional(objectField({
     ...winner,
     uid: Type.Optional(textField('Its metadata.uid.', { Default: 'none', Example: '7d0c4f6e-3c0b-4e57-9d4b-0c9c6a1c7a51' }))
   }, explain('The runtime configuration that the service uses.', { Default: 'none while no configuration of the name exists' }))),
-  routing: Type.Optional(objectField({
+  routing: Type.Optional(Type.Object({
     path: Type.Optional(textField('The path at which the gateway serves the service.', {
       Format: 'an absolute URL path of at most 200 characters', Default: 'none while routing is disabled or faulty', Example: '/ml-team/nlp/llama-chat'
     }))
-  }, explain('How the service is reached over HTTP.', { Default: 'none' }))),
+  }, { ...explain('How the service is reached over HTTP.', { Default: 'none' }), ...OPEN })),
   conditions: conditionsField('Observations by type: RuntimeConfigResolved, RoutingReady, Degraded, and those of other controllers.')
-}, { ...explain('What is known of the running service, read-only.'), 'x-kubernetes-preserve-unknown-fields': true })
+}, { ...explain('What is known of the running service, read-only.'), ...OPEN })

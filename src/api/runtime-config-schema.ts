@@ -50,12 +50,12 @@ const refusedCredentials = {
 }
 
 export const runtimeConfigSpecSchema = objectField({ ...settings, ...credentials }, explain(
-  'What those services of this namespace use that name this configuration in spec.runtimeConfigName, or name none where this one is called default. ' +
+  'Settings of the services of this namespace that name this configuration in spec.runtimeConfigName; of those that name none, where it is called default. ' +
   'It replaces an AIMClusterRuntimeConfig of the same name whole; the two are never merged.', { Default: 'that of each field' }))
 
 export const clusterRuntimeConfigSpecSchema = objectField({ ...settings, ...refusedCredentials }, {
-  ...explain('What those services use that name this configuration in spec.runtimeConfigName, or name none where this one is called default, ' +
-    'unless their namespace has an AIMRuntimeConfig of the same name. It holds no credentials.', { Default: 'that of each field' }),
+  ...explain('Settings of the services of all namespaces that name this configuration in spec.runtimeConfigName; of those that name none, where it is ' +
+    'called default. An AIMRuntimeConfig of the same name replaces it whole in its namespace. It holds no credentials.', { Default: 'that of each field' }),
   'x-kubernetes-validations': NO_CLUSTER_CREDENTIALS
 })
 

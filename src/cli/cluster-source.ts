@@ -2,15 +2,17 @@ import type { Logger } from 'pino'
 import { KINDS } from '../api/kinds.ts'
 import type { Kind } from '../api/kinds.ts'
 import type { ObjectSink } from '../core/ports.ts'
+import { systemClock } from '../core/system-clock.ts'
 import { connectToCluster } from '../kube/api-connection.ts'
 import type { ApiConnection } from '../kube/api-connection.ts'
 import { ClusterCaches } from '../kube/cluster-caches.ts'
-import { systemClock } from '../kube/system-clock.ts'
 import type { CacheMetrics } from '../server/metrics.ts'
 
 /** Where objects come from. */
 export interface Source {
   readonly start: () => Promise<void>
+  /** Gives up at once what another replica can take over; objects still come. */
+  readonly resign: () => Promise<void>
   readonly stop: () => Promise<void>
   /** Why the caches are not filled yet; undefined where they are. */
   readonly unready: () => string | undefined
@@ -34,7 +36,10 @@ export async function countedConnection ({ kubeconfig, metrics, log }: CountedCo
 
 /** The objects of a cluster, kept up to date by list and watch. */
 export function clusterSource ({ connection, sinks, metrics, log, onSynced = () => undefined }: ClusterSourceOptions): Source {
-  for (const { kind } of KINDS) metrics.cacheSynced.set({ kind }, 0)
+  for (const { kind } of KINDS) {
+    metrics.cacheSynced.set({ kind }, 0)
+    metrics.watchRestarts.inc({ kind }, 0) // so that the first one is an increase
+  }
   const caches = new ClusterCaches({
     request: connection.request,
     sinks,
@@ -49,8 +54,10 @@ export function clusterSource ({ connection, sinks, metrics, log, onSynced = () 
       onFailedObject: (key) => { log.warn({ kind, ...key }, 'an object cannot be read and is passed over') }
     })
   })
+  Object.assign(metrics.cacheAge, { collect: () => { for (const { kind, ageSeconds } of caches.status()) metrics.cacheAge.set({ kind }, ageSeconds) } })
   return {
     start: async () => { caches.start() },
+    resign: async () => undefined,
     stop: async () => { await caches.stop() },
     unready: () => caches.synced ? undefined : caches.unsynced().join('; ')
   }

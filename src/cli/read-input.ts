@@ -1,13 +1,11 @@
-import { readFile, stat } from 'node:fs/promises'
+import { glob, readFile, stat } from 'node:fs/promises'
 import { reasonOf } from '../core/reason-of.ts'
 import { localObject } from '../local/local-object.ts'
-import type { LocalObject } from '../local/local-object.ts'
 import { readManifestFolder } from '../local/manifest-files.ts'
 import type { ManifestFile } from '../local/manifest-files.ts'
 import { readManifests } from '../local/read-manifests.ts'
-
-/** An object and the place it comes from: `services.yaml:12:1`. */
-export interface GivenObject extends LocalObject { readonly source: string }
+import type { Position } from '../local/read-manifests.ts'
+import type { GivenObject } from '../review/given-object.ts'
 
 export interface Input {
   /** Those of our kinds, in order. */
@@ -16,34 +14,55 @@ export interface Input {
   readonly problems: readonly string[]
 }
 
-/** The objects of files, folders and, for `-`, of the standard input. */
-export async function readInput (paths: readonly string[], stdin: () => Promise<string>): Promise<Input> {
-  const files = (await Promise.all(paths.map((path) => filesAt(path, stdin)))).flat()
+export interface InputOptions {
+  readonly stdin: () => Promise<string>
+  /** Whether folders are read with all that is below them. */
+  readonly recursive?: boolean
+}
+
+/** The objects of files, of folders, of the files that a pattern matches and, for `-`, of the standard input. */
+export async function readInput (paths: readonly string[], options: InputOptions): Promise<Input> {
+  const files = (await Promise.all(paths.map((path) => filesAt(path, options)))).flat()
   const inputs = files.map(inputOf)
   const objects = inputs.flatMap((input) => input.objects)
   const problems = inputs.flatMap((input) => input.problems)
-  if (objects.length === 0 && problems.length === 0) problems.push(`${paths.join(', ')}: no AIMService and no runtime configuration in it`)
+  if (paths.length > 0 && objects.length === 0 && problems.length === 0) problems.push(`${paths.join(', ')}: no AIMService and no runtime configuration in it`)
   return { objects, problems }
 }
 
-async function filesAt (path: string, stdin: () => Promise<string>): Promise<ManifestFile[]> {
+/** How messages name a place: `services.yaml:12:1`. */
+export function placeText (file: string, { line, column }: Position): string {
+  return `${file}:${line}:${column}`
+}
+
+async function filesAt (path: string, options: InputOptions): Promise<ManifestFile[]> {
   try {
-    if (path === '-') return [{ path: 'stdin', text: await stdin() }]
-    return (await stat(path)).isDirectory() ? await readManifestFolder(path) : [{ path, text: await readFile(path, 'utf8') }]
+    if (path === '-') return [{ path: 'stdin', text: await options.stdin() }]
+    return await filesOrFolder(path, options)
   } catch (error) {
-    return [{ path, problem: reasonOf(error) }]
+    const matching = /[*?[{]/.test(path) ? await matches(path) : []
+    if (matching.length === 0) return [{ path, problem: reasonOf(error) }]
+    return (await Promise.all(matching.map((file) => filesAt(file, options)))).flat()
   }
+}
+
+async function filesOrFolder (path: string, options: InputOptions): Promise<ManifestFile[]> {
+  return (await stat(path)).isDirectory() ? await readManifestFolder(path, options) : [{ path, text: await readFile(path, 'utf8') }]
+}
+
+/** In the order of their names, whatever the file system's. */
+async function matches (pattern: string): Promise<string[]> {
+  return (await Array.fromAsync(glob(pattern))).sort()
 }
 
 function inputOf (file: ManifestFile): Input {
   if ('problem' in file) return { objects: [], problems: [`${file.path}: ${file.problem}`] }
   const { manifests, faults } = readManifests(file.text)
-  const place = ({ line, column }: { line: number, column: number }) => `${file.path}:${line}:${column}`
   return {
-    objects: manifests.flatMap(({ object, position }) => {
+    objects: manifests.flatMap(({ object, position, positionOf }) => {
       const local = localObject(object)
-      return local === undefined ? [] : [{ ...local, source: place(position) }]
+      return local === undefined ? [] : [{ ...local, file: file.path, position, positionOf }]
     }),
-    problems: faults.map(({ position, reason }) => `${place(position)}: ${reason}`)
+    problems: faults.map(({ position, reason }) => `${placeText(file.path, position)}: ${reason}`)
   }
 }

@@ -1,17 +1,20 @@
-import { once } from 'node:events'
 import { Command, Option } from 'commander'
-import { pino } from 'pino'
+import type { Logger } from 'pino'
 import { ConfigIndex } from '../core/config-index.ts'
 import { ServiceIndex } from '../core/service-index.ts'
 import { cacheMetrics, newRegistry } from '../server/metrics.ts'
+import { listen } from '../server/listen.ts'
 import { buildProbes } from '../server/probes.ts'
 import { reconcileSettings } from '../settings.ts'
 import type { ReconcileFlags, ReconcileSettings } from '../settings.ts'
 import { clusterSource, countedConnection, countObjects } from './cluster-source.ts'
 import { environmentVariable, reconcilerFlags } from './flags.ts'
+import { openProcessLog } from './process-log.ts'
 import { newReconciler } from './reconciler.ts'
+import { runUntilTold } from './run-until-told.ts'
+import type { Stop } from './run-until-told.ts'
 
-/** `aim-admission reconcile`: writes status and carries changed configurations to the services. Any number may run, one works. Runs until SIGTERM or SIGINT. */
+/** `aim-admission reconcile`: writes status and carries changed configurations to the services. Any number may run, one works. Runs until it is told to end. */
 export function reconcileCommand ({ version }: { readonly version: string }): Command {
   const command = new Command('reconcile')
     .description('run the reconciler: it writes status, and carries changed configurations to the services that use them; of several replicas one works')
@@ -24,7 +27,11 @@ export function reconcileCommand ({ version }: { readonly version: string }): Co
 }
 
 async function reconcile (settings: ReconcileSettings, version: string): Promise<void> {
-  const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }))
+  const processLog = openProcessLog(settings.logLevel)
+  await runUntilTold(processLog, async () => await start(settings, processLog.log, version))
+}
+
+async function start (settings: ReconcileSettings, log: Logger, version: string): Promise<Stop> {
   const registry = newRegistry(version)
   const metrics = cacheMetrics(registry)
   const connection = await countedConnection({ kubeconfig: settings.kubeconfig, metrics, log })
@@ -33,16 +40,17 @@ async function reconcile (settings: ReconcileSettings, version: string): Promise
   countObjects(metrics, (kind) => kind === 'AIMService' ? services.count() : configs.count(kind))
   const reconciler = newReconciler({ connection, configs, services, settings: settings.reconciler, registry, log })
   const source = clusterSource({ connection, sinks: reconciler.sinks, metrics, log, onSynced: () => { reconciler.start() } })
-  const probes = buildProbes({ unready: source.unready, registry })
-  const probeUrl = await probes.listen({ host: settings.host, port: settings.probePort })
+  let stopping = false
+  const probes = buildProbes({ unready: () => stopping ? 'the reconciler is shutting down' : source.unready(), registry })
+  const probeUrl = await listen(probes, { host: settings.host, port: settings.probePort, flag: '--probe-port' })
   await source.start()
   log.info({ probeUrl, version }, 'reconciling')
 
-  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
-  await reconciler.stop()
-  await source.stop()
-  await connection.close()
-  await probes.close()
-  log.info('stopped')
-  log.flush()
+  return async () => {
+    stopping = true
+    await reconciler.stop() // the Lease first: another replica waits for it
+    await source.stop()
+    await connection.close()
+    await probes.close()
+  }
 }

@@ -8,20 +8,22 @@ import type { ObjectSink } from '../core/ports.ts'
 import { ownConfigStatus } from '../core/rollout.ts'
 import type { ServiceIndex } from '../core/service-index.ts'
 import { ownServiceStatus } from '../core/service-status.ts'
+import { systemClock } from '../core/system-clock.ts'
 import type { ApiConnection } from '../kube/api-connection.ts'
 import { EventRecorder } from '../kube/event-recorder.ts'
 import { LeaderElection } from '../kube/leader-election.ts'
+import { leaseTimes } from '../kube/lease.ts'
 import { objectWriter } from '../kube/object-writer.ts'
-import { systemClock } from '../kube/system-clock.ts'
 import { Controller } from '../reconcile/controller.ts'
 import { ObservedObjects } from '../reconcile/observed-objects.ts'
 import { watchedSinks } from '../reconcile/watched-sinks.ts'
 import { reconcileMetrics } from '../server/reconcile-metrics.ts'
 import { workQueueMetrics } from '../server/work-queue-metrics.ts'
 import type { ReconcilerSettings } from '../settings.ts'
+import { endToEndProbe } from './end-to-end-probe.ts'
 
 /** Name of the Lease, and of this election in the metrics. */
-const ELECTION = 'aim-admission-reconcile'
+export const ELECTION = 'aim-admission-reconcile'
 
 export interface ReconcilerOptions {
   readonly connection: ApiConnection
@@ -45,6 +47,7 @@ export interface Reconciler {
 export function newReconciler ({ connection: { request }, configs, services, settings, registry, log }: ReconcilerOptions): Reconciler {
   const identity = `${hostname()}_${randomUUID()}`
   const wallTime = (): Date => new Date()
+  const times = leaseTimes(settings.leaseSeconds)
   const watched = {
     configs,
     services,
@@ -65,21 +68,24 @@ export function newReconciler ({ connection: { request }, configs, services, set
     wallTime,
     random: Math.random,
     log,
+    times,
     onLead: () => {
       controller = new Controller({ world, limits: settings, clock: systemClock, random: Math.random, log, observers })
       controller.start()
+      probe.start()
     },
     onLose: async () => {
-      await controller?.stop()
+      await Promise.all([controller?.stop(), probe.stop()])
       controller = undefined
     }
   })
   const { mayWrite } = election
+  const probe = endToEndProbe({ settings: settings.probe, request, mayLeave: mayWrite, registry, log })
   const events = new EventRecorder({ request, instance: identity, clock: systemClock, wallTime, mayWrite, log })
   const world = {
     ...watched,
     events,
-    writer: objectWriter({ request, clock: systemClock, mayWrite }),
+    writer: objectWriter({ request, clock: systemClock, mayWrite, limitMs: times.duration - times.renewDeadline }),
     now: () => wallTime().toISOString().replace(/\.\d+/, '')
   }
   reconcileMetrics(registry, {

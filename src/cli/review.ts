@@ -1,86 +1,51 @@
 import { Command, Option } from 'commander'
-import { FILE_HEADERS_ONLY, createTwoFilesPatch } from 'diff'
-import { GROUP } from '../api/meta.ts'
-import { objectTitle } from '../local/local-object.ts'
-import { readInput } from './read-input.ts'
-import type { GivenObject } from './read-input.ts'
-import { reviewObjects } from './review-objects.ts'
-import type { Admission, Reviewed } from './review-objects.ts'
-import { toYaml } from './yaml-output.ts'
+import type { WebhooksOver } from '../recording/replay-record.ts'
+import type { Admission } from '../review/admission.ts'
+import { environmentVariable } from './flags.ts'
+import type { KnownFlags } from './known-objects.ts'
+import type { Terminal } from './terminal.ts'
+import { clusterFlags } from './user-cluster.ts'
 
-export interface ReviewDependencies {
-  /** Makes an admission that knows of no object yet. */
-  readonly admission: () => Admission
-  /** All of the standard input. */
-  readonly stdin: () => Promise<string>
-  readonly write: (text: string) => void
-  readonly writeError: (text: string) => void
-  readonly setExitCode: (code: ExitCode) => void
+export type { ExitCode } from './terminal.ts'
+
+export interface ReviewDependencies extends Terminal {
+  readonly version: string
+  /** Makes an admission that knows of no object yet; the product's own by default. */
+  readonly admission?: () => Admission
+  /** Makes the webhooks that recorded reviews are replayed by; the product's own by default. */
+  readonly webhooksOver?: WebhooksOver
 }
 
-/** All admitted, one refused, input unusable. */
-export type ExitCode = 0 | 1 | 2
+export const REVIEW_FORMATS = ['yaml', 'json', 'patch', 'diff', 'report', 'junit', 'sarif', 'github'] as const
+export type ReviewFormat = typeof REVIEW_FORMATS[number]
+
+/** The flags of `review`. */
+export interface ReviewFlags extends KnownFlags {
+  readonly filename?: readonly string[]
+  readonly recursive?: true
+  readonly output: ReviewFormat
+  readonly whatIf?: readonly string[]
+  readonly replay?: string
+  readonly missingConfig: 'warn' | 'refuse'
+}
 
 /** `aim-admission review -f FILE…`: admits the objects of files offline, by the webhooks themselves. */
 export function reviewCommand (dependencies: ReviewDependencies): Command {
-  return new Command('review')
+  const command = new Command('review')
     .description('admit the objects in files offline, against the configurations in the files; exit 1 when one is refused, 2 on unusable input')
-    .requiredOption('-f, --filename <file...>', 'files or folders of YAML or JSON, - for the standard input; objects of other kinds are passed over')
-    .addOption(new Option('-o, --output <format>', 'what is printed of each object').choices(Object.keys(FORMATS)).default('yaml'))
-    .action(async ({ filename, output }: { filename: string[], output: Format }) => {
-      dependencies.setExitCode(await review(filename, output, dependencies))
-    })
-}
-
-async function review (paths: readonly string[], format: Format, { admission, stdin, write, writeError }: ReviewDependencies): Promise<ExitCode> {
-  const { objects, problems } = await readInput(paths, stdin)
-  if (problems.length > 0) {
-    writeError(problems.map((problem) => `error: ${problem}\n`).join(''))
-    return 2
-  }
-  const reviewed = reviewObjects(objects, admission())
-  write(FORMATS[format](reviewed))
-  if (format !== 'json') writeError(reviewed.map(remarks).join(''))
-  return reviewed.some(({ faults }) => faults.length > 0) ? 1 : 0
-}
-
-type Outcome = Reviewed<GivenObject>
-type Format = keyof typeof FORMATS
-
-const FORMATS = {
-  /** The admitted objects as they would be stored. */
-  yaml: (reviewed: readonly Outcome[]) => toYaml(reviewed.filter(({ faults }) => faults.length === 0).map(({ object }) => object)),
-  /** A line for every object. */
-  json: (reviewed: readonly Outcome[]) => reviewed.map((outcome) => `${JSON.stringify(record(outcome))}\n`).join(''),
-  /** The JSON Patch of each object that is changed, under its name. */
-  patch: (reviewed: readonly Outcome[]) => reviewed.filter(({ patch }) => patch.length > 0)
-    .map(({ given, patch }) => `# ${objectTitle(given)}\n${JSON.stringify(patch, null, 2)}\n`).join(''),
-  /** What each object as stored has, and as written has not. */
-  diff: (reviewed: readonly Outcome[]) => reviewed.filter(({ patch }) => patch.length > 0).map(difference).join('')
-}
-
-function record ({ given, faults, warnings, patch, object }: Outcome): object {
-  const allowed = faults.length === 0
-  const status = allowed ? { code: 200, message: '' } : { code: 422, message: refusal(given, faults) }
-  return { kind: given.kind.kind, ...given.key, allowed, status, warnings, patch, object }
-}
-
-/** As the API server writes it. Source: k8s.io/apimachinery, api/errors, NewInvalid. */
-function refusal ({ kind, key }: GivenObject, faults: Outcome['faults']): string {
-  const causes = faults.map(({ field, message }) => `${field}: ${message}`)
-  return `${kind.kind}.${GROUP} "${key.name}" is invalid: ${causes.length === 1 ? causes.join() : `[${causes.join(', ')}]`}`
-}
-
-function difference ({ given, object }: Outcome): string {
-  const title = objectTitle(given)
-  return createTwoFilesPatch(title, title, toYaml([given.written]), toYaml([object]), 'as written', 'as admitted', { headerOptions: FILE_HEADERS_ONLY })
-}
-
-/** What people should know of an object beside its new form. */
-function remarks ({ given, faults, warnings }: Outcome): string {
-  const causes = faults.map(({ field, message }) => `  ${field}: ${message}\n`)
-  return [
-    ...warnings.map((warning) => `warning: ${objectTitle(given)}: ${warning}\n`),
-    ...(causes.length === 0 ? [] : [`refused: ${objectTitle(given)} at ${given.source}\n`, ...causes])
-  ].join('')
+    .addOption(new Option('-f, --filename <file...>', 'files, folders or patterns of YAML or JSON, - for the standard input; objects of other kinds are passed over')
+      .env(environmentVariable('FILENAME')))
+    .addOption(new Option('-R, --recursive', 'read folders with all that is below them').env(environmentVariable('RECURSIVE')))
+    .addOption(new Option('-o, --output <format>', 'what is printed').env(environmentVariable('OUTPUT')).choices(REVIEW_FORMATS).default('yaml'))
+    .addOption(new Option('--configs <file...>', 'files or folders of objects that are there already: known, and not judged').env(environmentVariable('CONFIGS')))
+    .addOption(new Option('--old <file...>', 'files of objects as they are stored: an object of the same name is judged as a change of it').env(environmentVariable('OLD')))
+    .addOption(new Option('--what-if <file...>', 'files of changed configurations: tell what each would do to every service, and judge nothing else').env(environmentVariable('WHAT_IF')))
+    .addOption(new Option('--replay <dir>', 'a folder that serve --record wrote: answer its reviews anew, tell which answers differ, and judge nothing else').env(environmentVariable('REPLAY')))
+    .addOption(new Option('--missing-config <what>', 'what becomes of a service whose runtime configuration is missing').env(environmentVariable('MISSING_CONFIG'))
+      .choices(['warn', 'refuse']).default('warn'))
+  for (const option of clusterFlags('also know what the cluster of this file holds; what is there already is judged as a change')) command.addOption(option)
+  return command.action(async (flags: ReviewFlags) => {
+    if (flags.replay === undefined) await (await import('./run-review.ts')).review(flags, dependencies)
+    else await (await import('./run-replay.ts')).replay({ ...flags, replay: flags.replay }, dependencies)
+  })
 }

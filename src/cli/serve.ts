@@ -1,29 +1,38 @@
-import { once } from 'node:events'
-import { setTimeout as delay } from 'node:timers/promises'
+import { existsSync } from 'node:fs'
+import path from 'node:path'
 import { Command, Option } from 'commander'
-import { pino } from 'pino'
 import type { Logger } from 'pino'
-import { issueThrowawayPair } from '../../certs/issue.ts'
 import { KINDS } from '../api/kinds.ts'
+import type { ObjectStore } from '../core/ports.ts'
+import { systemClock } from '../core/system-clock.ts'
+import { objectStore } from '../kube/object-store.ts'
 import { AdmittedServices } from '../local/admitted-services.ts'
 import { ManifestStore } from '../local/manifest-store.ts'
+import { Recorder } from '../recording/recorder.ts'
+import type { RecorderOptions } from '../recording/recorder.ts'
+import { newAdmission } from '../review/admission.ts'
+import type { Admission } from '../review/admission.ts'
 import { buildApp } from '../server/app.ts'
+import { closePolitely } from '../server/close-politely.ts'
+import { drain } from '../server/drain.ts'
 import { Gate } from '../server/gate.ts'
+import { listen } from '../server/listen.ts'
 import { createMetrics } from '../server/metrics.ts'
 import type { Metrics } from '../server/metrics.ts'
 import { buildProbes } from '../server/probes.ts'
-import { readServingPair, servingPair } from '../server/tls.ts'
-import type { ServingPair } from '../server/tls.ts'
 import { serveSettings } from '../settings.ts'
 import type { ServeFlags, ServeSettings } from '../settings.ts'
-import { newAdmission } from './admission.ts'
-import type { Admission } from './admission.ts'
+import { certificateFlags } from './certificate-flags.ts'
+import { newCertificates } from './certificates.ts'
 import { clusterSource, countedConnection, countObjects } from './cluster-source.ts'
 import type { Source } from './cluster-source.ts'
-import { environmentVariable, reconcilerFlags } from './flags.ts'
+import { drainFlags, environmentVariable, reconcilerFlags, recordFlags } from './flags.ts'
+import { openProcessLog } from './process-log.ts'
 import { newReconciler } from './reconciler.ts'
+import { runUntilTold } from './run-until-told.ts'
+import type { Stop } from './run-until-told.ts'
 
-/** `aim-admission serve`: the admission server, in a cluster or on the embedded store. Runs until SIGTERM or SIGINT. */
+/** `aim-admission serve`: the admission server, in a cluster or on the embedded store. Runs until it is told to end. */
 export function serveCommand (dependencies: ServeDependencies): Command {
   const command = new Command('serve')
     .description('run the admission server: in a cluster, with --kubeconfig, or on the embedded store with --manifests')
@@ -32,15 +41,13 @@ export function serveCommand (dependencies: ServeDependencies): Command {
     .addOption(new Option('--host <address>', 'address to listen on').env(environmentVariable('HOST')).default('127.0.0.1'))
     .addOption(new Option('--port <port>', 'HTTPS port of the webhooks').env(environmentVariable('PORT')).default('8443'))
     .addOption(new Option('--probe-port <port>', 'plain port of /healthz, /readyz and /metrics').env(environmentVariable('PROBE_PORT')).default('8080'))
-    .addOption(new Option('--cert-file <file>', 'PEM certificate chain to serve; without it a throw-away pair for localhost').env(environmentVariable('CERT_FILE')))
-    .addOption(new Option('--key-file <file>', 'PEM key of the certificate').env(environmentVariable('KEY_FILE')))
     .addOption(new Option('--missing-config <what>', 'what becomes of a service whose runtime configuration is missing: warn or refuse')
       .env(environmentVariable('MISSING_CONFIG')).default('warn'))
     .addOption(new Option('--failure-policy <policy>', 'the failurePolicy that the webhooks are registered with: under Ignore, a service without a block may have come unseen')
       .env(environmentVariable('FAILURE_POLICY')).default('Fail'))
     .addOption(new Option('--log-level <level>', 'least level logged: debug, info, warn or error').env(environmentVariable('LOG_LEVEL')).default('info'))
     .addOption(new Option('--with-reconciler', 'also write status and carry changed configurations to the services, in this process').env(environmentVariable('WITH_RECONCILER')))
-  for (const option of reconcilerFlags()) command.addOption(option)
+  for (const option of [...certificateFlags(), ...drainFlags(), ...recordFlags(), ...reconcilerFlags()]) command.addOption(option)
   return command.action(async (flags: ServeFlags) => { await serve(serveSettings(flags), dependencies) })
 }
 
@@ -49,47 +56,64 @@ export interface Listening { readonly url: string, readonly probeUrl: string, re
 
 interface ServeDependencies { readonly version: string, readonly onListening?: ((address: Listening) => void) | undefined }
 
-async function serve (settings: ServeSettings, { version, onListening }: ServeDependencies): Promise<void> {
-  const log = pino({ level: settings.logLevel }, pino.destination({ dest: 2, sync: false }))
+async function serve (settings: ServeSettings, dependencies: ServeDependencies): Promise<void> {
+  const processLog = openProcessLog(settings.logLevel)
+  await runUntilTold(processLog, async () => await start(settings, processLog.log, dependencies))
+}
+
+async function start (settings: ServeSettings, log: Logger, { version, onListening }: ServeDependencies): Promise<Stop> {
+  const { host, port, probePort } = settings
   const metrics = createMetrics(version)
-  const { pair, caPem } = await pairFor(settings)
-  metrics.certificateExpiry.set({ which: 'serving' }, pair.notAfter.getTime() / 1_000)
-  const admission = newAdmission({ missingConfig: settings.missingConfig, missingBlock: settings.failurePolicy === 'Fail' ? 'refuse' : 'admit' })
+  const recorder = await startRecorder(settings, { version, metrics, log })
+  const policy = { missingConfig: settings.missingConfig, missingBlock: settings.failurePolicy === 'Fail' ? 'refuse' : 'admit' } as const
+  const admission = newAdmission(policy, recorder && { webhooksOver: (world) => recorder.webhooksOver(world, policy) })
   const source = await sourceFor(settings, { admission, metrics, log })
-  const gate = new Gate(source.unready)
-  const app = buildApp({ webhooks: admission.webhooks, tls: { cert: pair.cert, key: pair.key }, gate, metrics, log })
-  const probes = buildProbes({ unready: () => gate.unready(), registry: metrics.registry })
-  const probeUrl = await probes.listen({ host: settings.host, port: settings.probePort })
+  const certificates = newCertificates(settings, { store: source.store, webhooks: admission.webhooks, metrics, log })
+  const gate = new Gate(() => certificates.unready() ?? source.unready())
+  const playground = settings.manifests === undefined ? undefined : builtPlayground()
+  const probes = buildProbes({ unready: () => gate.unready(), registry: metrics.registry, playground })
+  const probeUrl = await listen(probes, { host, port: probePort, flag: '--probe-port' })
+  const tls = await certificates.start()
+  const app = buildApp({ webhooks: admission.webhooks, tls, clientNames: settings.clients?.names ?? [], gate, metrics, log, clock: systemClock })
+  const url = await listen(app, { host, port, flag: '--port' })
+  certificates.serveOn(app.server)
   await source.start()
-  const url = await app.listen({ host: settings.host, port: settings.port })
   log.info({ url, probeUrl, version }, 'serving')
-  onListening?.({ url, probeUrl, caPem })
+  onListening?.({ url, probeUrl, caPem: certificates.caPem() })
 
-  await Promise.race([once(process, 'SIGTERM'), once(process, 'SIGINT')])
-  log.info({ inFlight: gate.inFlight }, 'draining')
-  gate.drain()
-  for (let waited = 0; gate.inFlight > 0 && waited < DRAIN_MS; waited += POLL_MS) await delay(POLL_MS)
-  gate.shut()
-  await source.stop()
-  app.server.closeAllConnections()
-  await Promise.all([app.close(), probes.close()])
-  log.info('stopped')
-  log.flush()
+  return async (cause) => {
+    // at a terminal nobody waits for endpoints to be withdrawn
+    await Promise.all([source.resign(), drain(gate, cause === 'SIGINT' ? { min: 0, quiet: 0 } : settings.drain, systemClock)])
+    await closePolitely(app, gate, systemClock)
+    await certificates.stop()
+    await source.stop()
+    await recorder?.stop()
+    await probes.close()
+  }
 }
 
-/** Longest wait for reviews on their way, and how often they are counted, in milliseconds. */
-const DRAIN_MS = 10_000
-const POLL_MS = 20
+interface RecorderDependencies { readonly version: string, readonly metrics: Metrics, readonly log: Logger }
 
-async function pairFor ({ pair }: ServeSettings): Promise<{ pair: ServingPair, caPem: string | undefined }> {
-  if (pair !== undefined) return { pair: readServingPair(pair.certFile, pair.keyFile), caPem: undefined }
-  const { certPem, keyPem, caPem } = await issueThrowawayPair({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1', '::1'], days: 30 })
-  return { pair: servingPair(certPem, keyPem, 'the throw-away pair'), caPem }
+async function startRecorder ({ record }: ServeSettings, { version, metrics, log }: RecorderDependencies): Promise<Recorder | undefined> {
+  if (record === undefined) return undefined
+  const count: RecorderOptions['count'] = (outcome, reviews) => { metrics.recorded.inc({ outcome }, reviews) }
+  const recorder = new Recorder({ settings: record, version, clock: systemClock, log, count })
+  await recorder.start()
+  return recorder
 }
+
+/** The folder of the playground, beside the compiled program or in a checkout; undefined where it has not been built. */
+function builtPlayground (): string | undefined {
+  const folders = ['../../playground', '../../dist/playground'].map((folder) => path.join(import.meta.dirname, folder))
+  return folders.find((folder) => existsSync(path.join(folder, 'assets')))
+}
+
+/** Objects, and for a cluster also single reads and writes of them. */
+interface ServedSource extends Source { readonly store?: ObjectStore }
 
 interface SourceDependencies { readonly admission: Admission, readonly metrics: Metrics, readonly log: Logger }
 
-async function sourceFor (settings: ServeSettings, dependencies: SourceDependencies): Promise<Source> {
+async function sourceFor (settings: ServeSettings, dependencies: SourceDependencies): Promise<ServedSource> {
   countObjects(dependencies.metrics, dependencies.admission.count)
   return settings.manifests === undefined ? await sourceInCluster(settings, dependencies) : folderSource(settings.manifests, dependencies)
 }
@@ -103,20 +127,22 @@ function folderSource (folder: string, { admission: { configs, sinks }, metrics,
       loaded = true
       for (const { kind } of KINDS) metrics.cacheSynced.set({ kind }, 1)
     },
+    resign: async () => undefined,
     stop: async () => { await store.stop() },
     unready: () => loaded ? undefined : 'the manifests are not loaded yet'
   }
 }
 
-async function sourceInCluster ({ kubeconfig, reconciler: settings }: ServeSettings, { admission, metrics, log }: SourceDependencies): Promise<Source> {
+async function sourceInCluster ({ kubeconfig, reconciler: settings }: ServeSettings, { admission, metrics, log }: SourceDependencies): Promise<ServedSource> {
   const connection = await countedConnection({ kubeconfig, metrics, log })
   const { configs, services } = admission
   const reconciler = settings && newReconciler({ connection, configs, services, settings, registry: metrics.registry, log })
   const source = clusterSource({ connection, sinks: reconciler?.sinks ?? admission.sinks, metrics, log, onSynced: () => { reconciler?.start() } })
   return {
     ...source,
+    resign: async () => { await reconciler?.stop() },
+    store: objectStore({ request: connection.request, clock: systemClock }),
     stop: async () => {
-      await reconciler?.stop()
       await source.stop()
       await connection.close()
     }

@@ -19,7 +19,11 @@ Try a review of the service in ${reviewFile}:
 
 What it answers is an AdmissionReview whose patch, decoded with
   … | node -p 'Buffer.from(JSON.parse(require("fs").readFileSync(0)).response.patch, "base64").toString()'
-adds spec.runtimeConfigName and spec.resolvedRuntimeConfig. Ctrl-C ends the server.
+adds spec.runtimeConfigName and spec.resolvedRuntimeConfig.
+
+The same as you type, in a browser: ${probeUrl}/playground
+
+Ctrl-C ends the server.
 `)
 }
 

@@ -60,10 +60,10 @@ export class ConfigArrivals implements Arrivals {
   }
 
   /** Resolves when what the reference waits for has arrived, or is waited for no longer; undefined where there is nothing to wait for. */
-  arrival (ref: ConfigRef, signal: AbortSignal): Promise<void> | undefined {
+  arrival (ref: ConfigRef, signal: () => AbortSignal): Promise<void> | undefined {
     const wait = this.#waitFor(ref)
     if (wait === 0 || this.#waiting >= MAX_WAITING) return undefined
-    return this.#until(() => this.#waitFor(ref) === 0, { wait, signal })
+    return this.#until(() => this.#waitFor(ref) === 0, { wait, signal: signal() })
   }
 
   /** Milliseconds to wait at most; none where the reference resolves to what is expected. */
@@ -73,6 +73,7 @@ export class ConfigArrivals implements Arrivals {
   }
 
   #isExpected (namespace: string, name: string): boolean {
+    if (this.#expected.size === 0) return false
     const key = keyOf(namespace, name)
     const expectation = this.#expected.get(key)
     if (expectation === undefined) return false

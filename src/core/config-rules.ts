@@ -1,7 +1,8 @@
 import { dependents, MAX_DEPENDENTS } from './dependents.ts'
 import type { ConfigChange, Dependent } from './dependents.ts'
 import type { Fault } from './faults.ts'
-import type { World } from './ports.ts'
+import { sameJson } from './json.ts'
+import type { PathClaim, ServiceKey, World } from './ports.ts'
 import { configTitle } from './runtime-config.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
 import { problemText } from './template-problem.ts'
@@ -14,9 +15,9 @@ export function configFaults (config: RuntimeConfig, old: RuntimeConfig | undefi
 /** How many services a new or changed configuration would break or move, and which first. */
 export function changeWarnings (config: RuntimeConfig, world: World): string[] {
   const touched = dependents({ config, after: config }, world)
-  const broken = touched.filter(({ before, after }) => after.path.kind === 'faulty' && before.path.kind !== 'faulty')
-  const moved = touched.filter(({ before, after }) => before.path.kind === 'path' && after.path.kind !== 'faulty' && pathOf(before) !== pathOf(after))
-  return [...told(broken, 'would lose their path, because its template cannot be rendered for them'), ...told(moved, 'would move to another path')]
+  const crowded = new Set(colliding(touched, world))
+  const fate = (dependent: Dependent): Fate | undefined => crowded.has(dependent) ? 'collides' : fateOf(dependent)
+  return FATES.flatMap(([which, what]) => told(touched.filter((dependent) => fate(dependent) === which), what))
 }
 
 /** Who uses a configuration that is about to go, and what they fall back to. */
@@ -24,8 +25,10 @@ export function deletionWarnings (config: ConfigChange['config'], world: World):
   const users = dependents({ config, after: undefined }, world)
   const [first] = users
   if (first === undefined) return []
-  const fallback = first.after.config === undefined ? 'are left without a runtime configuration' : `fall back to ${configTitle(first.after.config)}`
-  return told(users, `use ${configTitle(config)} and ${fallback}`)
+  const lasting = first.after.config
+  return told(users, (one) => lasting === undefined
+    ? `${one ? 'uses' : 'use'} ${configTitle(config)} and ${one ? 'is' : 'are'} left without a runtime configuration`
+    : `${one ? 'uses' : 'use'} ${configTitle(config)} and ${one ? 'falls' : 'fall'} back to ${configTitle(lasting)}`)
 }
 
 function credentialFaults ({ kind, serviceAccountName, imagePullSecrets }: RuntimeConfig): Fault[] {
@@ -47,14 +50,54 @@ function templateFaults ({ template, routing }: RuntimeConfig, old: RuntimeConfi
   }))
 }
 
-function pathOf ({ path }: Dependent['before']): string | undefined {
-  return path.kind === 'path' ? path.path : undefined
+type Fate = 'breaks' | 'collides' | 'closes' | 'moves' | 'changes gateway'
+
+/** What may become of a service that was well, the worst first. */
+const FATES: readonly (readonly [Fate, (one: boolean) => string])[] = [
+  ['breaks', (one) => `would lose ${one ? 'its' : 'their'} path, because the template cannot be rendered for ${one ? 'it' : 'them'}`],
+  ['collides', (one) => `would get ${one ? 'a path' : 'paths'} that another service holds or gets on the same gateway`],
+  ['closes', (one) => `would lose ${one ? 'its' : 'their'} path, because routing would not be enabled for ${one ? 'it' : 'them'}`],
+  ['moves', () => 'would move to another path'],
+  ['changes gateway', () => 'would move to another gateway']
+]
+
+/** Undefined where the service stays as it is, or was not well before. */
+function fateOf ({ before, after }: Dependent): Fate | undefined {
+  if (after.path.kind === 'faulty') return before.path.kind === 'faulty' ? undefined : 'breaks'
+  if (before.path.kind !== 'path') return undefined
+  if (after.path.kind === 'disabled') return 'closes'
+  if (after.path.kind !== 'path' || after.path.path !== before.path.path) return 'moves'
+  return sameJson(before.claim?.gateway, after.claim?.gateway) ? undefined : 'changes gateway'
+}
+
+/** Those that would come to a path where another one of them comes or stays, or where a service is that this change does not move. */
+function colliding (touched: readonly Dependent[], { paths }: World): Dependent[] {
+  const claimed = Map.groupBy(touched, ({ after: { claim } }) => claim === undefined ? '' : placeOf(claim))
+  const moving = touched.filter(({ before, after }) => !sameJson(before.claim, after.claim))
+  const leaving = new Set(moving.map(({ service }) => keyOf(service)))
+  const taken = new Map<string, boolean>()
+  return moving.filter(({ after: { claim } }) => {
+    if (claim === undefined) return false
+    const place = placeOf(claim)
+    const isTaken = taken.get(place) ?? ((claimed.get(place)?.length ?? 0) > 1 || paths.holders(claim).some(({ service }) => !leaving.has(keyOf(service))))
+    taken.set(place, isTaken)
+    return isTaken
+  })
+}
+
+function placeOf ({ gateway, path }: PathClaim): string {
+  return JSON.stringify([gateway, path])
+}
+
+function keyOf ({ namespace, name }: ServiceKey): string {
+  return `${namespace}/${name}`
 }
 
 /** One line: the count, the first three by name, and what happens to them. */
-function told (found: readonly Dependent[], what: string): string[] {
+function told (found: readonly Dependent[], what: (one: boolean) => string): string[] {
   if (found.length === 0) return []
-  const names = found.slice(0, 3).map(({ service }) => `${service.namespace}/${service.name}`).join(', ')
+  const names = found.slice(0, 3).map(({ service }) => keyOf(service)).join(', ')
   const count = found.length === MAX_DEPENDENTS ? `at least ${found.length}` : String(found.length)
-  return [`${count} ${found.length === 1 ? 'service' : 'services'} (${names}${found.length > 3 ? ', …' : ''}) ${what}`]
+  const one = found.length === 1
+  return [`${count} ${one ? 'service' : 'services'} (${names}${found.length > 3 ? ', …' : ''}) ${what(one)}`]
 }

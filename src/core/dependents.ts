@@ -17,13 +17,13 @@ export interface Dependent { readonly service: Service, readonly before: Assessm
 export const MAX_DEPENDENTS = 5_000
 
 /** The services whose configuration is another, or another version, after the change. A cluster configuration does not reach those that have their own. */
-export function dependents ({ config, after }: ConfigChange, { configs, services }: World): Dependent[] {
+export function dependents ({ config, after }: ConfigChange, { configs, services }: Pick<World, 'configs' | 'services'>, limit = MAX_DEPENDENTS): Dependent[] {
   const changed = withConfig(configs, config, after)
   const namespace = config.kind === 'AIMRuntimeConfig' ? config.namespace : undefined
   const found: Dependent[] = []
   for (const service of services.users(config.name, namespace)) {
     if (service.deleting) continue
-    if (found.length === MAX_DEPENDENTS) break
+    if (found.length === limit) break
     const dependent = { service, before: assessService(service, configs), after: assessService(service, changed) }
     if (dependent.before.config !== dependent.after.config) found.push(dependent)
   }
@@ -31,7 +31,7 @@ export function dependents ({ config, after }: ConfigChange, { configs, services
 }
 
 /** The same configurations but for one. */
-function withConfig (configs: ConfigLookup, config: ConfigChange['config'], after: RuntimeConfig | undefined): ConfigLookup {
+export function withConfig (configs: ConfigLookup, config: ConfigChange['config'], after: RuntimeConfig | undefined): ConfigLookup {
   const isNamespaced = config.kind === 'AIMRuntimeConfig'
   return {
     namespaced: (namespace, name) => isNamespaced && namespace === config.namespace && name === config.name ? after : configs.namespaced(namespace, name),

@@ -10,8 +10,18 @@ export type MissingField = Pick<TemplateProblem, 'what' | 'remedy' | 'missing'>
 
 export function missingField (service: JsonObject, path: FieldPath): MissingField {
   const missing = metadataEntry(path)
-  if (missing !== undefined) return { what: `${titleOf(path)} is not set on this service`, missing }
-  return dottedEntry(service, path) ?? brokenPath(service, path)
+  if (missing === undefined) return dottedEntry(service, path) ?? brokenPath(service, path)
+  return isQualifiedName(missing.key)
+    ? { what: `${titleOf(path)} is not set on this service`, missing }
+    : { what: `${titleOf(path)} cannot be set on any service, since keys are not made of such characters`, remedy: 'name another key, such as team or example.com/team' }
+}
+
+/**
+ * Whether a label or annotation can have the key. A template may name anything, and what is no key must not find its way into a command.
+ * Source: k8s.io/apimachinery, IsQualifiedName.
+ */
+export function isQualifiedName (key: string): boolean {
+  return /^(?:[a-z0-9][-a-z0-9.]{0,252}\/)?[A-Za-z0-9](?:[-\w.]{0,61}[A-Za-z0-9])?$/.test(key)
 }
 
 /** `.metadata.labels.app.kubernetes.io/name`: labels and annotations hold no fields, so the dots were meant to be part of the key. */

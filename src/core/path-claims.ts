@@ -7,7 +7,8 @@ export function isOlder (a: Pick<HeldPath, 'since' | 'service'>, b: Pick<HeldPat
   return (left ?? '') < (right ?? '')
 }
 
-interface Segment { readonly children: Map<string, Segment>, readonly held: Set<HeldPath> }
+/** Nearly every segment is the last of one path: it has no children, and room for one claim. */
+interface Segment { children: Map<string, Segment> | undefined, held: readonly HeldPath[] }
 
 /** The paths that the known services hold: one tree of segments a gateway. */
 export class PathClaims implements PathIndex {
@@ -18,11 +19,12 @@ export class PathClaims implements PathIndex {
     let at = this.#gateways.get(key) ?? newSegment()
     this.#gateways.set(key, at)
     for (const name of segmentsOf(claim.path)) {
+      at.children ??= new Map()
       const next = at.children.get(name) ?? newSegment()
       at.children.set(name, next)
       at = next
     }
-    at.held.add(claim)
+    at.held = [...at.held, claim]
   }
 
   remove (claim: HeldPath): void {
@@ -40,7 +42,7 @@ export class PathClaims implements PathIndex {
 
   covered (claim: PathClaim): PathClaim | undefined {
     let at = this.#gateways.get(gatewayKey(claim.gateway))
-    for (const name of segmentsOf(claim.path)) at = at?.children.get(name)
+    for (const name of segmentsOf(claim.path)) at = at?.children?.get(name)
     if (at === undefined) return undefined
     for (const below of descendants(at)) {
       const [first] = overlapping(below, claim)
@@ -54,7 +56,7 @@ export class PathClaims implements PathIndex {
     let at = this.#gateways.get(gatewayKey(claim.gateway))
     const found: HeldPath[][] = []
     for (const name of [undefined, ...segmentsOf(claim.path)]) {
-      if (name !== undefined) at = at?.children.get(name)
+      if (name !== undefined) at = at?.children?.get(name)
       if (at === undefined) break
       found.push(overlapping(at, claim))
     }
@@ -63,7 +65,7 @@ export class PathClaims implements PathIndex {
 }
 
 function overlapping ({ held }: Segment, claim: PathClaim): HeldPath[] {
-  const others = [...held].filter(({ service, gateway }) =>
+  const others = held.filter(({ service, gateway }) =>
     (service.name !== claim.service.name || service.namespace !== claim.service.namespace) &&
     overlaps(gateway.sectionName, claim.gateway.sectionName) && overlaps(gateway.port, claim.gateway.port))
   return others.length < 2 ? others : others.sort((a, b) => isOlder(a, b) ? -1 : 1)
@@ -84,11 +86,11 @@ function segmentsOf (path: string): string[] {
 }
 
 function newSegment (): Segment {
-  return { children: new Map(), held: new Set() }
+  return { children: undefined, held: [] }
 }
 
 function * descendants (segment: Segment): Generator<Segment> {
-  for (const child of segment.children.values()) {
+  for (const child of segment.children?.values() ?? []) {
     yield child
     yield * descendants(child)
   }
@@ -96,8 +98,9 @@ function * descendants (segment: Segment): Generator<Segment> {
 
 /** Takes the claim out and says whether the segment has become empty. Depth is bounded by the length of a path. */
 function prune (segment: Segment, [name, ...rest]: string[], claim: HeldPath): boolean {
-  const child = name === undefined ? undefined : segment.children.get(name)
-  if (name === undefined) segment.held.delete(claim)
-  else if (child !== undefined && prune(child, rest, claim)) segment.children.delete(name)
-  return segment.held.size === 0 && segment.children.size === 0
+  const child = name === undefined ? undefined : segment.children?.get(name)
+  if (name === undefined) segment.held = segment.held.filter((held) => held !== claim)
+  else if (child !== undefined && prune(child, rest, claim)) segment.children?.delete(name)
+  if (segment.children?.size === 0) segment.children = undefined
+  return segment.held.length === 0 && segment.children === undefined
 }

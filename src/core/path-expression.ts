@@ -4,7 +4,7 @@ import { metadataEntry, titleOf, valueAt } from './field-path.ts'
 import type { FieldPath } from './field-path.ts'
 import { jsonKind } from './json-kind.ts'
 import { ownObject } from './json.ts'
-import { missingField } from './missing-field.ts'
+import { isQualifiedName, missingField } from './missing-field.ts'
 import { parseExpression } from './path-expression-grammar.ts'
 import type { Step } from './path-step.ts'
 import { MAX_PATH_LENGTH } from './path-segment.ts'
@@ -132,7 +132,7 @@ function misfit (expression: PathExpression, title: string, value: string): Read
 
 function empty (expression: PathExpression, what: string): Reading {
   const missing = metadataEntry(expression.path)
-  return problem(expression, 'AIM-PATH-VALUE-EMPTY', missing === undefined ? { what, remedy: 'give it a value' } : { what, missing })
+  return problem(expression, 'AIM-PATH-VALUE-EMPTY', missing !== undefined && isQualifiedName(missing.key) ? { what, missing } : { what, remedy: 'give it a value' })
 }
 
 function problem ({ text, position }: PathExpression, code: FaultCode, rest: Pick<TemplateProblem, 'what' | 'remedy' | 'missing'>): Reading {

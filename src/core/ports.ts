@@ -57,12 +57,40 @@ export type WriteResult =
   | { readonly kind: 'gone' }
   | { readonly kind: 'failed', readonly reason: string }
 
+/** Whoever is asked cannot answer at the moment, whatever the object: no answer came, or one that says so. */
+export interface Unavailable {
+  readonly kind: 'unavailable'
+  readonly reason: string
+  /** How long it asks to wait, in milliseconds; 0 where it does not say. */
+  readonly retryAfterMs: number
+}
+
+/** What became of reading an object. `failed`: one line that says why. */
+export type ReadResult =
+  | { readonly kind: 'found', readonly object: JsonObject }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'failed', readonly reason: string }
+
+/** Single objects of the API server, by their paths. A read sees every write that was answered before it. None rejects. */
+export interface ObjectStore {
+  read (path: string, query?: Readonly<Record<string, string>>): Promise<ReadResult>
+  /** `outdated` where there is one of that name already. */
+  create (collection: string, object: JsonObject): Promise<WriteResult>
+  /** `outdated` where the object is no longer of the version that `metadata` names. */
+  replace (path: string, object: JsonObject): Promise<WriteResult>
+  /** A JSON Patch (RFC 6902); `outdated` where one of its tests does not hold. */
+  patch (path: string, operations: readonly object[]): Promise<WriteResult>
+}
+
+/** One object as it was read. */
+export interface WriteTarget { readonly kind: Kind, readonly key: ObjectKey, readonly uid: string, readonly version: string }
+
 /** The writes of the reconciler. None rejects. */
 export interface ObjectWriter {
   /** Applies this program's part of an object's status, unless the object is another, or has changed since that version. */
-  applyStatus (target: { readonly kind: Kind, readonly key: ObjectKey, readonly uid: string, readonly version: string }, status: object): Promise<WriteResult>
+  applyStatus (target: WriteTarget, status: object): Promise<WriteResult | Unavailable>
   /** Has the API server run admission for a service anew, by a change that changes nothing. */
-  readmit (key: ServiceKey): Promise<WriteResult>
+  readmit (key: ServiceKey): Promise<WriteResult | Unavailable>
 }
 
 /** A transition of an object that its owner is to be told of. */
@@ -117,5 +145,5 @@ export interface Arrivals {
   /** Whether the configuration was unknown a moment ago, so that another replica may not know it yet. */
   hasJustCome (config: RuntimeConfig): boolean
   /** Resolves when what the reference waits for is there, or is waited for no longer; undefined where there is nothing to wait for. */
-  arrival (ref: ConfigRef, signal: AbortSignal): Promise<void> | undefined
+  arrival (ref: ConfigRef, signal: () => AbortSignal): Promise<void> | undefined
 }

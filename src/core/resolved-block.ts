@@ -37,6 +37,7 @@ export function resolvedBlock ({ service, config, routing, path }: BlockSource):
 
 /** The service's own first, then the configuration's, one entry a name. */
 function pullSecrets (service: Service, config: RuntimeConfig): LocalObjectReference[] {
+  if (service.imagePullSecrets.length === 0) return [...config.imagePullSecrets]
   const names = new Set([...service.imagePullSecrets, ...config.imagePullSecrets].map(({ name }) => name))
   return Array.from(names, (name) => ({ name }))
 }

@@ -91,11 +91,11 @@ export function planRollout ({ config, tally, known, limit, now }: RolloutInput)
   }
 }
 
-/** Services that carry the present hash and began to fail since the roll-out began. */
+/** Services that carry the present hash and began to fail since the roll-out began, by name: whoever leads says the same. */
 function brokenServices ({ failingCurrent }: Tally, { conditions }: OwnConfigStatus): string[] {
   const rolledOut = conditions.find(({ type }) => type === 'RolledOut')
   if (rolledOut?.status !== 'False') return []
-  return [...failingCurrent].filter(([, since]) => since === '' || since >= rolledOut.lastTransitionTime).map(([name]) => name)
+  return [...failingCurrent].filter(([, since]) => since === '' || since >= rolledOut.lastTransitionTime).map(([name]) => name).sort()
 }
 
 interface Hold { readonly reason: RolledOutReason, readonly message: string }

@@ -3,7 +3,7 @@ import { ROLLOUT_ANNOTATION } from '../api/meta.ts'
 import type { JsonObject } from '../api/meta.ts'
 import { CREATION_SCOPES } from '../api/runtime-config.ts'
 import type { CreationScope, LocalObjectReference, RuntimeConfigKind } from '../api/runtime-config.ts'
-import { configHash } from './config-hash.ts'
+import { canonicalJson, configHash } from './config-hash.ts'
 import { nestsAtMost, ownString } from './json.ts'
 import { annotationOf, createdAt, generationOf, isDeleting, uidOf } from './object-meta.ts'
 import { compilePathTemplate } from './path-template.ts'
@@ -30,10 +30,14 @@ export interface RuntimeConfig {
   readonly deleting: boolean
   /** `sha256:` and 64 hex digits. */
   readonly hash: string
+  /** The spec as it came, as canonical JSON: what the hash is of. */
+  readonly spec: string
   readonly defaultStorageClassName: string | undefined
   readonly serviceAccountName: string | undefined
   readonly imagePullSecrets: readonly LocalObjectReference[]
   readonly model: { readonly creationScope: CreationScope, readonly autoDiscovery: boolean }
+  /** What of `model` the configuration gives itself, and is no default. */
+  readonly modelGiven: { readonly creationScope: string | undefined, readonly autoDiscovery: boolean | undefined }
   readonly routing: RoutingFields
   /** `spec.routing.pathTemplate`, compiled; undefined where there is none. */
   readonly template: TemplateCompilation | undefined
@@ -46,6 +50,7 @@ export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject):
     const spec = objectAt(object, 'spec', 'spec')
     if (!nestsAtMost(spec, MAX_SPEC_DEPTH)) return { kind: 'malformed', field: 'spec', expected: `at most ${MAX_SPEC_DEPTH} levels of nesting` }
     const routing = routingFieldsOf(spec)
+    const canonical = canonicalJson(spec)
     return Object.freeze({
       kind,
       scope: kind === 'AIMRuntimeConfig' ? 'Namespace' : 'Cluster',
@@ -56,11 +61,12 @@ export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject):
       createdAt: createdAt(object),
       rollout: annotationOf(object, ROLLOUT_ANNOTATION),
       deleting: isDeleting(object),
-      hash: configHash(spec),
+      hash: configHash(canonical),
+      spec: canonical,
       defaultStorageClassName: stringAt(spec, 'defaultStorageClassName', 'spec.defaultStorageClassName') || undefined,
       serviceAccountName: stringAt(spec, 'serviceAccountName', 'spec.serviceAccountName') || undefined,
-      imagePullSecrets: namesAt(spec, 'imagePullSecrets', 'spec.imagePullSecrets'),
-      model: modelOf(spec),
+      imagePullSecrets: oncePerName(namesAt(spec, 'imagePullSecrets', 'spec.imagePullSecrets')),
+      ...modelOf(spec),
       routing,
       template: routing.pathTemplate === undefined ? undefined : compilePathTemplate(routing.pathTemplate)
     } satisfies RuntimeConfig)
@@ -81,11 +87,17 @@ export function configTitle ({ kind, namespace, name }: Pick<RuntimeConfig, 'kin
 /** Deeper than any schema of the two kinds reaches (4), and far from where a recursive walk would overflow. */
 const MAX_SPEC_DEPTH = 32
 
-function modelOf (spec: JsonObject): RuntimeConfig['model'] {
+/** The API server lets a name in once only; a manifest may hold anything, and as much of it. */
+function oncePerName (references: readonly LocalObjectReference[]): readonly LocalObjectReference[] {
+  return [...new Map(references.toReversed().map((reference) => [reference.name, reference])).values()].toReversed()
+}
+
+function modelOf (spec: JsonObject): Pick<RuntimeConfig, 'model' | 'modelGiven'> {
   const model = objectAt(spec, 'model', 'spec.model')
-  const scope = stringAt(model, 'creationScope', 'spec.model.creationScope')
+  const creationScope = stringAt(model, 'creationScope', 'spec.model.creationScope')
+  const autoDiscovery = booleanAt(model, 'autoDiscovery', 'spec.model.autoDiscovery')
   return {
-    creationScope: CREATION_SCOPES.find((known) => known === scope) ?? 'Cluster',
-    autoDiscovery: booleanAt(model, 'autoDiscovery', 'spec.model.autoDiscovery') ?? true
+    model: { creationScope: CREATION_SCOPES.find((known) => known === creationScope) ?? 'Cluster', autoDiscovery: autoDiscovery ?? true },
+    modelGiven: { creationScope, autoDiscovery }
   }
 }

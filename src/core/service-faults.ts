@@ -15,6 +15,8 @@ export interface ServiceContext {
   readonly paths: PathIndex
   /** Whether the service is already stored, so that a command can be run on it. */
   readonly stored: boolean
+  /** The service as it is stored, where this request changes it. */
+  readonly before?: Service | undefined
   /** Whether it holds its path already, as one of two that a race let in: then only an older service is in its way. */
   readonly holds: boolean
 }
@@ -66,7 +68,8 @@ function templateFault (problem: TemplateProblem, assessment: Assessment, contex
   const owner = routing.templateFrom === 'config' && config !== undefined ? ` (path template of ${configTitle(config)})` : ''
   if (missing !== undefined) {
     const field = `${missing.kind}s` as const
-    const command = setCommand(service, { ...missing, stored: context.stored, given: keysOf(service, field).includes(missing.key) })
+    const given = keysOf(context.before ?? service, field).includes(missing.key)
+    const command = setCommand(service, { ...missing, stored: context.stored, given })
     const message = `${problemText(problem)}${owner}; ${field} set: ${listed(keysOf(service, field))}; run: ${command}`
     return { code, field: `metadata.${field}[${missing.key}]`, message }
   }
@@ -87,6 +90,7 @@ function remedy ({ remedy }: TemplateProblem, { routing, config }: Assessment): 
   if (routing.templateFrom === 'config' && config !== undefined && routing.template.kind === 'invalid') {
     return `${remedy === undefined ? '' : `${remedy}; `}or give the service a spec.routing.pathTemplate of its own, or take the configuration's away: ${clearTemplateCommand(config)}`
   }
+  if (routing.templateFrom === 'default') return 'give the service a shorter name, or a spec.routing.pathTemplate of its own'
   return remedy ?? 'correct spec.routing.pathTemplate, or remove it so that the next template in line applies'
 }
 
@@ -96,24 +100,39 @@ function clearTemplateCommand ({ kind, namespace, name }: RuntimeConfig): string
   return `kubectl ${target} --type=merge -p '{"spec":{"routing":{"pathTemplate":null}}}'`
 }
 
-interface Setting { readonly kind: 'label' | 'annotation', readonly key: string, readonly stored: boolean, readonly given: boolean }
+interface Setting {
+  readonly kind: 'label' | 'annotation'
+  /** Safe in a shell: see `isQualifiedName`. */
+  readonly key: string
+  readonly stored: boolean
+  /** Whether there is a value to be overwritten. */
+  readonly given: boolean
+}
 
-/** The command that sets a label or an annotation: on the stored service, or in the manifest of one that is yet to be created. */
-function setCommand ({ namespace, name }: Service, { kind, key, stored, given }: Setting): string {
+/**
+ * The command that sets a label or an annotation: on the stored service, or in the manifest of one that is yet to be created. The manifest may leave the
+ * namespace to the command line, so the command names it.
+ */
+function setCommand ({ namespace, name, generateName }: Service, { kind, key, stored, given }: Setting): string {
   const verb = kind === 'label' ? 'label' : 'annotate'
   const overwrite = given ? ' --overwrite' : ''
   return stored
     ? `kubectl -n ${namespace} ${verb} aimsvc/${name} ${key}=VALUE${overwrite}`
-    : `kubectl ${verb} --local -f FILE ${key}=VALUE${overwrite} -o yaml | kubectl apply -f -`
+    : `kubectl ${verb} --local -f FILE ${key}=VALUE${overwrite} -o yaml | kubectl -n ${namespace} ${generateName === '' ? 'apply' : 'create'} -f -`
 }
 
-/** At most 20 keys: a service may have thousands. */
+/** The first keys, as many as leave room for the remedy: a service may have thousands, of 317 characters each. */
 function listed (keys: readonly string[]): string {
   if (keys.length === 0) return 'none'
-  return keys.length <= MAX_LISTED ? keys.join(', ') : `${keys.slice(0, MAX_LISTED).join(', ')} and ${keys.length - MAX_LISTED} more`
+  let room = MAX_LISTED
+  const first = keys.filter((key) => (room -= key.length + ', '.length) >= 0)
+  const more = keys.length - first.length
+  if (more === 0) return first.join(', ')
+  return first.length === 0 ? String(more) : `${first.join(', ')} and ${more} more`
 }
 
-const MAX_LISTED = 20
+/** In characters. */
+const MAX_LISTED = 320
 
 function conflictFaults (assessment: Assessment, context: ServiceContext): Fault[] {
   const { service, claim, routing } = assessment

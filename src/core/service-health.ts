@@ -1,7 +1,7 @@
 import type { Assessment } from './assess-service.ts'
 import type { Finding } from './conditions.ts'
 import { FAULTS } from './faults.ts'
-import type { ConditionReason, Fault } from './faults.ts'
+import type { Fault } from './faults.ts'
 import { missingConfigFault, NO_GATEWAY } from './service-faults.ts'
 
 /** Reasons of the condition `RuntimeConfigResolved`. */
@@ -11,11 +11,16 @@ export const ROUTING_REASONS = [
   'PathRendered', 'RoutingDisabled', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict', 'PathPending', 'GatewayMissing'
 ] as const
 
+/** Reasons of the condition `Degraded`: the cause, or that there is none. */
+export const DEGRADED_REASONS = [
+  'AsExpected', 'RuntimeConfigMissing', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict', 'GatewayMissing'
+] as const
+
 export type ResolvedReason = typeof RESOLVED_REASONS[number]
 export type RoutingReason = typeof ROUTING_REASONS[number]
 
 /** Why a service is degraded. */
-export interface Cause { readonly reason: ConditionReason | 'GatewayMissing', readonly message: string }
+export interface Cause { readonly reason: Exclude<typeof DEGRADED_REASONS[number], 'AsExpected'>, readonly message: string }
 
 /** How the routing of a service stands, given the faults of its path. Pure. */
 export function routingFinding (assessment: Assessment, faults: readonly Fault[]): Finding & { readonly reason: RoutingReason } {

@@ -1,11 +1,11 @@
-import type { JsonObject } from '../api/meta.ts'
-import { isJsonObject, own, ownObject, ownString } from './json.ts'
+import { isJsonObject, ownObject } from './json.ts'
 import { createdAt } from './object-meta.ts'
 import { PathClaims } from './path-claims.ts'
 import type { HeldPath, ObjectKey, ObjectSink, ServiceLookup } from './ports.ts'
 import { parentReferenceAt, reading } from './read-fields.ts'
-import { readService } from './service.ts'
 import type { Service } from './service.ts'
+import { SharedTexts } from './shared-texts.ts'
+import { pathInBlock, readStoredService } from './stored-service.ts'
 
 interface Entry { readonly service: Service, readonly held: HeldPath | undefined }
 
@@ -13,6 +13,7 @@ interface Entry { readonly service: Service, readonly held: HeldPath | undefined
 export class ServiceIndex implements ServiceLookup {
   readonly paths = new PathClaims()
   readonly #entries = new Map<string, Entry>()
+  readonly #texts = new SharedTexts()
   /** Configuration name → namespace → service name → service. */
   readonly #users = new Map<string, Map<string, Map<string, Service>>>()
 
@@ -44,17 +45,16 @@ export class ServiceIndex implements ServiceLookup {
   sink (): ObjectSink {
     return {
       upsert: (object) => {
-        const service = readService(trimmed(object), ownString(ownObject(object, 'metadata'), 'namespace'))
-        if (service.kind === 'malformed') throw new Error(`${service.field} is not ${service.expected}`)
-        this.#remove(service)
-        this.#add(service)
+        const read = readStoredService(object, this.#texts)
+        if (read.kind === 'malformed') throw new Error(`${read.field} is not ${read.expected}`)
+        this.#remove(read.stored)
+        this.#add(read.stored, heldPath(read.whole))
       },
       remove: (key) => { this.#remove(key) }
     }
   }
 
-  #add (service: Service): void {
-    const held = heldPath(service)
+  #add (service: Service, held: HeldPath | undefined): void {
     this.#entries.set(keyOf(service), { service, held })
     if (held !== undefined) this.paths.add(held)
     const byNamespace = this.#users.get(service.configName) ?? new Map<string, Map<string, Service>>()
@@ -80,19 +80,10 @@ function keyOf ({ namespace, name }: ObjectKey): string {
   return `${namespace}/${name}`
 }
 
-/** What a path expression may read and nothing else: no status, no managed fields, no copy of the applied manifest. */
-function trimmed (object: JsonObject): JsonObject {
-  const { managedFields, annotations, ...metadata } = ownObject(object, 'metadata')
-  const { [LAST_APPLIED]: applied, ...others } = isJsonObject(annotations) ? annotations : {}
-  return { apiVersion: own(object, 'apiVersion'), kind: own(object, 'kind'), metadata: { ...metadata, annotations: others }, spec: ownObject(object, 'spec') }
-}
-
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
-
 /** The path that a stored service holds, as its block says. */
 function heldPath ({ namespace, name, block, object }: Service): HeldPath | undefined {
   const routing = isJsonObject(block) ? ownObject(block, 'routing') : {}
-  const path = ownString(routing, 'path')
+  const path = pathInBlock({ block })
   const gateway = reading(() => parentReferenceAt(routing, 'gatewayRef', 'spec.resolvedRuntimeConfig.routing.gatewayRef'))
   if (path === '' || gateway === undefined || !('name' in gateway)) return undefined
   return { service: { namespace, name }, gateway: { namespace, ...gateway }, path, since: createdAt(object) }

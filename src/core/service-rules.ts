@@ -37,7 +37,9 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
   const before = old === undefined ? undefined : assessService(old, world.configs)
   const found = [
     ...(assessment.config === undefined && policy.missingConfig === 'refuse' ? [missingConfigFault(service)] : []),
-    ...serviceFaults(assessment, { paths: world.paths, stored: old !== undefined, holds: before !== undefined && sameJson(before.claim, assessment.claim) })
+    ...serviceFaults(assessment, {
+      paths: world.paths, stored: old !== undefined, before: old, holds: before !== undefined && sameJson(before.claim, assessment.claim)
+    })
   ]
   const robbed = isRobbed(assessment, { old, world, policy }) ? [missingBlockFault(assessment)] : []
   const isCaused = before === undefined || !sameCauses(before, assessment)

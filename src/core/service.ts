@@ -56,9 +56,12 @@ export function displayName (service: Service): string {
   return service.name === '' ? `${service.generateName}*` : service.name
 }
 
+/** The annotation in which kubectl keeps what was applied: no setting of the service's. */
+export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+
 /** The keys of the labels or annotations that are set, in the object's order. */
 export function keysOf (service: Service, field: 'labels' | 'annotations'): string[] {
-  return Object.keys(ownObject(ownObject(service.object, 'metadata'), field))
+  return Object.keys(ownObject(ownObject(service.object, 'metadata'), field)).filter((key) => key !== LAST_APPLIED)
 }
 
 function inNamespace (object: JsonObject, namespace: string): JsonObject {

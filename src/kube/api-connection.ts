@@ -6,6 +6,8 @@ import type { Dispatcher } from 'undici'
 import type { Log } from '../core/ports.ts'
 import { reasonOf } from '../core/reason-of.ts'
 import { loadKubeConfig } from './kube-config.ts'
+import type { KubeConfigChoice } from './kube-config.ts'
+import { lastLook } from './last-look.ts'
 
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -14,8 +16,10 @@ export interface ApiRequest {
   readonly body?: string
   /** Gives the request up, its response's body included. */
   readonly signal?: AbortSignal
-  /** Asked in the very moment in which the request leaves; where the answer is no, it is rejected. */
+  /** Asked in the very moment in which the request leaves, however long it waited for a connection; where the answer is no, it is rejected. */
   readonly mayLeave?: () => boolean
+  /** Goes over a connection that is kept for such requests, so that it never waits for others. */
+  readonly reserved?: boolean
 }
 
 /** Of any status. The body is a stream that the caller reads to its end or destroys: until then it holds a connection. */
@@ -41,7 +45,8 @@ export async function connectToCluster (options: ConnectionOptions): Promise<Api
 }
 
 export interface ConnectionOptions {
-  readonly kubeconfig?: string | undefined
+  readonly kubeconfig?: KubeConfigChoice['file']
+  readonly context?: KubeConfigChoice['context']
   readonly log: Log
   /** Of each request that left: its method, and the status of its answer or `<error>`. */
   readonly onRequest?: (method: string, code: string) => void
@@ -53,12 +58,14 @@ interface Access {
   readonly headers: Readonly<Record<string, string>>
   /** What the connections are made from. */
   readonly transport: ReturnType<KubeConfig['createDispatcherOptions']>
-  /** The connections, kept for as long as the transport stays the same. */
-  readonly dispatcher: Dispatcher
+  /** Kept for as long as the transport stays the same. */
+  readonly connections: Connections
 }
 
+interface Connections { readonly shared: Dispatcher, readonly reserved: Dispatcher }
+
 class ClusterConnection implements ApiConnection {
-  readonly #kubeconfig: string | undefined
+  readonly #choice: KubeConfigChoice
   readonly #log: Log
   readonly #onRequest: NonNullable<ConnectionOptions['onRequest']>
   #loaded: Awaited<ReturnType<typeof loadKubeConfig>> | undefined
@@ -66,8 +73,8 @@ class ClusterConnection implements ApiConnection {
   #reading: Promise<Access> | undefined
   #unreadable = false
 
-  constructor ({ kubeconfig, log, onRequest = () => undefined }: ConnectionOptions) {
-    this.#kubeconfig = kubeconfig
+  constructor ({ kubeconfig, context, log, onRequest = () => undefined }: ConnectionOptions) {
+    this.#choice = { file: kubeconfig, context }
     this.#log = log
     this.#onRequest = onRequest
   }
@@ -86,18 +93,19 @@ class ClusterConnection implements ApiConnection {
   }
 
   async close (): Promise<void> {
-    await this.#access?.dispatcher.destroy()
+    const { shared, reserved } = this.#access?.connections ?? {}
+    await Promise.all([shared?.destroy(), reserved?.destroy()])
   }
 
-  async #send (path: string, { query, headers, mayLeave, ...options }: ApiRequest): Promise<ApiResponse> {
-    const { server, headers: credentials, dispatcher } = await this.#currentAccess()
+  async #send (path: string, { query, headers, mayLeave, reserved = false, ...options }: ApiRequest): Promise<ApiResponse> {
+    const { server, headers: credentials, connections } = await this.#currentAccess()
+    const dispatcher = reserved ? connections.reserved : connections.shared
     const url = new URL(server + path)
     url.search = new URLSearchParams(query).toString()
-    if (mayLeave?.() === false) throw new Error('this replica no longer leads')
     const sent = request(url, {
       ...options,
       headers: { accept: 'application/json', 'user-agent': 'aim-admission', ...headers, ...credentials },
-      dispatcher
+      dispatcher: mayLeave === undefined ? dispatcher : dispatcher.compose(lastLook(mayLeave))
     })
     const { method = 'GET' } = options
     sent.then(({ statusCode }) => { this.#onRequest(method, String(statusCode)) }, () => { this.#onRequest(method, '<error>') })
@@ -122,25 +130,27 @@ class ClusterConnection implements ApiConnection {
   }
 
   async #readAccess (): Promise<Access> {
-    const { config, cluster } = this.#loaded ??= await loadKubeConfig(this.#kubeconfig)
+    const { config, cluster } = this.#loaded ??= await loadKubeConfig(this.#choice)
     const options: RequestOptions = {}
     await config.applyToHTTPSOptions(options)
     // of an agent's options, only those of TLS are read, which both types share
     const transport = config.createDispatcherOptions(cluster, options as AgentOptions)
-    return { server: cluster.server, headers: headersOf(options), transport, dispatcher: this.#dispatcherFor(transport) }
+    return { server: cluster.server, headers: headersOf(options), transport, connections: this.#connectionsFor(transport) }
   }
 
-  #dispatcherFor (transport: Access['transport']): Dispatcher {
+  #connectionsFor (transport: Access['transport']): Connections {
     const kept = this.#access
-    if (kept !== undefined && isDeepStrictEqual(kept.transport, transport)) return kept.dispatcher
-    kept?.dispatcher.close().catch(() => {}) // ends with the requests that it carries; it can only fail by being closed already
-    return dispatcherOver(transport)
+    if (kept !== undefined && isDeepStrictEqual(kept.transport, transport)) return kept.connections
+    // these end with the requests that they carry; they can only fail by being closed already
+    for (const dispatcher of Object.values(kept?.connections ?? {}) as Dispatcher[]) dispatcher.close().catch(() => {})
+    return { shared: dispatcherOver(transport, SHARED_CONNECTIONS), reserved: dispatcherOver(transport, 1) }
   }
 }
 
+/** At once, watches included: enough for three watches and two requests beside them. With the reserved one, six. */
+const SHARED_CONNECTIONS = 5
+
 const LIMITS = {
-  /** At once, watches included: enough for three watches and three requests beside them. */
-  connections: 6,
   /** HTTP/1.1: a watch that hangs then holds up nothing but itself. */
   allowH2: false,
   /** In ms. */
@@ -152,12 +162,13 @@ const LIMITS = {
   bodyTimeout: 60_000
 }
 
-function dispatcherOver (transport: Access['transport']): Dispatcher {
+function dispatcherOver (transport: Access['transport'], connections: number): Dispatcher {
+  const limits = { ...LIMITS, connections }
   switch (transport.type) {
-    case 'agent': return new Agent({ ...LIMITS, connect: transport.connect as TlsOptions })
-    case 'none': return new Agent(LIMITS)
+    case 'agent': return new Agent({ ...limits, connect: transport.connect as TlsOptions })
+    case 'none': return new Agent(limits)
     case 'proxy':
-    case 'socks': return new ProxyAgent({ ...LIMITS, uri: transport.uri, requestTls: transport.requestTls as TlsOptions })
+    case 'socks': return new ProxyAgent({ ...limits, uri: transport.uri, requestTls: transport.requestTls as TlsOptions })
   }
 }
 

@@ -20,10 +20,15 @@ export interface EventRecorderOptions {
 /** An event that was sent, and how often it has come since. */
 interface Sent { readonly path: string, count: number, at: number }
 
-/** In milliseconds: equal events within the first are one series, which is written at most once in the second; requests are the third apart. */
+/** The count of an event that came a second time. */
+const FIRST_REPEAT = 2
+/** In milliseconds: equal events within the first are one series, which is written at its first repeat and then at most once in the second. */
 const SERIES_MS = 6 * 60_000
 const REWRITE_MS = 60_000
+/** Between two requests, in milliseconds. */
 const GAP_MS = 20
+/** After an event of a roll-out, of which there may be thousands: they trail behind, so that the roll-out itself has the API server. */
+const ROLLOUT_GAP_MS = 100
 const SEND_LIMIT_MS = 5_000
 /** Events that wait, and events that are remembered; beyond these the oldest are forgotten. */
 const MAX_WAITING = 1_000
@@ -39,6 +44,8 @@ const MAX_NAME = 253
 export class EventRecorder implements EventSink {
   readonly #options: EventRecorderOptions
   readonly #waiting = new Map<string, TransitionEvent>()
+  /** Told only while none of the others waits. */
+  readonly #waitingOfRollouts = new Map<string, TransitionEvent>()
   readonly #sent = new Map<string, Sent>()
   #sending: Promise<void> | undefined
   #stopped = false
@@ -51,8 +58,9 @@ export class EventRecorder implements EventSink {
   record (event: TransitionEvent): void {
     if (this.#stopped) return
     const key = JSON.stringify([event.regarding.uid, event.type, event.reason, event.note])
-    this.#waiting.set(key, event)
-    forgetOldest(this.#waiting, MAX_WAITING)
+    const waiting = isOfRollout(event) ? this.#waitingOfRollouts : this.#waiting
+    waiting.set(key, event)
+    forgetOldest(waiting, MAX_WAITING)
     this.#sending ??= this.#send()
   }
 
@@ -60,16 +68,24 @@ export class EventRecorder implements EventSink {
   async stop (): Promise<void> {
     this.#stopped = true
     this.#waiting.clear()
+    this.#waitingOfRollouts.clear()
     await this.#sending
   }
 
   async #send (): Promise<void> {
-    for (const [key, event] of this.#waiting) {
-      this.#waiting.delete(key)
+    for (let next = this.#take(); next !== undefined; next = this.#take()) {
+      const [key, event] = next
       await this.#tell(key, event)
-      await new Promise<void>((resolve) => { this.#options.clock.after(GAP_MS, resolve) })
+      await new Promise<void>((resolve) => { this.#options.clock.after(isOfRollout(event) ? ROLLOUT_GAP_MS : GAP_MS, resolve) })
     }
     this.#sending = undefined
+  }
+
+  #take (): [string, TransitionEvent] | undefined {
+    const waiting = this.#waiting.size > 0 ? this.#waiting : this.#waitingOfRollouts
+    const [next] = waiting
+    if (next !== undefined) waiting.delete(next[0])
+    return next
   }
 
   async #tell (key: string, event: TransitionEvent): Promise<void> {
@@ -77,7 +93,7 @@ export class EventRecorder implements EventSink {
     const known = this.#sent.get(key)
     if (known !== undefined && now - known.at < SERIES_MS) {
       known.count++
-      if (now - known.at < REWRITE_MS) return
+      if (known.count > FIRST_REPEAT && now - known.at < REWRITE_MS) return
       known.at = now
       await this.#request(known.path, { series: { count: known.count, lastObservedTime: microTime(this.#options.wallTime()) } })
       return
@@ -86,13 +102,13 @@ export class EventRecorder implements EventSink {
     this.#sent.delete(key)
     this.#sent.set(key, { path: `${collection}/${name}`, count: 1, at: now })
     forgetOldest(this.#sent, MAX_REMEMBERED)
-    await this.#request(collection, body)
+    if (!await this.#request(collection, body)) this.#sent.delete(key)
   }
 
   #eventOf ({ regarding, type, reason, action, note }: TransitionEvent): { collection: string, name: string, body: object } {
     const { instance, wallTime } = this.#options
     const suffix = `.${randomBytes(8).toString('hex')}`
-    const name = regarding.name.slice(0, MAX_NAME - suffix.length) + suffix
+    const name = regarding.name.slice(0, MAX_NAME - suffix.length).replace(/[.-]+$/, '') + suffix
     const namespace = regarding.namespace === '' ? 'default' : regarding.namespace
     return {
       collection: `/apis/events.k8s.io/v1/namespaces/${namespace}/events`,
@@ -113,8 +129,8 @@ export class EventRecorder implements EventSink {
     }
   }
 
-  /** POST for a whole event, PATCH for a series. */
-  async #request (path: string, body: object): Promise<void> {
+  /** POST for a whole event, PATCH for a series. Answers whether it was accepted. */
+  async #request (path: string, body: object): Promise<boolean> {
     const { request, clock, mayWrite, log } = this.#options
     const attempt = new AbortController()
     const callOff = clock.after(SEND_LIMIT_MS, () => { attempt.abort(new Error(`the API server did not answer within ${SEND_LIMIT_MS / 1_000} s`)) })
@@ -126,13 +142,19 @@ export class EventRecorder implements EventSink {
       if (response.statusCode >= 300) throw new Error((await statusOf(response)).message)
       await response.body.dump()
       this.#troubled = false
+      return true
     } catch (error) {
       if (!this.#troubled && !this.#stopped) log.warn({ reason: reasonOf(error) }, 'events cannot be told at the moment')
       this.#troubled = true
+      return false
     } finally {
       callOff()
     }
   }
+}
+
+function isOfRollout ({ reason }: TransitionEvent): boolean {
+  return reason === 'RolledForward'
 }
 
 function forgetOldest (map: Map<string, unknown>, limit: number): void {

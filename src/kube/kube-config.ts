@@ -6,19 +6,47 @@ import type { JsonObject } from '../api/meta.ts'
 import { isJsonObject, own, ownObject, ownString } from '../core/json.ts'
 import { reasonOf } from '../core/reason-of.ts'
 
+/** Which cluster, and as whom. */
+export interface KubeConfigChoice {
+  /** Without it the cluster that this pod runs in. Several are merged as kubectl merges those of KUBECONFIG. */
+  readonly file: string | readonly string[] | undefined
+  /** A context of the files in place of their current one. */
+  readonly context?: string | undefined
+}
+
+export interface LoadedKubeConfig {
+  readonly config: KubeConfig
+  readonly cluster: Cluster
+  /** What the context says, or `default`. */
+  readonly namespace: string
+}
+
 /**
- * The cluster and user of a kubeconfig file's current context, or, without a file, those that a pod is given.
+ * The cluster and user of a kubeconfig file's context, or, without a file, those that a pod is given.
  * Throws a one-line error where there is none.
  * The one place that loads client-node (80 MiB, 0.4 s: mostly typed APIs that are not used), and only once a cluster is asked for.
  */
-export async function loadKubeConfig (file: string | undefined): Promise<{ readonly config: KubeConfig, readonly cluster: Cluster }> {
+export async function loadKubeConfig ({ file, context }: KubeConfigChoice): Promise<LoadedKubeConfig> {
   const { KubeConfig } = await import('@kubernetes/client-node')
   const config = new KubeConfig()
-  if (file === undefined) loadFromPod(config)
-  else loadFromFile(config, file)
+  const [first, ...more] = file === undefined ? [] : [file].flat()
+  if (first === undefined) loadFromPod(config)
+  else loadFromFile(config, first)
+  for (const other of more) {
+    const merged = new KubeConfig()
+    loadFromFile(merged, other)
+    config.mergeConfig(merged, config.currentContext !== '')
+  }
+  if (context !== undefined) choose(config, context)
   const cluster = config.getCurrentCluster()
-  if (cluster !== null) return { config, cluster }
-  throw new Error(`kubeconfig ${file} names no cluster: its current-context is ${JSON.stringify(config.currentContext)}; choose one by kubectl config use-context`)
+  if (cluster !== null) return { config, cluster, namespace: config.getContextObject(config.currentContext)?.namespace ?? 'default' }
+  throw new Error(`kubeconfig ${String(file)} names no cluster: its current-context is ${JSON.stringify(config.currentContext)}; choose one by kubectl config use-context`)
+}
+
+function choose (config: KubeConfig, context: string): void {
+  const known = config.getContexts().map(({ name }) => name)
+  if (!known.includes(context)) throw new Error(`the kubeconfig has no context ${JSON.stringify(context)}; it has ${known.join(', ') || 'none'}`)
+  config.setCurrentContext(context)
 }
 
 function loadFromPod (config: KubeConfig): void {

@@ -1,7 +1,7 @@
 import { AIM_SERVICE } from '../api/kinds.ts'
 import type { Kind } from '../api/kinds.ts'
 import { API_VERSION } from '../api/meta.ts'
-import type { Clock, ObjectKey, ObjectWriter, WriteResult } from '../core/ports.ts'
+import type { Clock, ObjectKey, ObjectWriter, Unavailable, WriteResult } from '../core/ports.ts'
 import { reasonOf } from '../core/reason-of.ts'
 import type { ApiRequest, ApiResponse, SendRequest } from './api-connection.ts'
 import { statusOf } from './status.ts'
@@ -10,14 +10,13 @@ import { versionedObject } from './versioned-object.ts'
 /** The name under which the API server notes which fields are this program's. Source: Kubernetes, "Server-Side Apply". */
 export const FIELD_MANAGER = 'aim-admission'
 
-/** How long one write may take, in milliseconds. */
-const WRITE_LIMIT_MS = 10_000
-
 export interface ObjectWriterOptions {
   readonly request: SendRequest
   readonly clock: Clock
   /** Asked right before each write leaves: whether this replica still leads. */
   readonly mayWrite: () => boolean
+  /** How long one write may take, in milliseconds: no longer than from a leader's deadline to the first moment at which another may write. */
+  readonly limitMs: number
 }
 
 /** Writes to the API server, as long as this replica leads. */
@@ -45,27 +44,35 @@ function nameOf ({ namespace, name }: ObjectKey): object {
 
 interface Patch { readonly path: string, readonly query: NonNullable<ApiRequest['query']>, readonly contentType: string, readonly body: object }
 
-async function patch ({ request, clock, mayWrite }: ObjectWriterOptions, { path, query, contentType, body }: Patch): Promise<WriteResult> {
+async function patch (options: ObjectWriterOptions, { path, query, contentType, body }: Patch): Promise<WriteResult | Unavailable> {
+  const { request, clock, mayWrite, limitMs } = options
   const attempt = new AbortController()
-  const callOff = clock.after(WRITE_LIMIT_MS, () => { attempt.abort(new Error(`the API server did not answer within ${WRITE_LIMIT_MS / 1_000} s`)) })
+  const callOff = clock.after(limitMs, () => { attempt.abort(new Error(`the API server did not answer within ${limitMs / 1_000} s`)) })
   try {
     const response = await request(path, {
-      method: 'PATCH', query, headers: { 'content-type': contentType }, body: JSON.stringify(body), signal: attempt.signal, mayLeave: mayWrite
+      method: 'PATCH', query: { ...query, timeout: `${limitMs}ms` }, headers: { 'content-type': contentType }, body: JSON.stringify(body), signal: attempt.signal, mayLeave: mayWrite
     })
     return await resultOf(response)
   } catch (error) {
-    return { kind: 'failed', reason: reasonOf(error) }
+    return { kind: 'unavailable', reason: reasonOf(error), retryAfterMs: 0 }
   } finally {
     callOff()
   }
 }
 
-async function resultOf (response: ApiResponse): Promise<WriteResult> {
+/** Too many requests, or trouble of the API server, of etcd or of a webhook: none is a fault of the object. */
+function isUnavailable (code: number): boolean {
+  return code === 429 || code >= 500
+}
+
+async function resultOf (response: ApiResponse): Promise<WriteResult | Unavailable> {
   if (response.statusCode === 200) {
     const written = versionedObject(await response.body.json())
     return written === undefined ? { kind: 'failed', reason: 'the API server answered without an object' } : { kind: 'written', object: written.object }
   }
-  const { code, message } = await statusOf(response)
+  const { code, message, retryAfterSeconds } = await statusOf(response)
   if (code === 404) return { kind: 'gone' }
-  return code === 409 ? { kind: 'outdated' } : { kind: 'failed', reason: `the API server answered ${code}: ${message}` }
+  if (code === 409) return { kind: 'outdated' }
+  const reason = `the API server answered ${code}: ${message}`
+  return isUnavailable(code) ? { kind: 'unavailable', reason, retryAfterMs: retryAfterSeconds * 1_000 } : { kind: 'failed', reason }
 }

@@ -1,3 +1,4 @@
+import { pause } from '../core/pause.ts'
 import type { Clock, Log, ObjectKey, ObjectSink } from '../core/ports.ts'
 import { reasonOf } from '../core/reason-of.ts'
 import type { ApiResponse, SendRequest } from './api-connection.ts'
@@ -49,6 +50,11 @@ const SHORTEST_WATCH_MS = 1_000
 const PAGE_SIZE = 500
 /** The API server's own limit for a list. */
 const PAGE_LIMIT_MS = 60_000
+/** A stream of what there is may take as long as it needs, while something comes. */
+const STREAM_SECONDS = 600
+const STREAM_SILENCE_MS = 30_000
+/** The answer to a stream where the API server does not offer one. Source: Kubernetes API concepts, "Streaming lists". */
+const NOT_OFFERED = 422
 
 /**
  * Feeds a sink with the objects of one collection: lists them, watches for changes, and never gives up. A sink gets each change once and
@@ -60,6 +66,8 @@ export class Reflector {
   /** The version of each object that the sink has; empty where it threw. */
   readonly #versions = new Map<string, string>()
   #state: ReflectorState = 'idle'
+  /** Whether what there is comes as a stream; else in pages. */
+  #streams = true
   /** Everything up to here has been seen; undefined when a list is due. */
   #version: string | undefined
   #synced = false
@@ -99,7 +107,7 @@ export class Reflector {
   async #run (): Promise<void> {
     for (;;) {
       try {
-        if (this.#version === undefined) await this.#list()
+        if (this.#version === undefined) await this.#fill()
         else await this.#watch(this.#version)
       } catch (error) {
         if (this.#stopping.signal.aborted) return
@@ -108,9 +116,61 @@ export class Reflector {
     }
   }
 
-  async #list (): Promise<void> {
+  /** Tells the sink of all that there is, and of what has gone. */
+  async #fill (): Promise<void> {
     this.#state = 'listing'
     const listed = new Set<string>()
+    const version = await this.#stream(listed) ?? await this.#list(listed)
+    for (const name of this.#versions.keys()) {
+      if (!listed.has(name)) this.#remove(name)
+    }
+    this.#version = version
+    this.#trouble = undefined
+    this.#confirmedAt = this.#options.clock.now()
+    if (!this.#synced) this.#becomeSynced()
+  }
+
+  /** One object after the other, so that no text of them all is ever held. Answers with their version; undefined where the server does not offer that. */
+  async #stream (listed: Set<string>): Promise<string | undefined> {
+    if (!this.#streams) return undefined
+    const query = {
+      watch: 'true', allowWatchBookmarks: 'true', sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan', timeoutSeconds: String(STREAM_SECONDS)
+    }
+    try {
+      return await this.#send(query, STREAM_SILENCE_MS, async (body, signal, goOn) => {
+        for await (const line of splitLines(body)) {
+          signal.throwIfAborted()
+          goOn()
+          const version = this.#takeListed(readWatchEvent(line), listed)
+          if (version !== undefined) return version
+        }
+        throw new Trouble('refused', 'the API server ended the stream of what there is before its end')
+      })
+    } catch (error) {
+      if (!(error instanceof Trouble) || error.code !== NOT_OFFERED) throw error
+      this.#streams = false
+      return undefined
+    }
+  }
+
+  /** Answers with the version of the whole once all is there. */
+  #takeListed (event: WatchEvent, listed: Set<string>): string | undefined {
+    switch (event.kind) {
+      case 'error': throw refusal(event.status)
+      case 'unreadable': throw new Trouble('unreadable', 'a line of the stream is not an event')
+      case 'bookmark': return event.complete ? event.version : undefined
+      case 'upsert':
+        this.#upsert(event.item)
+        listed.add(fileName(event.item.key))
+        return undefined
+      case 'remove':
+        listed.delete(fileName(event.item.key))
+        return undefined
+    }
+  }
+
+  /** In pages; answers with the version that they are of. */
+  async #list (listed: Set<string>): Promise<string> {
     let token = ''
     let version
     do {
@@ -121,13 +181,7 @@ export class Reflector {
       }
       ({ version, next: token } = page)
     } while (token !== '')
-    for (const name of this.#versions.keys()) {
-      if (!listed.has(name)) this.#remove(name)
-    }
-    this.#version = version
-    this.#trouble = undefined
-    this.#confirmedAt = this.#options.clock.now()
-    if (!this.#synced) this.#becomeSynced()
+    return version
   }
 
   async #page (token: string): Promise<ListPage> {
@@ -188,19 +242,25 @@ export class Reflector {
     }
   }
 
-  /** Sends one request and reads its answer; gives up after `limit` ms, and when this reflector is stopped. */
-  async #send<T> (query: Record<string, string>, limit: number, read: (body: ApiResponse['body'], signal: AbortSignal) => Promise<T>): Promise<T> {
+  /** Sends one request and reads its answer; gives up `limit` ms after it began, or was said to go on, and when this reflector is stopped. */
+  async #send<T> (query: Record<string, string>, limit: number, read: ReadAnswer<T>): Promise<T> {
     const { clock, path, request } = this.#options
     const stopping = this.#stopping.signal
     stopping.throwIfAborted()
     const attempt = new AbortController() // and no AbortSignal.any, which leaves something behind on the longer-lived signal each time
     const onStop = () => { attempt.abort(stopping.reason) }
     stopping.addEventListener('abort', onStop)
-    const callOff = clock.after(limit, () => { attempt.abort(new Trouble('mute', `the API server did not end its answer within ${limit / 1000} s`)) })
+    const giveUp = (): void => { attempt.abort(new Trouble('mute', `the API server did not end its answer within ${limit / 1000} s`)) }
+    let [since, callOff] = [clock.now(), clock.after(limit, giveUp)]
+    const goOn = (): void => {
+      if (clock.now() - since < GO_ON_MS) return
+      callOff()
+      ;[since, callOff] = [clock.now(), clock.after(limit, giveUp)]
+    }
     try {
       const response = await request(path, { query, signal: attempt.signal })
       if (response.statusCode !== 200) throw refusal(await statusOf(response))
-      return await read(response.body, attempt.signal)
+      return await read(response.body, attempt.signal, goOn)
     } catch (error) {
       throw attempt.signal.aborted ? attempt.signal.reason : error
     } finally {
@@ -221,16 +281,7 @@ export class Reflector {
       log.warn({ path, trouble: trouble.reason, reason: trouble.message }, 'the list or watch broke off and is tried again')
     }
     this.#options.observer.onRestart(trouble.reason)
-    await this.#sleep(wait)
-  }
-
-  async #sleep (ms: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<unknown>()
-    const callOff = this.#options.clock.after(ms, () => { resolve(undefined) })
-    this.#stopping.signal.addEventListener('abort', resolve)
-    await promise
-    this.#stopping.signal.removeEventListener('abort', resolve)
-    callOff()
+    await pause(this.#options.clock, wait, this.#stopping.signal)
   }
 
   #becomeSynced (): void {
@@ -248,6 +299,11 @@ export class Reflector {
     this.#inARow = 0
   }
 }
+
+/** What has come is noted no more often than this. */
+const GO_ON_MS = 1_000
+
+type ReadAnswer<T> = (body: ApiResponse['body'], signal: AbortSignal, goOn: () => void) => Promise<T>
 
 function fileName ({ namespace, name }: ObjectKey): string {
   return `${namespace}/${name}`

@@ -33,18 +33,21 @@ export class Trouble extends Error {
   readonly reason: RestartReason
   /** What the server asked for, in ms; 0 where it did not. */
   readonly retryAfter: number
+  /** The HTTP status; 0 where there was none. */
+  readonly code: number
 
-  constructor (reason: RestartReason, message: string, retryAfter = 0) {
+  constructor (reason: RestartReason, message: string, { retryAfter = 0, code = 0 }: { readonly retryAfter?: number, readonly code?: number } = {}) {
     super(message)
     this.reason = reason
     this.retryAfter = retryAfter
+    this.code = code
   }
 }
 
 /** The trouble that an answer without success or an ERROR event means. */
 export function refusal ({ code, message, retryAfterSeconds }: Status): Trouble {
   const reason = code === 404 ? 'missing' : code === 410 ? 'expired' : 'refused'
-  return new Trouble(reason, `the API server answered ${code}: ${message}`, retryAfterSeconds * 1000)
+  return new Trouble(reason, `the API server answered ${code}: ${message}`, { retryAfter: retryAfterSeconds * 1000, code })
 }
 
 /** The trouble that a failed request is. */

@@ -8,7 +8,8 @@ import type { VersionedObject } from './versioned-object.ts'
 /** One line of a watch. Source: Kubernetes API concepts, "Efficient detection of changes". */
 export type WatchEvent =
   | { readonly kind: 'upsert' | 'remove', readonly item: VersionedObject }
-  | { readonly kind: 'bookmark', readonly version: string }
+  /** `complete`: every object that there was has been told of. */
+  | { readonly kind: 'bookmark', readonly version: string, readonly complete: boolean }
   | { readonly kind: 'error', readonly status: Status }
   | { readonly kind: 'unreadable' }
 
@@ -20,7 +21,7 @@ export function readWatchEvent (line: string): WatchEvent {
     case 'ADDED':
     case 'MODIFIED': return itemEvent('upsert', object)
     case 'DELETED': return itemEvent('remove', object)
-    case 'BOOKMARK': return bookmark(ownString(ownObject(object, 'metadata'), 'resourceVersion'))
+    case 'BOOKMARK': return bookmark(ownObject(object, 'metadata'))
     case 'ERROR': return { kind: 'error', status: readStatus(object) }
     default: return { kind: 'unreadable' }
   }
@@ -31,6 +32,10 @@ function itemEvent (kind: 'upsert' | 'remove', object: JsonObject): WatchEvent {
   return item === undefined ? { kind: 'unreadable' } : { kind, item }
 }
 
-function bookmark (version: string): WatchEvent {
-  return version === '' ? { kind: 'unreadable' } : { kind: 'bookmark', version }
+/** Source: metav1.InitialEventsAnnotationKey. */
+const COMPLETE = 'k8s.io/initial-events-end'
+
+function bookmark (metadata: JsonObject): WatchEvent {
+  const version = ownString(metadata, 'resourceVersion')
+  return version === '' ? { kind: 'unreadable' } : { kind: 'bookmark', version, complete: ownString(ownObject(metadata, 'annotations'), COMPLETE) === 'true' }
 }

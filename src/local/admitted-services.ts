@@ -2,7 +2,7 @@ import type { JsonObject } from '../api/meta.ts'
 import { assessService } from '../core/assess-service.ts'
 import type { ConfigIndex } from '../core/config-index.ts'
 import { ownObject, ownString } from '../core/json.ts'
-import type { ObjectKey, ObjectSink } from '../core/ports.ts'
+import type { ConfigLookup, ObjectKey, ObjectSink } from '../core/ports.ts'
 import { readService } from '../core/service.ts'
 
 /**
@@ -23,7 +23,7 @@ export class AdmittedServices implements ObjectSink {
 
   upsert (object: JsonObject): void {
     const metadata = ownObject(object, 'metadata')
-    this.#stored.upsert(this.#admitted(object))
+    this.#stored.upsert(admittedService(object, this.#configs))
     this.#written.set(`${ownString(metadata, 'namespace')}/${ownString(metadata, 'name')}`, object)
   }
 
@@ -38,15 +38,16 @@ export class AdmittedServices implements ObjectSink {
     this.#renewing = true
     queueMicrotask(() => {
       this.#renewing = false
-      for (const object of this.#written.values()) this.#stored.upsert(this.#admitted(object))
+      for (const object of this.#written.values()) this.#stored.upsert(admittedService(object, this.#configs))
     })
   }
+}
 
-  #admitted (object: JsonObject): JsonObject {
-    const { resolvedRuntimeConfig, ...spec } = ownObject(object, 'spec')
-    const service = readService({ ...object, spec }, ownString(ownObject(object, 'metadata'), 'namespace'))
-    if (service.kind === 'malformed') return object
-    const { block } = assessService(service, this.#configs)
-    return { ...object, spec: { ...spec, runtimeConfigName: service.configName, ...(block !== undefined && { resolvedRuntimeConfig: block }) } }
-  }
+/** A service as admission would have stored it, under these configurations. One that cannot be read stays as it is. */
+export function admittedService (object: JsonObject, configs: ConfigLookup): JsonObject {
+  const { resolvedRuntimeConfig, ...spec } = ownObject(object, 'spec')
+  const service = readService({ ...object, spec }, ownString(ownObject(object, 'metadata'), 'namespace'))
+  if (service.kind === 'malformed') return object
+  const { block } = assessService(service, configs)
+  return { ...object, spec: { ...spec, runtimeConfigName: service.configName, ...(block !== undefined && { resolvedRuntimeConfig: block }) } }
 }

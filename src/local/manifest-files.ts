@@ -6,9 +6,12 @@ export type ManifestFile =
   | { readonly path: string, readonly text: string }
   | { readonly path: string, readonly problem: string }
 
-/** The files of a folder that kubectl would read, in the order of their names; folders in it and hidden files are passed over. Rejects with a system error. */
-export async function readManifestFolder (folder: string): Promise<ManifestFile[]> {
-  const names = (await readdir(folder)).filter((name) => /^[^.].*\.(ya?ml|json)$/.test(name)).sort()
+/**
+ * The files of a folder that kubectl would read, in the order of their names; folders in it are passed over unless it is read with all that is below it,
+ * hidden files always. Rejects with a system error.
+ */
+export async function readManifestFolder (folder: string, { recursive = false }: { readonly recursive?: boolean } = {}): Promise<ManifestFile[]> {
+  const names = (await readdir(folder, { recursive })).filter((name) => /(^|\/)[^./][^/]*\.(ya?ml|json)$/.test(name)).sort()
   const files = await Promise.all(names.map((name) => readManifestFile(join(folder, name))))
   return files.filter((file) => file !== undefined)
 }

@@ -48,7 +48,7 @@ export class ConfigReconciler {
     pace.planned = clock.now()
     this.#paces.set(id, pace)
     const written = await this.#write(config, observed, pace)
-    if (written.kind === 'retry') return written
+    if (written.kind === 'retry' || written.kind === 'unavailable') return written
     this.#goOn(id)
     return written
   }
@@ -77,6 +77,7 @@ export class ConfigReconciler {
       case 'gone': return { kind: 'done' }
       case 'outdated': return { kind: 'retry', reason: 'the configuration has changed meanwhile' }
       case 'failed': return { kind: 'retry', reason: result.reason }
+      case 'unavailable': return result
     }
   }
 

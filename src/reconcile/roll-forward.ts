@@ -1,8 +1,11 @@
 import { AIM_SERVICE } from '../api/kinds.ts'
 import type { JsonObject } from '../api/meta.ts'
-import { isJsonObject, own, ownObject, ownString } from '../core/json.ts'
+import { assessService } from '../core/assess-service.ts'
+import type { Assessment } from '../core/assess-service.ts'
+import { isJsonObject, ownString } from '../core/json.ts'
 import { configTitle } from '../core/runtime-config.ts'
-import { carriedHash } from '../core/staleness.ts'
+import { readService } from '../core/service.ts'
+import { carriedHash, stalenessOf } from '../core/staleness.ts'
 import type { Pacer } from './pacer.ts'
 import { configId, serviceKey } from './reconcile-world.ts'
 import type { ReconcileWorld } from './reconcile-world.ts'
@@ -29,16 +32,19 @@ export class RollForward {
 
   async readmit (id: string): Promise<WorkResult> {
     const { world, pacer } = this.#dependencies
-    if (this.#due(id) === undefined) return { kind: 'done' }
+    if (this.#due(id) === undefined) return this.#over(id)
     await pacer.turn()
     const before = this.#due(id)
-    if (before === undefined) return { kind: 'done' }
+    if (before === undefined) return this.#over(id)
     const result = await world.writer.readmit(serviceKey(id))
     switch (result.kind) {
       case 'written': return this.#check(id, before, result.object)
       case 'gone': return { kind: 'done' }
       case 'outdated': return { kind: 'retry', reason: 'the service has changed meanwhile' }
       case 'failed': return this.#trouble(id, `admission could not be had: ${result.reason}`)
+      case 'unavailable':
+        this.#trouble(id, `admission could not be had: ${result.reason}`)
+        return result
     }
   }
 
@@ -52,20 +58,30 @@ export class RollForward {
     return isReleased ? situation : undefined
   }
 
-  /** A replica whose cache is behind answers with old settings, and is asked again. */
+  /**
+   * A replica whose cache is behind answers with old settings, and is asked again; so it is where no webhook answered and the API server let that pass.
+   * The whole block counts: of two configurations with the same settings the hash is the same.
+   */
   #check (id: string, { assessment, observed }: Situation, object: JsonObject): WorkResult {
     const { world, state } = this.#dependencies
-    const block = own(ownObject(object, 'spec'), 'resolvedRuntimeConfig')
-    const got = isJsonObject(block) ? ownString(block, 'hash') : ''
-    const { config } = assessment
-    if (got !== (config?.hash ?? '')) return this.#trouble(id, `admission answered with version ${got === '' ? 'none' : got} of the settings, and is asked again`)
+    const answer = readService(object, serviceKey(id).namespace)
+    const after = answer.kind === 'service' ? assessService(answer, world.configs) : undefined
+    if (after === undefined || stalenessOf(after) !== 'current') return this.#trouble(id, `admission answered with ${versionIn(after)}, and is asked again`)
     state.noteTrouble(id, undefined)
-    if (config !== undefined && got !== carriedHash(assessment)) {
-      const note = `now carries version ${got} of ${configTitle(config)}`
+    const { config } = after
+    if (config !== undefined && config.hash !== carriedHash(assessment)) {
+      const note = `now carries version ${config.hash} of ${configTitle(config)}`
       world.events.record({
         regarding: { kind: AIM_SERVICE.kind, ...serviceKey(id), uid: observed.uid }, type: 'Normal', reason: 'RolledForward', action: 'Readmit', note
       })
     }
+    return { kind: 'done' }
+  }
+
+  /** Admission is not needed any more, or not yet: what went wrong before does not count any longer. */
+  #over (id: string): WorkResult {
+    const { state, onTrouble } = this.#dependencies
+    if (state.noteTrouble(id, undefined)) onTrouble(id)
     return { kind: 'done' }
   }
 
@@ -74,4 +90,11 @@ export class RollForward {
     if (state.noteTrouble(id, reason)) onTrouble(id)
     return { kind: 'retry', reason }
   }
+}
+
+/** What the settings in an answer are, in words. */
+function versionIn (answer: Assessment | undefined): string {
+  const block = answer?.service.block
+  if (!isJsonObject(block)) return 'no settings'
+  return `settings of version ${ownString(block, 'hash')} of ${ownString(block, 'kind')} ${ownString(block, 'name')} that are not those of today`
 }

@@ -30,8 +30,12 @@ export class RolloutState {
     return this.#missed.size
   }
 
+  /** A service that is gone, or uses another configuration now, is not waited for by the roll-out of the one that it used. */
   count (service: string, contribution: Contribution | undefined): void {
-    for (const config of this.tallies.update(service, contribution)) this.#hooks.onTally(config)
+    for (const config of this.tallies.update(service, contribution)) {
+      if (config !== contribution?.config) this.rollouts.landed(service, config)
+      this.#hooks.onTally(config)
+    }
   }
 
   landed (service: string, config: RuntimeConfig | undefined): void {

@@ -68,6 +68,7 @@ export class ServiceReconciler {
       case 'outdated': return { kind: 'retry', reason: 'the service has changed meanwhile' }
       case 'gone': return { kind: 'done' }
       case 'failed': return { kind: 'retry', reason: result.reason }
+      case 'unavailable': return result
     }
   }
 

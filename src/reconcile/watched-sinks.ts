@@ -5,12 +5,13 @@ import { ownObject, ownString, sameJson } from '../core/json.ts'
 import { generationOf } from '../core/object-meta.ts'
 import type { HeldPath, ObjectKey, ObjectSink } from '../core/ports.ts'
 import type { RuntimeConfig } from '../core/runtime-config.ts'
+import type { Service } from '../core/service.ts'
 import { configId, configOf, serviceId } from './reconcile-world.ts'
 import type { ReconcileWorld } from './reconcile-world.ts'
 
 /** What has happened, by key; what it means is found out by whoever looks. */
 export interface Changes {
-  /** `edited`: its spec is new or another one. */
+  /** `edited`: it is new, gone, or another one in its spec, labels or annotations. */
   serviceChanged (id: string, how: { readonly edited: boolean }): void
   /** `edited`: it is new, gone, or another one in more than its status. */
   configChanged (config: Pick<RuntimeConfig, 'kind' | 'namespace' | 'name'>, how: { readonly edited: boolean }): void
@@ -43,7 +44,7 @@ function serviceSink ({ services, serviceStatuses }: WatchedWorld, changes: Chan
       const held = services.held(key)
       index.upsert(object)
       serviceStatuses.upsert(object)
-      changes.serviceChanged(serviceId(key), { edited: before === undefined || generationOf(before.object) !== generationOf(object) })
+      changes.serviceChanged(serviceId(key), { edited: !sameJson(editable(before), editable(services.get(key))) })
       tellRivals([held, services.held(key)])
     },
     remove: (key) => {
@@ -73,6 +74,13 @@ function configSink (kind: RuntimeConfigKind, { configs, configStatuses }: Watch
       changes.configChanged({ kind, ...key }, { edited: true })
     }
   }
+}
+
+/** What a person changes of a service, as far as it is kept; a generation stands for a spec. */
+function editable (service: Service | undefined): object | undefined {
+  if (service === undefined) return undefined
+  const { labels, annotations } = ownObject(service.object, 'metadata')
+  return { generation: generationOf(service.object), labels, annotations }
 }
 
 function keyOf (object: JsonObject): ObjectKey {

@@ -1,13 +1,14 @@
-import type { Clock, Log } from '../core/ports.ts'
+import type { Clock, Log, Unavailable } from '../core/ports.ts'
 
 /** What a person waits for goes before what a roll-out waits for. */
 export type Lane = 'urgent' | 'routine'
 
-/** How the work on a key ended. `again` is no failure; `retry` is, and backs off. */
+/** How the work on a key ended. `again` is no failure; `retry` is, and the key backs off; with `unavailable` every key does, since none would fare better. */
 export type WorkResult =
   | { readonly kind: 'done' }
   | { readonly kind: 'again', readonly afterMs: number }
   | { readonly kind: 'retry', readonly reason: string }
+  | Unavailable
 
 /** Times in milliseconds. */
 export interface WorkQueueObserver {
@@ -32,6 +33,10 @@ export interface WorkQueueOptions {
 /** The wait after the first failure of a key, doubled by each further one up to the cap, in milliseconds. */
 const FIRST_BACKOFF_MS = 100
 const LONGEST_BACKOFF_MS = 60_000
+/** The same for all keys together, so that they go on at once when the trouble is over. A longer wait that was asked for is kept, up to the third. */
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 2_000
+const LONGEST_ASKED_PAUSE_MS = 30_000
 /** After so many urgent keys in a row a routine one has its turn. */
 const URGENT_IN_A_ROW = 16
 
@@ -43,8 +48,8 @@ export class WorkQueue {
   readonly #options: WorkQueueOptions
   /** Keys by the time since which they wait, in the order of arrival. */
   readonly #waiting: Readonly<Record<Lane, Map<string, number>>> = { urgent: new Map(), routine: new Map() }
-  /** Keys by the time since which they are worked on. */
-  readonly #running = new Map<string, number>()
+  /** Keys that are worked on, by the time since which they are, and the lane that they came in. */
+  readonly #running = new Map<string, { readonly since: number, readonly lane: Lane }>()
   /** Keys that were added while they were worked on. */
   readonly #addedMeanwhile = new Map<string, Lane>()
   /** Calls off the return of a key. */
@@ -52,6 +57,9 @@ export class WorkQueue {
   readonly #failures = new Map<string, number>()
   #state: 'idle' | 'working' | 'stopped' = 'idle'
   #urgentInARow = 0
+  /** Ends the pause of all keys; undefined where there is none. */
+  #callOffPause: (() => void) | undefined
+  #pausesInARow = 0
   #scheduled = false
   #idle: () => void = () => undefined
 
@@ -67,7 +75,7 @@ export class WorkQueue {
   /** How long the keys that are worked on have been so, in milliseconds each. */
   get ages (): number[] {
     const now = this.#options.clock.now()
-    return Array.from(this.#running.values(), (since) => now - since)
+    return Array.from(this.#running.values(), ({ since }) => now - since)
   }
 
   start (): void {
@@ -79,6 +87,7 @@ export class WorkQueue {
   async stop (): Promise<void> {
     this.#state = 'stopped'
     for (const callOff of this.#returning.values()) callOff()
+    this.#callOffPause?.()
     if (this.#running.size > 0) await new Promise<void>((resolve) => { this.#idle = resolve })
   }
 
@@ -113,25 +122,25 @@ export class WorkQueue {
   }
 
   #startNext (): void {
-    if (this.#state !== 'working' || this.#running.size >= this.#options.concurrency) return
+    if (this.#state !== 'working' || this.#callOffPause !== undefined || this.#running.size >= this.#options.concurrency) return
     const next = this.#take()
     if (next === undefined) return
     const { clock, observer } = this.#options
-    this.#running.set(next.key, clock.now())
+    this.#running.set(next.key, { since: clock.now(), lane: next.lane })
     observer.onStart(clock.now() - next.since)
     this.#run(next.key).catch((error: unknown) => { this.#options.log.error({ error }, 'the work queue failed because of a defect') })
     this.#schedule()
   }
 
-  #take (): { key: string, since: number } | undefined {
+  #take (): { key: string, since: number, lane: Lane } | undefined {
     const { urgent, routine } = this.#waiting
     const isRoutine = urgent.size === 0 || (this.#urgentInARow >= URGENT_IN_A_ROW && routine.size > 0)
-    const lane = isRoutine ? routine : urgent
-    const [first] = lane
+    const lane: Lane = isRoutine ? 'routine' : 'urgent'
+    const [first] = this.#waiting[lane]
     if (first === undefined) return undefined
     this.#urgentInARow = isRoutine ? 0 : this.#urgentInARow + 1
-    lane.delete(first[0])
-    return { key: first[0], since: first[1] }
+    this.#waiting[lane].delete(first[0])
+    return { key: first[0], since: first[1], lane }
   }
 
   async #run (key: string): Promise<void> {
@@ -146,23 +155,41 @@ export class WorkQueue {
       result = { kind: 'retry', reason: 'a defect' }
     }
     observer.onEnd(clock.now() - since)
+    const lane = this.#running.get(key)?.lane
     this.#running.delete(key)
-    this.#settle(key, result)
+    this.#settle(key, result, lane)
     if (this.#state === 'stopped' && this.#running.size === 0) this.#idle()
     this.#schedule()
   }
 
-  #settle (key: string, result: WorkResult): void {
+  #settle (key: string, result: WorkResult, cameIn: Lane = 'routine'): void {
     const delay = this.#delayAfter(key, result)
-    const lane = this.#addedMeanwhile.get(key)
+    const lane = this.#addedMeanwhile.get(key) ?? (result.kind === 'unavailable' ? cameIn : undefined)
     this.#addedMeanwhile.delete(key)
     if (this.#state === 'stopped') return
+    if (result.kind === 'unavailable') this.#pause(result)
+    else this.#pausesInARow = 0
     if (lane !== undefined) this.#wait(key, lane)
     else if (delay !== undefined) this.#returnAfter(key, delay)
   }
 
+  /** Keys that were worked on at the same time fail for the same trouble, which counts once. */
+  #pause ({ reason, retryAfterMs }: Unavailable): void {
+    const { name, clock, observer, random, log } = this.#options
+    observer.onRetry()
+    if (this.#callOffPause !== undefined) return
+    const pauses = ++this.#pausesInARow
+    if (pauses === LOGGED_FAILURE) log.warn({ queue: name, reason }, 'no work can be done at the moment, and is tried again')
+    const backoff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (pauses - 1)) * (0.5 + random() / 2)
+    this.#callOffPause = clock.after(Math.max(backoff, Math.min(LONGEST_ASKED_PAUSE_MS, retryAfterMs)), () => {
+      this.#callOffPause = undefined
+      this.#schedule()
+    })
+  }
+
   /** Milliseconds until the key comes back by itself; undefined where it does not. */
   #delayAfter (key: string, result: WorkResult): number | undefined {
+    if (result.kind === 'unavailable') return undefined
     if (result.kind !== 'retry') {
       this.#failures.delete(key)
       return result.kind === 'again' ? result.afterMs : undefined

@@ -1,52 +1,72 @@
 import type { Server } from 'node:https'
 import { fastify } from 'fastify'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Logger } from 'pino'
 import type { Webhook } from '../../webhooks/webhook.ts'
+import type { Clock, Log } from '../core/ports.ts'
 import { reasonOf } from '../core/reason-of.ts'
+import { Connections } from './connections.ts'
+import { cutSlowReaders } from './cut-slow-readers.ts'
 import { SERVER_LIMITS, connectionOptions } from './limits.ts'
 import type { ServerLimits } from './limits.ts'
+import { checkClient } from './client-certificate.ts'
+import { limitedLog } from './limited-log.ts'
+import { bodyReader } from './read-body.ts'
 import { refuseConnection } from './refuse-connection.ts'
-import { onceBodyHasPassed, sendSentence } from './replies.ts'
+import { onceBodyHasPassed, sendSentence, sendUnavailable, TRY_AGAIN } from './replies.ts'
 import { ARRIVED, reviewHandler, takeIn } from './review-route.ts'
 import type { ReviewDependencies } from './review-route.ts'
 import { tlsOptions } from './tls.ts'
-import type { PemPair } from './tls.ts'
+import type { TlsMaterial } from './tls.ts'
 
-export interface AppDependencies extends Omit<ReviewDependencies, 'limits'> {
+export interface AppDependencies extends Omit<ReviewDependencies, 'limits' | 'repeating'> {
   readonly webhooks: readonly Webhook[]
-  readonly tls: PemPair
+  readonly tls: TlsMaterial
+  /** Names of which a caller's certificate must have one, where the TLS material asks for certificates; empty where any will do. */
+  readonly clientNames?: readonly string[]
   readonly limits?: ServerLimits
+  readonly clock: Clock
 }
 
+/** The decoration of the app that holds its connections. */
+export const CONNECTIONS = 'connections'
+
 /** The HTTPS admission server; it does not listen yet. */
-export function buildApp ({ webhooks, tls, gate, metrics, log, limits = SERVER_LIMITS }: AppDependencies): FastifyInstance<Server> {
+export function buildApp (dependencies: AppDependencies): FastifyInstance<Server> {
+  const { webhooks, tls, clientNames = [], gate, metrics, log, clock, limits = SERVER_LIMITS } = dependencies
   const options = connectionOptions(limits)
+  const repeating = limitedLog(log, clock)
   const app = fastify({
     ...options.fastify,
-    https: { ...options.node, ...tlsOptions(tls), handshakeTimeout: limits.handshake },
+    https: { ...options.node, ...tlsOptions(tls), ...clientRequest(tls), handshakeTimeout: limits.handshake },
     bodyLimit: limits.reviewBytes,
     return503OnClosing: false,
     clientErrorHandler: refuseConnection,
     frameworkErrors: (_error, _request, reply) => { sendSentence(reply, 404, NO_SUCH_PATH) },
     logger: false
   })
-  app.server.maxConnections = limits.connections
+  app.decorate(CONNECTIONS, new Connections({ server: app.server, limits }))
+  cutSlowReaders({ server: app.server, limits, clock })
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(JSON_TYPE, { parseAs: 'buffer' }, (_request, body, done) => { done(null, body) })
+  app.addContentTypeParser(JSON_TYPE, bodyReader({ limits, gate, onGone: () => { metrics.clientGone.inc() } }))
   app.decorateRequest(ARRIVED, 0)
   // eslint-disable-next-line max-params -- the signature of the hook; as an async function it would cost each review a promise
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (gate.draining) reply.header('connection', 'close')
     done(null, payload)
   })
-  app.setErrorHandler((error: FastifyError, request, reply) => { answerError(error, { request, reply, log }) })
+  if (tls.clientCa !== undefined) app.addHook('onRequest', checkClient({ names: clientNames, log }))
+  app.setErrorHandler((error: FastifyError, request, reply) => { answerError(error, { request, reply, log: repeating }) })
   app.setNotFoundHandler(notFound(webhooks))
   for (const webhook of webhooks) {
-    const dependencies = { gate, metrics, log, limits }
+    const dependencies = { gate, metrics, log, repeating, limits }
     app.post(webhook.path, { onRequest: takeIn(webhook, dependencies) }, reviewHandler(webhook, dependencies))
   }
   return app
+}
+
+/** A caller without the right certificate is told so by a reply: Node's own refusal would be a reset that explains nothing. */
+function clientRequest ({ clientCa }: TlsMaterial): { requestCert?: boolean, rejectUnauthorized?: boolean } {
+  return clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: false }
 }
 
 /** JSON in UTF-8, the only encoding that it has. */
@@ -69,10 +89,11 @@ const SENTENCES: Readonly<Record<number, string>> = {
 }
 
 /** What Fastify itself refuses; anything else is a defect. */
-function answerError (error: FastifyError, { request, reply, log }: { request: FastifyRequest, reply: FastifyReply, log: Logger }): void {
+function answerError (error: FastifyError, { request, reply, log }: { request: FastifyRequest, reply: FastifyReply, log: Log }): void {
   const { statusCode = 500 } = error
   const sentence = SENTENCES[statusCode]
-  if (statusCode === 413) onceBodyHasPassed(request, () => { sendSentence(reply, 413, SENTENCES[413] ?? '') })
+  if (statusCode === 503) sendUnavailable(reply, TRY_AGAIN)
+  else if (statusCode === 413) onceBodyHasPassed(request, () => { sendSentence(reply, 413, SENTENCES[413] ?? '') })
   else if (sentence !== undefined) sendSentence(reply, statusCode, sentence)
   else {
     log.error({ error: reasonOf(error) }, 'a request failed because of a defect')

@@ -15,8 +15,8 @@ export interface Waiter {
 /** Waits for what a review needs and is on its way; undefined where there is nothing to wait for. Rejects where the webhook does. */
 export function awaitArrival ({ arrival: arrivalOf }: Webhook, { review, response, budget }: Waiter): Promise<Arrival> | undefined {
   if (arrivalOf === undefined) return undefined
-  const leaving = new AbortController()
-  const arrival = arrivalOf(review, leaving.signal)
+  let leaving: AbortController | undefined // few reviews wait
+  const arrival = arrivalOf(review, () => (leaving ??= new AbortController()).signal)
   if (arrival === undefined) return undefined
   const left = Promise.withResolvers<Arrival>()
   const timer = setTimeout(() => { left.resolve('late') }, budget)
@@ -25,6 +25,6 @@ export function awaitArrival ({ arrival: arrivalOf }: Webhook, { review, respons
   return Promise.race([arrival.then(() => 'arrived' as const), left.promise]).finally(() => {
     clearTimeout(timer)
     response.off('close', onClose)
-    leaving.abort()
+    leaving?.abort()
   })
 }

@@ -5,7 +5,9 @@ const MAX_IN_FLIGHT = 1_024
 export class Gate {
   readonly #unready: () => string | undefined
   readonly #maxInFlight: number
+  #arriving = 0
   #inFlight = 0
+  #taken = 0
   #draining = false
   #shut = false
 
@@ -19,11 +21,22 @@ export class Gate {
     return this.#draining
   }
 
+  /** Calls of which the body is still to come. Whoever sends it slowly is in nobody's way. */
+  get arriving (): number {
+    return this.#arriving
+  }
+
+  /** Reviews that came whole, and are being judged. */
   get inFlight (): number {
     return this.#inFlight
   }
 
-  /** Why no review is taken; undefined where one is. */
+  /** How many reviews were taken in since the start. */
+  get taken (): number {
+    return this.#taken
+  }
+
+  /** Why no call is taken; undefined where one is. */
   closed (): string | undefined {
     if (this.#shut) return 'the server is shutting down'
     return this.#unready() ?? (this.#inFlight >= this.#maxInFlight ? 'the server is overloaded' : undefined)
@@ -34,7 +47,16 @@ export class Gate {
     return this.#draining ? 'the server is shutting down' : this.#unready()
   }
 
-  enter (): void { this.#inFlight++ }
+  /** The headers of a call have come, and its body is on its way. The function returned is called once, when it is there or will never be. */
+  arrive (): () => void {
+    this.#arriving++
+    return () => { this.#arriving-- }
+  }
+
+  enter (): void {
+    this.#inFlight++
+    this.#taken++
+  }
 
   leave (): void { this.#inFlight-- }
 

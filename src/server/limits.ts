@@ -3,12 +3,20 @@ export interface ServerLimits {
   readonly reviewBytes: number
   readonly headerBytes: number
   readonly connections: number
+  /** Of one address. */
+  readonly peerConnections: number
+  /** Of all bodies that are on their way. */
+  readonly arrivingBytes: number
+  /** Of all answers that their callers have not taken yet. */
+  readonly leavingBytes: number
   /** Reviews of one webhook that wait for the watch; those beyond are decided at once. */
   readonly waiting: number
   readonly handshake: number
   readonly headers: number
   /** Headers and body together. */
   readonly request: number
+  /** Until an answer has been taken. */
+  readonly reading: number
   /** Until an idle connection is closed. */
   readonly keepAlive: number
   /** How often connections are looked through for those that took too long. */
@@ -19,10 +27,14 @@ export const SERVER_LIMITS: ServerLimits = {
   reviewBytes: 7 * 1024 * 1024, // new and old object of at most 3 MiB each, and 1 MiB of envelope
   headerBytes: 16 * 1024,
   connections: 4_096, // far more than the API servers of a cluster open, far fewer than descriptors last
+  peerConnections: 2_048, // API servers may share an address
+  arrivingBytes: 64 * 1024 * 1024, // nine of the largest reviews, thousands of the usual ones
+  leavingBytes: 64 * 1024 * 1024, // a dozen of the largest answers, beside what the system's buffers hold
   waiting: 256,
   handshake: 5_000,
   headers: 10_000,
   request: 15_000,
+  reading: 30_000,
   keepAlive: 120_000, // outlasts the 90 s for which the API server keeps an idle connection
   sweep: 1_000
 }

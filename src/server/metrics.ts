@@ -29,6 +29,12 @@ export function cacheMetrics (registry: Registry) {
   return {
     cacheObjects: new Gauge({ name: 'aim_admission_cache_objects', help: 'Objects known, by kind.', labelNames: ['kind'], registers }),
     cacheSynced: new Gauge({ name: 'aim_admission_cache_synced', help: '1 once the first list of a kind is complete.', labelNames: ['kind'], registers }),
+    cacheAge: new Gauge({
+      name: 'aim_admission_cache_age_seconds',
+      help: 'Time since the API server last confirmed that the cache of a kind is up to date; +Inf before the first list.',
+      labelNames: ['kind'],
+      registers
+    }),
     watchRestarts: new Counter({ name: 'aim_admission_watch_restarts_total', help: 'Watches that were started again, by kind.', labelNames: ['kind'], registers }),
     clientRequests: new Counter({
       name: 'rest_client_requests_total', help: 'Requests to the API server, by status code and method.', labelNames: ['code', 'method'], registers
@@ -55,10 +61,21 @@ function reviewMetrics (registry: Registry) {
     inFlight: new Gauge({ name: 'aim_admission_requests_in_flight', help: 'Reviews that are being judged.', registers }),
     refusals: new Counter({ name: 'aim_admission_refusals_total', help: 'Faults of refused reviews, by fault code.', labelNames: ['reason'], registers }),
     deadlineExceeded: new Counter({ name: 'aim_admission_deadline_exceeded_total', help: 'Reviews whose time ran out.', registers }),
+    clientGone: new Counter({
+      name: 'aim_admission_client_gone_total', help: 'Callers that went away before their review had come whole or was answered.', registers
+    }),
+    recorded: new Counter({
+      name: 'aim_admission_reviews_recorded_total', help: 'Reviews under --record, by what became of their record.', labelNames: ['outcome'], registers
+    }),
     certificateExpiry: new Gauge({
       name: 'aim_admission_certificate_expiry_timestamp_seconds',
       help: 'When a certificate expires, in seconds since 1970.',
       labelNames: ['which'],
+      registers
+    }),
+    certificateReloadErrors: new Counter({
+      name: 'aim_admission_certificate_reload_errors_total',
+      help: 'Changed certificates that could not be used; those before them stay in use.',
       registers
     })
   }

@@ -1,3 +1,4 @@
+import fastifyStatic from '@fastify/static'
 import { fastify } from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
@@ -8,10 +9,12 @@ export interface ProbeDependencies {
   /** Why the server is not ready; undefined where it is. */
   readonly unready: () => string | undefined
   readonly registry: Registry
+  /** The folder of the built playground, to be served at `/playground/`. */
+  readonly playground?: string | undefined
 }
 
-/** `/healthz`, `/readyz` and `/metrics`, in plain HTTP on a port of their own; it does not listen yet. */
-export function buildProbes ({ unready, registry }: ProbeDependencies): FastifyInstance {
+/** `/healthz`, `/readyz` and `/metrics`, in plain HTTP on a port of their own; beside them the playground, where there is one. It does not listen yet. */
+export function buildProbes ({ unready, registry, playground }: ProbeDependencies): FastifyInstance {
   const { fastify: options, node } = connectionOptions(SERVER_LIMITS)
   const app = fastify({ ...options, http: node, clientErrorHandler: refuseConnection, logger: false })
   app.removeAllContentTypeParsers()
@@ -21,5 +24,6 @@ export function buildProbes ({ unready, registry }: ProbeDependencies): FastifyI
     return await reply.code(why === undefined ? 200 : 503).send(why === undefined ? 'ok\n' : `not ready: ${why}\n`)
   })
   app.get('/metrics', async (_request, reply) => await reply.type(registry.contentType).send(await registry.metrics()))
+  if (playground !== undefined) app.register(fastifyStatic, { root: playground, prefix: '/playground', redirect: true })
   return app
 }

@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import type { ReviewRequest } from '../admission/review-request.ts'
 import type { Verdict } from '../admission/verdict.ts'
 import type { FaultCode } from '../core/faults.ts'
+import type { Log } from '../core/ports.ts'
 import type { Metrics, Outcome } from './metrics.ts'
 
 /** How one review ended. */
@@ -14,15 +15,39 @@ export interface Ending {
   readonly ms: number
   /** What a defect threw. */
   readonly error?: unknown
+  /** The caller went away before it was answered. */
+  readonly gone?: boolean
+}
+
+export interface ReviewRecorder {
+  readonly metrics: Metrics
+  readonly log: Logger
+  /** For lines that may come again and again. */
+  readonly repeating: Log
 }
 
 /** Counts a review and writes its one log line. */
-export function recordReview ({ metrics, log }: { readonly metrics: Metrics, readonly log: Logger }, ending: Ending): void {
-  const { webhook, review: { uid, operation, namespace, name, dryRun }, outcome, faults = [], ms, error } = ending
+export function recordReview (recorder: ReviewRecorder, ending: Ending): void {
+  const { metrics } = recorder
+  const { webhook, review: { operation, dryRun }, outcome, faults = [], ms, gone = false } = ending
   metrics.requests.inc({ webhook, operation, outcome, dry_run: String(dryRun) })
   metrics.duration.observe({ webhook }, ms / 1_000)
   for (const reason of new Set(faults)) metrics.refusals.inc({ reason })
-  log[LEVELS[outcome]]({
+  if (gone) metrics.clientGone.inc()
+  write(recorder, ending)
+}
+
+function write ({ log, repeating }: ReviewRecorder, ending: Ending): void {
+  const level = ending.gone === true ? 'debug' : LEVELS[ending.outcome]
+  const keys = keysOf(ending)
+  if (level === 'warn' || level === 'error') repeating[level](keys, SENTENCE)
+  else log[level](keys, SENTENCE)
+}
+
+const SENTENCE = 'review ended'
+
+function keysOf ({ webhook, review: { uid, operation, namespace, name, dryRun }, outcome, faults = [], ms, error }: Ending): object {
+  return {
     uid: capped(uid),
     webhook,
     operation,
@@ -33,7 +58,7 @@ export function recordReview ({ metrics, log }: { readonly metrics: Metrics, rea
     ms: Math.round(ms * 1_000) / 1_000,
     ...(faults.length > 0 && { faults }),
     ...(error !== undefined && { error: capped(error instanceof Error ? error.stack ?? error.message : 'not an Error', MAX_STACK) })
-  }, 'review ended')
+  }
 }
 
 export function outcomeOf (verdict: Verdict): Outcome {

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net'
 
 /** Answers what is no HTTP request, or took too long to become one, and closes its connection. A failed TLS handshake gets no answer. */
 export function refuseConnection ({ code }: { readonly code: string }, socket: Socket): void {
+  if (code === TIMED_OUT) timedOut.add(socket)
   const status = STATUS[code] ?? (code.startsWith('HPE_') ? '400 Bad Request' : undefined)
   if (status === undefined || !socket.writable) {
     socket.destroy()
@@ -12,7 +13,16 @@ export function refuseConnection ({ code }: { readonly code: string }, socket: S
   socket.destroySoon()
 }
 
+/** Whether this connection was refused because its request took too long. */
+export function hasTimedOut (socket: Socket): boolean {
+  return timedOut.has(socket)
+}
+
+const timedOut = new WeakSet<Socket>()
+
+const TIMED_OUT = 'ERR_HTTP_REQUEST_TIMEOUT'
+
 const STATUS: Readonly<Record<string, string>> = {
-  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  [TIMED_OUT]: '408 Request Timeout',
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large'
 }

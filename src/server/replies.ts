@@ -10,9 +10,17 @@ export function sendSentence (reply: FastifyReply, status: number, error: string
   reply.code(status).type(JSON_TYPE).send(JSON.stringify({ error }))
 }
 
+/** Why a review is not taken is for `/readyz` to say, not for whoever reaches the port. */
+export const TRY_AGAIN = 'reviews are not taken at the moment; try again'
+
 /** Has the API server's client try again: it does after a 503 that names a time, and on a new connection where this one is closed. */
 export function sendUnavailable (reply: FastifyReply, why: string): void {
   sendSentence(reply.header('retry-after', '1').header('connection', 'close'), 503, why)
+}
+
+/** Turns a caller away. As text, which the API server's client passes on to whoever reads its error; what comes as JSON it leaves out. */
+export function sendForbidden (reply: FastifyReply, why: string): void {
+  reply.code(403).header('connection', 'close').type('text/plain; charset=utf-8').send(why)
 }
 
 /** Ends the connection of a caller that waits no longer, without an answer. */

@@ -32,9 +32,9 @@ t.test('what is to be audited is passed on', async (t) => {
 const warnings: Record<string, { given: string[], want: string[] }> = {
   'a short one as it is': { given: ['mind this'], want: ['mind this'] },
   'exactly 256 bytes as they are': { given: ['x'.repeat(256)], want: ['x'.repeat(256)] },
-  'one byte more is cut, and says so': { given: ['x'.repeat(257)], want: [`${'x'.repeat(253)}…`] },
-  'no character is cut in two': { given: ['é'.repeat(200)], want: [`${'é'.repeat(126)}…`] },
-  'nor one of four bytes': { given: ['😀'.repeat(65)], want: [`${'😀'.repeat(63)}…`] },
+  'one byte more is cut out of the middle, and says so': { given: [`${'x'.repeat(200)}${'y'.repeat(57)}`], want: [`${'x'.repeat(126)}…${'x'.repeat(70)}${'y'.repeat(57)}`] },
+  'no character is cut in two': { given: ['é'.repeat(200)], want: [`${'é'.repeat(63)}…${'é'.repeat(63)}`] },
+  'nor one of four bytes': { given: ['😀'.repeat(65)], want: [`${'😀'.repeat(31)}…${'😀'.repeat(31)}`] },
   'line breaks and control characters become a space': { given: ['a\r\nb\u0000c\u2028d'], want: ['a b c d'] },
   'no more than 4,096 bytes together, the first ones': { given: Array.from({ length: 20 }, (_, at) => `${at} `.padEnd(256, 'x')), want: Array.from({ length: 16 }, (_, at) => `${at} `.padEnd(256, 'x')) }
 }
@@ -67,6 +67,14 @@ t.test('a refusal lists every fault as a cause, and joins them to one message', 
 t.test('a refusal names an object that has no name yet by its generateName', async (t) => {
   const { status } = responseTo({ kind: 'deny', faults: [fault('no')], warnings: [] }, { name: '', object: { metadata: { generateName: 'llama-' } } })
   t.equal(status.details.name, 'llama-')
+})
+
+t.test('a cause of more than 1,024 characters loses its middle, and keeps the remedy at its end', async (t) => {
+  const { status } = responseTo({ kind: 'deny', faults: [fault(`what ${'😀'.repeat(700)}; run: kubectl label`)], warnings: [] })
+  const [{ message }] = status.details.causes as [{ message: string }]
+  t.ok(message.length <= 1_024)
+  t.match(message, /^what 😀.*😀; run: kubectl label$/u)
+  t.ok(message.isWellFormed())
 })
 
 t.test('a refusal with many long faults keeps its message short and all its causes', async (t) => {

@@ -4,6 +4,7 @@ import { KINDS } from '../../src/api/kinds.ts'
 import type { JsonObject } from '../../src/api/meta.ts'
 import { manifestsCommand } from '../../src/cli/manifests.ts'
 import { aTestAuthority } from '../support/test-certificates.ts'
+import { MATCH_CONDITIONS } from '../../webhooks/bypass.ts'
 import type { RegisteredWebhook } from '../../webhooks/webhook-configurations.ts'
 
 const resource = (resource: string, kind: string, scope: 'Namespaced' | 'Cluster') => ({ group: 'aim.silogen.ai', version: 'v1alpha1', resource, kind, scope })
@@ -50,18 +51,55 @@ t.test('crds are those of the three kinds', async (t) => {
   t.same(titles((await run('crds')).objects), KINDS.map(({ plural }) => `CustomResourceDefinition ${plural}.aim.silogen.ai`))
 })
 
-t.test('rbac lets the server read the three kinds, and nothing else', async (t) => {
+t.test('rbac lets the server read the three kinds and look after its certificates, and nothing else', async (t) => {
   const { objects } = await run('rbac', '--namespace', 'platform')
-  t.same(titles(objects), ['ServiceAccount aim-admission', 'ClusterRole aim-admission', 'ClusterRoleBinding aim-admission'])
-  const [account, role, binding] = objects
+  t.same(titles(objects).slice(0, 5), [
+    'ServiceAccount aim-admission', 'ClusterRole aim-admission', 'ClusterRoleBinding aim-admission', 'Role aim-admission', 'RoleBinding aim-admission'
+  ])
+  const [account, role, binding, ownRole, ownBinding] = objects
   t.match(account, { metadata: { namespace: 'platform' } })
-  t.same(role?.['rules'], [{ apiGroups: ['aim.silogen.ai'], resources: KINDS.map(({ plural }) => plural), verbs: ['get', 'list', 'watch'] }])
+  t.same(role?.['rules'], [{ apiGroups: ['aim.silogen.ai'], resources: KINDS.map(({ plural }) => plural), verbs: ['list', 'watch'] }, {
+    apiGroups: ['admissionregistration.k8s.io'],
+    resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
+    resourceNames: ['aim-admission'],
+    verbs: ['get', 'patch']
+  }])
+  t.same(ownRole?.['rules'], [
+    { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+    { apiGroups: [''], resources: ['secrets'], resourceNames: ['aim-admission-tls'], verbs: ['get', 'update'] },
+    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list'] }
+  ])
+  t.match([ownRole, ownBinding], [{ metadata: { namespace: 'platform' } }, { metadata: { namespace: 'platform' }, roleRef: { kind: 'Role', name: 'aim-admission' } }])
   t.match(binding, { roleRef: { name: 'aim-admission' }, subjects: [{ kind: 'ServiceAccount', name: 'aim-admission', namespace: 'platform' }] })
+})
+
+t.test('rbac lets the reconciler write what it writes, and nothing else', async (t) => {
+  const objects = (await run('rbac', '--namespace', 'platform')).objects.slice(5)
+  t.same(titles(objects), ['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'].map((kind) => `${kind} aim-admission-reconcile`))
+  const [account, clusterRole, clusterBinding, role, binding] = objects
+  t.match([account, role, binding], Array(3).fill({ metadata: { namespace: 'platform' } }))
+  const plurals = KINDS.map(({ plural }) => plural)
+  t.same(clusterRole?.['rules'], [
+    { apiGroups: ['aim.silogen.ai'], resources: plurals, verbs: ['list', 'watch'] },
+    { apiGroups: ['aim.silogen.ai'], resources: ['aimservices', ...plurals.map((plural) => `${plural}/status`)], verbs: ['patch'] },
+    { apiGroups: ['aim.silogen.ai'], resources: ['aimservices'], verbs: ['create'] },
+    { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] }
+  ])
+  t.same(role?.['rules'], [
+    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: ['aim-admission-reconcile'], verbs: ['get', 'update'] }
+  ])
+  const subjects = [{ kind: 'ServiceAccount', name: 'aim-admission-reconcile', namespace: 'platform' }]
+  t.match(clusterBinding, { roleRef: { kind: 'ClusterRole', name: 'aim-admission-reconcile' }, subjects })
+  t.match(binding, { roleRef: { kind: 'Role', name: 'aim-admission-reconcile' }, subjects })
 })
 
 t.test('webhooks are registered as their records say', async (t) => {
   const { objects } = await run('webhooks')
-  t.same(titles(objects), ['MutatingWebhookConfiguration aim-admission', 'ValidatingWebhookConfiguration aim-admission'])
+  t.same(titles(objects), [
+    'MutatingWebhookConfiguration aim-admission', 'ValidatingWebhookConfiguration aim-admission',
+    'ValidatingAdmissionPolicy aim-admission-bypass', 'ValidatingAdmissionPolicyBinding aim-admission-bypass'
+  ])
   const exempt = { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'aim-system'] }] }
   t.same(objects[0]?.['webhooks'], [{
     name: 'mutate.aimservices.aim.silogen.ai',
@@ -70,12 +108,13 @@ t.test('webhooks are registered as their records say', async (t) => {
     namespaceSelector: exempt,
     failurePolicy: 'Fail',
     matchPolicy: 'Equivalent',
+    matchConditions: MATCH_CONDITIONS,
     reinvocationPolicy: 'IfNeeded',
     sideEffects: 'None',
     timeoutSeconds: 5,
     admissionReviewVersions: ['v1']
   }])
-  const common = { matchPolicy: 'Equivalent', sideEffects: 'None', timeoutSeconds: 5, admissionReviewVersions: ['v1'] }
+  const common = { matchPolicy: 'Equivalent', matchConditions: MATCH_CONDITIONS, sideEffects: 'None', timeoutSeconds: 5, admissionReviewVersions: ['v1'] }
   const clientConfig = { service: { namespace: 'aim-system', name: 'aim-admission', path: '/validate/aimclusterruntimeconfigs' } }
   const rule = { apiGroups: ['aim.silogen.ai'], apiVersions: ['v1alpha1'], resources: ['aimclusterruntimeconfigs'], scope: 'Cluster' }
   t.same(objects[1]?.['webhooks'], [
@@ -102,14 +141,14 @@ const flagged: Record<string, { flags: string[], want: object }> = {
   }
 }
 for (const [name, { flags, want }] of Object.entries(flagged)) {
-  t.test(name, async (t) => { t.match((await run('webhooks', ...flags)).objects, [{ webhooks: [want] }, {}]) })
+  t.test(name, async (t) => { t.match((await run('webhooks', ...flags)).objects, [{ webhooks: [want] }, {}, {}, {}]) })
 }
 
 t.test('a server outside the cluster is named by its address and the certificates that verify it, never by a key', async (t) => {
   const { cert, key } = await (await aTestAuthority('an authority')).issue('a server')
   const folder = t.testdir({ 'ca.pem': `${key}\n# ours\n${cert}\n` })
   const { objects, text } = await run('webhooks', '--url', 'https://127.0.0.1:8443/', '--ca-file', `${folder}/ca.pem`)
-  t.match(objects, [{ webhooks: [{ clientConfig: { url: 'https://127.0.0.1:8443/mutate/aimservices', caBundle: String } }] }, {}])
+  t.match(objects, [{ webhooks: [{ clientConfig: { url: 'https://127.0.0.1:8443/mutate/aimservices', caBundle: String } }] }, {}, {}, {}])
   const [caBundle = ''] = /(?<=caBundle: )\S+/.exec(text) ?? []
   t.equal(Buffer.from(caBundle, 'base64').toString().trim(), cert.trim())
 })

@@ -6,8 +6,10 @@ import type { Verdict } from '../../src/admission/verdict.ts'
 import { KINDS } from '../../src/api/kinds.ts'
 import type { JsonObject } from '../../src/api/meta.ts'
 import { reviewCommand } from '../../src/cli/review.ts'
-import type { Admission } from '../../src/cli/review-objects.ts'
+import type { Admission } from '../../src/review/admission.ts'
+import { ConfigIndex } from '../../src/core/config-index.ts'
 import { ownObject, ownString } from '../../src/core/json.ts'
+import { ServiceIndex } from '../../src/core/service-index.ts'
 import type { Webhook } from '../../webhooks/webhook.ts'
 
 const config = (name: string) => `apiVersion: aim.silogen.ai/v1alpha1\nkind: AIMRuntimeConfig\nmetadata: {name: ${name}, namespace: ml-team}\nspec: {}\n`
@@ -27,7 +29,7 @@ function fakeAdmission (asked: string[]): Admission {
     path: `/${type}/${kind.plural}`,
     type,
     resource: { group: 'aim.silogen.ai', version: 'v1alpha1', resource: kind.plural, kind: kind.kind, scope: kind.scope },
-    registrations: [{ name: `${kind.plural}.aim.silogen.ai`, operations: ['CREATE'], failurePolicy: 'Configured' }],
+    registrations: [{ name: `${kind.plural}.aim.silogen.ai`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }],
     decide: (request) => {
       const seen = ownString(ownObject(request.object ?? {}, 'spec'), 'templateRef')
       asked.push(`${type} ${request.operation} ${request.kind} ${request.namespace}/${request.name} ${seen}`.trim())
@@ -45,6 +47,9 @@ function fakeAdmission (asked: string[]): Admission {
   }
   const [configs, , services] = KINDS
   return {
+    configs: new ConfigIndex(),
+    services: new ServiceIndex(),
+    count: () => 0,
     webhooks: [webhook('validating', services, validate), webhook('mutating', services, mutate), webhook('validating', configs, () => ADMIT)],
     sinks: { AIMService: sink, AIMRuntimeConfig: sink, AIMClusterRuntimeConfig: sink }
   }
@@ -59,6 +64,9 @@ async function run (t: Test, { files, flags, stdin = '' }: Given) {
   const result = { out: '', err: '', code: -1, asked: [] as string[] }
   await reviewCommand({
     admission: () => fakeAdmission(result.asked),
+    version: '1.2.3',
+    colour: false,
+    watched: false,
     stdin: async () => stdin,
     write: (text) => { result.out += text },
     writeError: (text) => { result.err += text.replaceAll(`${folder}/`, '') },
@@ -155,7 +163,7 @@ t.test('yaml is the admitted objects, with warnings and refusals beside it, each
     'spec:\n  cacheModel: true\n  model:\n    ref: a\n  replicas: 1\n  templateRef: none\n')
   t.equal(err, 'warning: AIMService ml-team/one: one thing\nwarning: AIMService ml-team/one: another\n' +
     'warning: AIMService ml-team/bad: one thing\nwarning: AIMService ml-team/bad: nearly\n' +
-    'refused: AIMService ml-team/bad at a.yaml:6:1\n  spec.routing.pathTemplate: taken: choose another\n')
+    'refused: AIMService ml-team/bad\n  a.yaml:9:1: spec.routing.pathTemplate: taken: choose another\n')
   t.equal(code, 1)
 })
 

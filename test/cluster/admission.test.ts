@@ -1,47 +1,16 @@
 import t from 'tap'
 import { startCluster } from '../support/cluster.ts'
+import { actionsOf, BY_TEAM, GATEWAY, manifest, PATH, routed } from '../support/manifests.ts'
 import { startProduct } from '../support/product.ts'
 
 const cluster = await startCluster()
 const product = await startProduct(cluster)
 const { kubectl } = cluster
+const { apply, get, aNamespace } = actionsOf(kubectl)
 t.teardown(async () => {
   await product.stop()
   await cluster.stop()
 })
-
-interface Parts {
-  readonly kind?: string
-  readonly namespace?: string
-  readonly name?: string
-  readonly labels?: object
-  readonly metadata?: object
-  readonly spec?: object
-}
-
-/** A manifest as JSON, which is YAML. */
-function manifest ({ kind = 'AIMService', namespace, name, labels, metadata, spec }: Parts): string {
-  const model = kind === 'AIMService' ? { model: { ref: 'meta-llama-3-8b' } } : {}
-  return JSON.stringify({ apiVersion: 'aim.silogen.ai/v1alpha1', kind, metadata: { namespace, name, labels, ...metadata }, spec: { ...model, ...spec } })
-}
-
-async function apply (...manifests: string[]) {
-  return await kubectl(['apply', '-f', '-'], `{"apiVersion":"v1","kind":"List","items":[${manifests.join()}]}`)
-}
-
-async function get (namespace: string, name: string, path: string): Promise<string> {
-  return (await kubectl(['-n', namespace, 'get', 'aimservice', name, '-o', `jsonpath={${path}}`])).stdout
-}
-
-async function aNamespace (name: string): Promise<string> {
-  await kubectl(['create', 'namespace', name])
-  return name
-}
-
-const GATEWAY = { name: 'kserve-gateway', namespace: 'kgateway-system' }
-const routing = (pathTemplate?: string) => ({ routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate } })
-const PATH = '.spec.resolvedRuntimeConfig.routing.path'
-const BY_TEAM = "/{.metadata.namespace}/{.metadata.labels['team']}/{.metadata.name}"
 
 t.test('every example is admitted, a second apply changes nothing, and there is no difference to show', async (t) => {
   const first = await kubectl(['apply', '-f', 'deploy/examples'])
@@ -72,7 +41,7 @@ t.test('own pull secrets stay as they were written, and the block lists both', a
 
 t.test('a server-side dry run shows the path and stores nothing', async (t) => {
   const namespace = await aNamespace('dry-run')
-  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routing() }))
+  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routed() }))
   const { stdout } = await kubectl(['apply', '--dry-run=server', '-o', `jsonpath={${PATH}}`, '-f', '-'], manifest({ namespace, name: 'a' }))
   t.equal(stdout, '/dry-run/a')
   t.match((await kubectl(['-n', namespace, 'get', 'aimservice', 'a'])).stderr, /NotFound/)
@@ -94,7 +63,7 @@ t.test('a configuration and its service in one file resolve, whether or not the 
 
 t.test('a name that is still to be made leaves the path open, until the next write', async (t) => {
   const namespace = await aNamespace('generated')
-  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routing() }))
+  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routed() }))
   const name = (await kubectl(['create', '-o', 'jsonpath={.metadata.name}', '-f', '-'], manifest({ namespace, metadata: { generateName: 'llama-' } }))).stdout
   t.match(name, /^llama-/)
   t.equal(await get(namespace, name, PATH), '')
@@ -105,7 +74,7 @@ t.test('a name that is still to be made leaves the path open, until the next wri
 t.test('a block edited by hand is put right, and a switched name leaves nothing of the old configuration', async (t) => {
   const namespace = await aNamespace('edited')
   await apply(
-    manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: { defaultStorageClassName: 'fast', ...routing() } }),
+    manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: { defaultStorageClassName: 'fast', ...routed() } }),
     manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'bare' }), manifest({ namespace, name: 'a' }))
   const edit = JSON.stringify({ spec: { resolvedRuntimeConfig: { defaultStorageClassName: 'mine' } } })
   const { stderr } = await kubectl(['-n', namespace, 'patch', 'aimservice/a', '--type=merge', '-p', edit])
@@ -134,7 +103,7 @@ t.test('refusals read as kubectl prints them, and the printed command mends them
 t.test('templates and paths of exactly 200 characters pass, and of 201 do not', async (t) => {
   const namespace = await aNamespace('lengths')
   await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default' }))
-  const service = (name: string, template: string): string => manifest({ namespace, name, spec: routing(template) })
+  const service = (name: string, template: string): string => manifest({ namespace, name, spec: routed(template) })
   t.equal((await apply(service('t200', '/' + 't'.repeat(199)))).code, 0)
   t.match((await apply(service('t201', '/' + 't'.repeat(200)))).stderr, /201 characters, at most 200/)
   const long = (length: number): string => `/{.metadata.namespace}/${'é'.repeat(31)}${'p'.repeat(length - '/lengths/'.length - 31 * '%C3%A9'.length)}`
@@ -145,7 +114,7 @@ t.test('templates and paths of exactly 200 characters pass, and of 201 do not', 
 
 t.test('two services whose labels differ only in case cannot hold the same path', async (t) => {
   const namespace = await aNamespace('conflict')
-  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routing("/{.metadata.labels['team']}") }))
+  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routed("/{.metadata.labels['team']}") }))
   t.equal((await apply(manifest({ namespace, name: 'first', labels: { team: 'nlp' } }))).code, 0)
   let refused = await kubectl(['apply', '--dry-run=server', '-f', '-'], manifest({ namespace, name: 'second', labels: { team: 'NLP' } }))
   for (let attempt = 0; refused.code === 0 && attempt < 50; attempt++) { // the watch delivers the first in its own time
@@ -156,7 +125,7 @@ t.test('two services whose labels differ only in case cannot hold the same path'
 
 t.test('a finalizer can always be removed', async (t) => {
   const namespace = await aNamespace('deleted')
-  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routing() }),
+  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routed() }),
     manifest({ namespace, name: 'a', metadata: { finalizers: ['example.com/hold'] } }))
   await kubectl(['-n', namespace, 'delete', 'aimservice', 'a', '--wait=false'])
   t.equal((await kubectl(['-n', namespace, 'patch', 'aimservice/a', '--type=merge', '-p', '{"metadata":{"finalizers":null}}'])).code, 0)
@@ -168,9 +137,9 @@ t.test('configurations: faults are refused, consequences are told, credentials h
   const config = (spec: object): string => manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'own', spec })
   t.match((await apply(config({ routing: { pathTemplate: '/{.metadata.name' } }))).stderr, /is invalid: spec\.routing\.pathTemplate: /)
   t.match((await apply(manifest({ kind: 'AIMClusterRuntimeConfig', name: 'shared', spec: { serviceAccountName: 'a' } }))).stderr, /AIMRuntimeConfig/)
-  await apply(config(routing()), manifest({ namespace, name: 'a', spec: { runtimeConfigName: 'own' } }))
-  t.match((await apply(config(routing(BY_TEAM)))).stderr, /Warning: 1 service \(configs\/a\) would lose their path/)
-  t.match((await kubectl(['-n', namespace, 'delete', 'aimrcfg', 'own'])).stderr, /Warning: 1 service \(configs\/a\) use AIMRuntimeConfig configs\/own and are left without/)
+  await apply(config(routed()), manifest({ namespace, name: 'a', spec: { runtimeConfigName: 'own' } }))
+  t.match((await apply(config(routed(BY_TEAM)))).stderr, /Warning: 1 service \(configs\/a\) would lose its path/)
+  t.match((await kubectl(['-n', namespace, 'delete', 'aimrcfg', 'own'])).stderr, /Warning: 1 service \(configs\/a\) uses AIMRuntimeConfig configs\/own and is left without/)
   t.match((await apply(manifest({ namespace, name: 'lost', spec: { runtimeConfigName: 'nowhere' } }))).stderr, /Warning: runtime configuration "nowhere" is missing/)
 })
 

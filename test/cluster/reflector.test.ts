@@ -6,7 +6,7 @@ import { ownObject, ownString } from '../../src/core/json.ts'
 import { connectToCluster } from '../../src/kube/api-connection.ts'
 import type { ApiConnection, ApiRequest } from '../../src/kube/api-connection.ts'
 import { Reflector } from '../../src/kube/reflector.ts'
-import { systemClock } from '../../src/kube/system-clock.ts'
+import { systemClock } from '../../src/core/system-clock.ts'
 import type { RestartReason } from '../../src/kube/trouble.ts'
 import { listAndWatchContract } from '../contracts/list-and-watch.ts'
 import { startCluster } from '../support/cluster.ts'
@@ -146,7 +146,7 @@ t.test('without the right to list, it is said, and once the right is given, the 
   t.teardown(async () => { await viewer.close() })
   const { reflector, objects } = reflect(t, path, viewer)
   await until(() => reflector.trouble !== undefined)
-  t.match(reflector.trouble, /^the API server answered 403: .*User "viewer" cannot list resource "configmaps"/)
+  t.match(reflector.trouble, /^the API server answered 403: .*User "viewer" cannot watch resource "configmaps"/)
   const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/rights'
   await send('POST', `${rbac}/roles`, { metadata: { name: 'view' }, rules: [{ apiGroups: [''], resources: ['configmaps'], verbs: ['get', 'list', 'watch'] }] })
   await send('POST', `${rbac}/rolebindings`, {

@@ -50,6 +50,18 @@ export function listAndWatchContract (t: Test, server: ListWatchServer): void {
     t.ok(versions.every((version, at) => at === 0 || isNewerVersion(version, versions[at - 1] ?? '')), 'that of a deletion included')
   })
 
+  t.test('a stream tells of all that there is, and then that this was all, with the version that a watch goes on from', async (t) => {
+    const list = await objectOf(await server.request(server.path))
+    const query = { watch: 'true', allowWatchBookmarks: 'true', sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan', timeoutSeconds: '30' }
+    const response = await server.request(server.path, { query })
+    t.equal(response.statusCode, 200)
+    const count = itemsOf(list).length
+    const events = await eventsOf(response, count + 1)
+    t.strictSame(events.slice(0, count).map((event) => [event['type'], nameOf(event['object'])]).sort(), itemsOf(list).map((item) => ['ADDED', nameOf(item)]).sort())
+    t.match(events.at(-1), { type: 'BOOKMARK', object: { metadata: { annotations: { 'k8s.io/initial-events-end': 'true' } } } })
+    t.notOk(isNewerVersion(versionOf(list), versionOf(events.at(-1)?.['object'])))
+  })
+
   t.test('a page of no list is refused', async (t) => {
     const response = await server.request(server.path, { query: { limit: '2', continue: 'made-up' } })
     t.equal(response.statusCode, 400)
@@ -64,11 +76,12 @@ async function objectOf ({ body }: ApiResponse): Promise<JsonObject> {
 }
 
 /** The first events of a watch, bookmarks left out; ends it. */
+/** The bookmark that ends a stream is an event; others come when they come. */
 async function eventsOf ({ body }: ApiResponse, count: number): Promise<JsonObject[]> {
   const events: JsonObject[] = []
   for await (const line of splitLines(body)) {
     const event: unknown = JSON.parse(line)
-    if (isJsonObject(event) && event['type'] !== 'BOOKMARK') events.push(event)
+    if (isJsonObject(event) && (event['type'] !== 'BOOKMARK' || Object.hasOwn(metadataOf(event['object']), 'annotations'))) events.push(event)
     if (events.length === count) break
   }
   return events

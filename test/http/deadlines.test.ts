@@ -31,7 +31,7 @@ function waitingWebhook () {
     waits,
     webhook: aWebhook({
       arrival: async (_request, signal) => {
-        await new Promise<void>((resolve, reject) => { waits.push({ signal, arrive: resolve, fail: reject }) })
+        await new Promise<void>((resolve, reject) => { waits.push({ signal: signal(), arrive: resolve, fail: reject }) })
       }
     })
   }
@@ -105,7 +105,7 @@ for (const [name, { timeout, want }] of Object.entries(late)) {
     const { client, gate } = await anAdmissionServer(t)
     const socket = await client.connect()
     socket.write(`POST /mutate/aimservices?timeout=${timeout} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${aReview().length}\r\n\r\n`)
-    await until(() => gate.inFlight === 1)
+    await until(() => gate.arriving === 1)
     const arrived = performance.now()
     await until(() => performance.now() - arrived > 450)
     socket.write(aReview())

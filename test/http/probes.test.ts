@@ -1,6 +1,8 @@
 import t from 'tap'
 import { createMetrics } from '../../src/server/metrics.ts'
 import { buildProbes } from '../../src/server/probes.ts'
+import { aReview } from '../support/a-review.ts'
+import { anAdmissionServer } from '../support/admission-server.ts'
 
 t.test('the probes', async (t) => {
   let why: string | undefined = 'AIMService: not listed yet'
@@ -28,14 +30,18 @@ t.test('the probes', async (t) => {
     t.match({ status, type }, { status: 200, type: /^text\/plain; version=0\.0\.4/ })
     t.strictSame([...body.matchAll(/^# TYPE (\S+ \S+)$/gm)].map(([, name]) => name).sort(), [
       'aim_admission_build_info gauge',
+      'aim_admission_cache_age_seconds gauge',
       'aim_admission_cache_objects gauge',
       'aim_admission_cache_synced gauge',
       'aim_admission_certificate_expiry_timestamp_seconds gauge',
+      'aim_admission_certificate_reload_errors_total counter',
+      'aim_admission_client_gone_total counter',
       'aim_admission_deadline_exceeded_total counter',
       'aim_admission_refusals_total counter',
       'aim_admission_request_duration_seconds histogram',
       'aim_admission_requests_in_flight gauge',
       'aim_admission_requests_total counter',
+      'aim_admission_reviews_recorded_total counter',
       'aim_admission_watch_restarts_total counter',
       'rest_client_requests_total counter'
     ])
@@ -50,4 +56,18 @@ t.test('the probes', async (t) => {
   t.test('two servers in one process do not share metrics', async (t) => {
     t.notMatch(await createMetrics('1.2.3').registry.metrics(), /mutate-aimservices/)
   })
+})
+
+t.test('a scrape while reviews are judged holds none of them up', async (t) => {
+  const { client, metrics } = await anAdmissionServer(t)
+  const times: number[] = []
+  for (let round = 0; round < 50; round++) {
+    const reviews = [client.post(aReview()), client.post(aReview())]
+    const started = performance.now()
+    await metrics.registry.metrics()
+    times.push(performance.now() - started)
+    for (const { status } of await Promise.all(reviews)) t.equal(status, 200)
+  }
+  const median = times.toSorted((a, b) => a - b)[25] ?? Infinity
+  t.ok(median < 5, `a scrape takes ${median.toFixed(2)} ms of the server's time`)
 })

@@ -1,6 +1,6 @@
 import t from 'tap'
 import type { JsonObject } from '../../src/api/meta.ts'
-import { newAdmission } from '../../src/cli/admission.ts'
+import { newAdmission } from '../../src/review/admission.ts'
 import { ADMIT } from '../../src/admission/verdict.ts'
 import type { Verdict } from '../../src/admission/verdict.ts'
 import { aRequest, aReview } from '../support/a-review.ts'

@@ -6,7 +6,7 @@ import t from 'tap'
 import type { Test } from 'tap'
 import type { JsonObject } from '../../src/api/meta.ts'
 import { connectToCluster } from '../../src/kube/api-connection.ts'
-import type { ApiConnection } from '../../src/kube/api-connection.ts'
+import type { ApiConnection, ApiRequest } from '../../src/kube/api-connection.ts'
 import { FakeApiServer, silence, status } from '../support/fake-api-server.ts'
 import { silentLog } from '../support/silent-log.ts'
 import { aTestAuthority } from '../support/test-certificates.ts'
@@ -71,8 +71,8 @@ async function listen (t: Test, onConnection: (socket: Socket) => void): Promise
 }
 
 /** Sends a request and reads its answer to the end. */
-async function get (connection: ApiConnection, path = PATH): Promise<number> {
-  const { statusCode, body } = await connection.request(path)
+async function get (connection: ApiConnection, options: ApiRequest = {}): Promise<number> {
+  const { statusCode, body } = await connection.request(PATH, options)
   await body.dump()
   return statusCode
 }
@@ -188,14 +188,39 @@ t.test('what is rotated', async (t) => {
 })
 
 t.test('connections', async (t) => {
-  t.test('are kept: two at most for 100 requests in a row, six for 100 at once', async (t) => {
+  t.test('are kept: two at most for 100 requests in a row, five for 100 at once, and one more for what never waits', async (t) => {
     const { api, connect } = await setUp(t, {})
     const connection = await connect()
     for (let time = 0; time < 100; time++) await get(connection)
     t.ok(api.accepted <= 2)
     await Promise.all(Array.from({ length: 100 }, async () => get(connection)))
-    t.strictSame(api.accepted, 6)
+    t.strictSame(api.accepted, 5)
+    for (let hanging = 0; hanging < 5; hanging++) api.next('list', silence)
+    const abort = new AbortController()
+    const hanging = Promise.allSettled(Array.from({ length: 20 }, async () => get(connection, { signal: abort.signal })))
+    await until(() => api.questions.length === 205)
+    for (let time = 0; time < 10; time++) t.strictSame(await get(connection, { reserved: true }), 200)
     t.strictSame(await api.openConnections(), 6)
+    abort.abort()
+    await hanging
+  })
+
+  t.test('that come free carry no request that may not leave any more', async (t) => {
+    const { api, connect } = await setUp(t, {})
+    const connection = await connect()
+    for (let hanging = 0; hanging < 5; hanging++) api.next('list', silence)
+    const abort = new AbortController()
+    const hanging = Promise.allSettled(Array.from({ length: 5 }, async () => get(connection, { signal: abort.signal })))
+    await until(() => api.questions.length === 5)
+    let leads = true
+    const waiting = get(connection, { mayLeave: () => leads })
+    const rejected = t.rejects(waiting, { message: 'this replica no longer leads' })
+    await new Promise((resolve) => { setImmediate(resolve) })
+    leads = false
+    abort.abort()
+    await Promise.all([hanging, rejected])
+    t.strictSame(api.questions.length, 5)
+    t.strictSame(await get(connection, { mayLeave: () => true }), 200)
   })
 
   t.test('are not replaced while the files stay the same, and end when they are closed', async (t) => {

@@ -9,6 +9,7 @@ const path = '/api/v1/configmaps'
 t.test('the fake API server does as the real one', async (t) => {
   const api = new FakeApiServer()
   await api.start()
+  api.streams = true
   api.serve(path)
   const connection = await connectToCluster({ kubeconfig: `${t.testdir({ kubeconfig: api.kubeconfig })}/kubeconfig`, log: silentLog })
   t.teardown(async () => {

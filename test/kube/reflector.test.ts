@@ -6,7 +6,7 @@ import { connectToCluster } from '../../src/kube/api-connection.ts'
 import { Reflector } from '../../src/kube/reflector.ts'
 import type { RestartReason } from '../../src/kube/trouble.ts'
 import { FakeApiServer, eventLine, silence, status, statusObject, text } from '../support/fake-api-server.ts'
-import type { FakeObject, Question } from '../support/fake-api-server.ts'
+import type { Answer, FakeObject, Question } from '../support/fake-api-server.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { until } from '../support/until.ts'
 
@@ -106,6 +106,7 @@ function changeAll (api: FakeApiServer): void {
   api.put(PATH, 'c')
 }
 
+const A_SERVICE = { metadata: { namespace: 'ml-team', name: 'a', resourceVersion: '101' } }
 const HALF_EVENT = eventLine('MODIFIED', { metadata: { name: 'a', namespace: 'ml-team', resourceVersion: '101' } }).slice(0, 40)
 
 interface WatchCase {
@@ -265,6 +266,100 @@ t.test('a first list that', async (t) => {
       t.strictSame(sink.calls.sort(), ['upsert a@101', 'upsert b@102'])
     })
   }
+})
+
+t.test('what there is, where the server streams it', async (t) => {
+  const streaming = async (t: Test): Promise<Setup> => {
+    const setup = await setUp(t)
+    setup.api.streams = true
+    return setup
+  }
+
+  t.test('comes one by one, and is watched from where the stream ended', async (t) => {
+    const { api, sink, reflector, logged, restarts, untilEqual } = await streaming(t)
+    reflector.start()
+    await untilEqual()
+    t.strictSame(api.questions.map(({ question, query }) => [question, query.get('resourceVersionMatch'), query.get('resourceVersion')]), [
+      ['stream', 'NotOlderThan', null], ['watch', null, '102']
+    ])
+    api.put(PATH, 'c')
+    await untilEqual()
+    t.strictSame(sink.calls, ['upsert a@101', 'upsert b@102', 'upsert c@103'])
+    t.strictSame([reflector.synced, restarts, logged.includes('synced')], [true, [], true])
+  })
+
+  t.test('is not all there before the server says so', async (t) => {
+    const { api, reflector, until } = await streaming(t)
+    api.next('stream', text(eventLine('ADDED', A_SERVICE) + eventLine('BOOKMARK', { metadata: { resourceVersion: '150' } }), 'silence'))
+    reflector.start()
+    await until(() => reflector.size === 1)
+    t.strictSame([reflector.synced, reflector.state], [false, 'listing'])
+  })
+
+  t.test('shows after a gap what has gone meanwhile', async (t) => {
+    const { api, sink, reflector, restarts, endWatch, untilEqual } = await streaming(t)
+    reflector.start()
+    await untilEqual()
+    api.next('watch', text(eventLine('ERROR', statusObject(410, 'too old'))))
+    changeAll(api)
+    sink.calls.splice(0)
+    api.reset()
+    endWatch()
+    await untilEqual()
+    t.ok(restarts.includes('expired') || restarts.includes('unreachable'))
+    t.strictSame([...sink.objects.keys()].sort(), ['a', 'c'])
+    t.notOk(sink.calls.includes('upsert b@102'))
+  })
+
+  t.test('is asked for in pages for good, once the server says that it does not stream', async (t) => {
+    const { api, reflector, restarts, untilEqual } = await setUp(t)
+    reflector.start()
+    await untilEqual()
+    t.strictSame([api.questions.map(({ question }) => question), restarts], [['list', 'watch'], []])
+    api.streams = true
+    api.forgetChanges(PATH)
+    api.reset()
+    await untilEqual()
+    t.strictSame(asked(api, 'stream'), [])
+  })
+
+  const broken: Record<string, { answer: Answer, reason: RestartReason }> = {
+    'cut off': { answer: text(eventLine('ADDED', A_SERVICE), 'reset'), reason: 'unreachable' },
+    'ended before its end': { answer: text(eventLine('ADDED', A_SERVICE)), reason: 'refused' },
+    'a line that is none': { answer: text('{}\n'), reason: 'unreadable' },
+    'an error': { answer: text(eventLine('ERROR', statusObject(500, 'no'))), reason: 'refused' },
+    'too many requests': { answer: status(429), reason: 'refused' }
+  }
+  for (const [name, { answer, reason }] of Object.entries(broken)) {
+    t.test(`is asked for again after ${name}`, async (t) => {
+      const { api, sink, reflector, restarts, untilEqual } = await streaming(t)
+      api.next('stream', answer)
+      reflector.start()
+      await untilEqual()
+      t.strictSame([restarts, asked(api, 'stream').length, [...sink.objects.keys()].sort()], [[reason], 2, ['a', 'b']])
+    })
+  }
+
+  t.test('may take long, but not say nothing for 30 s', async (t) => {
+    const { api, clock, reflector, restarts, until, untilEqual } = await streaming(t)
+    const written = Promise.withResolvers<(line: string) => void>()
+    api.next('stream', (response) => {
+      response.writeHead(200, { 'content-type': 'application/json' })
+      response.flushHeaders()
+      written.resolve((line) => { response.write(line) })
+    })
+    reflector.start()
+    const write = await written.promise
+    for (let at = 1; at <= 5; at++) {
+      write(eventLine('ADDED', { metadata: { namespace: 'ml-team', name: `s-${at}`, resourceVersion: String(at) } }))
+      await until(() => reflector.size === at)
+      clock.pass(20_000)
+    }
+    t.strictSame(restarts, [])
+    clock.pass(10_000)
+    await untilEqual()
+    t.strictSame(restarts, ['mute'])
+  })
 })
 
 t.test('a long list', async (t) => {
@@ -488,7 +583,12 @@ t.test('stop', async (t) => {
     'between two pages of a list': async ({ api, reflector, until }) => {
       for (let at = 0; at < 600; at++) api.put(PATH, `service-${at}`)
       api.next('page', silence)
-      await until(() => reflector.size === 500)
+      await until(() => reflector.size === 500 && asked(api, 'page').length === 1)
+    },
+    'in a stream of what there is': async ({ api, reflector, until }) => {
+      api.streams = true
+      api.next('stream', text(eventLine('ADDED', A_SERVICE), 'silence'))
+      await until(() => reflector.size === 1)
     },
     'in a watch': async ({ untilEqual }) => { await untilEqual() },
     'in a wait': async ({ api, reflector }) => {

@@ -19,7 +19,7 @@ const waits: Record<string, { reason: RestartReason, inARow: number, random: num
 
 t.test('the wait before the next try', async (t) => {
   for (const [name, { reason, inARow, random, retryAfter, ms }] of Object.entries(waits)) {
-    t.test(name, async (t) => { t.equal(waitAfter(new Trouble(reason, '', retryAfter), inARow, random), ms) })
+    t.test(name, async (t) => { t.equal(waitAfter(new Trouble(reason, '', retryAfter === undefined ? {} : { retryAfter }), inARow, random), ms) })
   }
 })
 

@@ -3,7 +3,10 @@ import { pino } from 'pino'
 import type { Test } from 'tap'
 import { issueThrowawayPair } from '../../certs/issue.ts'
 import { ADMIT } from '../../src/admission/verdict.ts'
-import { buildApp } from '../../src/server/app.ts'
+import type { Clock } from '../../src/core/ports.ts'
+import { systemClock } from '../../src/core/system-clock.ts'
+import { buildApp, CONNECTIONS } from '../../src/server/app.ts'
+import type { Connections } from '../../src/server/connections.ts'
 import { Gate } from '../../src/server/gate.ts'
 import { SERVER_LIMITS } from '../../src/server/limits.ts'
 import type { ServerLimits } from '../../src/server/limits.ts'
@@ -32,10 +35,15 @@ interface ServerOptions {
   readonly limits?: Partial<ServerLimits>
   readonly maxInFlight?: number
   readonly unready?: () => string | undefined
+  readonly clock?: Clock
+  /** Has callers show a certificate of this CA, with one of the names where there are any. */
+  readonly clientCa?: string
+  readonly clientNames?: readonly string[]
 }
 
 /** An admission server that listens on a free port, and a client that trusts it. Both end with the test. */
-export async function anAdmissionServer (t: Test, { webhooks = [aWebhook()], limits = {}, maxInFlight, unready = () => undefined }: ServerOptions = {}) {
+export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
+  const { webhooks = [aWebhook()], limits = {}, maxInFlight, unready = () => undefined, clientCa, clientNames = [], clock = systemClock } = options
   const lines: string[] = []
   const log = pino({ level: 'debug', base: null, timestamp: false }, new Writable({
     write: (chunk: Buffer, _encoding, done) => {
@@ -45,8 +53,8 @@ export async function anAdmissionServer (t: Test, { webhooks = [aWebhook()], lim
   }))
   const metrics = createMetrics('0.0.0-test')
   const gate = new Gate(unready, maxInFlight)
-  const tls = { cert: testPair.certPem, key: testPair.keyPem }
-  const app = buildApp({ webhooks, tls, gate, metrics, log, limits: { ...SERVER_LIMITS, ...limits } })
+  const tls = { cert: testPair.certPem, key: testPair.keyPem, clientCa }
+  const app = buildApp({ webhooks, tls, clientNames, gate, metrics, log, clock, limits: { ...SERVER_LIMITS, ...limits } })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const client = new ApiServerClient(url, testPair.caPem)
   t.teardown(async () => {
@@ -56,6 +64,9 @@ export async function anAdmissionServer (t: Test, { webhooks = [aWebhook()], lim
   })
   return {
     app,
+    url,
+    connections: app.getDecorator<Connections>(CONNECTIONS),
+    log,
     gate,
     metrics,
     client,

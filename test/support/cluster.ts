@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process'
 import type { ChildProcess } from 'node:child_process'
 import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
-import { openSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createReadStream, openSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -17,8 +17,35 @@ export interface Ran { readonly code: number, readonly stdout: string, readonly 
 /** A real kube-apiserver and etcd of the test's own. */
 export type Cluster = Awaited<ReturnType<typeof startCluster>>
 
+export interface ClusterOptions {
+  /** Whether the API server keeps an audit log of the metadata of every request; with `patches`, also of what is sent of our kinds, and what webhooks patch. */
+  readonly audit?: boolean | 'patches'
+  /** Further flags of the API server. */
+  readonly apiServerFlags?: readonly string[]
+}
+
+/** One request, as the audit log has it once it has been answered. Source: audit.k8s.io/v1, Event. */
+export interface AuditEvent {
+  readonly verb: string
+  readonly user: { readonly username: string }
+  readonly impersonatedUser?: { readonly username: string }
+  readonly requestURI: string
+  readonly objectRef?: {
+    readonly apiGroup?: string
+    readonly resource: string
+    readonly subresource?: string
+    readonly namespace?: string
+    readonly name?: string
+  }
+  readonly responseStatus?: { readonly code: number }
+  /** RFC 3339 with six fractional digits, which compare as text: when it came, and when it was answered. */
+  readonly requestReceivedTimestamp: string
+  readonly stageTimestamp: string
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
 /** Starts both on free ports of 127.0.0.1 in a temporary folder, and waits until the API server is ready. */
-export async function startCluster () {
+export async function startCluster ({ audit = false, apiServerFlags = [] }: ClusterOptions = {}) {
   const { kubeApiserver, etcd: etcdBinary } = await kubernetesBinaries()
   const dir = await mkdtemp(path.join(tmpdir(), 'aim-admission-cluster-'))
   const [clientPort, peerPort, apiPort] = await freePorts(3)
@@ -38,7 +65,8 @@ export async function startCluster () {
       `--etcd-servers=${etcdUrl}`, `--cert-dir=${path.join(dir, 'certs')}`, '--bind-address=127.0.0.1', `--secure-port=${apiPort}`,
       '--service-cluster-ip-range=10.0.0.0/24', '--service-account-issuer=https://kubernetes.default.svc',
       `--service-account-key-file=${path.join(dir, 'sa.pub')}`, `--service-account-signing-key-file=${path.join(dir, 'sa.key')}`,
-      `--token-auth-file=${path.join(dir, 'tokens.csv')}`, '--authorization-mode=RBAC', '--disable-admission-plugins=ServiceAccount', '--profiling=false'
+      `--token-auth-file=${path.join(dir, 'tokens.csv')}`, '--authorization-mode=RBAC', '--disable-admission-plugins=ServiceAccount', '--profiling=false',
+      ...(audit === false ? [] : await auditFlags(dir, audit === 'patches')), ...apiServerFlags
     ])
     await ready(kubectl)
   }
@@ -49,7 +77,17 @@ export async function startCluster () {
     url,
     kubeconfig,
     kubectl,
+    /** A kubeconfig of a user of its own, whom the audit log names; through a proxy where one is given. Its rights are those of the user's groups. */
+    kubeconfigOf: async (user: TestUser, server: string = url): Promise<string> => {
+      const file = path.join(dir, `kubeconfig-${user}`)
+      await writeFile(file, kubeconfigFor(server, path.join(dir, 'certs/apiserver.crt'), `${user}-token`))
+      return file
+    },
     startApiServer,
+    /** The audit log so far, as it is written. */
+    auditLog: async (): Promise<string> => await readFile(path.join(dir, AUDIT_LOG), 'utf8'),
+    /** The audit log so far, the latest last. */
+    audited: reader(path.join(dir, AUDIT_LOG)),
     /** Ends the API server without notice; its data stays. */
     killApiServer: async () => { await end(api, 'SIGKILL') },
     pauseEtcd: () => { etcd.kill('SIGSTOP') },
@@ -59,6 +97,26 @@ export async function startCluster () {
       await end(etcd, 'SIGKILL')
       await rm(dir, { recursive: true, force: true })
     }
+  }
+}
+
+/** Reads the events of an audit log that grows: what was read before is not read again. */
+function reader (file: string): () => Promise<AuditEvent[]> {
+  const events: AuditEvent[] = []
+  let [offset, rest] = [0, '']
+  const readOn = async (): Promise<void> => {
+    const pieces = createReadStream(file, { start: offset, encoding: 'utf8' })
+    for await (const piece of pieces) rest += String(piece)
+    offset += pieces.bytesRead
+    const lines = rest.split('\n')
+    rest = lines.pop() ?? ''
+    for (const line of lines) events.push(JSON.parse(line) as AuditEvent) // as the API server writes it
+  }
+  let reading = Promise.resolve()
+  return async () => {
+    reading = reading.then(readOn)
+    await reading
+    return [...events]
   }
 }
 
@@ -101,24 +159,43 @@ function kubectlOf (dir: string, kubeconfig: string): Kubectl {
   }
 }
 
+const AUDIT_LOG = 'audit.log'
+
+/** Nothing is buffered: what has been answered is in the log. */
+async function auditFlags (dir: string, withPatches: boolean): Promise<string[]> {
+  const file = path.join(dir, 'audit-policy.yaml')
+  await writeFile(file, JSON.stringify({
+    apiVersion: 'audit.k8s.io/v1',
+    kind: 'Policy',
+    omitStages: ['RequestReceived', 'ResponseStarted'],
+    rules: [...(withPatches ? [{ level: 'Request', resources: [{ group: 'aim.silogen.ai' }, { group: 'events.k8s.io' }] }] : []), { level: 'Metadata' }]
+  }))
+  return [`--audit-policy-file=${file}`, `--audit-log-path=${path.join(dir, AUDIT_LOG)}`, '--audit-log-mode=blocking-strict']
+}
+
 const TOKEN = 'admin-token'
+
+/** Each may do everything, except `bound`, who may do what it is bound to. */
+export const TEST_USERS = ['replica-a', 'replica-b', 'replica-c', 'bound'] as const
+export type TestUser = typeof TEST_USERS[number]
 
 async function writeSecrets (dir: string): Promise<void> {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
   await writeFile(path.join(dir, 'sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }))
   await writeFile(path.join(dir, 'sa.key'), privateKey.export({ type: 'pkcs1', format: 'pem' }))
-  await writeFile(path.join(dir, 'tokens.csv'), `${TOKEN},admin,admin,system:masters\n`)
+  const users = TEST_USERS.map((user) => `${user}-token,${user},${user}${user === 'bound' ? '' : ',system:masters'}\n`)
+  await writeFile(path.join(dir, 'tokens.csv'), `${TOKEN},admin,admin,system:masters\n${users.join('')}`)
 }
 
 /** JSON is YAML. */
-function kubeconfigFor (server: string, caFile: string): string {
+function kubeconfigFor (server: string, caFile: string, token = TOKEN): string {
   return JSON.stringify({
     apiVersion: 'v1',
     kind: 'Config',
     'current-context': 'test',
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
     clusters: [{ name: 'test', cluster: { server, 'certificate-authority': caFile } }],
-    users: [{ name: 'admin', user: { token: TOKEN } }]
+    users: [{ name: 'admin', user: { token } }]
   })
 }
 

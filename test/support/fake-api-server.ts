@@ -6,8 +6,8 @@ import type { ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { JsonObject } from '../../src/api/meta.ts'
 
-/** What a client asks a collection for: its first page, a further page, or its changes. */
-export type Question = 'list' | 'page' | 'watch'
+/** What a client asks a collection for: its first page, a further page, a stream of what there is, or its changes. */
+export type Question = 'list' | 'page' | 'stream' | 'watch'
 
 /** How one question is answered instead of properly. */
 export type Answer = (response: ServerResponse) => void
@@ -31,9 +31,11 @@ export class FakeApiServer {
   readonly questions: Array<{ readonly question: Question, readonly query: URLSearchParams, readonly request: IncomingMessage }> = []
   /** Connections ever accepted. */
   accepted = 0
+  /** Whether it offers a stream of what there is; else it refuses one as the real one does where that is switched off. */
+  streams = false
   readonly #tls: ServerOptions | undefined
   readonly #collections = new Map<string, Collection>()
-  readonly #answers: Record<Question, Answer[]> = { list: [], page: [], watch: [] }
+  readonly #answers: Record<Question, Answer[]> = { list: [], page: [], stream: [], watch: [] }
   readonly #snapshots = new Map<string, { readonly items: readonly FakeObject[], readonly version: number }>()
   readonly #watchers = new Set<Watcher>()
   #version = 100
@@ -89,10 +91,11 @@ export class FakeApiServer {
     this.#collections.delete(path)
   }
 
-  /** Creates or changes an object. */
+  /** Creates or changes an object, known here by this name; its metadata may say another one. */
   put (path: string, name: string, fields: JsonObject = {}): void {
     const collection = this.#collection(path)
-    const object = { metadata: { namespace: 'ml-team', name, resourceVersion: String(++this.#version) }, ...fields }
+    const metadata = { namespace: 'ml-team', name, ...fields['metadata'] as JsonObject | undefined, resourceVersion: String(++this.#version) }
+    const object = { ...fields, metadata }
     const type = collection.objects.has(name) ? 'MODIFIED' : 'ADDED'
     collection.objects.set(name, object)
     this.#record(collection, { type, version: this.#version, object })
@@ -166,14 +169,23 @@ export class FakeApiServer {
 
   #answer (request: IncomingMessage, response: ServerResponse): void {
     const { pathname, searchParams: query } = new URL(request.url ?? '', this.url)
-    const question = query.has('watch') ? 'watch' : query.has('continue') ? 'page' : 'list'
+    if (query.has('sendInitialEvents') && !this.streams) {
+      status(422)(response)
+      return
+    }
+    const question = QUESTIONS.find(([key]) => query.has(key))?.[1] ?? 'list'
     this.questions.push({ question, query, request })
     const answer = this.#answers[question].shift()
     const collection = this.#collections.get(pathname)
     if (answer !== undefined) answer(response)
     else if (collection === undefined) status(404)(response)
-    else if (question === 'page' && !this.#snapshots.has(query.get('continue') ?? '')) status(400)(response)
+    else this.#answerProperly(question, { collection, query, response })
+  }
+
+  #answerProperly (question: Question, { collection, query, response }: { collection: Collection, query: URLSearchParams, response: ServerResponse }): void {
+    if (question === 'stream') this.#stream(collection, response)
     else if (question === 'watch') this.#watch(collection, query, response)
+    else if (question === 'page' && !this.#snapshots.has(query.get('continue') ?? '')) status(400)(response)
     else this.#list(collection, query, response)
   }
 
@@ -187,6 +199,12 @@ export class FakeApiServer {
     this.#snapshots.delete('')
     response.setHeader('content-type', 'application/json')
     response.end(JSON.stringify({ kind: 'List', metadata: { resourceVersion: String(version), continue: next }, items: items.slice(0, size) }))
+  }
+
+  #stream (collection: Collection, response: ServerResponse): void {
+    response.writeHead(200, { 'content-type': 'application/json' })
+    for (const object of collection.objects.values()) response.write(eventLine('ADDED', object))
+    response.write(endOfStream(this.#version))
   }
 
   #watch (collection: Collection, query: URLSearchParams, response: ServerResponse): void {
@@ -205,6 +223,9 @@ export class FakeApiServer {
     response.on('close', () => { this.#watchers.delete(watcher) })
   }
 }
+
+/** What a question is told by in its query; the first counts. */
+const QUESTIONS = [['sendInitialEvents', 'stream'], ['watch', 'watch'], ['continue', 'page']] as const
 
 /** A metav1.Status as the answer. */
 export function status (code: number, headers: Record<string, string> = {}): Answer {
@@ -228,6 +249,11 @@ export function text (body: string, then: 'end' | 'reset' | 'silence' = 'end'): 
 
 /** No answer at all, on a connection that stays open. */
 export const silence: Answer = () => {}
+
+/** The line that says that all is there. */
+export function endOfStream (version: number): string {
+  return eventLine('BOOKMARK', { metadata: { resourceVersion: String(version), annotations: { 'k8s.io/initial-events-end': 'true' } } })
+}
 
 /** One line of a watch. */
 export function eventLine (type: string, object: JsonObject): string {

@@ -1,69 +1,64 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { createInterface } from 'node:readline'
 import { issueThrowawayPair } from '../../certs/issue.ts'
 import type { Cluster } from './cluster.ts'
+import { outputOf, startProgram } from './program.ts'
+import type { Program } from './program.ts'
+import { until } from './until.ts'
 
-const ROOT = path.resolve(import.meta.dirname, '../..')
-
-/** A server process of the product, registered in the cluster. */
-export interface Product {
+/** A server of the product that is registered in a cluster. */
+export interface Product extends Program {
   readonly url: string
-  readonly logs: readonly string[]
-  stop (): Promise<void>
+  readonly probeUrl: string
+  /** PEM file of the certificates that it is verified by. */
+  readonly caFile: string
 }
 
-/** Applies the CRDs, starts the server as a process of its own, waits until it serves, and registers its webhooks. */
-export async function startProduct ({ dir, kubeconfig, kubectl }: Cluster): Promise<Product> {
+/** Applies the CRDs, starts the server as a process of its own, waits until it is ready, and registers its webhooks. */
+export async function startProduct (cluster: Cluster, flags: readonly string[] = []): Promise<Product> {
+  const { dir, kubeconfig, kubectl } = cluster
   const { caPem, certPem, keyPem } = await issueThrowawayPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
   const file = async (name: string, content: string): Promise<string> => {
     await writeFile(path.join(dir, name), content)
     return path.join(dir, name)
   }
   const [caFile, certFile, keyFile] = [await file('ca.crt', caPem), await file('tls.crt', certPem), await file('tls.key', keyPem)]
-  await applied(kubectl, await output(['manifests', 'crds']))
-  await established(kubectl)
-  const child = spawn('node', ['src/main.ts', 'serve', '--kubeconfig', kubeconfig, '--port', '0', '--probe-port', '0', '--cert-file', certFile, '--key-file', keyFile], { cwd: ROOT })
-  const kill = (): void => { child.kill('SIGKILL') }
-  process.once('exit', kill)
-  const logs: string[] = []
-  const serving = new Promise<{ url: string, probeUrl: string }>((resolve, reject) => {
-    createInterface(child.stderr).on('line', (line) => {
-      logs.push(line)
-      const entry = line.startsWith('{') ? JSON.parse(line) as { msg: string, url: string, probeUrl: string } : undefined
-      if (entry?.msg === 'serving') resolve(entry)
-    })
-    child.once('exit', () => { reject(new Error(`the server ended: ${logs.join('\n')}`)) })
-  })
-  const { url, probeUrl } = await serving
-  while (!(await fetch(`${probeUrl}/readyz`)).ok) await new Promise((resolve) => { setTimeout(resolve, 50) })
-  await applied(kubectl, await output(['manifests', 'webhooks', '--url', url, '--ca-file', caFile]))
-  return {
-    url,
-    logs,
-    stop: async () => {
-      process.removeListener('exit', kill)
-      const gone = once(child, 'exit')
-      child.kill('SIGTERM')
-      await gone
-    }
-  }
+  await installCrds(cluster)
+  const program = startProgram(['serve', '--kubeconfig', kubeconfig, '--port', '0', '--probe-port', '0', '--cert-file', certFile, '--key-file', keyFile, ...flags])
+  const { url, probeUrl } = await addressesOf(program)
+  await ready(probeUrl)
+  await applied(kubectl, await outputOf(['manifests', 'webhooks', '--url', url, '--ca-file', caFile]))
+  return { ...program, url, probeUrl, caFile }
 }
 
-async function output (args: readonly string[]): Promise<string> {
-  const child = spawn('node', ['src/main.ts', ...args], { cwd: ROOT, stdio: ['ignore', 'pipe', 'inherit'] })
-  const chunks = await child.stdout.toArray() as Buffer[] // no encoding is set
-  return Buffer.concat(chunks).toString()
+/** A reconciler as a process of its own. */
+export interface ReconcilerProcess extends Program { readonly probeUrl: string }
+
+/** Starts a reconciler and waits until its caches are filled; it leads once the Lease is free. Its namespace `aim-system` is made where it is missing. */
+export async function startReconciler ({ kubeconfig, kubectl }: Pick<Cluster, 'kubeconfig' | 'kubectl'>, flags: readonly string[] = []): Promise<ReconcilerProcess> {
+  await kubectl(['create', 'namespace', 'aim-system'])
+  const program = startProgram(['reconcile', '--kubeconfig', kubeconfig, '--probe-port', '0', ...flags])
+  const { probeUrl } = await program.logged('reconciling') as unknown as { probeUrl: string } // what the command logs
+  await ready(probeUrl)
+  return { ...program, probeUrl }
 }
 
-async function applied (kubectl: Cluster['kubectl'], manifest: string): Promise<void> {
-  const { code, stderr } = await kubectl(['apply', '-f', '-'], manifest)
+/** Applies the CRDs, and waits until they are served. */
+export async function installCrds ({ kubectl }: Cluster): Promise<void> {
+  await applied(kubectl, await outputOf(['manifests', 'crds']))
+  const { code, stderr } = await kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=20s'])
   if (code !== 0) throw new Error(stderr)
 }
 
-async function established (kubectl: Cluster['kubectl']): Promise<void> {
-  const { code, stderr } = await kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=20s'])
+async function addressesOf (program: Program): Promise<{ url: string, probeUrl: string }> {
+  return await program.logged('serving') as unknown as { url: string, probeUrl: string } // what the command logs
+}
+
+export async function ready (probeUrl: string): Promise<void> {
+  await until(async () => (await fetch(`${probeUrl}/readyz`)).ok)
+}
+
+export async function applied (kubectl: Cluster['kubectl'], manifest: string): Promise<void> {
+  const { code, stderr } = await kubectl(['apply', '-f', '-'], manifest)
   if (code !== 0) throw new Error(stderr)
 }

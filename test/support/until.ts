@@ -7,3 +7,13 @@ export async function until (condition: () => boolean | Promise<boolean>, meanwh
     await new Promise((resolve) => { setTimeout(resolve, 1) })
   }
 }
+
+/** What comes of asking again and again, until it is something; rejects after 20 s. */
+export async function eventually<T> (ask: () => Promise<T | undefined>): Promise<T> {
+  let answer: T | undefined
+  await until(async () => {
+    answer = await ask()
+    return answer !== undefined
+  })
+  return answer as T // until has seen it
+}

@@ -1,14 +1,12 @@
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { writeFileSync } from 'node:fs'
 import { connect as connectTcp } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import path from 'node:path'
 import { connect } from 'node:tls'
 import type { ConnectionOptions } from 'node:tls'
 import t from 'tap'
 import { issueThrowawayPair } from '../../certs/issue.ts'
-import { readServingPair, servingPair, swapServingPair } from '../../src/server/tls.ts'
+import { servingPair, swapServingPair } from '../../src/server/tls.ts'
 import { anAdmissionServer, testPair } from '../support/admission-server.ts'
 
 const other = await issueThrowawayPair({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'], days: 1 })
@@ -54,15 +52,6 @@ for (const [name, { cert, key, why }] of Object.entries(unusable)) {
   })
 }
 
-t.test('a pair is read from files, and a file that is not there is named', async (t) => {
-  const folder = t.testdir()
-  const [cert, key] = [path.join(folder, 'tls.crt'), path.join(folder, 'tls.key')]
-  writeFileSync(cert, testPair.certPem)
-  t.throws(() => readServingPair(cert, key), { message: /cannot read .*tls\.key/ })
-  writeFileSync(key, testPair.keyPem)
-  t.match(readServingPair(cert, key), { cert: testPair.certPem, notAfter: new X509Certificate(testPair.certPem).validToDate })
-})
-
 /** What a handshake with these options ends with: the serial number of the server's certificate, or the error's code. */
 async function handshake (port: number, options: ConnectionOptions = {}): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port, ca: testPair.caPem, ...options })
@@ -79,13 +68,14 @@ async function handshake (port: number, options: ConnectionOptions = {}): Promis
 const serialOf = ({ certPem }: { certPem: string }) => new X509Certificate(certPem).serialNumber
 
 t.test('handshakes', async (t) => {
-  const { app } = await anAdmissionServer(t, { limits: { handshake: 100 } })
+  const { app } = await anAdmissionServer(t)
   const { port } = app.server.address() as AddressInfo // of a TCP server that listens
 
   const cases: Record<string, { options?: ConnectionOptions, want: string | RegExp }> = {
     'TLS 1.3': { want: serialOf(testPair) },
     'TLS 1.2': { options: { maxVersion: 'TLSv1.2' }, want: serialOf(testPair) },
     'TLS 1.1 is refused': { options: { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }, want: /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/ },
+    'null ciphers are refused': { options: { maxVersion: 'TLSv1.2', ciphers: 'eNULL:@SECLEVEL=0' }, want: /HANDSHAKE_FAILURE|NO_CIPHER/ },
     'HTTP/2 alone is refused': { options: { ALPNProtocols: ['h2'] }, want: /NO_APPLICATION_PROTOCOL/ },
     'a caller who does not trust the CA': { options: { ca: other.caPem }, want: /SELF_SIGNED|UNABLE_TO_VERIFY|CERT_SIGNATURE_FAILURE/ },
     'a caller who asks for another name': { options: { servername: 'other.svc' }, want: 'ERR_TLS_CERT_ALTNAME_INVALID' }
@@ -95,7 +85,8 @@ t.test('handshakes', async (t) => {
   }
 
   t.test('one that is never begun is cut off', async (t) => {
-    const socket = connectTcp(port, '127.0.0.1')
+    const hasty = await anAdmissionServer(t, { limits: { handshake: 100 } })
+    const socket = connectTcp((hasty.app.server.address() as AddressInfo).port, '127.0.0.1')
     await once(socket, 'close')
     t.pass('closed')
   })

@@ -4,7 +4,7 @@ import t from 'tap'
 import { decodeReview } from '../../src/admission/decode-review.ts'
 import type { Verdict } from '../../src/admission/verdict.ts'
 import type { JsonObject } from '../../src/api/meta.ts'
-import { newAdmission } from '../../src/cli/admission.ts'
+import { newAdmission } from '../../src/review/admission.ts'
 import { aReview } from '../support/a-review.ts'
 import { aboutObject, aConfig, aService } from '../support/objects.ts'
 
@@ -21,13 +21,24 @@ const routing = fc.record({
   pathTemplate: template
 }, { requiredKeys: [] })
 const spec = fc.record({ routing, serviceAccountName: text, imagePullSecrets: fc.array(fc.record({ name: fc.constantFrom('x', 'y') }), { maxLength: 2 }) }, { requiredKeys: [] })
-const hostile = fc.record({ metadata: fc.anything(), spec: fc.anything() }, { requiredKeys: [] })
-  .map((object) => ({ kind: 'AIMService', ...JSON.parse(JSON.stringify(object)) as object, metadata: {} }))
+const hostileLabels = fc.oneof(fc.anything(), fc.dictionary(fc.constantFrom(...NAMES), fc.anything()))
+const hostileMetadata = fc.oneof(
+  fc.anything(),
+  fc.record({ name: fc.anything(), generateName: fc.anything(), labels: hostileLabels, annotations: fc.anything() }, { requiredKeys: [] }))
+const hostileSpec = fc.oneof(
+  fc.anything(),
+  fc.record({ runtimeConfigName: fc.anything(), routing: fc.oneof(fc.anything(), routing), resolvedRuntimeConfig: fc.anything() }, { requiredKeys: [] }))
+const hostile = fc.record({ metadata: hostileMetadata, spec: hostileSpec }, { requiredKeys: [] })
+  .map((object): JsonObject => ({ kind: 'AIMService', ...JSON.parse(JSON.stringify(object)) as JsonObject }))
 
 type Admission = ReturnType<typeof newAdmission>
 
-function judge ({ webhooks }: Admission, path: string, object: JsonObject): Verdict {
-  const decoded = decodeReview(Buffer.from(aReview(aboutObject({ object }))))
+function judge (admission: Admission, path: string, object: JsonObject): Verdict {
+  return review(admission, path, aboutObject({ object }))
+}
+
+function review ({ webhooks }: Admission, path: string, request: JsonObject): Verdict {
+  const decoded = decodeReview(Buffer.from(aReview(request)))
   const webhook = webhooks.find((candidate) => candidate.path === path)
   if (decoded.kind !== 'review' || webhook === undefined) throw new Error('no review, or no webhook')
   return webhook.decide(decoded.request)
@@ -64,8 +75,13 @@ t.test('whatever the object is, the webhooks answer, and leave the prototype alo
   const before = Object.getOwnPropertyNames(Object.prototype)
   const admission = newAdmission({ missingConfig: 'warn', missingBlock: 'refuse' })
   admission.sinks.AIMRuntimeConfig.upsert(aConfig({ routing: { enabled: true, pathTemplate: "/{.metadata.labels['constructor']}" } }))
-  fc.assert(fc.property(hostile, (object) => {
-    for (const path of ['/mutate/aimservices', '/validate/aimservices']) judge(admission, path, object)
+  let refused = 0
+  fc.assert(fc.property(hostile, fc.boolean(), (object, isUpdate) => {
+    for (const path of ['/mutate/aimservices', '/validate/aimservices']) {
+      const verdict = review(admission, path, { object, ...(isUpdate && { operation: 'UPDATE', oldObject: aService() }) })
+      if (verdict.kind === 'deny' && verdict.faults.some(({ code }) => code !== 'AIM-OBJECT-MALFORMED')) refused++
+    }
   }), { numRuns: 100_000 })
+  t.ok(refused > 100, 'and not for their types alone')
   t.strictSame(Object.getOwnPropertyNames(Object.prototype), before)
 })

@@ -3,8 +3,8 @@ import t from 'tap'
 import { decodeReview } from '../../src/admission/decode-review.ts'
 import type { Verdict } from '../../src/admission/verdict.ts'
 import type { JsonObject } from '../../src/api/meta.ts'
-import { newAdmission } from '../../src/cli/admission.ts'
-import type { Admission } from '../../src/cli/admission.ts'
+import { newAdmission } from '../../src/review/admission.ts'
+import type { Admission } from '../../src/review/admission.ts'
 import { aReview } from '../support/a-review.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { aboutObject, aClusterConfig, aConfig, aService } from '../support/objects.ts'
@@ -129,6 +129,125 @@ t.test('refusals', async (t) => {
   })
 })
 
+t.test('the words of a refusal', async (t) => {
+  const routed = (own: { pathTemplate?: string } = {}): JsonObject => ({ routing: { enabled: true, gatewayRef: GATEWAY, ...own } })
+  const refuse = (request: JsonObject, admission = admissionWith(aConfig(), aConfig(ROUTED, { name: 'by-team' }))): { code: string, field: string, message: string }[] => {
+    const verdict = judge(admission, '/validate/aimservices', request)
+    t.strictSame(verdict.warnings, [], 'nothing is told of what does not happen')
+    return verdict.kind === 'deny' ? [...verdict.faults] : []
+  }
+
+  t.test('hold no command with what no label can be called, since people paste it into a shell', async (t) => {
+    for (const key of ['a b; rm -rf ~', '$(touch x)', '-x', '__proto__', 'x`y`', 'a/b/c', 'Upper.Case/x', 'a|b', 'k'.repeat(64)]) {
+      const [fault] = refuse({ object: aService({ spec: routed({ pathTemplate: `/{.metadata.labels["${key}"]}` }) }) })
+      t.match(fault, { code: 'AIM-PATH-FIELD-MISSING', field: 'spec.routing.pathTemplate', message: /cannot be set on any service.*; name another key, such as team or example\.com\/team$/ }, key)
+      t.notMatch(fault?.message, /run:/)
+    }
+  })
+
+  t.test('name the namespace in the command, which the manifest may not', async (t) => {
+    t.match(refuse({ object: aService({ spec: routed({ pathTemplate: "/{.metadata.labels['team']}" }) }) })[0]?.message, /-o yaml \| kubectl -n ml-team apply -f -$/)
+  })
+
+  t.test('end with the remedy however many and long the labels are', async (t) => {
+    const labels = Object.fromEntries(Array.from({ length: 100 }, (_, at) => [`${'l'.repeat(120)}.example.com/${at}`, 'x']))
+    const [fault] = refuse({ object: aService({ labels: { app: 'x', ...labels }, spec: { runtimeConfigName: 'by-team' } }) })
+    t.ok((fault?.message.length ?? 0) < 1_024)
+    t.match(fault?.message, /labels set: app, l+\.example\.com\/0, l+\.example\.com\/1 and 98 more; run: kubectl label [^;]+ -f -$/)
+  })
+
+  t.test('overwrite the label that the refused request wanted to take away', async (t) => {
+    const [fault] = refuse({ operation: 'UPDATE', object: aService({ spec: { runtimeConfigName: 'by-team' } }), oldObject: aService({ labels: { team: 'nlp' }, spec: { runtimeConfigName: 'by-team' } }) })
+    t.match(fault?.message, /labels set: none; run: kubectl -n ml-team label aimsvc\/llama-chat team=VALUE --overwrite$/)
+  })
+
+  t.test('ask for a shorter name where nobody wrote a template', async (t) => {
+    t.match(refuse({ object: aService({ name: 'n'.repeat(192), spec: routed() }) }), [{ field: 'metadata.name', message: /201 characters.*; give the service a shorter name, or a spec\.routing\.pathTemplate of its own$/ }])
+    t.strictSame(refuse({ object: aService({ name: 'n'.repeat(191), spec: routed() }) }), [])
+  })
+
+  t.test('say which configuration is missing, where the operator refuses that', async (t) => {
+    const admission = newAdmission({ ...POLICY, missingConfig: 'refuse' })
+    const refused = {
+      code: 'AIM-CONFIG-MISSING',
+      field: 'spec.runtimeConfigName',
+      message: 'runtime configuration "default" is missing: there is neither an AIMRuntimeConfig ml-team/default nor an AIMClusterRuntimeConfig default; ' +
+        'create one of the two, or name another one in spec.runtimeConfigName'
+    }
+    t.strictSame(refuse({ object: aService() }, admission), [refused])
+    t.strictSame(judge(admission, '/mutate/aimservices', { object: aService() }).warnings, [])
+    t.match(judge(admission, '/validate/aimservices', { operation: 'UPDATE', object: aService({ labels: { a: 'b' } }), oldObject: aService() }),
+      { kind: 'admit', warnings: [/^not caused by this change, but to be mended: spec\.runtimeConfigName: runtime configuration "default" is missing/] })
+    t.match(judge(admission, '/validate/aimservices', { operation: 'UPDATE', object: aService({ spec: { runtimeConfigName: 'b' } }), oldObject: aService() }), { kind: 'deny' })
+  })
+
+  t.test('name the configuration whose template is invalid, to services that have none of their own', async (t) => {
+    const admission = admissionWith(aConfig({ routing: { pathTemplate: '/{.metadata.name' } }))
+    t.match(refuse({ object: aService() }, admission), [{
+      field: 'spec.runtimeConfigName',
+      message: /\(path template of AIMRuntimeConfig ml-team\/default\); end it with }; or give the service .*: kubectl -n ml-team patch aimrcfg\/default --type=merge -p '\{"spec":\{"routing":\{"pathTemplate":null\}\}\}'$/
+    }])
+    t.strictSame(refuse({ object: aService({ spec: { routing: { pathTemplate: '/own' } } }) }, admission), [])
+    const update = { operation: 'UPDATE', object: aService({ spec: { replicas: 2 } }), oldObject: aService() }
+    t.match(judge(admission, '/validate/aimservices', update), { kind: 'admit', warnings: [/^not caused by this change/] })
+  })
+
+  t.test('name the holder to a service whose name has just been made', async (t) => {
+    const admission = admissionWith(aConfig(routed({ pathTemplate: '/same' })))
+    admission.sinks.AIMService.upsert(mutated(admission, { object: aService({ name: 'first' }) }))
+    t.match(refuse({ object: aService({ name: 'gen-x2k4p', metadata: { generateName: 'gen-' } }) }, admission),
+      [{ code: 'AIM-PATH-CONFLICT', field: 'spec.runtimeConfigName', message: /service gen-x2k4p is already held by AIMService ml-team\/first/ }])
+  })
+})
+
+t.test('a path that is held by two', async (t) => {
+  const admission = admissionWith(aConfig({ routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate: '/same' } }))
+  const service = (name: string, created: string, more: Parameters<typeof aService>[0] = {}): JsonObject =>
+    mutated(admission, { object: aService({ name, metadata: { creationTimestamp: `2026-01-01T00:00:0${created}Z` }, ...more }) })
+  const [older, younger] = [service('older', '1'), service('younger', '2')]
+  for (const object of [older, younger]) admission.sinks.AIMService.upsert(object)
+  const update = (object: JsonObject, oldObject: JsonObject): Verdict => judge(admission, '/validate/aimservices', { operation: 'UPDATE', object, oldObject })
+  const touched = { metadata: { annotations: { a: 'b' } } }
+
+  t.test('is kept by the older one in silence, and by the younger one with a warning', async (t) => {
+    t.match(update(service('older', '1', { metadata: { creationTimestamp: '2026-01-01T00:00:01Z', ...touched.metadata } }), older), { kind: 'admit', warnings: { length: 0 } })
+    t.match(update(service('younger', '2', { metadata: { creationTimestamp: '2026-01-01T00:00:02Z', ...touched.metadata } }), younger),
+      { kind: 'admit', warnings: [/path \/same of service younger is already held by AIMService ml-team\/older/] })
+  })
+
+  t.test('is refused to whoever left it and wants it back', async (t) => {
+    const away = service('younger', '2', { spec: { routing: { pathTemplate: '/away' } }, metadata: { creationTimestamp: '2026-01-01T00:00:02Z' } })
+    t.match(update(away, younger), { kind: 'admit', warnings: [/moves from \/same to \/away/] })
+    t.match(update(younger, away), { kind: 'deny', faults: [{ code: 'AIM-PATH-CONFLICT' }] })
+  })
+})
+
+t.test('warnings', async (t) => {
+  const warned = (admission: Admission, request: JsonObject): readonly string[] => judge(admission, '/validate/aimservices', request).warnings
+
+  t.test('tell of routing without a gateway', async (t) => {
+    t.strictSame(warned(admissionWith(aConfig()), { object: aService({ spec: { routing: { enabled: true } } }) }),
+      ['routing is enabled without a gateway, so no route can be made; set spec.routing.gatewayRef on the service or in its runtime configuration'])
+  })
+
+  t.test('tell of a live path that is withdrawn', async (t) => {
+    const admission = admissionWith(aConfig(ROUTED))
+    const oldObject = mutated(admission, { object: aService({ labels: { team: 'nlp' } }) })
+    const object = aService({ labels: { team: 'nlp' }, spec: { routing: { enabled: false } } })
+    t.strictSame(warned(admission, { operation: 'UPDATE', object, oldObject }), ['the live path /ml-team/nlp/llama-chat is withdrawn; clients that use it will fail'])
+  })
+
+  t.test('tell of a path that covers another, and of one that is covered, on the same gateway alone', async (t) => {
+    const at = (pathTemplate: string, gatewayRef: JsonObject = GATEWAY): JsonObject => ({ routing: { enabled: true, gatewayRef, pathTemplate } })
+    const admission = admissionWith(aConfig())
+    admission.sinks.AIMService.upsert(mutated(admission, { object: aService({ name: 'first', spec: at('/a/b') }) }))
+    t.strictSame(warned(admission, { object: aService({ spec: at('/a') }) }), ['path /a covers /a/b of AIMService ml-team/first as a prefix on the same gateway'])
+    t.strictSame(warned(admission, { object: aService({ spec: at('/a/b/c') }) }), ['path /a/b/c is covered by /a/b of AIMService ml-team/first as a prefix on the same gateway'])
+    t.strictSame(warned(admission, { object: aService({ spec: at('/a/bc') }) }), [])
+    t.strictSame(warned(admission, { object: aService({ spec: at('/a', { name: 'other' }) }) }), [])
+  })
+})
+
 t.test('an UPDATE', async (t) => {
   const admission = admissionWith(aConfig(ROUTED))
   const broken = aService({ spec: { replicas: 1 } })
@@ -161,7 +280,7 @@ t.test('a block that another webhook took away', async (t) => {
   const robbed = { object: aService({ spec: { runtimeConfigName: 'default' } }) }
   const setUp = ({ missingBlock }: { missingBlock: 'refuse' | 'admit' } = { missingBlock: 'refuse' }) => {
     const clock = new ManualClock()
-    return { clock, admission: filled(newAdmission({ ...POLICY, missingBlock }, clock), [aConfig()]) }
+    return { clock, admission: filled(newAdmission({ ...POLICY, missingBlock }, { clock }), [aConfig()]) }
   }
   const refusal = { kind: 'deny', faults: [{ code: 'AIM-BLOCK-MISSING', field: 'spec.resolvedRuntimeConfig', message: /^the settings of AIMRuntimeConfig ml-team\/default were written here/ }] }
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../core/ports.ts'
+import type { Clock } from './ports.ts'
 
 /** The computer's own time. */
 export const systemClock: Clock = {

@@ -3,10 +3,10 @@ import type { Webhook } from '../../webhooks/webhook.ts'
 import type { Kind } from '../api/kinds.ts'
 import { ConfigArrivals } from '../core/config-arrivals.ts'
 import { ConfigIndex } from '../core/config-index.ts'
-import type { Clock, ObjectSink } from '../core/ports.ts'
+import type { Clock, ObjectSink, World } from '../core/ports.ts'
 import { ServiceIndex } from '../core/service-index.ts'
 import type { ServicePolicy } from '../core/service-rules.ts'
-import { systemClock } from '../kube/system-clock.ts'
+import { systemClock } from '../core/system-clock.ts'
 
 /** The webhooks over a world of their own, and where its objects are fed in. */
 export interface Admission {
@@ -18,14 +18,20 @@ export interface Admission {
   readonly count: (kind: Kind['kind']) => number
 }
 
+export interface AdmissionOptions {
+  readonly clock?: Clock
+  /** Makes the webhooks over their world; the product's own by default. */
+  readonly webhooksOver?: (world: World, policy: ServicePolicy) => readonly Webhook[]
+}
+
 /** Makes an admission that knows of no object yet. */
-export function newAdmission (policy: ServicePolicy, clock: Clock = systemClock): Admission {
+export function newAdmission (policy: ServicePolicy, { clock = systemClock, webhooksOver = webhooksFor }: AdmissionOptions = {}): Admission {
   const configs = new ConfigIndex()
   const services = new ServiceIndex()
   return {
     configs,
     services,
-    webhooks: webhooksFor({ configs, services, paths: services.paths, arrivals: new ConfigArrivals(configs, clock) }, policy),
+    webhooks: webhooksOver({ configs, services, paths: services.paths, arrivals: new ConfigArrivals(configs, clock) }, policy),
     sinks: {
       AIMRuntimeConfig: configs.sink('AIMRuntimeConfig'),
       AIMClusterRuntimeConfig: configs.sink('AIMClusterRuntimeConfig'),

@@ -1,0 +1,50 @@
+import type { JsonObject } from '../src/api/meta.ts'
+import { isJsonObject, own, ownObject } from '../src/core/json.ts'
+import type { ObjectStore } from '../src/core/ports.ts'
+import type { Peer } from './shake-hands.ts'
+import type { RegisteredClient } from './trust.ts'
+
+/**
+ * Where every replica can be found that the API server may call: at the addresses that are registered, and at those behind a Service that is.
+ * Undefined where the latter cannot be read.
+ */
+export async function findPeers (store: ObjectStore, clients: readonly RegisteredClient[], port: number): Promise<Peer[] | undefined> {
+  const targets = new Map(clients.map(({ target }) => [JSON.stringify(target), target]))
+  const peers: Peer[] = []
+  for (const target of targets.values()) {
+    if (target?.kind === 'url') peers.push(...peerAt(target.url))
+    if (target?.kind !== 'service') continue
+    const endpoints = await endpointsOf(store, target, port)
+    if (endpoints === undefined) return undefined
+    peers.push(...endpoints)
+  }
+  return [...new Map(peers.map((peer) => [JSON.stringify(peer), peer])).values()]
+}
+
+function peerAt (text: string): Peer[] {
+  const url = URL.parse(text)
+  if (url === null) return []
+  const host = url.hostname.replace(/^\[|\]$/g, '') // of an IPv6 address
+  return [{ host, port: url.port === '' ? 443 : Number(url.port), serverName: host }]
+}
+
+type ServiceTarget = NonNullable<RegisteredClient['target']> & { readonly kind: 'service' }
+
+/** Every replica listens on the same port. Source: discovery.k8s.io/v1, EndpointSlice. */
+async function endpointsOf (store: ObjectStore, { namespace, name }: ServiceTarget, port: number): Promise<Peer[] | undefined> {
+  const read = await store.read(`/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`, { labelSelector: `kubernetes.io/service-name=${name}` })
+  if (read.kind !== 'found') return undefined
+  return listIn(read.object, 'items').flatMap((slice) => listIn(slice, 'endpoints'))
+    .filter((endpoint) => own(ownObject(endpoint, 'conditions'), 'serving') !== false)
+    .flatMap((endpoint) => stringsIn(endpoint, 'addresses').slice(0, 1)).map((host) => ({ host, port, serverName: `${name}.${namespace}.svc` }))
+}
+
+function listIn (object: JsonObject, key: string): JsonObject[] {
+  const list = own(object, key)
+  return Array.isArray(list) ? list.filter(isJsonObject) : []
+}
+
+function stringsIn (object: JsonObject, key: string): string[] {
+  const list = own(object, key)
+  return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : []
+}

@@ -1,0 +1,31 @@
+import type { JsonObject } from '../api/meta.ts'
+import { ownObject, ownString } from '../core/json.ts'
+import { patchCommand, patchOperation, registrationPath } from './check-registration.ts'
+import type { Answer, ClusterReader } from './cluster-reader.ts'
+import { differences, differenceText } from './differences.ts'
+import type { Finding } from './finding.ts'
+
+const CHECK = 'bypass'
+
+/** Whether the policy that tells of each bypass, and its binding, are those that the program would print; `mend` makes them where they are missing. */
+export async function checkBypass (wanted: readonly JsonObject[], { cluster, mend }: { cluster: ClusterReader, mend: string }): Promise<Finding[]> {
+  return await Promise.all(wanted.map(async (object) => bypassFinding(object, await cluster.get(registrationPath(object)), mend)))
+}
+
+/** Pure. */
+export function bypassFinding (wanted: JsonObject, live: Answer, mend: string): Finding {
+  const subject = `${ownString(wanted, 'kind')} ${ownString(ownObject(wanted, 'metadata'), 'name')}`
+  if (live.kind === 'refused') return { check: CHECK, kind: 'unknown', subject, what: live.why }
+  const problem = (what: string, command: string): Finding => ({ check: CHECK, kind: 'problem', subject, what, mend: command })
+  if (live.kind === 'missing') return problem('is missing, so a bypass is neither told to its user nor recorded in the audit log', mend)
+  const wrong = differences(withDefaults(ownObject(wanted, 'spec')), ownObject(live.object, 'spec'))
+  return wrong.length === 0
+    ? { check: CHECK, kind: 'well', subject, what: 'is as the program prints it' }
+    : problem(wrong.map(differenceText).join('; '), patchCommand(wanted, wrong.map((difference) => patchOperation(['spec'], difference))))
+}
+
+/** With what the API server fills in. Source: admissionregistration.k8s.io/v1, defaults of MatchResources. */
+function withDefaults (spec: JsonObject): JsonObject {
+  if (!('matchConstraints' in spec)) return spec
+  return { ...spec, matchConstraints: { matchPolicy: 'Equivalent', namespaceSelector: {}, objectSelector: {}, ...ownObject(spec, 'matchConstraints') } }
+}

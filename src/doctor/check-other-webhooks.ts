@@ -1,0 +1,45 @@
+import { KINDS } from '../api/kinds.ts'
+import { GROUP } from '../api/meta.ts'
+import type { JsonObject } from '../api/meta.ts'
+import { isJsonObject, own, ownObject, ownString } from '../core/json.ts'
+import { webhooksOf } from './check-registration.ts'
+import type { Answer, ClusterReader } from './cluster-reader.ts'
+import type { Finding } from './finding.ts'
+
+const CHECK = 'other-webhooks'
+
+/** Which other webhooks the API server asks about our kinds: whoever wonders why an object is changed or refused looks there first. */
+export async function checkOtherWebhooks (ours: string, cluster: ClusterReader): Promise<Finding[]> {
+  const kinds = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'] as const
+  return (await Promise.all(kinds.map(async (kind) =>
+    otherWebhookFindings(kind, await cluster.get(`/apis/admissionregistration.k8s.io/v1/${kind.toLowerCase()}s`), ours)))).flat()
+}
+
+/** Pure. */
+export function otherWebhookFindings (kind: string, list: Answer, ours: string): Finding[] {
+  if (list.kind !== 'found') return [{ check: CHECK, kind: 'unknown', subject: `every ${kind}`, what: list.kind === 'refused' ? list.why : 'there is no such kind' }]
+  const items = own(list.object, 'items')
+  const others = (Array.isArray(items) ? items.filter(isJsonObject) : []).filter((item) => nameOf(item) !== ours)
+  const found = others.flatMap((configuration) => webhooksOf(configuration).filter(concernsUs).map((webhook): Finding => ({
+    check: CHECK,
+    kind: 'note',
+    subject: `${kind} ${nameOf(configuration)}, ${ownString(webhook, 'name')}`,
+    what: `is asked about these kinds too, with failurePolicy ${ownString(webhook, 'failurePolicy')}`
+  })))
+  return found.length > 0 ? found : [{ check: CHECK, kind: 'well', subject: `every other ${kind}`, what: 'leaves these kinds alone' }]
+}
+
+function nameOf (configuration: JsonObject): string {
+  return ownString(ownObject(configuration, 'metadata'), 'name')
+}
+
+/** Whether a rule of the webhook covers one of our kinds. Source: admissionregistration.k8s.io/v1, RuleWithOperations. */
+function concernsUs (webhook: JsonObject): boolean {
+  const rules = own(webhook, 'rules')
+  return (Array.isArray(rules) ? rules.filter(isJsonObject) : []).some((rule) =>
+    includesOne(own(rule, 'apiGroups'), ['*', GROUP]) && includesOne(own(rule, 'resources'), ['*', '*/*', ...KINDS.map(({ plural }) => plural)]))
+}
+
+function includesOne (list: unknown, wanted: readonly string[]): boolean {
+  return Array.isArray(list) && list.some((item) => typeof item === 'string' && wanted.includes(item))
+}

@@ -1,0 +1,129 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Server } from 'node:https'
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { ServerLimits } from './limits.ts'
+
+export interface ConnectionsOptions {
+  readonly server: Server
+  readonly limits: Pick<ServerLimits, 'connections' | 'peerConnections'>
+}
+
+interface Connection {
+  readonly raw: Socket
+  /** Address of the caller. */
+  readonly peer: string
+  /** Once the handshake is done. */
+  tls: TLSSocket | undefined
+  /** Whether a call on it has ever been answered with success. */
+  proven: boolean
+  /** Calls on it that are on their way. */
+  calls: number
+}
+
+/**
+ * The connections of one server. Where there are too many, in all or of one caller, the one that has shown nothing for the longest time makes room: first those
+ * on which no call has ever succeeded, then those that are idle. So nobody who merely holds connections keeps others out.
+ */
+export class Connections {
+  readonly #limits: ConnectionsOptions['limits']
+  /** By address and port of the caller; the one that was of use last is the last. */
+  readonly #connections = new Map<string, Connection>()
+  readonly #ofPeer = new Map<string, number>()
+
+  constructor ({ server, limits }: ConnectionsOptions) {
+    this.#limits = limits
+    server.on('connection', (socket: Socket) => { this.#take(socket) })
+    server.on('secureConnection', (socket: TLSSocket) => {
+      const connection = this.#connections.get(keyOf(socket))
+      if (connection !== undefined) connection.tls = socket
+    })
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => { this.#follow(request, response) })
+  }
+
+  get open (): number {
+    return this.#connections.size
+  }
+
+  /**
+   * Has the callers of idle connections close them. A call that is just on its way finds the 503 as its answer, and is tried again on another; a caller
+   * that finds it unasked closes the connection. A connection that was simply closed would lose that call.
+   */
+  dismissIdle (): void {
+    for (const { tls, calls } of this.#connections.values()) {
+      if (calls === 0 && tls?.writable === true) tls.write(DISMISSAL)
+    }
+  }
+
+  #take (raw: Socket): void {
+    const key = keyOf(raw)
+    const peer = raw.remoteAddress ?? ''
+    if (!this.#hasRoom(peer)) {
+      raw.destroy()
+      return
+    }
+    this.#connections.set(key, { raw, peer, tls: undefined, proven: false, calls: 0 })
+    this.#ofPeer.set(peer, this.#countOf(peer) + 1)
+    raw.once('close', () => { this.#forget(key, raw) })
+  }
+
+  #hasRoom (peer: string): boolean {
+    const { connections, peerConnections } = this.#limits
+    if (this.#countOf(peer) >= peerConnections) return this.#dropOne((connection) => connection.peer === peer)
+    return this.#connections.size < connections || this.#dropOne(() => true)
+  }
+
+  #dropOne (isMeant: (connection: Connection) => boolean): boolean {
+    let idle: [string, Connection] | undefined
+    for (const [key, connection] of this.#connections) {
+      if (!isMeant(connection)) continue
+      if (!connection.proven) {
+        this.#drop(key, connection)
+        return true
+      }
+      if (connection.calls === 0) idle ??= [key, connection]
+    }
+    if (idle !== undefined) this.#drop(...idle)
+    return idle !== undefined
+  }
+
+  #drop (key: string, { raw, tls }: Connection): void {
+    this.#forget(key, raw)
+    tls?.destroy()
+    raw.destroy()
+  }
+
+  #forget (key: string, raw: Socket): void {
+    const connection = this.#connections.get(key)
+    if (connection?.raw !== raw) return
+    this.#connections.delete(key)
+    const left = this.#countOf(connection.peer) - 1
+    if (left > 0) this.#ofPeer.set(connection.peer, left)
+    else this.#ofPeer.delete(connection.peer)
+  }
+
+  #countOf (peer: string): number {
+    return this.#ofPeer.get(peer) ?? 0
+  }
+
+  #follow ({ socket }: IncomingMessage, response: ServerResponse): void {
+    const key = keyOf(socket)
+    const connection = this.#connections.get(key)
+    if (connection === undefined) return
+    connection.calls++
+    response.once('close', () => {
+      connection.calls--
+      if (response.statusCode !== 200 || !response.writableFinished || !this.#connections.delete(key)) return
+      connection.proven = true
+      this.#connections.set(key, connection)
+    })
+  }
+}
+
+/** Tells a connection from any other that is open, before and after its handshake. */
+function keyOf ({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress ?? ''} ${remotePort ?? ''}`
+}
+
+const SENTENCE = JSON.stringify({ error: 'the server is shutting down; try again' })
+const DISMISSAL = `HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${SENTENCE.length}\r\n\r\n${SENTENCE}`

@@ -1,0 +1,100 @@
+import type { IncomingMessage } from 'node:http'
+import type { FastifyRequest } from 'fastify'
+import type { Gate } from './gate.ts'
+import type { ServerLimits } from './limits.ts'
+import { hasTimedOut } from './refuse-connection.ts'
+
+export interface BodyReaderOptions {
+  readonly limits: Pick<ServerLimits, 'reviewBytes' | 'arrivingBytes'>
+  readonly gate: Gate
+  /** A caller went away before its body was whole. */
+  readonly onGone: () => void
+}
+
+/** An error that Fastify answers with this status. */
+class BodyRefused extends Error {
+  readonly statusCode: 400 | 413 | 503
+
+  constructor (statusCode: BodyRefused['statusCode'], message: string) {
+    super(message)
+    this.statusCode = statusCode
+  }
+}
+
+/** As Fastify calls back. */
+type Done = (error: Error | null, body?: Buffer) => void
+
+/** Where a body is kept at first, in bytes; most reviews fit in. */
+const FIRST_BYTES = 8 * 1024
+
+/**
+ * Reads bodies as a content type parser of Fastify. All that are on their way share one budget of memory; beyond it the oldest is given up, which is the one
+ * whose sender takes its time: those that come at once are in nobody's way.
+ */
+export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
+  const arriving = new Set<ArrivingBody>() // the oldest first
+  let kept = 0
+  return (request: FastifyRequest, payload: IncomingMessage, done: Done): void => {
+    const body = new ArrivingBody(limits.reviewBytes)
+    const hasArrived = gate.arrive()
+    arriving.add(body)
+    const settle = (error: Error | null, whole?: Buffer): void => {
+      if (!arriving.delete(body)) return
+      kept -= body.kept
+      hasArrived()
+      payload.off('data', onData)
+      done(error, whole)
+    }
+    body.giveUp = () => { settle(new BodyRefused(503, 'too many bodies are on their way')) }
+    const onData = (chunk: Buffer): void => {
+      const before = body.kept
+      if (!body.add(chunk)) {
+        settle(new BodyRefused(413, 'the body is too large'))
+        return
+      }
+      kept += body.kept - before
+      while (kept > limits.arrivingBytes) for (const oldest of arriving.values().take(1)) oldest.giveUp()
+    }
+    payload.on('data', onData)
+    payload.once('end', () => { settle(null, body.whole()) })
+    payload.once('error', () => {
+      if (arriving.has(body) && !hasTimedOut(request.raw.socket)) onGone()
+      settle(new BodyRefused(400, 'the body has come to an early end'))
+    })
+  }
+}
+
+/** Grows in one piece: kept as they come, tiny chunks would take many times their bytes. */
+class ArrivingBody {
+  readonly #limit: number
+  #buffer = Buffer.alloc(0)
+  #length = 0
+  giveUp: () => void = () => undefined
+
+  constructor (limit: number) {
+    this.#limit = limit
+  }
+
+  /** Bytes of memory that it takes. */
+  get kept (): number {
+    return this.#buffer.length
+  }
+
+  /** False where it would become longer than it may. */
+  add (chunk: Buffer): boolean {
+    const length = this.#length + chunk.length
+    if (length > this.#limit) return false
+    if (length > this.#buffer.length) {
+      const larger = Buffer.allocUnsafeSlow(Math.min(this.#limit, Math.max(FIRST_BYTES, 2 * this.#buffer.length, length)))
+      this.#buffer.copy(larger, 0, 0, this.#length)
+      this.#buffer = larger
+    }
+    chunk.copy(this.#buffer, this.#length)
+    this.#length = length
+    return true
+  }
+
+  whole (): Buffer {
+    return this.#buffer.subarray(0, this.#length)
+  }
+}

@@ -1,0 +1,73 @@
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { issueThrowawayPair } from '../../certs/issue.ts'
+import type { Cluster } from './cluster.ts'
+import { installCrds } from './product.ts'
+import { outputOf, startProgram } from './program.ts'
+import type { Program } from './program.ts'
+import { startServiceProxy } from './service-proxy.ts'
+import type { ServiceProxyOptions } from './service-proxy.ts'
+import { until } from './until.ts'
+
+export interface Replica extends Program {
+  readonly probeUrl: string
+  /** Whether new connections may reach it. */
+  readonly isListed: () => boolean
+  /** As the endpoint of a pod that is deleted goes with it. */
+  readonly remove: () => void
+}
+
+export type Replicas = Awaited<ReturnType<typeof startReplicas>>
+
+export interface ReplicasOptions extends ServiceProxyOptions { readonly count?: number, readonly flags?: readonly string[] }
+
+/** Several servers of one cluster behind one address, which is registered in it. */
+export async function startReplicas (cluster: Cluster, { count = 2, flags = [], ...options }: ReplicasOptions = {}) {
+  const { dir, kubeconfig, kubectl } = cluster
+  const { caPem, certPem, keyPem } = await issueThrowawayPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
+  const [caFile, certFile, keyFile] = ['service-ca.crt', 'service.crt', 'service.key'].map((name) => path.join(dir, name)) as [string, string, string] // as many as names
+  await Promise.all([writeFile(caFile, caPem), writeFile(certFile, certPem), writeFile(keyFile, keyPem)])
+  await installCrds(cluster)
+  const proxy = await startServiceProxy(options)
+  const all: Program[] = []
+  const running: Replica[] = []
+  const start = async (more: readonly string[] = []): Promise<Replica> => {
+    const program = startProgram(
+      ['serve', '--kubeconfig', kubeconfig, '--port', '0', '--probe-port', '0', '--cert-file', certFile, '--key-file', keyFile, ...flags, ...more])
+    all.push(program)
+    const address = await program.logged('serving') as unknown as { url: string, probeUrl: string } // what the command logs
+    const replica = { ...program, probeUrl: address.probeUrl, ...proxy.add(address) }
+    running.push(replica)
+    return replica
+  }
+  const listed = async (replica: Replica): Promise<void> => { await until(() => replica.isListed()) }
+  await Promise.all(Array.from({ length: count }, async () => { await listed(await start()) }))
+  const manifest = await outputOf(['manifests', 'webhooks', '--url', proxy.url, '--ca-file', caFile])
+  const register = async (): Promise<void> => {
+    const { code, stderr } = await kubectl(['apply', '-f', '-'], manifest)
+    if (code !== 0) throw new Error(stderr)
+  }
+  await register()
+  return {
+    url: proxy.url,
+    /** PEM of what all of them serve with. */
+    keyPem,
+    /** Every one that was ever started. */
+    all: all as readonly Program[],
+    running,
+    start,
+    /** Replaces each replica, the new one first, as a Deployment with maxUnavailable 0 does. Yields the exit codes of the old ones, once they end. */
+    roll: async (): Promise<Array<Promise<number | null>>> => {
+      const codes: Array<Promise<number | null>> = []
+      for (const old of running.splice(0)) {
+        await listed(await start())
+        codes.push(old.stop().finally(() => { old.remove() }))
+      }
+      return codes
+    },
+    stop: async () => {
+      await Promise.all(all.map(async (program) => await program.stop('SIGKILL')))
+      await proxy.close()
+    }
+  }
+}

@@ -1,0 +1,28 @@
+/** The flags of `serve` as they are where none is given. */
+export const SERVE_FLAGS = {
+  host: '127.0.0.1',
+  port: '8443',
+  probePort: '8080',
+  missingConfig: 'warn',
+  failurePolicy: 'Fail',
+  logLevel: 'info',
+  drainMin: '10s',
+  drainQuiet: '500ms',
+  recordFileSize: '16',
+  recordFiles: '8',
+  namespace: 'aim-system',
+  leaseDuration: '15',
+  rolloutRate: '150',
+  rolloutConcurrency: '2',
+  rolloutFailureLimit: '3',
+  admissionProbeInterval: '30s',
+  admissionProbeNamespace: 'default',
+  certSecret: 'aim-admission-tls',
+  webhookConfiguration: 'aim-admission',
+  serviceName: 'aim-admission',
+  certName: [],
+  certDays: '30',
+  caDays: '365',
+  rotationWait: '30',
+  clientName: []
+}
