@@ -1,0 +1,157 @@
+{{- define "aim-admission.labels" -}}
+app.kubernetes.io/name: aim-admission
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- end }}
+
+{{/* Labels that select the pods of one component: (list . "serve"). */}}
+{{- define "aim-admission.selector" -}}
+app.kubernetes.io/name: aim-admission
+app.kubernetes.io/instance: {{ (first .).Release.Name }}
+app.kubernetes.io/component: {{ last . }}
+{{- end }}
+
+{{- define "aim-admission.image" -}}
+{{ .Values.image.repository }}{{ if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{/* Whether the serving pair comes from a mounted Secret: "true" or empty. */}}
+{{- define "aim-admission.mountsPair" -}}
+{{- if ne .Values.certificates.mode "self-managed" }}true{{ end }}
+{{- end }}
+
+{{/* Every setting of both commands, as environment variables. The one place where the chart names the program's flags. */}}
+{{- define "aim-admission.env" -}}
+- {name: AIM_ADMISSION_HOST, value: {{ .Values.listenAddress | quote }}}
+- {name: AIM_ADMISSION_PROBE_PORT, value: "8080"}
+- {name: AIM_ADMISSION_LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
+- {name: AIM_ADMISSION_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+{{- end }}
+
+{{- define "aim-admission.serve.env" -}}
+{{ include "aim-admission.env" . }}
+- {name: AIM_ADMISSION_PORT, value: "8443"}
+- {name: AIM_ADMISSION_FAILURE_POLICY, value: {{ .Values.webhooks.failurePolicy | quote }}}
+- {name: AIM_ADMISSION_MISSING_CONFIG, value: {{ .Values.serve.missingConfig | quote }}}
+{{- if include "aim-admission.mountsPair" . }}
+- {name: AIM_ADMISSION_CERT_FILE, value: /etc/aim-admission/tls/tls.crt}
+- {name: AIM_ADMISSION_KEY_FILE, value: /etc/aim-admission/tls/tls.key}
+{{- else }}
+- {name: AIM_ADMISSION_CERT_SECRET, value: {{ .Values.certificates.secretName | quote }}}
+{{- end }}
+{{- end }}
+
+{{- define "aim-admission.reconcile.env" -}}
+{{ include "aim-admission.env" . }}
+- {name: AIM_ADMISSION_ROLLOUT_RATE, value: {{ .Values.reconcile.rolloutRate | quote }}}
+- {name: AIM_ADMISSION_ROLLOUT_CONCURRENCY, value: {{ .Values.reconcile.rolloutConcurrency | quote }}}
+- {name: AIM_ADMISSION_ROLLOUT_FAILURE_LIMIT, value: {{ .Values.reconcile.rolloutFailureLimit | quote }}}
+{{- end }}
+
+{{/* The pod template of one component: (list . "serve"). */}}
+{{- define "aim-admission.pod" -}}
+{{- $root := first . }}
+{{- $component := last . }}
+{{- $values := index $root.Values $component }}
+{{- $mountsPair := and (eq $component "serve") (include "aim-admission.mountsPair" $root) }}
+metadata:
+  labels:
+    {{- include "aim-admission.labels" $root | nindent 4 }}
+    app.kubernetes.io/component: {{ $component }}
+  annotations:
+    kubectl.kubernetes.io/default-container: {{ $component }}
+    {{- with $values.podAnnotations }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+spec:
+  serviceAccountName: {{ if eq $component "serve" }}aim-admission{{ else }}aim-admission-reconcile{{ end }}
+  automountServiceAccountToken: true
+  terminationGracePeriodSeconds: 45
+  enableServiceLinks: false
+  {{- with $values.priorityClassName }}
+  priorityClassName: {{ . }}
+  {{- end }}
+  {{- with $root.Values.imagePullSecrets }}
+  imagePullSecrets:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  securityContext:
+    runAsNonRoot: true
+    runAsUser: 65532
+    runAsGroup: 65532
+    fsGroup: 65532
+    seccompProfile: {type: RuntimeDefault}
+  containers:
+  - name: {{ $component }}
+    image: {{ include "aim-admission.image" $root | quote }}
+    imagePullPolicy: {{ $root.Values.image.pullPolicy }}
+    args: [{{ $component }}]
+    env:
+    {{- include (printf "aim-admission.%s.env" $component) $root | nindent 4 }}
+    ports:
+    {{- if eq $component "serve" }}
+    - {name: webhooks, containerPort: 8443}
+    {{- end }}
+    - {name: probes, containerPort: 8080}
+    readinessProbe:
+      httpGet: {path: /readyz, port: probes}
+      periodSeconds: 2
+      timeoutSeconds: 2
+      failureThreshold: 2
+    livenessProbe:
+      httpGet: {path: /healthz, port: probes}
+      initialDelaySeconds: 10
+      periodSeconds: 10
+      timeoutSeconds: 5
+      failureThreshold: 6
+    {{- with $values.preStopSeconds }}
+    lifecycle:
+      preStop: {sleep: {seconds: {{ . }}}}
+    {{- end }}
+    resources:
+      {{- toYaml $values.resources | nindent 6 }}
+    securityContext:
+      allowPrivilegeEscalation: false
+      readOnlyRootFilesystem: true
+      capabilities: {drop: [ALL]}
+    {{- if $mountsPair }}
+    volumeMounts:
+    - {name: tls, mountPath: /etc/aim-admission/tls, readOnly: true}
+    {{- end }}
+  {{- if $mountsPair }}
+  volumes:
+  - name: tls
+    secret: {secretName: {{ $root.Values.certificates.secretName }}, defaultMode: 0440}
+  {{- end }}
+  topologySpreadConstraints:
+  - maxSkew: 1
+    topologyKey: kubernetes.io/hostname
+    whenUnsatisfiable: {{ $values.spreadOverNodes }}
+    nodeTaintsPolicy: Honor
+    matchLabelKeys: [pod-template-hash]
+    labelSelector:
+      matchLabels:
+        {{- include "aim-admission.selector" . | nindent 8 }}
+  - maxSkew: 1
+    topologyKey: topology.kubernetes.io/zone
+    whenUnsatisfiable: ScheduleAnyway
+    nodeTaintsPolicy: Honor
+    matchLabelKeys: [pod-template-hash]
+    labelSelector:
+      matchLabels:
+        {{- include "aim-admission.selector" . | nindent 8 }}
+  {{- with $values.affinity }}
+  affinity:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.nodeSelector }}
+  nodeSelector:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+  {{- with $values.tolerations }}
+  tolerations:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
