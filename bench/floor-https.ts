@@ -1,0 +1,21 @@
+/** The first floor: `node:https` that parses a review whole and allows it. Takes a certificate file and a key file. */
+import { readFileSync } from 'node:fs'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+
+const [certFile = '', keyFile = ''] = process.argv.slice(2)
+
+const server = createServer({ cert: readFileSync(certFile), key: readFileSync(keyFile), keepAliveTimeout: 120_000 }, (request, response) => {
+  const chunks: Buffer[] = []
+  request.on('data', (chunk: Buffer) => { chunks.push(chunk) })
+  request.on('end', () => {
+    const review = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { request: { uid: string } } // what the load sends
+    const answer = JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid: review.request.uid, allowed: true } })
+    response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(answer) })
+    response.end(answer)
+  })
+})
+server.listen(0, '127.0.0.1', () => {
+  const { port } = server.address() as AddressInfo // it listens on a port
+  process.stderr.write(JSON.stringify({ msg: 'serving', url: `https://127.0.0.1:${port}` }) + '\n')
+})

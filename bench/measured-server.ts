@@ -1,0 +1,107 @@
+import { spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+
+export const ROOT = path.resolve(import.meta.dirname, '..')
+
+/** A server under test: a process of its own, on a core of its own where there are two. */
+export interface MeasuredServer {
+  readonly name: string
+  readonly pid: number
+  /** Where reviews are sent. */
+  readonly url: URL
+  /** Of the product alone: the plain port of probes and metrics. */
+  readonly probeUrl: string | undefined
+  /** CPU time that all its threads have taken, in microseconds. Source: Linux, /proc/PID/task/TID/schedstat. */
+  readonly cpu: () => number
+  /** Resident memory in MiB. */
+  readonly resident: () => number
+  /** Open descriptors. */
+  readonly descriptors: () => number
+  readonly stop: () => Promise<void>
+}
+
+export interface ServerCommand {
+  readonly name: string
+  /** What Node runs, flags of Node's own included. */
+  readonly args: readonly string[]
+}
+
+/** Starts a server, and waits until it logs a line of JSON that tells its addresses. */
+export async function startServer ({ name, args }: ServerCommand): Promise<MeasuredServer> {
+  const [file, ...rest] = onServerCore(['node', ...args])
+  const child = spawn(file, rest, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] })
+  endWithUs(child)
+  const { url, probeUrl } = await serving(child, name)
+  const pid = child.pid ?? 0
+  return {
+    name,
+    pid,
+    url: new URL(url ?? 'https://nowhere.invalid'),
+    probeUrl,
+    cpu: () => cpuOf(pid),
+    resident: () => residentOf(pid),
+    descriptors: () => readdirSync(`/proc/${pid}/fd`).length,
+    stop: async () => { await end(child) }
+  }
+}
+
+/** Keeps this process, which makes the load, off the core of the servers. */
+export async function leaveServerCore (): Promise<void> {
+  if (CORES < 2 || !HAS_TASKSET) return
+  const child = spawn('taskset', ['-a', '-c', '-p', `1-${CORES - 1}`, String(process.pid)], { stdio: 'ignore' })
+  await once(child, 'exit')
+}
+
+/** Ends a child, and waits for its end. */
+export async function end (child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
+  const gone = once(child, 'exit')
+  child.kill('SIGINT') // the product answers what it has and ends, without waiting as for a roll-out
+  await gone
+}
+
+/** However this process ends, the child does, too. */
+export function endWithUs (child: ChildProcess): void {
+  const kill = (): void => { child.kill('SIGKILL') }
+  process.once('exit', kill)
+  child.once('exit', () => process.removeListener('exit', kill))
+}
+
+const CORES = availableParallelism()
+const HAS_TASKSET = ['/usr/bin/taskset', '/bin/taskset'].some((file) => existsSync(file))
+
+/** Whether servers and load run on separate cores. */
+export const SEPARATE_CORES = CORES >= 2 && HAS_TASKSET
+
+function onServerCore (command: [string, ...string[]]): [string, ...string[]] {
+  return SEPARATE_CORES ? ['taskset', '-c', '0', ...command] : command
+}
+
+interface Addresses { readonly url?: string, readonly probeUrl?: string }
+
+async function serving (child: ChildProcess, name: string): Promise<Addresses> {
+  const { stderr } = child
+  if (stderr === null) throw new Error('the standard error of a server is a pipe')
+  const lines: string[] = []
+  return await new Promise((resolve, reject) => {
+    createInterface(stderr).on('line', (line) => {
+      if (lines.push(line) > 100) lines.shift()
+      if (/"msg":"(serving|reconciling)"/.test(line)) resolve(JSON.parse(line) as Addresses)
+    })
+    child.once('exit', () => { reject(new Error(`${name} ended before it served: ${lines.join('\n')}`)) })
+  })
+}
+
+function cpuOf (pid: number): number {
+  const nanoseconds = readdirSync(`/proc/${pid}/task`).map((task) => Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ', 1)[0]))
+  return nanoseconds.reduce((sum, one) => sum + one, 0) / 1_000
+}
+
+function residentOf (pid: number): number {
+  return Number(/^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1_024
+}

@@ -1,0 +1,243 @@
+// `npm run bench:rollout -- --services N --flags "--rollout-rate 300"`: how long a changed configuration takes to every service, and what users notice.
+import { readFileSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import type { JsonObject } from '../src/api/meta.ts'
+import { isJsonObject, own, ownObject, ownString } from '../src/core/json.ts'
+import { connectToCluster } from '../src/kube/api-connection.ts'
+import type { ApiConnection, ApiRequest } from '../src/kube/api-connection.ts'
+import { Reflector } from '../src/kube/reflector.ts'
+import { systemClock } from '../src/core/system-clock.ts'
+import { startCluster } from '../test/support/cluster.ts'
+import { manifest, routed } from '../test/support/manifests.ts'
+import { startProduct, startReconciler } from '../test/support/product.ts'
+import { silentLog } from '../test/support/silent-log.ts'
+
+const { values } = parseArgs({
+  options: {
+    services: { type: 'string', default: '1000' },
+    /** Further flags of `reconcile`, separated by spaces. */
+    flags: { type: 'string', default: '' },
+    /** A user's applies a second while it is measured. */
+    applies: { type: 'string', default: '10' }
+  }
+})
+const SERVICES = Number(values.services)
+const GAP_MS = 1_000 / Number(values.applies)
+const COLLECTION = '/apis/aim.silogen.ai/v1alpha1/namespaces/default/aimservices'
+const CONFIG = '/apis/aim.silogen.ai/v1alpha1/aimclusterruntimeconfigs/default'
+/** Nothing is waited for longer than this, in milliseconds. */
+const LIMIT_MS = 60_000 + SERVICES * 60
+
+const cluster = await startCluster()
+const product = await startProduct(cluster)
+const reconciler = await startReconciler(cluster, values.flags.split(' ').filter((flag) => flag !== ''))
+const users = await connectToCluster({ kubeconfig: cluster.kubeconfig, log: silentLog })
+/** The paths of the block and of the status, by service, as a watch tells them. */
+const paths = new Map<string, { readonly block: string, readonly status: string }>()
+const watch = new Reflector({
+  path: COLLECTION,
+  request: users.request,
+  sink: {
+    upsert: (service) => {
+      const block = ownString(ownObject(ownObject(ownObject(service, 'spec'), 'resolvedRuntimeConfig'), 'routing'), 'path')
+      paths.set(ownString(ownObject(service, 'metadata'), 'name'), { block, status: ownString(ownObject(ownObject(service, 'status'), 'routing'), 'path') })
+    },
+    remove: () => {}
+  },
+  observer: { onSynced: () => {}, onRestart: () => {}, onFailedObject: () => {} },
+  log: silentLog,
+  clock: systemClock,
+  random: Math.random
+})
+watch.start()
+try {
+  process.stdout.write(`${JSON.stringify(await measure())}\n`)
+} finally {
+  await watch.stop()
+  await users.close()
+  await reconciler.stop()
+  await product.stop()
+  await cluster.stop()
+}
+
+async function measure (): Promise<JsonObject> {
+  await configure(users, 0)
+  const created = await timed(async () => { await inParallel(SERVICES, 4, createService) })
+  await createUsers()
+  await until(() => state(0).statuses === SERVICES)
+  await settled()
+  const idle = await appliesDuring(async () => { await delay(10_000) })
+  const before = await requests()
+  const cpuBefore = cpuSeconds()
+  let blocksMs = 0
+  let statusesMs = 0
+  const busy = await appliesDuring(async () => {
+    const from = performance.now()
+    await configure(users, 1)
+    await until(() => {
+      const { blocks, statuses } = state(1)
+      if (blocks === SERVICES && blocksMs === 0) blocksMs = performance.now() - from
+      statusesMs = performance.now() - from
+      return blocks === SERVICES && statuses === SERVICES
+    })
+  })
+  const cpu = Object.fromEntries(Object.entries(cpuSeconds()).map(([name, after]) => [name, Math.round((after - (cpuBefore[name] ?? 0)) * 100) / 100]))
+  await settled()
+  const sent = difference(before, await requests())
+  const writes = sum(sent, ({ method }) => method === 'PATCH')
+  const failed = sum(sent, ({ method, code }) => method === 'PATCH' && code !== '200')
+  const services = ownObject(ownObject(await object(CONFIG), 'status'), 'services')
+  const result = {
+    services: SERVICES,
+    createSeconds: seconds(created),
+    blocksSeconds: seconds(blocksMs),
+    statusesSeconds: seconds(statusesMs),
+    writes,
+    failedWrites: failed,
+    failedPercent: Math.round(failed / Math.max(1, writes) * 10_000) / 100,
+    writesPerService: Math.round(writes / SERVICES * 100) / 100,
+    counters: services,
+    countersExact: own(services, 'total') === SERVICES && own(services, 'current') === SERVICES && own(services, 'failing') === 0,
+    cpuSeconds: cpu,
+    userApplies: { idle: idle.length, busy: busy.length },
+    userP50Ms: { idle: quantile(idle, 0.5), busy: quantile(busy, 0.5) },
+    userP99Ms: { idle: quantile(idle, 0.99), busy: quantile(busy, 0.99) },
+    userP99Ratio: Math.round(quantile(busy, 0.99) / quantile(idle, 0.99) * 100) / 100
+  }
+  print(result)
+  return result
+}
+
+function print (result: JsonObject): void {
+  for (const [name, value] of Object.entries(result)) process.stdout.write(`${name.padEnd(18)} ${isJsonObject(value) ? JSON.stringify(value) : String(value)}\n`)
+}
+
+/** What each program has taken so far. Source: proc(5), /proc/PID/stat; 100 ticks make a second. */
+function cpuSeconds (): Record<string, number> {
+  const children = readdirSync('/proc/self/task').flatMap((thread) => readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter((pid) => pid !== ''))
+  return Object.fromEntries([...children, String(process.pid)].map((pid) => {
+    const [program = '', , command = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').slice(11, 13)
+    const name = pid === String(process.pid) ? 'load' : path.basename(program) === 'node' ? command : path.basename(program)
+    return [name, (Number(user) + Number(system)) / 100]
+  }))
+}
+
+function seconds (ms: number): number {
+  return Math.round(ms / 10) / 100
+}
+
+async function createService (index: number): Promise<void> {
+  await send({ method: 'POST', body: manifest({ namespace: 'default', name: `s-${index}` }), headers: { 'content-type': 'application/json' } }, COLLECTION)
+}
+
+/** The services that a user works on use another configuration: what they notice is the load alone. */
+async function createUsers (): Promise<void> {
+  await cluster.kubectl(['create', 'namespace', 'people'])
+  const config = manifest({ kind: 'AIMRuntimeConfig', namespace: 'people', name: 'default' })
+  await cluster.kubectl(['apply', '-f', '-'], config)
+}
+
+async function configure (connection: ApiConnection, version: number): Promise<void> {
+  const body = manifest({ kind: 'AIMClusterRuntimeConfig', name: 'default', spec: routed(`/v${version}/{.metadata.name}`) })
+  const { statusCode, body: answer } = await connection.request(CONFIG, {
+    method: 'PATCH', query: { fieldManager: 'bench', force: 'true' }, headers: { 'content-type': 'application/apply-patch+yaml' }, body
+  })
+  const text = await answer.text()
+  if (statusCode > 299) throw new Error(text)
+}
+
+/** How many services and statuses have that version of the configuration. */
+function state (version: number): { blocks: number, statuses: number } {
+  const start = `/v${version}/`
+  const all = [...paths.values()]
+  return { blocks: all.filter(({ block }) => block.startsWith(start)).length, statuses: all.filter(({ status }) => status.startsWith(start)).length }
+}
+
+/** Until the reconciler has sent nothing but the lease and the watches for three seconds. */
+async function settled (): Promise<void> {
+  const changes = async (): Promise<number> => sum(await requests(), ({ method }) => method === 'PATCH' || method === 'POST')
+  for (let last = -1, quiet = 0; quiet < 3;) {
+    const now = await changes()
+    quiet = now === last ? quiet + 1 : 0
+    last = now
+    await delay(1_000)
+  }
+}
+
+/** One user applies again and again, at a fixed pace whatever the answers take; milliseconds of each apply. */
+async function appliesDuring (work: () => Promise<void>): Promise<number[]> {
+  const took: number[] = []
+  const under: Array<Promise<void>> = []
+  const done = new AbortController()
+  const finished = work().finally(() => { done.abort() })
+  for (let index = 0, from = performance.now(); !done.signal.aborted; index++) {
+    await delay(Math.max(0, from + index * GAP_MS - performance.now()))
+    under.push(timed(async () => { await applyAsUser(index) }).then((ms) => { took.push(ms) }))
+  }
+  await Promise.all([...under, finished])
+  return took
+}
+
+async function applyAsUser (index: number): Promise<void> {
+  const name = `u-${index % 20}`
+  await send({
+    method: 'PATCH',
+    query: { fieldManager: 'user', force: 'true' },
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+    body: manifest({ namespace: 'people', name, labels: { turn: String(index) } })
+  }, `/apis/aim.silogen.ai/v1alpha1/namespaces/people/aimservices/${name}`)
+}
+
+async function send (request: ApiRequest, path: string): Promise<void> {
+  const { statusCode, body } = await users.request(path, request)
+  const answer = await body.text()
+  if (statusCode > 299) throw new Error(`${path} was answered ${statusCode}: ${answer}`)
+}
+
+async function object (path: string): Promise<JsonObject> {
+  const { body } = await users.request(path)
+  return await body.json() as JsonObject // as the API server writes it
+}
+
+interface Sent { readonly method: string, readonly code: string, readonly count: number }
+
+/** What the reconciler has sent so far, from its metrics. */
+async function requests (): Promise<Sent[]> {
+  const text = await (await fetch(`${reconciler.probeUrl}/metrics`)).text()
+  return [...text.matchAll(/^rest_client_requests_total\{method="(\w+)",code="([^"]+)"\} (\d+)/gm)].map(([, method = '', code = '', count]) => ({ method, code, count: Number(count) }))
+}
+
+function difference (before: readonly Sent[], after: readonly Sent[]): Sent[] {
+  return after.map((sent) => ({ ...sent, count: sent.count - (before.find(({ method, code }) => method === sent.method && code === sent.code)?.count ?? 0) }))
+}
+
+function sum (sent: readonly Sent[], which: (sent: Sent) => boolean): number {
+  return sent.filter(which).reduce((total, { count }) => total + count, 0)
+}
+
+async function timed (work: () => Promise<void>): Promise<number> {
+  const from = performance.now()
+  await work()
+  return performance.now() - from
+}
+
+async function inParallel (count: number, atOnce: number, work: (index: number) => Promise<void>): Promise<void> {
+  let next = 0
+  await Promise.all(Array.from({ length: atOnce }, async () => { while (next < count) await work(next++) }))
+}
+
+async function until (holds: () => boolean): Promise<void> {
+  const deadline = performance.now() + LIMIT_MS
+  while (!holds()) {
+    if (performance.now() > deadline) throw new Error(`waited in vain for ${LIMIT_MS / 1_000} s`)
+    await delay(50)
+  }
+}
+
+function quantile (values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN) * 10) / 10
+}

@@ -1,0 +1,87 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import t from 'tap'
+import { changesOfWriter, strayWrites } from '../support/audit-log.ts'
+import { startCluster } from '../support/cluster.ts'
+import { installCrds } from '../support/product.ts'
+import { leaseActions, reconcilersOf } from '../support/reconcilers.ts'
+import type { ReplicaName } from '../support/reconcilers.ts'
+
+/** Two clusters, since the times of a lease belong to all replicas of one. */
+async function setUp (seconds: number) {
+  const cluster = await startCluster({ audit: true })
+  await installCrds(cluster)
+  const replicas = reconcilersOf(cluster, ['--lease-duration', String(seconds)])
+  t.teardown(async () => {
+    await replicas.stopAll()
+    await cluster.stop()
+  })
+  for (const name of ['replica-a', 'replica-b', 'replica-c'] as const) await replicas.start(name)
+  return { cluster, replicas, lease: leaseActions(cluster) }
+}
+
+t.test('with the usual times', async (t) => {
+  const { cluster, replicas } = await setUp(15)
+
+  t.test('a leader that is killed is followed within 17 s', async (t) => {
+    for (let time = 0; time < 5; time++) {
+      const { user } = await replicas.nextWrite()
+      const killed = Date.now()
+      await replicas.stop(user, 'SIGKILL')
+      const next = await replicas.nextWrite()
+      t.not(next.user, user)
+      t.ok(next.at - killed <= 17_000, `after ${next.at - killed} ms`)
+      await replicas.start(user)
+    }
+  })
+
+  t.test('a leader that is frozen for 60 s writes nothing after its term', async (t) => {
+    const { user } = await replicas.nextWrite()
+    const frozen = replicas.running.get(user)
+    frozen?.signal('SIGSTOP')
+    for (let second = 0; second < 60; second++) {
+      await replicas.poke()
+      await delay(1_000)
+    }
+    frozen?.signal('SIGCONT')
+    for (let time = 0; time < 20; time++) t.not((await replicas.nextWrite()).user, user)
+    t.strictSame(strayWrites(await cluster.audited()), [])
+  })
+})
+
+t.test('through 100 forced changes of leader nobody writes who does not lead', async (t) => {
+  const { cluster, replicas, lease } = await setUp(4)
+  const frozen = new Set<ReplicaName>()
+  const deeds: Array<(leader: ReplicaName) => Promise<unknown>> = [
+    async () => { await lease.remove() },
+    async () => { await lease.steal() },
+    async () => { await lease.empty() },
+    async (leader) => {
+      await replicas.stop(leader, 'SIGKILL')
+      await replicas.start(leader)
+    },
+    async (leader) => {
+      await replicas.stop(leader)
+      await replicas.start(leader)
+    },
+    async (leader) => {
+      replicas.running.get(leader)?.signal('SIGSTOP')
+      frozen.add(leader)
+    },
+    async (leader) => { // frozen, and its lease deleted
+      replicas.running.get(leader)?.signal('SIGSTOP')
+      frozen.add(leader)
+      await lease.remove()
+    }
+  ]
+  for (let change = 0; change < 100; change++) {
+    const { user } = await replicas.nextWrite()
+    await deeds[change % deeds.length]?.(user)
+    for (let time = 0; time < 5; time++) await replicas.poke()
+    await replicas.nextWrite()
+    for (const name of frozen) replicas.running.get(name)?.signal('SIGCONT')
+    frozen.clear()
+  }
+  const entries = await cluster.audited()
+  t.ok(changesOfWriter(entries) >= 40, `the writer changed ${changesOfWriter(entries)} times`)
+  t.strictSame(strayWrites(entries), [])
+})
