@@ -36,7 +36,7 @@ t.test('190 connections that finish nothing are each closed in their time, and h
   }
   const { sent, failed } = await honest.end()
   await until(() => connections.open === 0)
-  t.ok(sent > 80, `${sent} reviews`)
+  t.ok(sent >= 20, `${sent} reviews, sent at a fixed rate for as long as the attack lasted`)
   t.strictSame(failed, [])
   for (const { hostility, takeAnswer } of sockets) if (hostility === 'answer') takeAnswer()
   for (const { hostility, ended, received } of sockets) {
