@@ -51,6 +51,13 @@ export function readService (object: JsonObject, namespace: string): Service | M
   })
 }
 
+/** The name of the configuration that is in force for a service, without reading the rest of it; undefined where there is none that could be read. */
+export function configNameOf (object: JsonObject): string | undefined {
+  const spec = own(object, 'spec')
+  const given = isJsonObject(spec) ? own(spec, 'runtimeConfigName') ?? DEFAULT_CONFIG_NAME : undefined
+  return typeof given === 'string' && given !== '' ? given : undefined
+}
+
 /** How a service without a name yet is called in a message. */
 export function displayName (service: Service): string {
   return service.name === '' ? `${service.generateName}*` : service.name

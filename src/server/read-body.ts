@@ -64,10 +64,10 @@ export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
   }
 }
 
-/** Grows in one piece: kept as they come, tiny chunks would take many times their bytes. */
+/** Keeps the first chunk, all of most reviews, as it came, and grows in one piece from the second on: tiny chunks take many times their bytes. */
 class ArrivingBody {
   readonly #limit: number
-  #buffer = Buffer.alloc(0)
+  #buffer: Buffer = Buffer.alloc(0)
   #length = 0
   giveUp: () => void = () => undefined
 
@@ -77,13 +77,18 @@ class ArrivingBody {
 
   /** Bytes of memory that it takes. */
   get kept (): number {
-    return this.#buffer.length
+    return this.#buffer.buffer.byteLength
   }
 
   /** False where it would become longer than it may. */
   add (chunk: Buffer): boolean {
     const length = this.#length + chunk.length
     if (length > this.#limit) return false
+    if (this.#length === 0) {
+      this.#buffer = chunk
+      this.#length = length
+      return true
+    }
     if (length > this.#buffer.length) {
       const larger = Buffer.allocUnsafeSlow(Math.min(this.#limit, Math.max(FIRST_BYTES, 2 * this.#buffer.length, length)))
       this.#buffer.copy(larger, 0, 0, this.#length)

@@ -39,6 +39,7 @@ export function recordReview (recorder: ReviewRecorder, ending: Ending): void {
 
 function write ({ log, repeating }: ReviewRecorder, ending: Ending): void {
   const level = ending.gone === true ? 'debug' : LEVELS[ending.outcome]
+  if (!log.isLevelEnabled(level)) return
   const keys = keysOf(ending)
   if (level === 'warn' || level === 'error') repeating[level](keys, SENTENCE)
   else log[level](keys, SENTENCE)
