@@ -29,11 +29,13 @@ export interface ServerCommand {
   readonly name: string
   /** What Node runs, flags of Node's own included. */
   readonly args: readonly string[]
+  /** Whether it is kept on the core of the servers, as it is unless told otherwise. */
+  readonly ownCore?: boolean
 }
 
 /** Starts a server, and waits until it logs a line of JSON that tells its addresses. */
-export async function startServer ({ name, args }: ServerCommand): Promise<MeasuredServer> {
-  const [file, ...rest] = onServerCore(['node', ...args])
+export async function startServer ({ name, args, ownCore = true }: ServerCommand): Promise<MeasuredServer> {
+  const [file, ...rest] = ownCore ? onServerCore(['node', ...args]) : ['node', ...args] as const
   const child = spawn(file, rest, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] })
   endWithUs(child)
   const { url, probeUrl } = await serving(child, name)

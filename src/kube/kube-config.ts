@@ -5,6 +5,7 @@ import { parse } from 'yaml'
 import type { JsonObject } from '../api/meta.ts'
 import { isJsonObject, own, ownObject, ownString } from '../core/json.ts'
 import { reasonOf } from '../core/reason-of.ts'
+import { loadClient } from './load-client.ts'
 
 /** Which cluster, and as whom. */
 export interface KubeConfigChoice {
@@ -24,10 +25,10 @@ export interface LoadedKubeConfig {
 /**
  * The cluster and user of a kubeconfig file's context, or, without a file, those that a pod is given.
  * Throws a one-line error where there is none.
- * The one place that loads client-node (80 MiB, 0.4 s: mostly typed APIs that are not used), and only once a cluster is asked for.
+ * client-node is loaded only once a cluster is asked for.
  */
 export async function loadKubeConfig ({ file, context }: KubeConfigChoice): Promise<LoadedKubeConfig> {
-  const { KubeConfig } = await import('@kubernetes/client-node')
+  const { KubeConfig } = await loadClient()
   const config = new KubeConfig()
   const [first, ...more] = file === undefined ? [] : [file].flat()
   if (first === undefined) loadFromPod(config)

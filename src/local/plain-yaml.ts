@@ -128,6 +128,7 @@ function plainScalar (text: string): unknown {
   if (/^(?:0|[1-9]\d{0,14})$/.test(text)) return Number(text)
   if (/^[1-9]\d{0,14}(?:m|k|[KMGT]i?|s|h)$/.test(text)) return text
   if (!/^[A-Za-z_/](?:[A-Za-z0-9_./@+=%,(){}[\]'-]|:(?=[A-Za-z0-9/])| (?=[A-Za-z0-9]))*$/.test(text)) throw NOT_PLAIN
+  if (/^e[+-]?\d+$/i.test(text)) throw NOT_PLAIN // the YAML reader takes it for a number that lacks its digits
   if (!/^(?:y|yes|n|no|true|false|on|off|null)$/i.test(text)) return text
   const value = CONSTANTS.get(text)
   if (value === undefined) throw NOT_PLAIN

@@ -14,6 +14,7 @@ import { applied, installCrds, ready } from '../support/product.ts'
 import { outputOf, startProgram } from '../support/program.ts'
 import type { Program } from '../support/program.ts'
 import { silentLog } from '../support/silent-log.ts'
+import { handshake, storedCertificates } from '../support/stored-certificates.ts'
 import { aTestAuthority } from '../support/test-certificates.ts'
 import { eventually, until } from '../support/until.ts'
 
@@ -73,26 +74,7 @@ async function register (mutating: string, validating: string): Promise<Ran> {
   return await kubectl(['apply', '-f', '-'], `{"apiVersion":"v1","kind":"List","items":[${items.join()}]}`)
 }
 
-/** Through one connection, since a kubectl for each look would keep the machine busy. Undefined where there is nothing. */
-async function stored<T> (path: string): Promise<T | undefined> {
-  const { statusCode, body } = await admin.request(path)
-  const answer = await body.text()
-  return statusCode === 200 ? JSON.parse(answer) as T : undefined // as the API server has it
-}
-
-interface StoredRegistration { readonly webhooks?: ReadonlyArray<{ readonly clientConfig: { readonly caBundle?: string } }> }
-
-const bundles = async (): Promise<string[]> => {
-  const read = ['mutating', 'validating'].map(async (type) => await stored<StoredRegistration>(`/apis/admissionregistration.k8s.io/v1/${type}webhookconfigurations/aim-admission`))
-  return (await Promise.all(read)).flatMap((registered) => registered?.webhooks ?? []).map(({ clientConfig: { caBundle = '' } }) => caBundle)
-}
-const secret = async (key: string): Promise<string> =>
-  (await stored<{ data?: Record<string, string> }>('/api/v1/namespaces/aim-system/secrets/aim-admission-tls'))?.data?.[key] ?? ''
-/** Whether every webhook trusts the CA of the Secret and no other. */
-const trusting = async (): Promise<boolean> => {
-  const ca = await secret('ca.crt')
-  return ca !== '' && (await bundles()).every((bundle) => bundle === ca)
-}
+const { bundles, secret, trusting, rotate } = storedCertificates(cluster, admin)
 
 let made = 0
 /** What becomes of creating a service: empty where it was created. */
@@ -102,19 +84,6 @@ async function create (): Promise<string> {
   })
   const answer = await body.text()
   return statusCode === 201 ? '' : answer
-}
-
-/** A new handshake as the API server would make it; empty where it succeeds. */
-async function handshake (url: string, bundle: string): Promise<string> {
-  const socket = connect({ host: '127.0.0.1', port: Number(new URL(url).port), ca: Buffer.from(bundle, 'base64').toString() })
-  try {
-    await once(socket, 'secureConnect')
-    return ''
-  } catch (error) {
-    return String(error)
-  } finally {
-    socket.destroy()
-  }
 }
 
 await kubectl(['create', 'namespace', 'aim-system'])
@@ -212,12 +181,9 @@ t.test('a leaf and a CA are changed while services are created: not one create o
     }
   }
   const loading = load()
-  for (const which of ['leaf', 'ca']) {
-    const [leaf, ca] = [await secret('tls.crt'), await secret('ca.crt')]
-    await kubectl(['-n', 'aim-system', 'annotate', 'secret', 'aim-admission-tls', `aim.silogen.ai/rotate=${which}`])
-    const isAnother = async () => which === 'leaf' ? await secret('tls.crt') !== leaf : await secret('ca.crt') !== ca && await secret('tls.crt') !== leaf
-    const changed = async () => await isAnother() && await secret('old-ca.crt') === '' && await secret('next-ca.crt') === '' && await trusting()
-    while (!await changed()) await delay(100) // as long as it takes: the machine may be busy
+  for (const which of ['leaf', 'ca'] as const) {
+    const ca = await secret('ca.crt')
+    await rotate(which)
     t.equal(await secret('ca.crt') === ca, which === 'leaf')
   }
   const now = Buffer.from(await secret('tls.crt'), 'base64').toString()

@@ -27,7 +27,7 @@ const others = [
   'true: 1', 'null: a', '1: a', 'a: "\\n"', "a: 'it''s'", 'a: |\n  text\n  more', 'a: >-\n  text', 'a: x\n  continued', 'a: "x\n  y"', 'a: [1, 2]', 'a: {b: 1}', 'a: [1', 'a: "', 'a: &x 1', 'b: *x',
   '<<: {a: 1}', 'a: !!str 1', 'a: x # comment', 'a:x', 'a:  x', 'a: x ', 'a:\n\tb: 1', 'a:\n  b: 1\n c: 2', '- a', '-', '- - a', '- a: 1\n  b: 2\n- c', 'a:\n- b\nc: 1', 'a:\n  - b\n - c', '? a', 'é: ü', 'a: é', '   ',
   'a: a: b', 'a: http://x/y', 'a: b:', 'a: %x', 'a: @x', 'a: `x', '--- # c', '--- a', '...', '%YAML 1.1', '__proto__: 1', 'constructor: 1', 'a: {}\n  b', 'items:\n- {}', 'a: -', 'a: - b', 'a: 9007199254740993', 'a: "x" y',
-  'a: \'x\' # c', '"a": 1', "'a': 1", 'a: ---', 'a: x---', 'a: /', 'a: _', 'a: 1.0', 'a: 1.2.3', 'a: 10m', 'a: 1d', 'a: 1f', 'a: 1E', 'a: 0o7', 'a: 0b1', 'a: 1k', '---', 'kind: List\nitems:\n- apiVersion: v1\n  kind: A'
+  'a: \'x\' # c', '"a": 1', "'a': 1", 'a: ---', 'a: x---', 'a: /', 'a: _', 'a: 1.0', 'a: 1.2.3', 'a: 10m', 'a: 1d', 'a: 1f', 'a: 1E', 'a: 0o7', 'a: 0b1', 'a: 1k', 'a: e1', 'a: E-2', 'e3: a', '---', 'kind: List\nitems:\n- apiVersion: v1\n  kind: A'
 ]
 const document = fc.oneof(
   fc.array(fc.constantFrom(...plain), { maxLength: 3 }).map((parts) => `${HEAD}${parts.join('\n')}`),

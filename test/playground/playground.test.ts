@@ -8,17 +8,14 @@ import t from 'tap'
 import { build } from 'vite'
 import { buildProbes } from '../../src/server/probes.ts'
 import { newRegistry } from '../../src/server/metrics.ts'
-import { chromium } from '../support/chromium.ts'
+import { chromium, CHROMIUM_FLAGS } from '../support/chromium.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 const folder = path.join(t.testdir({}), 'playground')
 await build({ configFile: path.join(ROOT, 'playground/vite.config.ts'), build: { outDir: folder }, logLevel: 'warn' })
 const app = buildProbes({ unready: () => undefined, registry: newRegistry('0.0.0-test'), playground: folder })
 const url = `${await app.listen({ host: '127.0.0.1', port: 0 })}/playground`
-const browser = await browsers.launch({
-  executablePath: await chromium(),
-  args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
-})
+const browser = await browsers.launch({ executablePath: await chromium(), args: [...CHROMIUM_FLAGS] })
 t.teardown(async () => {
   await browser.close()
   await app.close()

@@ -5,6 +5,11 @@ import { promisify } from 'node:util'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
 
+/** What it is started with: a page alone, that asks nobody for anything. */
+export const CHROMIUM_FLAGS = [
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'
+] as const
+
 /**
  * The Chromium of CHROMIUM_PATH or the PATH; where Debian's package manager can be used, its package is installed. Rejects with one sentence where there
  * is none.

@@ -47,7 +47,8 @@ export async function createLoad ({ kubeconfig }: Cluster, { namespace, count, r
   return { created: count - failed.length, failed, latencies }
 }
 
-function accessOf (kubeconfig: string): { server: string, ca: string, token: string } {
+/** How to reach a test cluster without a client of Kubernetes. */
+export function accessOf (kubeconfig: string): { server: string, ca: string, token: string } {
   const { clusters, users } = JSON.parse(readFileSync(kubeconfig, 'utf8')) as // as the test cluster writes it
     { clusters: [{ cluster: { server: string, 'certificate-authority': string } }], users: [{ user: { token: string } }] }
   const [{ cluster }] = clusters

@@ -19,21 +19,27 @@ export interface Replica extends Program {
 
 export type Replicas = Awaited<ReturnType<typeof startReplicas>>
 
-export interface ReplicasOptions extends ServiceProxyOptions { readonly count?: number, readonly flags?: readonly string[] }
+export interface ReplicasOptions extends ServiceProxyOptions {
+  readonly count?: number
+  readonly flags?: readonly string[]
+  /** Whether they serve a pair that they are given, or keep their own in a Secret of `aim-system`, as in a cluster. */
+  readonly certificates?: 'given' | 'managed'
+}
 
 /** Several servers of one cluster behind one address, which is registered in it. */
-export async function startReplicas (cluster: Cluster, { count = 2, flags = [], ...options }: ReplicasOptions = {}) {
+export async function startReplicas (cluster: Cluster, { count = 2, flags = [], certificates = 'given', ...options }: ReplicasOptions = {}) {
   const { dir, kubeconfig, kubectl } = cluster
   const { caPem, certPem, keyPem } = await issueThrowawayPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
   const [caFile, certFile, keyFile] = ['service-ca.crt', 'service.crt', 'service.key'].map((name) => path.join(dir, name)) as [string, string, string] // as many as names
   await Promise.all([writeFile(caFile, caPem), writeFile(certFile, certPem), writeFile(keyFile, keyPem)])
+  const pairFlags = certificates === 'given' ? ['--cert-file', certFile, '--key-file', keyFile] : ['--cert-name', '127.0.0.1', '--rotation-wait', '2']
   await installCrds(cluster)
   const proxy = await startServiceProxy(options)
   const all: Program[] = []
   const running: Replica[] = []
   const start = async (more: readonly string[] = []): Promise<Replica> => {
     const program = startProgram(
-      ['serve', '--kubeconfig', kubeconfig, '--port', '0', '--probe-port', '0', '--cert-file', certFile, '--key-file', keyFile, ...flags, ...more])
+      ['serve', '--kubeconfig', kubeconfig, '--port', '0', '--probe-port', '0', ...pairFlags, ...flags, ...more])
     all.push(program)
     const address = await program.logged('serving') as unknown as { url: string, probeUrl: string } // what the command logs
     const replica = { ...program, probeUrl: address.probeUrl, ...proxy.add(address) }
@@ -50,7 +56,7 @@ export async function startReplicas (cluster: Cluster, { count = 2, flags = [], 
   await register()
   return {
     url: proxy.url,
-    /** PEM of what all of them serve with. */
+    /** PEM of the given pair that all of them serve with. */
     keyPem,
     /** Every one that was ever started. */
     all: all as readonly Program[],

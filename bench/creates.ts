@@ -1,0 +1,119 @@
+/**
+ * `npm run bench:creates -- --rounds N`: what the webhooks cost who creates services through a real API server: no webhook, a bare `node:https` webhook, and
+ * the product, in turns, first with the mutating webhook alone and then with both. Everything runs on the same cores, as on a small control plane.
+ */
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { Agent, request } from 'undici'
+import { parseAllDocuments } from 'yaml'
+import { startCluster } from '../test/support/cluster.ts'
+import { accessOf } from '../test/support/create-load.ts'
+import { manifest, routed } from '../test/support/manifests.ts'
+import { applied, installCrds, ready } from '../test/support/product.ts'
+import { outputOf, startProgram } from '../test/support/program.ts'
+import { medianRatio } from './cpu.ts'
+import { startServer } from './measured-server.ts'
+import { aWorkplace } from './product.ts'
+import { median } from './statistics.ts'
+
+const { values } = parseArgs({ options: { rounds: { type: 'string', default: '9' }, creates: { type: 'string', default: '1500' } } })
+const [ROUNDS, CREATES] = [Number(values.rounds), Number(values.creates)]
+const [CONCURRENCY, WARM_UP] = [16, 300]
+/** Until an API server uses a registration that it has just stored, in milliseconds. */
+const REGISTERED_MS = 1_500
+const SERVICES = '/apis/aim.silogen.ai/v1alpha1/namespaces/default/aimservices'
+const cluster = await startCluster()
+const { server, ca, token } = accessOf(cluster.kubeconfig)
+const dispatcher = new Agent({ connections: CONCURRENCY, connect: { ca } })
+const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+const workplace = await aWorkplace()
+const caFile = path.join(workplace.dir, 'ca.crt')
+await writeFile(caFile, workplace.ca)
+await installCrds(cluster)
+const SPEC = { defaultStorageClassName: 'fast', ...routed('/{.metadata.namespace}/{.metadata.name}') }
+await applied(cluster.kubectl, manifest({ kind: 'AIMRuntimeConfig', namespace: 'default', name: 'default', spec: SPEC }))
+
+interface Webhook { readonly url: string, readonly stop: () => Promise<unknown> }
+
+async function startBare (): Promise<Webhook> {
+  const { url, stop } = await startServer({ name: 'node:https', args: ['bench/floor-https.ts', workplace.certFile, workplace.keyFile], ownCore: false })
+  return { url: url.origin, stop }
+}
+
+async function startOurs (): Promise<Webhook> {
+  const { certFile, keyFile } = workplace
+  const program = startProgram(['serve', '--kubeconfig', cluster.kubeconfig, '--port', '0', '--probe-port', '0', '--cert-file', certFile, '--key-file', keyFile])
+  const { url, probeUrl } = await program.logged('serving') as unknown as { url: string, probeUrl: string } // what the command logs
+  await ready(probeUrl)
+  return { url, stop: async () => await program.stop('SIGKILL') }
+}
+
+type Kinds = 'mutating' | 'both'
+
+async function register ({ url }: Webhook, kinds: Kinds): Promise<void> {
+  const documents = parseAllDocuments(await outputOf(['manifests', 'webhooks', '--url', url, '--ca-file', caFile]))
+  const items = documents.map((document) => document.toJS() as { kind: string }).filter(({ kind }) => kinds === 'both' || kind.startsWith('Mutating'))
+  await applied(cluster.kubectl, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }))
+}
+
+let made = 0
+
+async function create (): Promise<void> {
+  const body = manifest({ namespace: 'default', name: `s-${made++}` })
+  const { statusCode, body: answer } = await request(server + SERVICES, { method: 'POST', headers, dispatcher, body })
+  const text = await answer.text()
+  if (statusCode !== 201) throw new Error(`a create was answered ${statusCode}: ${text}`)
+}
+
+/** Creates a second, so many at once. */
+async function rateOf (count: number): Promise<number> {
+  let left = count
+  const from = performance.now()
+  await Promise.all(Array.from({ length: CONCURRENCY }, async () => { while (left-- > 0) await create() }))
+  return count / (performance.now() - from) * 1_000
+}
+
+async function measured (start: (() => Promise<Webhook>) | undefined, kinds: Kinds): Promise<number> {
+  const webhook = await start?.()
+  if (webhook !== undefined) await register(webhook, kinds)
+  await delay(REGISTERED_MS)
+  await rateOf(WARM_UP)
+  const rate = await rateOf(CREATES)
+  await cluster.kubectl(['delete', 'mutatingwebhookconfiguration,validatingwebhookconfiguration', '--all'])
+  await delay(REGISTERED_MS)
+  await webhook?.stop()
+  await request(server + SERVICES, { method: 'DELETE', headers, dispatcher }).then(async ({ body }) => { await body.dump() })
+  return rate
+}
+
+const LANES: ReadonlyArray<readonly [name: string, start: (() => Promise<Webhook>) | undefined, kinds: Kinds]> = [
+  ['no webhook', undefined, 'mutating'],
+  ['node:https, mutating', startBare, 'mutating'],
+  ['product, mutating', startOurs, 'mutating'],
+  ['node:https, both', startBare, 'both'],
+  ['product, both', startOurs, 'both']
+]
+const rates = new Map<string, number[]>(LANES.map(([name]) => [name, []]))
+try {
+  for (let round = 0; round < ROUNDS; round++) {
+    // forwards, then backwards: whatever grows with time falls on all alike
+    for (const [name, start, kinds] of round % 2 === 0 ? LANES : LANES.toReversed()) {
+      const rate = await measured(start, kinds)
+      rates.get(name)?.push(rate)
+      process.stderr.write(`round ${round + 1}, ${name}: ${rate.toFixed(0)} creates/s\n`)
+    }
+  }
+} finally {
+  await dispatcher.close()
+  await cluster.stop()
+  await workplace.remove()
+}
+
+const of = (name: string): number[] => rates.get(name) ?? []
+process.stdout.write(`${CREATES} creates a round, ${CONCURRENCY} at once, medians of ${ROUNDS} rounds\n| webhooks | creates/s | of none | of node:https |\n|---|---|---|---|\n`)
+for (const [name, , kinds] of LANES) {
+  const bare = medianRatio(of(name), of(`node:https, ${kinds}`))
+  process.stdout.write(`| ${name} | ${median(of(name)).toFixed(0)} | ${medianRatio(of(name), of('no webhook')).toFixed(2)} × | ${name.startsWith('product') ? `${bare.toFixed(2)} ×` : ''} |\n`)
+}
