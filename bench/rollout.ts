@@ -156,9 +156,9 @@ function state (version: number): { blocks: number, statuses: number } {
   return { blocks: all.filter(({ block }) => block.startsWith(start)).length, statuses: all.filter(({ status }) => status.startsWith(start)).length }
 }
 
-/** Until the reconciler has sent nothing but the lease and the watches for three seconds. */
+/** Until the reconciler has written no object for three seconds; events of a roll-out trail for as long as it had services, ten a second. */
 async function settled (): Promise<void> {
-  const changes = async (): Promise<number> => sum(await requests(), ({ method }) => method === 'PATCH' || method === 'POST')
+  const changes = async (): Promise<number> => sum(await requests(), ({ method }) => method === 'PATCH')
   for (let last = -1, quiet = 0; quiet < 3;) {
     const now = await changes()
     quiet = now === last ? quiet + 1 : 0

@@ -19,6 +19,8 @@ interface Connection {
   proven: boolean
   /** Calls on it that are on their way. */
   calls: number
+  /** Grows with every use: of two connections the one with the lower number was of use longer ago. */
+  used: number
 }
 
 /**
@@ -27,8 +29,11 @@ interface Connection {
  */
 export class Connections {
   readonly #limits: ConnectionsOptions['limits']
-  /** By address and port of the caller; the one that was of use last is the last. */
+  /** By address and port of the caller. Nothing is moved with a call: see `TransientSet`. */
   readonly #connections = new Map<string, Connection>()
+  #uses = 0
+  /** The same once their handshake is done. */
+  readonly #secured = new Map<Socket, Connection>()
   readonly #ofPeer = new Map<string, number>()
 
   constructor ({ server, limits }: ConnectionsOptions) {
@@ -36,7 +41,9 @@ export class Connections {
     server.on('connection', (socket: Socket) => { this.#take(socket) })
     server.on('secureConnection', (socket: TLSSocket) => {
       const connection = this.#connections.get(keyOf(socket))
-      if (connection !== undefined) connection.tls = socket
+      if (connection === undefined) return
+      connection.tls = socket
+      this.#secured.set(socket, connection)
     })
     server.on('request', (request: IncomingMessage, response: ServerResponse) => { this.#follow(request, response) })
   }
@@ -62,7 +69,7 @@ export class Connections {
       raw.destroy()
       return
     }
-    this.#connections.set(key, { raw, peer, tls: undefined, proven: false, calls: 0 })
+    this.#connections.set(key, { raw, peer, tls: undefined, proven: false, calls: 0, used: ++this.#uses })
     this.#ofPeer.set(peer, this.#countOf(peer) + 1)
     raw.once('close', () => { this.#forget(key, raw) })
   }
@@ -74,17 +81,14 @@ export class Connections {
   }
 
   #dropOne (isMeant: (connection: Connection) => boolean): boolean {
-    let idle: [string, Connection] | undefined
-    for (const [key, connection] of this.#connections) {
-      if (!isMeant(connection)) continue
-      if (!connection.proven) {
-        this.#drop(key, connection)
-        return true
-      }
-      if (connection.calls === 0) idle ??= [key, connection]
+    let worst: [string, Connection] | undefined
+    for (const entry of this.#connections) {
+      const [, connection] = entry
+      const isIdle = !connection.proven || connection.calls === 0
+      if (isIdle && isMeant(connection) && (worst === undefined || isWorse(connection, worst[1]))) worst = entry
     }
-    if (idle !== undefined) this.#drop(...idle)
-    return idle !== undefined
+    if (worst !== undefined) this.#drop(...worst)
+    return worst !== undefined
   }
 
   #drop (key: string, { raw, tls }: Connection): void {
@@ -97,6 +101,7 @@ export class Connections {
     const connection = this.#connections.get(key)
     if (connection?.raw !== raw) return
     this.#connections.delete(key)
+    if (connection.tls !== undefined) this.#secured.delete(connection.tls)
     const left = this.#countOf(connection.peer) - 1
     if (left > 0) this.#ofPeer.set(connection.peer, left)
     else this.#ofPeer.delete(connection.peer)
@@ -107,17 +112,21 @@ export class Connections {
   }
 
   #follow ({ socket }: IncomingMessage, response: ServerResponse): void {
-    const key = keyOf(socket)
-    const connection = this.#connections.get(key)
+    const connection = this.#secured.get(socket)
     if (connection === undefined) return
     connection.calls++
-    response.once('close', () => {
+    response.on('close', () => {
       connection.calls--
-      if (response.statusCode !== 200 || !response.writableFinished || !this.#connections.delete(key)) return
+      if (response.statusCode !== 200 || !response.writableFinished) return
       connection.proven = true
-      this.#connections.set(key, connection)
+      connection.used = ++this.#uses
     })
   }
+}
+
+/** One that has shown nothing before one that is idle, and of two alike the one that was of use longer ago. */
+function isWorse (one: Connection, other: Connection): boolean {
+  return one.proven === other.proven ? one.used < other.used : other.proven
 }
 
 /** Tells a connection from any other that is open, before and after its handshake. */

@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:https'
 import type { Clock } from '../core/ports.ts'
 import type { ServerLimits } from './limits.ts'
+import { NOWHERE, TransientSet } from './transient-set.ts'
+import type { Transient } from './transient-set.ts'
 
 export interface SlowReadersOptions {
   readonly server: Server
@@ -9,8 +11,8 @@ export interface SlowReadersOptions {
   readonly clock: Clock
 }
 
-interface Leaving {
-  readonly since: number
+interface Leaving extends Transient {
+  readonly response: ServerResponse
   /** What is kept of it here, in bytes. */
   readonly kept: number
 }
@@ -20,31 +22,28 @@ interface Leaving {
  * which is that of the slowest reader.
  */
 export function cutSlowReaders ({ server, limits, clock }: SlowReadersOptions): void {
-  const leaving = new Map<ServerResponse, Leaving>() // the oldest first
+  const leaving = new TransientSet<Leaving>()
   let kept = 0
-  const forget = (response: ServerResponse): void => {
-    kept -= leaving.get(response)?.kept ?? 0
-    leaving.delete(response)
+  const forget = (answer: Leaving): void => {
+    if (leaving.delete(answer)) kept -= answer.kept
   }
-  const cutOldest = (isMeant: (oldest: Leaving) => boolean): void => {
-    for (const [response, oldest] of leaving) {
-      if (!isMeant(oldest)) return
-      forget(response)
-      response.socket?.destroy()
-    }
+  const cut = (answer: Leaving): void => {
+    forget(answer)
+    answer.response.socket?.destroy()
   }
   server.on('request', (_request: IncomingMessage, response: ServerResponse) => {
-    response.once('prefinish', () => {
-      const answer = { since: clock.now(), kept: response.writableLength }
-      leaving.set(response, answer)
+    let answer: Leaving | undefined
+    response.on('prefinish', () => {
+      answer = { response, since: clock.now(), kept: response.writableLength, place: NOWHERE }
+      leaving.add(answer)
       kept += answer.kept
-      if (kept > limits.leavingBytes) cutOldest(() => kept > limits.leavingBytes)
+      while (kept > limits.leavingBytes) cut(leaving.oldest() ?? answer)
     })
-    response.once('close', () => { forget(response) })
+    response.on('close', () => { if (answer !== undefined) forget(answer) })
   })
   const sweep = setInterval(() => {
     const now = clock.now()
-    cutOldest(({ since }) => now - since >= limits.reading)
+    for (const answer of [...leaving]) if (now - answer.since >= limits.reading) cut(answer)
   }, limits.sweep)
   sweep.unref()
   server.once('close', () => { clearInterval(sweep) })
