@@ -1,6 +1,6 @@
 /**
- * `npm run bench:scale -- --measured FILE`: what a roll-out takes in clusters that cannot be had here. FILE holds lines of `npm run bench:rollout`: the first
- * calibrates the model, each further one is predicted and compared, so that what is said of larger clusters is said by a model that was checked.
+ * `npm run bench:scale -- --measured FILE`: what a roll-out takes in clusters that cannot be had here. FILE holds lines of `npm run bench:rollout`: the smallest
+ * and the largest calibrate the model, those between are predicted and compared, so that what is said of larger clusters is said by a model that was checked.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -52,6 +52,15 @@ function costOf ({ services, cpuSeconds, userApplies }: MeasuredRollout): Cost {
   const per = (seconds: number): number => seconds * 1_000 / units
   const { etcd = 0, 'kube-apiserver': api = 0, serve = 0, reconcile = 0, load = 0 } = renamed(cpuSeconds)
   return { apiServer: per(api + etcd + load), serve: per(serve), reconcile: per(reconcile) }
+}
+
+/** At any size: the cost grows with the logarithm of the number of services, through the smallest and the largest that were measured. */
+function costAt (services: number, [smallest, largest]: readonly [MeasuredRollout, MeasuredRollout]): Cost {
+  const [low, high] = [costOf(smallest), costOf(largest)]
+  const span = Math.log10(largest.services / smallest.services)
+  const share = span === 0 ? 0 : Math.log10(services / smallest.services) / span
+  const between = (program: keyof Cost): number => low[program] + share * (high[program] - low[program])
+  return { apiServer: between('apiServer'), serve: between('serve'), reconcile: between('reconcile') }
 }
 
 function renamed (cpu: Readonly<Record<string, number>>): Record<string, number> {
@@ -130,15 +139,19 @@ function shown (seconds: number): string {
 
 const { values: { measured: file } } = parseArgs({ options: { measured: { type: 'string' } } })
 if (file === undefined) throw new Error('give --measured FILE, with lines of `npm run bench:rollout`')
-const [calibration, ...checks] = readFileSync(file, 'utf8').split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as MeasuredRollout) // as bench:rollout writes it
-if (calibration === undefined) throw new Error(`${file} holds no line of bench:rollout`)
-const cost = costOf(calibration)
+const runs = readFileSync(file, 'utf8').split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as MeasuredRollout) // as bench:rollout writes it
+const sorted = runs.toSorted((a, b) => a.services - b.services)
+const [smallest, largest] = [sorted[0], sorted.at(-1)]
+if (smallest === undefined || largest === undefined) throw new Error(`${file} holds no line of bench:rollout`)
+const cost = (services: number): Cost => costAt(services, [smallest, largest])
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
-print(`CPU of one service, ms: API server with etcd ${cost.apiServer.toFixed(1)}, serve ${cost.serve.toFixed(1)}, reconcile ${cost.reconcile.toFixed(1)}\n`)
-print('| services | measured | model | model / measured |\n|---|---|---|---|')
-for (const { services, statusesSeconds } of [calibration, ...checks]) {
-  const model = simulated(services, cost, SHARED)
-  print(`| ${services} | ${shown(statusesSeconds)} | ${shown(model)} | ${(model / statusesSeconds).toFixed(2)} |`)
+print('| services | CPU of one, ms: API server with etcd | serve | reconcile | measured | model | model / measured |\n|---|---|---|---|---|---|---|')
+for (const run of sorted) {
+  const { services, statusesSeconds } = run
+  const { apiServer, serve, reconcile } = costOf(run)
+  const model = simulated(services, cost(services), SHARED)
+  const cells = [services, ...[apiServer, serve, reconcile].map((ms) => ms.toFixed(1)), shown(statusesSeconds), shown(model), (model / statusesSeconds).toFixed(2)]
+  print(`| ${cells.join(' | ')} |`)
 }
 print(`\n| | ${SIZES.join(' | ')} |\n|---|${SIZES.map(() => '---|').join('')}`)
-for (const setting of SETTINGS) print(`| ${setting.title} | ${SIZES.map((size) => shown(simulated(size, cost, setting))).join(' | ')} |`)
+for (const setting of SETTINGS) print(`| ${setting.title} | ${SIZES.map((size) => shown(simulated(size, cost(size), setting))).join(' | ')} |`)

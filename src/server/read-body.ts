@@ -26,8 +26,9 @@ class BodyRefused extends Error {
 /** As Fastify calls back. */
 type Done = (error: Error | null, body?: Buffer) => void
 
-/** Where a body is kept at first, in bytes; most reviews fit in. */
-const FIRST_BYTES = 8 * 1024
+/** Chunks below this are put together, and in pieces of how many bytes. */
+const SMALL_BYTES = 4 * 1024
+const TAIL_BYTES = 16 * 1024
 
 /**
  * Reads bodies as a content type parser of Fastify. All that are on their way share one budget of memory; beyond it the oldest is given up, which is the one
@@ -68,13 +69,17 @@ export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
   }
 }
 
-/** Keeps the first chunk, all of most reviews, as it came, and grows in one piece from the second on: tiny chunks take many times their bytes. */
+/** The chunks of a body as they come; small ones are put together, since tiny ones would take many times their bytes. */
 class ArrivingBody implements Transient {
   place = NOWHERE
   readonly since = performance.now()
   readonly #limit: number
-  #buffer: Buffer = Buffer.alloc(0)
+  readonly #chunks: Buffer[] = []
+  /** Where small chunks are put together, and how far it is filled. */
+  #tail: Buffer = EMPTY
+  #filled = 0
   #length = 0
+  #kept = 0
   giveUp: () => void = () => undefined
 
   constructor (limit: number) {
@@ -83,29 +88,43 @@ class ArrivingBody implements Transient {
 
   /** Bytes of memory that it takes. */
   get kept (): number {
-    return this.#buffer.buffer.byteLength
+    return this.#kept
   }
 
   /** False where it would become longer than it may. */
   add (chunk: Buffer): boolean {
-    const length = this.#length + chunk.length
-    if (length > this.#limit) return false
-    if (this.#length === 0) {
-      this.#buffer = chunk
-      this.#length = length
-      return true
+    if (this.#length + chunk.length > this.#limit) return false
+    if (this.#length > 0 && chunk.length < SMALL_BYTES) this.#append(chunk)
+    else {
+      this.#seal()
+      this.#chunks.push(chunk)
+      this.#kept += chunk.buffer.byteLength
     }
-    if (length > this.#buffer.length) {
-      const larger = Buffer.allocUnsafeSlow(Math.min(this.#limit, Math.max(FIRST_BYTES, 2 * this.#buffer.length, length)))
-      this.#buffer.copy(larger, 0, 0, this.#length)
-      this.#buffer = larger
-    }
-    chunk.copy(this.#buffer, this.#length)
-    this.#length = length
+    this.#length += chunk.length
     return true
   }
 
   whole (): Buffer {
-    return this.#buffer.subarray(0, this.#length)
+    this.#seal()
+    const [first] = this.#chunks
+    return this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#length)
+  }
+
+  #append (chunk: Buffer): void {
+    if (this.#filled + chunk.length > this.#tail.length) {
+      this.#seal()
+      this.#tail = Buffer.allocUnsafeSlow(TAIL_BYTES)
+      this.#kept += TAIL_BYTES
+    }
+    chunk.copy(this.#tail, this.#filled)
+    this.#filled += chunk.length
+  }
+
+  #seal (): void {
+    if (this.#filled > 0) this.#chunks.push(this.#tail.subarray(0, this.#filled))
+    this.#tail = EMPTY
+    this.#filled = 0
   }
 }
+
+const EMPTY = Buffer.alloc(0)
