@@ -1,6 +1,6 @@
 /**
- * `npm run bench:scale -- --measured FILE`: what a roll-out takes in clusters that cannot be had here. FILE holds lines of `npm run bench:rollout`: the smallest
- * and the largest calibrate the model, those between are predicted and compared, so that what is said of larger clusters is said by a model that was checked.
+ * `npm run bench:scale -- --measured FILE`: what a roll-out takes in clusters that cannot be had here. FILE holds lines of `npm run bench:rollout`:
+ * the smallest and the largest calibrate the model, and all are compared with it, so that what is said of larger clusters is said by a model that was checked.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -139,7 +139,8 @@ function shown (seconds: number): string {
 
 const { values: { measured: file } } = parseArgs({ options: { measured: { type: 'string' } } })
 if (file === undefined) throw new Error('give --measured FILE, with lines of `npm run bench:rollout`')
-const runs = readFileSync(file, 'utf8').split('\n').filter((line) => line.startsWith('{')).map((line) => JSON.parse(line) as MeasuredRollout) // as bench:rollout writes it
+const lines = readFileSync(file, 'utf8').split('\n').filter((line) => line.startsWith('{'))
+const runs = lines.map((line) => JSON.parse(line) as MeasuredRollout) // as bench:rollout writes it
 const sorted = runs.toSorted((a, b) => a.services - b.services)
 const [smallest, largest] = [sorted[0], sorted.at(-1)]
 if (smallest === undefined || largest === undefined) throw new Error(`${file} holds no line of bench:rollout`)
@@ -150,8 +151,8 @@ for (const run of sorted) {
   const { services, statusesSeconds } = run
   const { apiServer, serve, reconcile } = costOf(run)
   const model = simulated(services, cost(services), SHARED)
-  const cells = [services, ...[apiServer, serve, reconcile].map((ms) => ms.toFixed(1)), shown(statusesSeconds), shown(model), (model / statusesSeconds).toFixed(2)]
-  print(`| ${cells.join(' | ')} |`)
+  const costs = [apiServer, serve, reconcile].map((ms) => ms.toFixed(1))
+  print(`| ${[services, ...costs, shown(statusesSeconds), shown(model), (model / statusesSeconds).toFixed(2)].join(' | ')} |`)
 }
 print(`\n| | ${SIZES.join(' | ')} |\n|---|${SIZES.map(() => '---|').join('')}`)
 for (const setting of SETTINGS) print(`| ${setting.title} | ${SIZES.map((size) => shown(simulated(size, cost(size), setting))).join(' | ')} |`)

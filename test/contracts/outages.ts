@@ -1,4 +1,4 @@
-import { readdir } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { RuntimeConfigKind } from '../../src/api/runtime-config.ts'
@@ -7,6 +7,7 @@ import { startCluster } from '../support/cluster.ts'
 import type { Cluster } from '../support/cluster.ts'
 import { actionsOf, manifest, routed } from '../support/manifests.ts'
 import { startProduct, startReconciler } from '../support/product.ts'
+import { reviewLoad } from '../support/review-load.ts'
 import { startTcpProxy } from '../support/tcp-proxy.ts'
 
 /** How much of everything a suite has the time for. */
@@ -91,12 +92,15 @@ export async function outages (t: Test, { services, quietMs, etcdPauseMs, cuts, 
     t.ok(proxy.count().most <= 6, `${proxy.count().most} connections at most`)
   })
 
-  t.test(`etcd that stands still for ${etcdPauseMs / 1_000} s costs the lease, and nothing else`, async (t) => {
+  t.test(`etcd that stands still for ${etcdPauseMs / 1_000} s costs the lease, and nothing else: reviews are answered meanwhile`, async (t) => {
     const from = performance.now()
+    const reviews = reviewLoad({ url: product.url, ca: await readFile(product.caFile, 'utf8'), rate: 20 })
     cluster.pauseEtcd()
     await delay(etcdPauseMs)
     cluster.resumeEtcd()
     t.ok(performance.now() - from >= etcdPauseMs)
+    const { sent, failed, latencies } = await reviews.end()
+    t.strictSame(failed, [], `${sent} reviews, p99 ${(latencies[Math.floor(0.99 * (latencies.length - 1))] ?? 0).toFixed(1)} ms`)
     if (etcdPauseMs > 10_000) {
       const terms = reconciler.entries.filter(({ msg }) => msg === 'this replica leads' || msg === 'this replica no longer leads')
       t.ok(terms.length >= 2, 'it stepped down')
