@@ -1,5 +1,4 @@
-import type { JsonObject } from '../src/api/meta.ts'
-import { isJsonObject, own, ownObject } from '../src/core/json.ts'
+import { own, ownObject, ownObjects, ownStrings } from '../src/core/json.ts'
 import type { ObjectStore } from '../src/core/ports.ts'
 import type { Peer } from './shake-hands.ts'
 import type { RegisteredClient } from './trust.ts'
@@ -34,17 +33,7 @@ type ServiceTarget = NonNullable<RegisteredClient['target']> & { readonly kind: 
 async function endpointsOf (store: ObjectStore, { namespace, name }: ServiceTarget, port: number): Promise<Peer[] | undefined> {
   const read = await store.read(`/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`, { labelSelector: `kubernetes.io/service-name=${name}` })
   if (read.kind !== 'found') return undefined
-  return listIn(read.object, 'items').flatMap((slice) => listIn(slice, 'endpoints'))
+  return ownObjects(read.object, 'items').flatMap((slice) => ownObjects(slice, 'endpoints'))
     .filter((endpoint) => own(ownObject(endpoint, 'conditions'), 'serving') !== false)
-    .flatMap((endpoint) => stringsIn(endpoint, 'addresses').slice(0, 1)).map((host) => ({ host, port, serverName: `${name}.${namespace}.svc` }))
-}
-
-function listIn (object: JsonObject, key: string): JsonObject[] {
-  const list = own(object, key)
-  return Array.isArray(list) ? list.filter(isJsonObject) : []
-}
-
-function stringsIn (object: JsonObject, key: string): string[] {
-  const list = own(object, key)
-  return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : []
+    .flatMap((endpoint) => ownStrings(endpoint, 'addresses').slice(0, 1)).map((host) => ({ host, port, serverName: `${name}.${namespace}.svc` }))
 }

@@ -1,6 +1,6 @@
 import type { Condition } from '../api/condition.ts'
 import type { JsonObject } from '../api/meta.ts'
-import { isJsonObject, own, ownObject } from './json.ts'
+import { ownObject, ownObjects } from './json.ts'
 
 /** A condition as it was decided; since when it holds is known only beside what was there before. */
 export type Finding = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>
@@ -18,7 +18,6 @@ export function conditionsOf (findings: readonly Finding[], { known, generation,
 
 /** The conditions of these types that a stored object has, in the order of the types. Its schema vouches for their form. */
 export function knownConditions (object: JsonObject, types: readonly string[]): Condition[] {
-  const conditions = own(ownObject(object, 'status'), 'conditions')
-  const stored = (Array.isArray(conditions) ? conditions : []).filter(isJsonObject)
+  const stored = ownObjects(ownObject(object, 'status'), 'conditions')
   return types.flatMap((type) => stored.filter((condition) => condition['type'] === type)) as unknown as Condition[]
 }

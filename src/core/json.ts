@@ -16,6 +16,18 @@ export function ownObject (object: JsonObject, key: string): JsonObject {
   return isJsonObject(value) ? value : EMPTY
 }
 
+/** The objects of an own property that is a list; none where it is anything else. */
+export function ownObjects (object: JsonObject, key: string): JsonObject[] {
+  const list = own(object, key)
+  return Array.isArray(list) ? list.filter(isJsonObject) : []
+}
+
+/** The strings of an own property that is a list; none where it is anything else. */
+export function ownStrings (object: JsonObject, key: string): string[] {
+  const list = own(object, key)
+  return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : []
+}
+
 /** An own property that is a string; empty where it is anything else. */
 export function ownString (object: JsonObject, key: string): string {
   const value = own(object, key)

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../api/meta.ts'
-import { isJsonObject, own, ownObject, ownString } from '../core/json.ts'
+import { own, ownObject, ownObjects, ownString, ownStrings } from '../core/json.ts'
 import type { Answer, ClusterReader } from './cluster-reader.ts'
 import type { Finding } from './finding.ts'
 
@@ -64,27 +64,17 @@ export function permissionsOf (manifests: readonly JsonObject[]): Permission[] {
     const namespace = ownString(ownObject(binding, 'metadata'), 'namespace')
     const role = manifests.find((manifest) => manifest['kind'] === kind && ownObject(manifest, 'metadata')['name'] === name &&
       (kind === 'ClusterRole' || ownObject(manifest, 'metadata')['namespace'] === namespace))
-    const accounts = objectsIn(binding, 'subjects').map((subject) => `system:serviceaccount:${ownString(subject, 'namespace')}:${ownString(subject, 'name')}`)
-    const rights = objectsIn(role ?? {}, 'rules').flatMap((rule) => rightsOf(rule, binding['kind'] === 'RoleBinding' ? namespace : ''))
+    const accounts = ownObjects(binding, 'subjects').map((subject) => `system:serviceaccount:${ownString(subject, 'namespace')}:${ownString(subject, 'name')}`)
+    const rights = ownObjects(role ?? {}, 'rules').flatMap((rule) => rightsOf(rule, binding['kind'] === 'RoleBinding' ? namespace : ''))
     return accounts.flatMap((account) => rights.map((attributes) => ({ account, attributes })))
   })
 }
 
 /** A rule multiplied out. Source: rbac.authorization.k8s.io/v1, PolicyRule. */
 function rightsOf (rule: JsonObject, namespace: string): Array<Permission['attributes']> {
-  const names = textsIn(rule, 'resourceNames')
-  return textsIn(rule, 'verbs').flatMap((verb) => textsIn(rule, 'apiGroups').flatMap((group) => textsIn(rule, 'resources').flatMap((written) => {
+  const names = ownStrings(rule, 'resourceNames')
+  return ownStrings(rule, 'verbs').flatMap((verb) => ownStrings(rule, 'apiGroups').flatMap((group) => ownStrings(rule, 'resources').flatMap((written) => {
     const [resource = '', subresource = ''] = written.split('/')
     return (names.length === 0 ? [''] : names).map((name) => ({ verb, group, resource, subresource, name, namespace }))
   })))
-}
-
-function objectsIn (object: JsonObject, key: string): JsonObject[] {
-  const list = own(object, key)
-  return Array.isArray(list) ? list.filter(isJsonObject) : []
-}
-
-function textsIn (object: JsonObject, key: string): string[] {
-  const list = own(object, key)
-  return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : []
 }

@@ -1,5 +1,5 @@
 import type { JsonObject } from '../api/meta.ts'
-import { isJsonObject, own, ownObject, ownString } from '../core/json.ts'
+import { ownObject, ownObjects, ownString } from '../core/json.ts'
 import type { Answer, ClusterReader } from './cluster-reader.ts'
 import { differences, differenceText } from './differences.ts'
 import type { Finding } from './finding.ts'
@@ -32,6 +32,5 @@ function definitionFault (wanted: JsonObject, live: JsonObject): string | undefi
 }
 
 function isEstablished (live: JsonObject): boolean {
-  const conditions = own(ownObject(live, 'status'), 'conditions')
-  return Array.isArray(conditions) && conditions.filter(isJsonObject).some(({ type, status }) => type === 'Established' && status === 'True')
+  return ownObjects(ownObject(live, 'status'), 'conditions').some(({ type, status }) => type === 'Established' && status === 'True')
 }

@@ -1,7 +1,7 @@
 import { KINDS } from '../api/kinds.ts'
 import { GROUP } from '../api/meta.ts'
 import type { JsonObject } from '../api/meta.ts'
-import { isJsonObject, own, ownObject, ownString } from '../core/json.ts'
+import { ownObject, ownObjects, ownString, ownStrings } from '../core/json.ts'
 import { webhooksOf } from './check-registration.ts'
 import type { Answer, ClusterReader } from './cluster-reader.ts'
 import type { Finding } from './finding.ts'
@@ -18,8 +18,7 @@ export async function checkOtherWebhooks (ours: string, cluster: ClusterReader):
 /** Pure. */
 export function otherWebhookFindings (kind: string, list: Answer, ours: string): Finding[] {
   if (list.kind !== 'found') return [{ check: CHECK, kind: 'unknown', subject: `every ${kind}`, what: list.kind === 'refused' ? list.why : 'there is no such kind' }]
-  const items = own(list.object, 'items')
-  const others = (Array.isArray(items) ? items.filter(isJsonObject) : []).filter((item) => nameOf(item) !== ours)
+  const others = ownObjects(list.object, 'items').filter((item) => nameOf(item) !== ours)
   const found = others.flatMap((configuration) => webhooksOf(configuration).filter(concernsUs).map((webhook): Finding => ({
     check: CHECK,
     kind: 'note',
@@ -35,11 +34,10 @@ function nameOf (configuration: JsonObject): string {
 
 /** Whether a rule of the webhook covers one of our kinds. Source: admissionregistration.k8s.io/v1, RuleWithOperations. */
 function concernsUs (webhook: JsonObject): boolean {
-  const rules = own(webhook, 'rules')
-  return (Array.isArray(rules) ? rules.filter(isJsonObject) : []).some((rule) =>
-    includesOne(own(rule, 'apiGroups'), ['*', GROUP]) && includesOne(own(rule, 'resources'), ['*', '*/*', ...KINDS.map(({ plural }) => plural)]))
+  return ownObjects(webhook, 'rules').some((rule) =>
+    includesOne(ownStrings(rule, 'apiGroups'), ['*', GROUP]) && includesOne(ownStrings(rule, 'resources'), ['*', '*/*', ...KINDS.map(({ plural }) => plural)]))
 }
 
-function includesOne (list: unknown, wanted: readonly string[]): boolean {
-  return Array.isArray(list) && list.some((item) => typeof item === 'string' && wanted.includes(item))
+function includesOne (list: readonly string[], wanted: readonly string[]): boolean {
+  return list.some((item) => wanted.includes(item))
 }

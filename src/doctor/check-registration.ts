@@ -1,5 +1,5 @@
 import type { JsonObject } from '../api/meta.ts'
-import { isJsonObject, own, ownObject, ownString } from '../core/json.ts'
+import { isJsonObject, ownObject, ownObjects, ownString } from '../core/json.ts'
 import type { Answer, ClusterReader } from './cluster-reader.ts'
 import { differences, differenceText } from './differences.ts'
 import type { Difference } from './differences.ts'
@@ -35,8 +35,7 @@ export function registrationFindings (wanted: JsonObject, live: Answer, mend: st
 }
 
 export function webhooksOf (configuration: JsonObject): JsonObject[] {
-  const webhooks = own(configuration, 'webhooks')
-  return Array.isArray(webhooks) ? webhooks.filter(isJsonObject) : []
+  return ownObjects(configuration, 'webhooks')
 }
 
 interface Context { readonly title: string, readonly patch: (operations: readonly JsonObject[]) => string }

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../api/meta.ts'
 import type { ParentReference } from '../api/runtime-config.ts'
-import { isJsonObject, own, ownObject, ownString } from '../core/json.ts'
+import { own, ownObject, ownObjects, ownString } from '../core/json.ts'
 import type { SendRequest } from './api-connection.ts'
 import { statusOf } from './status.ts'
 import { parseObject } from './versioned-object.ts'
@@ -77,8 +77,8 @@ function alwaysUsable (): string {
 const PULL_SECRET_TYPES = ['kubernetes.io/dockerconfigjson', 'kubernetes.io/dockercfg']
 
 function judgeSecret (table: JsonObject): string {
-  const columns = objectsOf(table, 'columnDefinitions').map((column) => ownString(column, 'name'))
-  const [row] = objectsOf(table, 'rows')
+  const columns = ownObjects(table, 'columnDefinitions').map((column) => ownString(column, 'name'))
+  const [row] = ownObjects(table, 'rows')
   const cells = own(row ?? {}, 'cells')
   const type: unknown = Array.isArray(cells) ? cells[columns.indexOf('Type')] : undefined
   return typeof type === 'string' && !PULL_SECRET_TYPES.includes(type) ? `its type is ${type}; an image is pulled with ${PULL_SECRET_TYPES.join(' or ')}` : ''
@@ -97,22 +97,17 @@ interface RouteFrom { readonly reference: ParentReference, readonly namespace: s
 
 /** Source: Gateway API v1, GatewayConditionType, AllowedRoutes. */
 function judgeGateway (gateway: JsonObject, { reference, namespace, serviceNamespace }: RouteFrom): string {
-  for (const condition of objectsOf(ownObject(gateway, 'status'), 'conditions')) {
+  for (const condition of ownObjects(ownObject(gateway, 'status'), 'conditions')) {
     if (['Accepted', 'Programmed'].includes(ownString(condition, 'type')) && ownString(condition, 'status') === 'False') {
       return `it is not ${ownString(condition, 'type')}: ${ownString(condition, 'message') || ownString(condition, 'reason')}`
     }
   }
   const { sectionName, port } = reference
-  const listeners = objectsOf(ownObject(gateway, 'spec'), 'listeners').filter((listener) =>
+  const listeners = ownObjects(ownObject(gateway, 'spec'), 'listeners').filter((listener) =>
     (sectionName === undefined || own(listener, 'name') === sectionName) && (port === undefined || own(listener, 'port') === port))
   if (listeners.length === 0) return 'it has no listener that the reference means'
   const from = listeners.map((listener) => ownString(ownObject(ownObject(listener, 'allowedRoutes'), 'namespaces'), 'from') || 'Same')
   return namespace !== serviceNamespace && from.every((namespaces) => namespaces === 'Same')
     ? `its listeners take routes of the namespace ${namespace} alone, and this service is in ${serviceNamespace}`
     : ''
-}
-
-function objectsOf (object: JsonObject, key: string): JsonObject[] {
-  const list = own(object, key)
-  return Array.isArray(list) ? list.filter(isJsonObject) : []
 }

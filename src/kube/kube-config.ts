@@ -2,8 +2,7 @@ import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { Cluster, KubeConfig } from '@kubernetes/client-node'
 import { parse } from 'yaml'
-import type { JsonObject } from '../api/meta.ts'
-import { isJsonObject, own, ownObject, ownString } from '../core/json.ts'
+import { isJsonObject, ownObject, ownObjects, ownString } from '../core/json.ts'
 import { reasonOf } from '../core/reason-of.ts'
 import { loadClient } from './load-client.ts'
 
@@ -75,8 +74,7 @@ function useTokenFiles (config: KubeConfig, file: string): void {
 }
 
 function tokenFiles (kubeconfig: unknown): Array<{ name: string, tokenFile: string }> {
-  const users = isJsonObject(kubeconfig) ? own(kubeconfig, 'users') : undefined
-  return (Array.isArray(users) ? users : []).filter(isJsonObject)
-    .map((user: JsonObject) => ({ name: ownString(user, 'name'), tokenFile: ownString(ownObject(user, 'user'), 'tokenFile') }))
+  return ownObjects(isJsonObject(kubeconfig) ? kubeconfig : {}, 'users')
+    .map((user) => ({ name: ownString(user, 'name'), tokenFile: ownString(ownObject(user, 'user'), 'tokenFile') }))
     .filter(({ tokenFile }) => tokenFile !== '')
 }

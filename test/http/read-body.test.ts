@@ -1,0 +1,36 @@
+import { Readable } from 'node:stream'
+import fc from 'fast-check'
+import t from 'tap'
+import { Gate } from '../../src/server/gate.ts'
+import { SERVER_LIMITS } from '../../src/server/limits.ts'
+import { bodyReader } from '../../src/server/read-body.ts'
+
+const gate = new Gate(() => undefined)
+const read = bodyReader({ limits: SERVER_LIMITS, gate, onGone: () => {} })
+
+/** What the reader makes of a body that comes in such chunks. */
+async function bodyOf (chunks: readonly Buffer[]): Promise<Buffer | undefined> {
+  const payload = Readable.from(chunks)
+  return await new Promise((resolve, reject) => {
+    read({ raw: {} } as never, payload as never, (error, body) => { // of a request it looks at the socket alone, where there is an error
+      if (error === null) resolve(body)
+      else reject(error)
+    })
+  })
+}
+
+/** Around the size up to which chunks are put together, and that of the pieces. */
+const size = fc.oneof(fc.integer({ min: 1, max: 40 }), fc.integer({ min: 4_000, max: 4_200 }), fc.integer({ min: 16_000, max: 20_000 }))
+
+t.test('a body is its chunks in their order, whatever their sizes', async (t) => {
+  await fc.assert(fc.asyncProperty(fc.array(size, { minLength: 1, maxLength: 40 }), async (sizes) => {
+    const chunks = sizes.map((length, at) => Buffer.alloc(length, at + 1))
+    return (await bodyOf(chunks))?.equals(Buffer.concat(chunks)) === true
+  }))
+  t.equal(gate.arriving, 0)
+})
+
+t.test('a body that comes at once is not copied', async (t) => {
+  const chunk = Buffer.alloc(3_000, 'x')
+  t.equal(await bodyOf([chunk]), chunk)
+})
