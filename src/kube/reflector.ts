@@ -55,6 +55,8 @@ const STREAM_SECONDS = 600
 const STREAM_SILENCE_MS = 30_000
 /** The answer to a stream where the API server does not offer one. Source: Kubernetes API concepts, "Streaming lists". */
 const NOT_OFFERED = 422
+/** The answer while the API server has too much to do, or has not opened the store of a kind yet. Source: RFC 6585, section 4. */
+const BUSY = 429
 
 /**
  * Feeds a sink with the objects of one collection: lists them, watches for changes, and never gives up. A sink gets each change once and
@@ -278,7 +280,8 @@ export class Reflector {
     const wait = waitAfter(trouble, this.#inARow, this.#options.random())
     if (this.#inARow === 1) {
       const { path, log } = this.#options
-      log.warn({ path, trouble: trouble.reason, reason: trouble.message }, 'the list or watch broke off and is tried again')
+      const level = trouble.code === BUSY ? 'info' : 'warn' // being asked to wait is no trouble for an operator to look into
+      log[level]({ path, trouble: trouble.reason, reason: trouble.message }, 'the list or watch broke off and is tried again')
     }
     this.#options.observer.onRestart(trouble.reason)
     await pause(this.#options.clock, wait, this.#stopping.signal)
