@@ -31,11 +31,14 @@ export interface ServerCommand {
   readonly args: readonly string[]
   /** Whether it is kept on the core of the servers, as it is unless told otherwise. */
   readonly ownCore?: boolean
+  /** A control group that it starts in: the file that takes the id of a process. */
+  readonly group?: string | undefined
 }
 
 /** Starts a server, and waits until it logs a line of JSON that tells its addresses. */
-export async function startServer ({ name, args, ownCore = true }: ServerCommand): Promise<MeasuredServer> {
-  const [file, ...rest] = ownCore ? onServerCore(['node', ...args]) : ['node', ...args] as const
+export async function startServer ({ name, args, ownCore = true, group }: ServerCommand): Promise<MeasuredServer> {
+  const node = group === undefined ? ['node', ...args] as const : ['sh', '-c', IN_GROUP, group, ...args] as const
+  const [file, ...rest] = ownCore ? onServerCore([...node]) : node
   const child = spawn(file, rest, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] })
   endWithUs(child)
   const { url, probeUrl } = await serving(child, name)
@@ -51,6 +54,9 @@ export async function startServer ({ name, args, ownCore = true }: ServerCommand
     stop: async () => { await end(child) }
   }
 }
+
+/** Without the options that a test runner has for each process of Node: they take memory, too. */
+const IN_GROUP = 'unset NODE_OPTIONS && echo $$ > "$0" && exec node "$@"'
 
 /** Keeps this process, which makes the load, off the core of the servers. */
 export async function leaveServerCore (): Promise<void> {

@@ -34,6 +34,8 @@ export interface ProductOptions extends Population {
   /** The program as Node runs it, flags of Node's own included. */
   readonly program: readonly string[]
   readonly command?: 'serve' | 'reconcile'
+  /** A control group that it starts in: the file that takes the id of a process. */
+  readonly group?: string | undefined
 }
 
 /** The product, and the cluster that it follows. */
@@ -48,7 +50,7 @@ export interface BenchProduct extends MeasuredServer {
 const STORED_VARIABLES = 4
 
 /** Starts the product as it is shipped, as a process of its own, on a cluster of so many objects; resolves once it is ready. */
-export async function startProduct ({ workplace, program, configs, services, command = 'serve' }: ProductOptions): Promise<BenchProduct> {
+export async function startProduct ({ workplace, program, configs, services, command = 'serve', group }: ProductOptions): Promise<BenchProduct> {
   const feeder = fork(path.join(import.meta.dirname, 'feeder.ts'), { execArgv: ['--max-old-space-size=3000'] })
   endWithUs(feeder)
   await once(feeder, 'message')
@@ -62,7 +64,7 @@ export async function startProduct ({ workplace, program, configs, services, com
   await writeFile(file, kubeconfig)
   const flags = command === 'serve' ? ['--port', '0', '--cert-file', workplace.certFile, '--key-file', workplace.keyFile] : []
   const started = performance.now()
-  const server = await startServer({ name: 'product', args: [...program, command, '--kubeconfig', file, '--probe-port', '0', ...flags] })
+  const server = await startServer({ name: 'product', args: [...program, command, '--kubeconfig', file, '--probe-port', '0', ...flags], group })
   await ready(server)
   return {
     ...server,

@@ -6,10 +6,7 @@ import { KINDS } from '../api/kinds.ts'
 import type { ObjectStore } from '../core/ports.ts'
 import { systemClock } from '../core/system-clock.ts'
 import { objectStore } from '../kube/object-store.ts'
-import { AdmittedServices } from '../local/admitted-services.ts'
-import { ManifestStore } from '../local/manifest-store.ts'
-import { Recorder } from '../recording/recorder.ts'
-import type { RecorderOptions } from '../recording/recorder.ts'
+import type { Recorder, RecorderOptions } from '../recording/recorder.ts'
 import { newAdmission } from '../review/admission.ts'
 import type { Admission } from '../review/admission.ts'
 import { buildApp } from '../server/app.ts'
@@ -28,7 +25,6 @@ import { clusterSource, countedConnection, countObjects } from './cluster-source
 import type { Source } from './cluster-source.ts'
 import { drainFlags, environmentVariable, reconcilerFlags, recordFlags } from './flags.ts'
 import { openProcessLog } from './process-log.ts'
-import { newReconciler } from './reconciler.ts'
 import { runUntilTold } from './run-until-told.ts'
 import type { Stop } from './run-until-told.ts'
 
@@ -96,6 +92,7 @@ interface RecorderDependencies { readonly version: string, readonly metrics: Met
 
 async function startRecorder ({ record }: ServeSettings, { version, metrics, log }: RecorderDependencies): Promise<Recorder | undefined> {
   if (record === undefined) return undefined
+  const { Recorder } = await import('../recording/recorder.ts')
   const count: RecorderOptions['count'] = (outcome, reviews) => { metrics.recorded.inc({ outcome }, reviews) }
   const recorder = new Recorder({ settings: record, version, clock: systemClock, log, count })
   await recorder.start()
@@ -115,10 +112,11 @@ interface SourceDependencies { readonly admission: Admission, readonly metrics: 
 
 async function sourceFor (settings: ServeSettings, dependencies: SourceDependencies): Promise<ServedSource> {
   countObjects(dependencies.metrics, dependencies.admission.count)
-  return settings.manifests === undefined ? await sourceInCluster(settings, dependencies) : folderSource(settings.manifests, dependencies)
+  return settings.manifests === undefined ? await sourceInCluster(settings, dependencies) : await folderSource(settings.manifests, dependencies)
 }
 
-function folderSource (folder: string, { admission: { configs, sinks }, metrics, log }: SourceDependencies): Source {
+async function folderSource (folder: string, { admission: { configs, sinks }, metrics, log }: SourceDependencies): Promise<Source> {
+  const [{ AdmittedServices }, { ManifestStore }] = await Promise.all([import('../local/admitted-services.ts'), import('../local/manifest-store.ts')])
   const store = new ManifestStore({ folder, sinks: { ...sinks, AIMService: new AdmittedServices(configs, sinks.AIMService) }, log })
   let loaded = false
   return {
@@ -136,7 +134,7 @@ function folderSource (folder: string, { admission: { configs, sinks }, metrics,
 async function sourceInCluster ({ kubeconfig, reconciler: settings }: ServeSettings, { admission, metrics, log }: SourceDependencies): Promise<ServedSource> {
   const connection = await countedConnection({ kubeconfig, metrics, log })
   const { configs, services } = admission
-  const reconciler = settings && newReconciler({ connection, configs, services, settings, registry: metrics.registry, log })
+  const reconciler = settings && (await import('./reconciler.ts')).newReconciler({ connection, configs, services, settings, registry: metrics.registry, log })
   const source = clusterSource({ connection, sinks: reconciler?.sinks ?? admission.sinks, metrics, log, onSynced: () => { reconciler?.start() } })
   return {
     ...source,

@@ -1,5 +1,5 @@
 import { sha256 } from '@noble/hashes/sha2.js'
-import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
+import { utf8ToBytes } from '@noble/hashes/utils.js'
 import canonicalize from 'canonicalize'
 import type { JsonObject } from '../api/meta.ts'
 
@@ -10,5 +10,6 @@ export function canonicalJson (spec: JsonObject): string {
 
 /** `sha256:` and the hex SHA-256 of a spec's canonical JSON. */
 export function configHash (canonical: string): string {
-  return `sha256:${bytesToHex(sha256(utf8ToBytes(canonical)))}`
+  const digits = Array.from(sha256(utf8ToBytes(canonical)), (byte) => byte.toString(16).padStart(2, '0'))
+  return ['sha256:', ...digits].join('') // joined, not added: a sum keeps each of its parts, twenty times the bytes of this text
 }

@@ -2,13 +2,14 @@ import type { JsonObject } from '../api/meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import { ownObject, ownString } from './json.ts'
 import type { ConfigLookup, ObjectKey, ObjectSink } from './ports.ts'
-import { isUnchanged, readRuntimeConfig } from './runtime-config.ts'
+import { isUnchanged, readRuntimeConfig, SharedConfigParts } from './runtime-config.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
 
 /** The known runtime configurations, compiled as they arrive. */
 export class ConfigIndex implements ConfigLookup {
   readonly #namespaced = new Map<string, RuntimeConfig>()
   readonly #cluster = new Map<string, RuntimeConfig>()
+  readonly #parts = new SharedConfigParts()
   readonly #listeners = new Set<(appeared: RuntimeConfig | undefined) => void>()
 
   namespaced (namespace: string, name: string): RuntimeConfig | undefined {
@@ -46,7 +47,7 @@ export class ConfigIndex implements ConfigLookup {
         const key = keyOf({ namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') })
         const known = configs.get(key)
         if (known !== undefined && isUnchanged(known, object)) return
-        const config = readRuntimeConfig(kind, object)
+        const config = readRuntimeConfig(kind, object, this.#parts)
         if (config.kind === 'malformed') throw new Error(`${config.field} is not ${config.expected}`)
         configs.set(key, config)
         this.#changed(known === undefined ? config : undefined)

@@ -24,7 +24,7 @@ export class PathClaims implements PathIndex {
       at.children.set(name, next)
       at = next
     }
-    at.held = [...at.held, claim]
+    at.held = at.held.length === 0 ? [claim] : [...at.held, claim] // of a list that is spread, V8 keeps room for sixteen more
   }
 
   remove (claim: HeldPath): void {
@@ -86,8 +86,10 @@ function segmentsOf (path: string): string[] {
 }
 
 function newSegment (): Segment {
-  return { children: undefined, held: [] }
+  return { children: undefined, held: NONE }
 }
+
+const NONE: readonly HeldPath[] = []
 
 function * descendants (segment: Segment): Generator<Segment> {
   for (const child of segment.children?.values() ?? []) {

@@ -12,6 +12,7 @@ import { booleanAt, namesAt, objectAt, reading, stringAt } from './read-fields.t
 import type { Malformed } from './read-fields.ts'
 import { routingFieldsOf } from './routing-fields.ts'
 import type { RoutingFields } from './routing-fields.ts'
+import { Shared, sharedTexts } from './shared.ts'
 
 /** A runtime configuration as the rules read it. What depends on it alone is computed once, when it arrives. */
 export interface RuntimeConfig {
@@ -43,32 +44,46 @@ export interface RuntimeConfig {
   readonly template: TemplateCompilation | undefined
 }
 
+/** What many configurations have alike, each kept once. */
+export class SharedConfigParts {
+  readonly texts = sharedTexts()
+  readonly templates = new Shared<TemplateCompilation>(({ source }) => source)
+  readonly routings = new Shared<RoutingFields>(JSON.stringify)
+  readonly models = new Shared<ReturnType<typeof modelOf>>(JSON.stringify)
+  readonly secrets = new Shared<readonly LocalObjectReference[]>(JSON.stringify)
+}
+
 /** Reads and compiles a configuration of either kind. */
-export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject): RuntimeConfig | Malformed {
+export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject, shared = new SharedConfigParts()): RuntimeConfig | Malformed {
   return reading(() => {
     const metadata = objectAt(object, 'metadata', 'metadata')
     const spec = objectAt(object, 'spec', 'spec')
     if (!nestsAtMost(spec, MAX_SPEC_DEPTH)) return { kind: 'malformed', field: 'spec', expected: `at most ${MAX_SPEC_DEPTH} levels of nesting` }
-    const routing = routingFieldsOf(spec)
+    const { texts, templates, routings, models, secrets } = shared
+    const text = (key: string): string | undefined => texts.of(stringAt(spec, key, `spec.${key}`) ?? '') || undefined
+    const routing = routings.of(routingFieldsOf(spec))
+    const { pathTemplate } = routing
+    const { model, modelGiven } = models.of(modelOf(spec))
     const canonical = canonicalJson(spec)
     return Object.freeze({
       kind,
       scope: kind === 'AIMRuntimeConfig' ? 'Namespace' : 'Cluster',
-      namespace: kind === 'AIMRuntimeConfig' ? ownString(metadata, 'namespace') : '',
-      name: ownString(metadata, 'name'),
+      namespace: kind === 'AIMRuntimeConfig' ? texts.of(ownString(metadata, 'namespace')) : '',
+      name: texts.of(ownString(metadata, 'name')),
       uid: uidOf(object),
       generation: generationOf(object),
-      createdAt: createdAt(object),
+      createdAt: texts.of(createdAt(object)),
       rollout: annotationOf(object, ROLLOUT_ANNOTATION),
       deleting: isDeleting(object),
       hash: configHash(canonical),
       spec: canonical,
-      defaultStorageClassName: stringAt(spec, 'defaultStorageClassName', 'spec.defaultStorageClassName') || undefined,
-      serviceAccountName: stringAt(spec, 'serviceAccountName', 'spec.serviceAccountName') || undefined,
-      imagePullSecrets: oncePerName(namesAt(spec, 'imagePullSecrets', 'spec.imagePullSecrets')),
-      ...modelOf(spec),
+      defaultStorageClassName: text('defaultStorageClassName'),
+      serviceAccountName: text('serviceAccountName'),
+      imagePullSecrets: secrets.of(oncePerName(namesAt(spec, 'imagePullSecrets', 'spec.imagePullSecrets'))),
+      model,
+      modelGiven,
       routing,
-      template: routing.pathTemplate === undefined ? undefined : compilePathTemplate(routing.pathTemplate)
+      template: pathTemplate === undefined ? undefined : templates.byText(pathTemplate, () => compilePathTemplate(pathTemplate))
     } satisfies RuntimeConfig)
   })
 }

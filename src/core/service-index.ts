@@ -1,90 +1,78 @@
-import { isJsonObject, ownObject } from './json.ts'
-import { createdAt } from './object-meta.ts'
 import { PathClaims } from './path-claims.ts'
 import type { HeldPath, ObjectKey, ObjectSink, ServiceLookup } from './ports.ts'
-import { parentReferenceAt, reading } from './read-fields.ts'
 import type { Service } from './service.ts'
-import { SharedTexts } from './shared-texts.ts'
-import { pathInBlock, readStoredService } from './stored-service.ts'
-
-interface Entry { readonly service: Service, readonly held: HeldPath | undefined }
+import { readStoredService, SharedParts } from './stored-service.ts'
+import type { StoredService } from './stored-service.ts'
 
 /** The known services: by the configuration they name, and by the path they hold. */
 export class ServiceIndex implements ServiceLookup {
   readonly paths = new PathClaims()
-  readonly #entries = new Map<string, Entry>()
-  readonly #texts = new SharedTexts()
-  /** Configuration name → namespace → service name → service. */
-  readonly #users = new Map<string, Map<string, Map<string, Service>>>()
+  readonly #services = new Map<string, StoredService>()
+  readonly #parts = new SharedParts()
+  /** Configuration name → namespace → services. */
+  readonly #users = new Map<string, Map<string, Set<StoredService>>>()
 
   count (): number {
-    return this.#entries.size
+    return this.#services.size
   }
 
   get (key: ObjectKey): Service | undefined {
-    return this.#entries.get(keyOf(key))?.service
+    return this.#services.get(keyOf(key))
   }
 
   /** The path that a service holds, as its block says. */
   held (key: ObjectKey): HeldPath | undefined {
-    return this.#entries.get(keyOf(key))?.held
+    return this.#services.get(keyOf(key))?.held
   }
 
   * all (): Generator<Service> {
-    for (const { service } of this.#entries.values()) yield service
+    yield * this.#services.values()
   }
 
   * users (configName: string, namespace?: string): Generator<Service> {
     const byNamespace = this.#users.get(configName)
     if (byNamespace === undefined) return
     const maps = namespace === undefined ? byNamespace.values() : [byNamespace.get(namespace)]
-    for (const services of maps) if (services !== undefined) yield * services.values()
+    for (const services of maps) if (services !== undefined) yield * services
   }
 
   /** Where services are fed in. Throws where one cannot be read. */
   sink (): ObjectSink {
     return {
       upsert: (object) => {
-        const read = readStoredService(object, this.#texts)
-        if (read.kind === 'malformed') throw new Error(`${read.field} is not ${read.expected}`)
-        this.#remove(read.stored)
-        this.#add(read.stored, heldPath(read.whole))
+        const service = readStoredService(object, this.#parts)
+        if (service.kind === 'malformed') throw new Error(`${service.field} is not ${service.expected}`)
+        this.#remove(service)
+        this.#add(service)
       },
       remove: (key) => { this.#remove(key) }
     }
   }
 
-  #add (service: Service, held: HeldPath | undefined): void {
-    this.#entries.set(keyOf(service), { service, held })
+  #add (service: StoredService): void {
+    const { configName, namespace, held } = service
+    this.#services.set(keyOf(service), service)
     if (held !== undefined) this.paths.add(held)
-    const byNamespace = this.#users.get(service.configName) ?? new Map<string, Map<string, Service>>()
-    const services = byNamespace.get(service.namespace) ?? new Map<string, Service>()
-    this.#users.set(service.configName, byNamespace.set(service.namespace, services.set(service.name, service)))
+    const byNamespace = this.#users.get(configName) ?? new Map<string, Set<StoredService>>()
+    const services = byNamespace.get(namespace) ?? new Set<StoredService>()
+    this.#users.set(configName, byNamespace.set(namespace, services.add(service)))
   }
 
   #remove (key: ObjectKey): void {
-    const entry = this.#entries.get(keyOf(key))
-    if (entry === undefined) return
-    const { service: { configName, namespace, name }, held } = entry
-    this.#entries.delete(keyOf(key))
+    const service = this.#services.get(keyOf(key))
+    if (service === undefined) return
+    const { configName, namespace, held } = service
+    this.#services.delete(keyOf(key))
     if (held !== undefined) this.paths.remove(held)
     const byNamespace = this.#users.get(configName)
     const services = byNamespace?.get(namespace)
-    services?.delete(name)
+    services?.delete(service)
     if (services?.size === 0) byNamespace?.delete(namespace)
     if (byNamespace?.size === 0) this.#users.delete(configName)
   }
 }
 
+/** Joined, not added: a sum keeps its parts beside the text that is made of them. */
 function keyOf ({ namespace, name }: ObjectKey): string {
-  return `${namespace}/${name}`
-}
-
-/** The path that a stored service holds, as its block says. */
-function heldPath ({ namespace, name, block, object }: Service): HeldPath | undefined {
-  const routing = isJsonObject(block) ? ownObject(block, 'routing') : {}
-  const path = pathInBlock({ block })
-  const gateway = reading(() => parentReferenceAt(routing, 'gatewayRef', 'spec.resolvedRuntimeConfig.routing.gatewayRef'))
-  if (path === '' || gateway === undefined || !('name' in gateway)) return undefined
-  return { service: { namespace, name }, gateway: { namespace, ...gateway }, path, since: createdAt(object) }
+  return [namespace, name].join('/')
 }

@@ -1,51 +1,68 @@
 import type { JsonObject } from '../api/meta.ts'
-import type { LocalObjectReference } from '../api/runtime-config.ts'
+import type { ParentReference } from '../api/runtime-config.ts'
 import { isJsonObject, own, ownObject, ownString } from './json.ts'
+import { createdAt } from './object-meta.ts'
+import type { HeldPath } from './ports.ts'
+import { parentReferenceAt, reading } from './read-fields.ts'
 import type { Malformed } from './read-fields.ts'
-import type { RoutingFields } from './routing-fields.ts'
 import { READABLE_METADATA } from './service-fields.ts'
 import { LAST_APPLIED, readService } from './service.ts'
 import type { Service } from './service.ts'
-import type { SharedTexts } from './shared-texts.ts'
+import { Shared, sharedTexts } from './shared.ts'
+import { joinJson, splitJson } from './split-json.ts'
+
+/** What many services have alike, each kept once. */
+export class SharedParts {
+  readonly texts = sharedTexts()
+  readonly settings = new Shared<Settings>(JSON.stringify)
+  readonly gateways = new Shared<ParentReference>(JSON.stringify)
+}
+
+/** What of a service is mostly as in others. */
+type Settings = Pick<Service, 'generateName' | 'deleting' | 'givenConfigName' | 'configName' | 'serviceAccountName' | 'imagePullSecrets' | 'routing'>
 
 /**
- * A service as it is kept by the hundred thousand. What only a path expression or a comparison looks at is text, a fifth of the size of the objects that
+ * A service as it is kept by the hundred thousand. What only a path expression or a comparison looks at is text, a tenth of the size of the objects that
  * it is parsed into whenever it is asked for.
  */
-class StoredService implements Service {
-  readonly kind = 'service'
+export class StoredService implements Service {
   readonly namespace: string
   readonly name: string
-  readonly generateName: string
-  readonly deleting: boolean
-  readonly givenConfigName: string | undefined
-  readonly configName: string
-  readonly serviceAccountName: string | undefined
-  readonly imagePullSecrets: readonly LocalObjectReference[]
-  readonly routing: RoutingFields
+  /** The path that it holds, as its block says. */
+  readonly held: HeldPath | undefined
+  readonly #settings: Settings
   /** What a path expression may read, which is not the block. */
-  readonly #object: string
+  readonly #values: string
+  readonly #shape: string
   /** The block without its path, which is the one field of it that differs from service to service; empty where there is none. */
   readonly #block: string
   readonly #path: string
 
-  constructor (service: Service, texts: SharedTexts) {
+  constructor (service: Service, { texts, settings, gateways }: SharedParts) {
     this.namespace = texts.of(service.namespace)
     this.name = service.name
-    this.generateName = service.generateName
-    this.deleting = service.deleting
-    this.givenConfigName = service.givenConfigName === undefined ? undefined : texts.of(service.givenConfigName)
-    this.configName = texts.of(service.configName)
-    this.serviceAccountName = service.serviceAccountName
-    this.imagePullSecrets = service.imagePullSecrets.length === 0 ? NO_SECRETS : service.imagePullSecrets
-    this.routing = Object.values(service.routing).every((field) => field === undefined) ? NO_ROUTING : service.routing
-    this.#object = JSON.stringify({ ...service.object, spec: { ...ownObject(service.object, 'spec'), resolvedRuntimeConfig: undefined } })
+    this.#settings = settings.of(settingsOf(service))
+    const { shape, values } = splitJson({ ...service.object, spec: { ...ownObject(service.object, 'spec'), resolvedRuntimeConfig: undefined } })
+    this.#shape = texts.of(shape)
+    this.#values = values
     this.#path = pathInBlock(service)
     this.#block = service.block === undefined ? '' : texts.of(JSON.stringify(this.#path === '' ? service.block : withPath(service.block, undefined)))
+    const gateway = this.#path === '' ? undefined : gatewayInBlock(service)
+    const key = { namespace: this.namespace, name: this.name }
+    this.held = gateway && { service: key, gateway: gateways.of(gateway), path: this.#path, since: texts.of(createdAt(service.object)) }
   }
 
+  get kind () { return 'service' as const }
+  get generateName () { return this.#settings.generateName }
+  get deleting () { return this.#settings.deleting }
+  get givenConfigName () { return this.#settings.givenConfigName }
+  get configName () { return this.#settings.configName }
+  get serviceAccountName () { return this.#settings.serviceAccountName }
+  get imagePullSecrets () { return this.#settings.imagePullSecrets }
+  get routing () { return this.#settings.routing }
+
   get object (): JsonObject {
-    return JSON.parse(this.#object) as JsonObject // of one
+    return JSON.parse(joinJson({ shape: this.#shape, values: this.#values })) as JsonObject // of one
   }
 
   get block (): unknown {
@@ -53,6 +70,10 @@ class StoredService implements Service {
     const block: unknown = JSON.parse(this.#block)
     return this.#path === '' ? block : withPath(block, this.#path)
   }
+}
+
+function settingsOf ({ generateName, deleting, givenConfigName, configName, serviceAccountName, imagePullSecrets, routing }: Service): Settings {
+  return { generateName, deleting, givenConfigName, configName, serviceAccountName, imagePullSecrets, routing }
 }
 
 /** The block with another path; `undefined` goes when it becomes text. */
@@ -65,13 +86,17 @@ export function pathInBlock ({ block }: Pick<Service, 'block'>): string {
   return isJsonObject(block) ? ownString(ownObject(block, 'routing'), 'path') : ''
 }
 
-const NO_SECRETS: readonly LocalObjectReference[] = Object.freeze([])
-const NO_ROUTING: RoutingFields = Object.freeze({ enabled: undefined, gatewayRef: undefined, pathTemplate: undefined })
+/** The gateway that the block of a service names, in the service's namespace where it names none; undefined where it names none that can be read. */
+function gatewayInBlock ({ namespace, block }: Service): ParentReference | undefined {
+  const routing = isJsonObject(block) ? ownObject(block, 'routing') : {}
+  const gateway = reading(() => parentReferenceAt(routing, 'gatewayRef', 'spec.resolvedRuntimeConfig.routing.gatewayRef'))
+  return gateway === undefined || !('name' in gateway) ? undefined : { namespace, ...gateway }
+}
 
-/** Reads an AIMService as the API server stores it. `whole` is what was read, for whoever needs it at once; `stored` is what is to be kept. */
-export function readStoredService (object: JsonObject, texts: SharedTexts): { readonly kind: 'read', readonly whole: Service, readonly stored: Service } | Malformed {
+/** Reads an AIMService as the API server stores it. */
+export function readStoredService (object: JsonObject, parts: SharedParts): StoredService | Malformed {
   const whole = readService(trimmed(object), ownString(ownObject(object, 'metadata'), 'namespace'))
-  return whole.kind === 'malformed' ? whole : { kind: 'read', whole, stored: new StoredService(whole, texts) }
+  return whole.kind === 'malformed' ? whole : new StoredService(whole, parts)
 }
 
 /** What a path expression or a rule may read and nothing else: no status, no managed fields, no copy of the applied manifest. */

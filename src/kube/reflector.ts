@@ -309,5 +309,5 @@ const GO_ON_MS = 1_000
 type ReadAnswer<T> = (body: ApiResponse['body'], signal: AbortSignal, goOn: () => void) => Promise<T>
 
 function fileName ({ namespace, name }: ObjectKey): string {
-  return `${namespace}/${name}`
+  return [namespace, name].join('/') // joined, not added: a sum keeps its parts beside the text
 }

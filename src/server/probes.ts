@@ -1,4 +1,3 @@
-import fastifyStatic from '@fastify/static'
 import { fastify } from 'fastify'
 import type { FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
@@ -24,6 +23,6 @@ export function buildProbes ({ unready, registry, playground }: ProbeDependencie
     return await reply.code(why === undefined ? 200 : 503).send(why === undefined ? 'ok\n' : `not ready: ${why}\n`)
   })
   app.get('/metrics', async (_request, reply) => await reply.type(registry.contentType).send(await registry.metrics()))
-  if (playground !== undefined) app.register(fastifyStatic, { root: playground, prefix: '/playground', redirect: true })
+  if (playground !== undefined) app.register(import('@fastify/static'), { root: playground, prefix: '/playground', redirect: true })
   return app
 }
