@@ -13,6 +13,8 @@ import { buildApp } from '../server/app.ts'
 import { closePolitely } from '../server/close-politely.ts'
 import { drain } from '../server/drain.ts'
 import { Gate } from '../server/gate.ts'
+import { LargeReviews } from '../server/large-reviews.ts'
+import { SERVER_LIMITS } from '../server/limits.ts'
 import { listen } from '../server/listen.ts'
 import { createMetrics } from '../server/metrics.ts'
 import type { Metrics } from '../server/metrics.ts'
@@ -63,6 +65,10 @@ async function start (settings: ServeSettings, log: Logger, { version, onListeni
   const recorder = await startRecorder(settings, { version, metrics, log })
   const policy = { missingConfig: settings.missingConfig, missingBlock: settings.failurePolicy === 'Fail' ? 'refuse' : 'admit' } as const
   const admission = newAdmission(policy, recorder && { webhooksOver: (world) => recorder.webhooksOver(world, policy) })
+  // what is recorded is judged where the recorder stands
+  const large = recorder === undefined
+    ? new LargeReviews({ world: admission.world, policy, clock: systemClock, waitingBytes: SERVER_LIMITS.arrivingBytes })
+    : undefined
   const source = await sourceFor(settings, { admission, metrics, log })
   const certificates = newCertificates(settings, { store: source.store, webhooks: admission.webhooks, metrics, log })
   const gate = new Gate(() => certificates.unready() ?? source.unready())
@@ -70,7 +76,7 @@ async function start (settings: ServeSettings, log: Logger, { version, onListeni
   const probes = buildProbes({ unready: () => gate.unready(), registry: metrics.registry, playground })
   const probeUrl = await listen(probes, { host, port: probePort, flag: '--probe-port' })
   const tls = await certificates.start()
-  const app = buildApp({ webhooks: admission.webhooks, tls, clientNames: settings.clients?.names ?? [], gate, metrics, log, clock: systemClock })
+  const app = buildApp({ webhooks: admission.webhooks, tls, clientNames: settings.clients?.names ?? [], gate, metrics, log, clock: systemClock, large })
   const url = await listen(app, { host, port, flag: '--port' })
   certificates.serveOn(app.server)
   await source.start()
@@ -81,6 +87,7 @@ async function start (settings: ServeSettings, log: Logger, { version, onListeni
     // at a terminal nobody waits for endpoints to be withdrawn
     await Promise.all([source.resign(), drain(gate, cause === 'SIGINT' ? { min: 0, quiet: 0 } : settings.drain, systemClock)])
     await closePolitely(app, gate, systemClock)
+    await large?.close()
     await certificates.stop()
     await source.stop()
     await recorder?.stop()

@@ -10,6 +10,7 @@ import { systemClock } from '../core/system-clock.ts'
 
 /** The webhooks over a world of their own, and where its objects are fed in. */
 export interface Admission {
+  readonly world: World
   readonly webhooks: readonly Webhook[]
   readonly configs: ConfigIndex
   readonly services: ServiceIndex
@@ -28,10 +29,12 @@ export interface AdmissionOptions {
 export function newAdmission (policy: ServicePolicy, { clock = systemClock, webhooksOver = webhooksFor }: AdmissionOptions = {}): Admission {
   const configs = new ConfigIndex()
   const services = new ServiceIndex()
+  const world = { configs, services, paths: services.paths, arrivals: new ConfigArrivals(configs, clock) }
   return {
+    world,
     configs,
     services,
-    webhooks: webhooksOver({ configs, services, paths: services.paths, arrivals: new ConfigArrivals(configs, clock) }, policy),
+    webhooks: webhooksOver(world, policy),
     sinks: {
       AIMRuntimeConfig: configs.sink('AIMRuntimeConfig'),
       AIMClusterRuntimeConfig: configs.sink('AIMClusterRuntimeConfig'),

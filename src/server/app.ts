@@ -32,7 +32,7 @@ export const CONNECTIONS = 'connections'
 
 /** The HTTPS admission server; it does not listen yet. */
 export function buildApp (dependencies: AppDependencies): FastifyInstance<Server> {
-  const { webhooks, tls, clientNames = [], gate, metrics, log, clock, limits = SERVER_LIMITS } = dependencies
+  const { webhooks, tls, clientNames = [], gate, metrics, log, clock, limits = SERVER_LIMITS, large } = dependencies
   const options = connectionOptions(limits)
   const repeating = limitedLog(log, clock)
   const app = fastify({
@@ -58,7 +58,7 @@ export function buildApp (dependencies: AppDependencies): FastifyInstance<Server
   app.setErrorHandler((error: FastifyError, request, reply) => { answerError(error, { request, reply, log: repeating }) })
   app.setNotFoundHandler(notFound(webhooks))
   for (const webhook of webhooks) {
-    const dependencies = { gate, metrics, log, repeating, limits }
+    const dependencies = { gate, metrics, log, repeating, limits, large }
     app.post(webhook.path, { onRequest: takeIn(webhook, dependencies) }, reviewHandler(webhook, dependencies))
   }
   return app

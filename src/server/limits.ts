@@ -1,6 +1,8 @@
 /** What one server takes on at once, and how long a peer may take for its part. Sizes in bytes, times in milliseconds. */
 export interface ServerLimits {
   readonly reviewBytes: number
+  /** From here on a review is judged where others do not wait for it. */
+  readonly largeReview: number
   readonly headerBytes: number
   readonly connections: number
   /** Of one address. */
@@ -25,6 +27,7 @@ export interface ServerLimits {
 
 export const SERVER_LIMITS: ServerLimits = {
   reviewBytes: 7 * 1024 * 1024, // new and old object of at most 3 MiB each, and 1 MiB of envelope
+  largeReview: 1024 * 1024, // takes about 10 ms to judge
   headerBytes: 16 * 1024,
   connections: 4_096, // far more than the API servers of a cluster open, far fewer than descriptors last
   peerConnections: 2_048, // API servers may share an address

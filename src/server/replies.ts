@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-/** Answers with a review. */
-export function sendReview (reply: FastifyReply, review: string): void {
+/** Answers with a review, as JSON. */
+export function sendReview (reply: FastifyReply, review: string | Uint8Array): void {
   reply.type(JSON_TYPE).send(review)
 }
 

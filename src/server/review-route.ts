@@ -6,16 +6,20 @@ import { encodeReview } from '../admission/encode-review.ts'
 import type { ReviewRequest } from '../admission/review-request.ts'
 import { ADMIT } from '../admission/verdict.ts'
 import type { Verdict } from '../admission/verdict.ts'
+import { AIM_SERVICE } from '../api/kinds.ts'
 import type { Log } from '../core/ports.ts'
+import { reasonOf } from '../core/reason-of.ts'
 import { awaitArrival } from './await-arrival.ts'
 import type { Arrival } from './await-arrival.ts'
 import { deadlineOf } from './deadline.ts'
 import type { Deadline } from './deadline.ts'
 import type { Gate } from './gate.ts'
+import type { LargeReview, LargeReviews } from './large-reviews.ts'
 import type { ServerLimits } from './limits.ts'
 import type { Metrics, Outcome } from './metrics.ts'
 import { outcomeOf, recordReview } from './record-review.ts'
 import type { Ending } from './record-review.ts'
+import type { Judgement } from './review-thread.ts'
 import { onceBodyHasPassed, sendNothing, sendReview, sendSentence, sendUnavailable, TRY_AGAIN } from './replies.ts'
 
 export interface ReviewDependencies {
@@ -25,6 +29,8 @@ export interface ReviewDependencies {
   /** For lines that may come again and again. */
   readonly repeating: Log
   readonly limits: ServerLimits
+  /** Who judges the reviews of services from `limits.largeReview` on; without it they are judged here. */
+  readonly large?: LargeReviews | undefined
 }
 
 /** The decoration that holds when the headers of a request had come, in milliseconds of `performance.now()`. */
@@ -57,6 +63,8 @@ interface Call {
   readonly deadline: Deadline
   /** When its last byte had come. */
   readonly started: number
+  /** Where it is judged by somebody else. */
+  readonly large: LargeReview | undefined
   readonly dependencies: ReviewDependencies
 }
 
@@ -82,35 +90,74 @@ export function reviewHandler (webhook: Webhook, dependencies: ReviewDependencie
   }
 }
 
-/** Answers at once, or promises to once what the review waits for has come. */
+/** Answers at once, or promises to: where the review waits for something, or is judged elsewhere. */
 function reviewer (webhook: Webhook, dependencies: ReviewDependencies) {
-  let waiting = 0
+  const { large, limits } = dependencies
+  const proceed = proceeder(webhook, dependencies)
   return (request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined => {
-    if (!Buffer.isBuffer(request.body)) {
+    const { body } = request
+    if (!Buffer.isBuffer(body)) {
       sendSentence(reply, 415, 'the content type is missing; send application/json')
       return undefined
     }
-    const decoded = decodeReview(request.body)
-    if (decoded.kind === 'malformed') {
-      dependencies.repeating.info({ webhook: webhook.name, status: 400, why: decoded.sentence }, 'a call was no review')
-      sendSentence(reply, 400, decoded.sentence)
-      return undefined
-    }
-    const review = decoded.request
     const started = performance.now()
-    const call = { webhook, review, reply, deadline: deadlineOf(timeoutOf(request), request.getDecorator<number>(ARRIVED)), started, dependencies }
+    const deadline = deadlineOf(timeoutOf(request), request.getDecorator<number>(ARRIVED))
+    if (large !== undefined && body.length >= limits.largeReview && webhook.resource.kind === AIM_SERVICE.kind) {
+      return handOver({ body, webhook, reply, deadline, started, dependencies, large }, proceed)
+    }
+    const decoded = decodeReview(body)
+    if (decoded.kind === 'review') return proceed({ webhook, review: decoded.request, reply, deadline, started, large: undefined, dependencies })
+    refuseBody({ webhook, reply, dependencies }, decoded.sentence)
+    return undefined
+  }
+}
+
+/** Judges a review that was read, once what it waits for has come. */
+function proceeder (webhook: Webhook, { limits }: ReviewDependencies) {
+  let waiting = 0
+  return (call: Call): Promise<void> | undefined => {
+    const { review, reply, deadline, started } = call
     if (!isServed(webhook, review)) answer(call, () => ADMIT, 'unmatched')
-    else if (started > call.deadline.answerBy) runOut(call, 'late')
-    else if (waiting >= dependencies.limits.waiting) judge(call)
+    else if (started > deadline.answerBy) runOut(call, 'late')
     else {
-      const arrival = awaitArrival(webhook, { review, response: reply.raw, budget: call.deadline.answerBy - started })
-      if (arrival !== undefined) {
-        waiting++
-        return arrival.finally(() => { waiting-- }).then((came) => { settle(call, came) }, (error: unknown) => { fail(call, error) })
-      }
-      judge(call)
+      const arrival = waiting >= limits.waiting ? undefined : awaitArrival(webhook, { review, response: reply.raw, budget: deadline.answerBy - started })
+      if (arrival === undefined) return judge(call)
+      waiting++
+      return arrival.finally(() => { waiting-- }).then((came) => settle(call, came), (error: unknown) => { fail(call, error) })
     }
     return undefined
+  }
+}
+
+function refuseBody ({ webhook, reply, dependencies }: Pick<Call, 'webhook' | 'reply' | 'dependencies'>, sentence: string): void {
+  dependencies.repeating.info({ webhook: webhook.name, status: 400, why: sentence }, 'a call was no review')
+  sendSentence(reply, 400, sentence)
+}
+
+interface LargeCall extends Omit<Call, 'review' | 'large'> { readonly body: Buffer, readonly large: LargeReviews }
+
+/** Has the review read by somebody else, and goes on as with any other. */
+async function handOver ({ body, large, ...call }: LargeCall, proceed: (call: Call) => Promise<void> | undefined): Promise<void> {
+  const { webhook, reply, deadline, dependencies: { metrics, repeating } } = call
+  const isOutrun = (): boolean => reply.raw.destroyed || performance.now() > deadline.answerBy
+  try {
+    const handed = await large.handOver(body, isOutrun)
+    if (handed.kind === 'review') {
+      try {
+        await proceed({ ...call, review: handed.request, large: handed })
+      } finally {
+        handed.leave()
+      }
+    } else if (handed.kind === 'malformed') refuseBody(call, handed.sentence)
+    else {
+      countTurnedAway(webhook.name, metrics)
+      if (handed.kind === 'outrun') metrics.deadlineExceeded.inc()
+      sendUnavailable(reply, TRY_AGAIN)
+    }
+  } catch (error) {
+    metrics.requests.inc({ webhook: webhook.name, operation: 'UNKNOWN', outcome: 'error', dry_run: 'false' })
+    repeating.error({ webhook: webhook.name, error: reasonOf(error) }, 'a large review could not be read because of a defect')
+    sendSentence(reply, 500, DEFECT)
   }
 }
 
@@ -123,16 +170,19 @@ function isServed ({ resource, registrations }: Webhook, { group, version, kind,
     registrations.some(({ operations }) => operations.some((served) => served === operation))
 }
 
-function settle (call: Call, came: Arrival): void {
-  if (came === 'arrived') judge(call)
-  else runOut(call, came)
+function settle (call: Call, came: Arrival): Promise<void> | undefined {
+  if (came === 'arrived') return judge(call)
+  runOut(call, came)
+  return undefined
 }
 
-function judge (call: Call): void {
-  answer(call, () => call.webhook.decide(call.review))
+function judge (call: Call): Promise<void> | undefined {
+  const { webhook, review, large } = call
+  if (large !== undefined) return large.judge(webhook.name).then((judgement) => { conclude(call, judgement) }, (error: unknown) => { fail(call, error) })
+  answer(call, () => webhook.decide(review))
+  return undefined
 }
 
-/** Nothing is sent late. */
 function answer (call: Call, decide: () => Verdict, outcome?: Outcome): void {
   let verdict: Verdict
   let review: string
@@ -143,11 +193,16 @@ function answer (call: Call, decide: () => Verdict, outcome?: Outcome): void {
     fail(call, error)
     return
   }
+  conclude(call, { outcome: outcome ?? outcomeOf(verdict), faults: verdict.kind === 'deny' ? verdict.faults.map(({ code }) => code) : undefined, review })
+}
+
+/** Nothing is sent late. */
+function conclude (call: Call, { outcome, faults, review }: Judgement): void {
   if (performance.now() > call.deadline.end) {
     runOut(call, 'late')
     return
   }
-  record(call, outcome ?? outcomeOf(verdict), { faults: verdict.kind === 'deny' ? verdict.faults.map(({ code }) => code) : undefined })
+  record(call, outcome, { faults })
   sendReview(call.reply, review)
 }
 
@@ -160,8 +215,10 @@ function runOut (call: Call, why: Exclude<Arrival, 'arrived'>): void {
 
 function fail (call: Call, error: unknown): void {
   record(call, 'error', { error })
-  sendSentence(call.reply, 500, 'the review could not be judged because of a defect in this program')
+  sendSentence(call.reply, 500, DEFECT)
 }
+
+const DEFECT = 'the review could not be judged because of a defect in this program'
 
 function record ({ webhook, review, started, dependencies }: Call, outcome: Outcome, more: Pick<Ending, 'faults' | 'error' | 'gone'> = {}): void {
   recordReview(dependencies, { webhook: webhook.name, review, outcome, ms: performance.now() - started, ...more })

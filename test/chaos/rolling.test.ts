@@ -61,6 +61,22 @@ t.test('a replica that is killed takes with it what it was asked, and nothing th
   t.strictSame(failed.filter(({ why }) => !why.includes('failed calling webhook')), [])
 })
 
+t.test('a replica whose node is lost, and which answers nothing and ends no connection, leaves the other to answer throughout', { timeout: 120_000 }, async (t) => {
+  await kubectl(['create', 'namespace', 'lost'])
+  while (replicas.running.length < 2) await until(((replica) => () => replica.isListed())(await replicas.start()))
+  const load = createLoad(cluster, { namespace: 'lost', count: 1_000, rate: RATE })
+  const [victim] = replicas.running.splice(0, 1)
+  victim?.signal('SIGSTOP')
+  const { failed, created } = await load
+  t.comment(`${failed.length} creates failed, the last was due ${Math.round(Math.max(0, ...failed.map(({ due }) => due)))} ms after the loss`)
+  const seconds = Array.from({ length: 1_000 / RATE }, (_, second) => failed.filter(({ due }) => Math.floor(due / 1_000) === second).length)
+  t.ok(seconds.every((count) => count < RATE), `failed by second: ${seconds.join()}`)
+  t.ok(created > 500)
+  t.strictSame(failed.filter(({ due }) => due > 10_000), [], 'once the endpoint has gone and the last call has run into its timeout')
+  await victim?.stop('SIGKILL')
+  victim?.remove()
+})
+
 t.test('with no replica left, services are refused with a message that says why, other kinds are not, and it ends with the return', { timeout: 120_000 }, async (t) => {
   await Promise.all(replicas.running.splice(0).map(async (replica) => {
     await replica.stop('SIGKILL')

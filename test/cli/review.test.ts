@@ -6,10 +6,9 @@ import type { Verdict } from '../../src/admission/verdict.ts'
 import { KINDS } from '../../src/api/kinds.ts'
 import type { JsonObject } from '../../src/api/meta.ts'
 import { reviewCommand } from '../../src/cli/review.ts'
+import { newAdmission } from '../../src/review/admission.ts'
 import type { Admission } from '../../src/review/admission.ts'
-import { ConfigIndex } from '../../src/core/config-index.ts'
 import { ownObject, ownString } from '../../src/core/json.ts'
-import { ServiceIndex } from '../../src/core/service-index.ts'
 import type { Webhook } from '../../webhooks/webhook.ts'
 
 const config = (name: string) => `apiVersion: aim.silogen.ai/v1alpha1\nkind: AIMRuntimeConfig\nmetadata: {name: ${name}, namespace: ml-team}\nspec: {}\n`
@@ -47,9 +46,7 @@ function fakeAdmission (asked: string[]): Admission {
   }
   const [configs, , services] = KINDS
   return {
-    configs: new ConfigIndex(),
-    services: new ServiceIndex(),
-    count: () => 0,
+    ...newAdmission({ missingConfig: 'warn', missingBlock: 'admit' }),
     webhooks: [webhook('validating', services, validate), webhook('mutating', services, mutate), webhook('validating', configs, () => ADMIT)],
     sinks: { AIMService: sink, AIMRuntimeConfig: sink, AIMClusterRuntimeConfig: sink }
   }

@@ -8,6 +8,7 @@ import { systemClock } from '../../src/core/system-clock.ts'
 import { buildApp, CONNECTIONS } from '../../src/server/app.ts'
 import type { Connections } from '../../src/server/connections.ts'
 import { Gate } from '../../src/server/gate.ts'
+import type { LargeReviews } from '../../src/server/large-reviews.ts'
 import { SERVER_LIMITS } from '../../src/server/limits.ts'
 import type { ServerLimits } from '../../src/server/limits.ts'
 import { createMetrics } from '../../src/server/metrics.ts'
@@ -39,11 +40,12 @@ interface ServerOptions {
   /** Has callers show a certificate of this CA, with one of the names where there are any. */
   readonly clientCa?: string
   readonly clientNames?: readonly string[]
+  readonly large?: LargeReviews
 }
 
 /** An admission server that listens on a free port, and a client that trusts it. Both end with the test. */
 export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
-  const { webhooks = [aWebhook()], limits = {}, maxInFlight, unready = () => undefined, clientCa, clientNames = [], clock = systemClock } = options
+  const { webhooks = [aWebhook()], limits = {}, maxInFlight, unready = () => undefined, clientCa, clientNames = [], clock = systemClock, large } = options
   const lines: string[] = []
   const log = pino({ level: 'debug', base: null, timestamp: false }, new Writable({
     write: (chunk: Buffer, _encoding, done) => {
@@ -54,7 +56,7 @@ export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
   const metrics = createMetrics('0.0.0-test')
   const gate = new Gate(unready, maxInFlight)
   const tls = { cert: testPair.certPem, key: testPair.keyPem, clientCa }
-  const app = buildApp({ webhooks, tls, clientNames, gate, metrics, log, clock, limits: { ...SERVER_LIMITS, ...limits } })
+  const app = buildApp({ webhooks, tls, clientNames, gate, metrics, log, clock, limits: { ...SERVER_LIMITS, ...limits }, large })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const client = new ApiServerClient(url, testPair.caPem)
   t.teardown(async () => {

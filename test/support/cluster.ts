@@ -170,8 +170,11 @@ async function auditFlags (dir: string, withPatches: boolean): Promise<string[]>
     omitStages: ['RequestReceived', 'ResponseStarted'],
     rules: [...(withPatches ? [{ level: 'Request', resources: [{ group: 'aim.silogen.ai' }, { group: 'events.k8s.io' }] }] : []), { level: 'Metadata' }]
   }))
-  return [`--audit-policy-file=${file}`, `--audit-log-path=${path.join(dir, AUDIT_LOG)}`, '--audit-log-mode=blocking-strict']
+  const whole = `--audit-log-maxsize=${MAX_AUDIT_MB}` // by default it begins a new file after 100
+  return [`--audit-policy-file=${file}`, `--audit-log-path=${path.join(dir, AUDIT_LOG)}`, '--audit-log-mode=blocking-strict', whole]
 }
+
+const MAX_AUDIT_MB = 10_000
 
 const TOKEN = 'admin-token'
 

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { isWrite } from './audit-log.ts'
 import type { AuditEvent, Cluster } from './cluster.ts'
-import { actionsOf, manifest } from './manifests.ts'
+import { creator } from './create-load.ts'
+import { manifest } from './manifests.ts'
 import { startReconciler } from './product.ts'
 import type { ReconcilerProcess } from './product.ts'
 import { eventually } from './until.ts'
@@ -14,13 +15,13 @@ export type ReplicaName = 'replica-a' | 'replica-b' | 'replica-c'
 export function reconcilersOf (cluster: Cluster, flags: readonly string[] = []) {
   const { kubectl } = cluster
   const running = new Map<ReplicaName, ReconcilerProcess>()
-  const { apply } = actionsOf(kubectl)
+  const create = creator(cluster)
   let pokes = 0
   /** Makes a service whose status has yet to be written. */
   const poke = async (): Promise<string> => {
     const name = `poke-${pokes++}`
-    const { code, stderr } = await apply(manifest({ namespace: 'default', name }))
-    if (code !== 0) throw new Error(stderr)
+    const why = await create(manifest({ namespace: 'default', name }), 'default')
+    if (why !== undefined) throw new Error(why)
     return name
   }
   const writes = async (): Promise<AuditEvent[]> => (await cluster.audited()).filter(isWrite)
@@ -42,15 +43,15 @@ export function reconcilersOf (cluster: Cluster, flags: readonly string[] = []) 
       for (const process of running.values()) process.signal('SIGCONT')
       await Promise.all([...running.values()].map(async (process) => await process.stop('SIGKILL')))
     },
-    /** Who wrote the status of a service that is made now, and when, in milliseconds of the wall clock. */
-    nextWrite: async (): Promise<{ user: ReplicaName, at: number }> => {
+    /** Who wrote the status of a service that is made now, and when, in milliseconds of the wall clock; rejects where nobody has after `limit` ms. */
+    nextWrite: async (limit?: number): Promise<{ user: ReplicaName, at: number }> => {
       const name = await poke()
       return await eventually(async () => {
         const write = (await writes()).find(({ objectRef }) => objectRef?.name === name)
         if (write === undefined) await delay(50)
         // only replicas write
         return write === undefined ? undefined : { user: write.user.username as ReplicaName, at: Date.parse(write.requestReceivedTimestamp) }
-      })
+      }, limit)
     }
   }
 }

@@ -14,8 +14,9 @@ interface Followed { readonly port: number, listed: boolean, ready: boolean, rea
 
 export type ServiceProxy = Awaited<ReturnType<typeof startServiceProxy>>
 
-/** How often readiness is asked for, in milliseconds. */
+/** How often readiness is asked for, and how long an answer may take, in milliseconds. */
 const PROBE_MS = 250
+const PROBE_TIMEOUT_MS = 1_000
 
 /**
  * Stands in for a Kubernetes Service: one address, behind it the servers that are ready. As kube-proxy does, it hears of a change a while later, chooses a
@@ -88,7 +89,7 @@ function follow ({ port, probeUrl, delay }: FollowOptions): Followed {
     }
   }
   const look = async (): Promise<void> => {
-    const ready = await fetch(`${probeUrl}/readyz`).then(({ ok }) => ok, () => false)
+    const ready = await fetch(`${probeUrl}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) }).then(({ ok }) => ok, () => false)
     if (ready === endpoint.ready) return
     endpoint.ready = ready
     const timer = setTimeout(() => {
