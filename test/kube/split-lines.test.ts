@@ -43,3 +43,22 @@ t.test('a line in twice as many chunks takes about twice as long, not four times
   const [short, long] = [await timeFor(20_000), await timeFor(320_000)]
   t.ok(long < short * 16 * 4, `16 times the chunks took ${(long / short).toFixed(1)} times as long`)
 })
+
+t.test('who takes long over lines that came together leaves others their turns', async (t) => {
+  let turns = 0
+  let over = false
+  const count = (): void => {
+    turns++
+    if (!over) setImmediate(count)
+  }
+  setImmediate(count)
+  let lines = 0
+  for await (const line of splitLines(stream([Buffer.from('line\n'.repeat(50))]))) {
+    lines++
+    t.equal(line, 'line')
+    for (const until = performance.now() + 1; performance.now() < until;);
+  }
+  over = true
+  t.equal(lines, 50)
+  t.ok(turns > 10, `${turns} turns`)
+})
