@@ -5,7 +5,7 @@ import { parseArgs } from 'node:util'
 import { growthFigures, latencyFigures, memoryFigures, mutatingFigures, sizesFigures, validatingFigures } from './experiments.ts'
 import type { Effort, Figure } from './experiments.ts'
 import { leaveServerCore, ROOT } from './measured-server.ts'
-import { aWorkplace } from './product.ts'
+import { aWorkplace, shippedProgram } from './product.ts'
 import { profiled } from './profile.ts'
 import { reportOf, tableOf } from './report.ts'
 
@@ -21,7 +21,7 @@ const HELP = `npm run bench -- [flags]
   --rounds N                         rounds of CPU (7)
   --reviews N                        reviews of 3 KB in a round (6000)
   --many N                           reviews before the last look at the memory (1000000)
-  --program FILE                     what Node runs (src/main.ts); dist/src/main.js is what an image runs
+  --program="FLAGS FILE"             what Node runs as the product, flags of its own included (what the image runs)
   --node-flags="FLAGS"               of Node, for the product and the floors alike
   --profile                          no figures: writes CPU profiles of the product and a floor under the same load, and prints what they spend their time on
   --out FILE                         where the results go, as JSON (bench/results/DATE.json)
@@ -35,7 +35,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string' },
     reviews: { type: 'string' },
     many: { type: 'string' },
-    program: { type: 'string', default: 'src/main.ts' },
+    program: { type: 'string' },
     'node-flags': { type: 'string', default: '' },
     profile: { type: 'boolean', default: false },
     out: { type: 'string' },
@@ -59,8 +59,9 @@ function effort (): Effort {
 
 async function run (): Promise<void> {
   await leaveServerCore()
-  const program = [...flags['node-flags'].split(' ').filter((flag) => flag !== ''), flags.program]
-  const bench = { workplace: await aWorkplace(), program, effort: effort() }
+  const nodeFlags = words(flags['node-flags'])
+  const program = [...nodeFlags, ...flags.program === undefined ? await shippedProgram() : words(flags.program)]
+  const bench = { workplace: await aWorkplace(), program, nodeFlags, effort: effort() }
   try {
     if (flags.profile) {
       process.stdout.write(await profiled(bench))
@@ -80,6 +81,10 @@ async function run (): Promise<void> {
   } finally {
     await bench.workplace.remove()
   }
+}
+
+function words (text: string): string[] {
+  return text.split(' ').filter((word) => word !== '')
 }
 
 if (flags.help) process.stdout.write(HELP)

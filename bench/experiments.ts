@@ -25,7 +25,10 @@ export interface Effort {
 
 export interface Bench {
   readonly workplace: Workplace
+  /** What Node runs as the product, flags of its own included. */
   readonly program: readonly string[]
+  /** Of the floors. */
+  readonly nodeFlags: readonly string[]
   readonly effort: Effort
 }
 
@@ -127,8 +130,7 @@ const SETTLE_MS = 3_000
 interface Servers { readonly product: BenchProduct, readonly https: MeasuredServer, readonly fastify: MeasuredServer }
 
 async function withServers (bench: Bench, population: Population, measure: (servers: Servers) => Promise<Figure[]>): Promise<Figure[]> {
-  const flags = bench.program.slice(0, -1)
-  const servers = { product: await startProduct({ ...bench, ...population }), ...await startFloors(bench.workplace, flags) }
+  const servers = { product: await startProduct({ ...bench, ...population }), ...await startFloors(bench.workplace, bench.nodeFlags) }
   try {
     return await measure(servers)
   } finally {

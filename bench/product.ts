@@ -1,11 +1,12 @@
-import { fork } from 'node:child_process'
+import { execFile, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import { issueThrowawayPair } from '../certs/issue.ts'
 import type { FeederOrder } from './feeder.ts'
-import { end, endWithUs, startServer } from './measured-server.ts'
+import { end, endWithUs, ROOT, startServer } from './measured-server.ts'
 import type { MeasuredServer } from './measured-server.ts'
 
 /** A folder of this run, and the certificate that every server in it serves. */
@@ -24,6 +25,13 @@ export async function aWorkplace (): Promise<Workplace> {
   await writeFile(certFile, certPem)
   await writeFile(keyFile, keyPem)
   return { dir, ca: caPem, certFile, keyFile, remove: async () => { await rm(dir, { recursive: true, force: true }) } }
+}
+
+/** What an image runs, with the flags that it gives Node: built here as the image builds it. */
+export async function shippedProgram (): Promise<string[]> {
+  await promisify(execFile)(path.join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], { cwd: ROOT })
+  const [, entrypoint = '[]'] = /^ENTRYPOINT (.*)$/m.exec(await readFile(path.join(ROOT, 'Dockerfile'), 'utf8')) ?? []
+  return (JSON.parse(entrypoint) as string[]).slice(1) // the form without a shell is JSON; behind `node` stands what it runs
 }
 
 /** What the product's caches are filled with. */
