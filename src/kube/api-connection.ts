@@ -1,4 +1,5 @@
 import type { AgentOptions, RequestOptions } from 'node:https'
+import type { Readable } from 'node:stream'
 import { isDeepStrictEqual } from 'node:util'
 import type { KubeConfig } from '@kubernetes/client-node'
 import { Agent, ProxyAgent, request } from 'undici'
@@ -7,7 +8,7 @@ import type { Log } from '../core/ports.ts'
 import { reasonOf } from '../core/reason-of.ts'
 import { loadKubeConfig } from './kube-config.ts'
 import type { KubeConfigChoice } from './kube-config.ts'
-import { lastLook } from './last-look.ts'
+import { heldBack, lastLook } from './last-look.ts'
 
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
@@ -16,7 +17,7 @@ export interface ApiRequest {
   readonly body?: string
   /** Gives the request up, its response's body included. */
   readonly signal?: AbortSignal
-  /** Asked in the very moment in which the request leaves, however long it waited for a connection; where the answer is no, it is rejected. */
+  /** Asked in the very moments in which the request and its last byte leave, however long it waited; where the answer is no, it is rejected. */
   readonly mayLeave?: () => boolean
   /** Goes over a connection that is kept for such requests, so that it never waits for others. */
   readonly reserved?: boolean
@@ -97,14 +98,18 @@ class ClusterConnection implements ApiConnection {
     await Promise.all([shared?.destroy(), reserved?.destroy()])
   }
 
-  async #send (path: string, { query, headers, mayLeave, reserved = false, ...options }: ApiRequest): Promise<ApiResponse> {
+  async #send (path: string, { query, headers, body, mayLeave, reserved = false, ...options }: ApiRequest): Promise<ApiResponse> {
     const { server, headers: credentials, connections } = await this.#currentAccess()
     const dispatcher = reserved ? connections.reserved : connections.shared
     const url = new URL(server + path)
     url.search = new URLSearchParams(query).toString()
+    const bytes = Buffer.from(body ?? '')
+    const length = body !== undefined && { 'content-length': String(bytes.length) }
     const sent = request(url, {
       ...options,
-      headers: { accept: 'application/json', 'user-agent': 'aim-admission', ...headers, ...credentials },
+      // undici takes whatever can be iterated
+      body: body === undefined ? null : mayLeave === undefined ? bytes : heldBack(bytes, mayLeave) as unknown as Readable,
+      headers: { accept: 'application/json', 'user-agent': 'aim-admission', ...length, ...headers, ...credentials },
       dispatcher: mayLeave === undefined ? dispatcher : dispatcher.compose(lastLook(mayLeave))
     })
     const { method = 'GET' } = options

@@ -223,6 +223,23 @@ t.test('connections', async (t) => {
     t.strictSame(await get(connection, { mayLeave: () => true }), 200)
   })
 
+  t.test('carry the last byte of a body only where it may still leave', async (t) => {
+    const { api, connect } = await setUp(t, {})
+    const connection = await connect()
+    const write = async (answers: boolean[]): Promise<number> => {
+      const { statusCode, body } = await connection.request(PATH, { method: 'PATCH', body: '{"a":"ü"}', mayLeave: () => answers.shift() ?? true })
+      await body.dump()
+      return statusCode
+    }
+    t.ok(await write([true, true]) < 500)
+    const whole = (): number => api.questions.filter(({ request }) => request.complete).length
+    t.equal(whole(), 1)
+    await t.rejects(write([true, false]), { message: 'this replica no longer leads' })
+    await t.rejects(write([false]), { message: 'this replica no longer leads' })
+    t.ok(await write([true, true]) < 500)
+    t.equal(whole(), 2, 'what was held back never came whole')
+  })
+
   t.test('are not replaced while the files stay the same, and end when they are closed', async (t) => {
     const { api, folder, connect } = await setUp(t, {})
     const connection = await connect()
