@@ -15,10 +15,10 @@ import { startCluster } from '../test/support/cluster.ts'
 import { accessOf } from '../test/support/create-load.ts'
 import { manifest, routed } from '../test/support/manifests.ts'
 import { applied, installCrds, ready } from '../test/support/product.ts'
-import { outputOf, startProgram } from '../test/support/program.ts'
+import { outputOf } from '../test/support/program.ts'
 import { medianRatio } from './cpu.ts'
 import { startServer } from './measured-server.ts'
-import { aWorkplace } from './product.ts'
+import { aWorkplace, shippedProgram } from './product.ts'
 import { median } from './statistics.ts'
 
 const { values } = parseArgs({ options: { rounds: { type: 'string', default: '9' }, creates: { type: 'string', default: '1500' } } })
@@ -59,12 +59,14 @@ const NO_REQUEST = {
   uid: 'none', operation: 'CREATE', group: '', version: '', kind: '', resource: '', subResource: '', name: 's-0', namespace: 'default', dryRun: false, user: ''
 } as const
 
+const SHIPPED = await shippedProgram()
+
 async function startOurs (): Promise<Webhook> {
   const { certFile, keyFile } = workplace
-  const program = startProgram(['serve', '--kubeconfig', cluster.kubeconfig, '--port', '0', '--probe-port', '0', '--cert-file', certFile, '--key-file', keyFile])
-  const { url, probeUrl } = await program.logged('serving') as unknown as { url: string, probeUrl: string } // what the command logs
+  const flags = ['--kubeconfig', cluster.kubeconfig, '--port', '0', '--probe-port', '0', '--cert-file', certFile, '--key-file', keyFile]
+  const { url, probeUrl = '', stop } = await startServer({ name: 'product', args: [...SHIPPED, 'serve', ...flags], ownCore: false })
   await ready(probeUrl)
-  return { url, stop: async () => await program.stop('SIGKILL') }
+  return { url: url.origin, stop }
 }
 
 type Kinds = 'mutating' | 'both'

@@ -6,13 +6,14 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { issueThrowawayPair } from '../../certs/issue.ts'
 import { aReview } from '../support/a-review.ts'
-import type { Attack } from '../support/hostile-sockets.ts'
+import type { Attack, Hostility } from '../support/hostile-sockets.ts'
 import { startProgram } from '../support/program.ts'
 import { reviewLoad } from '../support/review-load.ts'
 import type { ReviewsAnswered } from '../support/review-load.ts'
 
 /** 2,000 in all; with the honest ones, just fewer than one address may have. */
-const COUNTS = { handshake: 660, headers: 660, body: 660, answer: 20 }
+const COUNTS: Readonly<Record<Hostility, number>> = { handshake: 660, headers: 660, body: 660, answer: 20 }
+const NONE: typeof COUNTS = { handshake: 0, headers: 0, body: 0, answer: 0 }
 const IDLE_MS = 10_000
 /** Honest reviews a second. */
 const RATE = 40
@@ -40,15 +41,26 @@ t.test('2,000 connections that finish nothing keep no review from being answered
   const sampling = setInterval(() => { memoryOf(program.pid).then((bytes) => { most = Math.max(most, bytes) }, () => {}) }, 100)
   t.teardown(() => { clearInterval(sampling) })
 
-  const honest = reviewLoad({ url, ca, rate: RATE })
   const attacker = fork(path.join(import.meta.dirname, '../support/attacker.ts'))
   t.teardown(() => { attacker.kill('SIGKILL') })
-  attacker.send({ url, ca, counts: COUNTS, largeReview: LARGE_REVIEW, gap: 1_000 } satisfies Attack)
-  t.strictSame(await once(attacker, 'message'), [2_000, undefined], 'all of them were let in')
-  await delay(35_000) // longer than any of them is borne
-  const answered = await honest.end()
-  t.comment(report('under attack', answered))
-  t.strictSame(answered.failed, [])
+  const latencies: number[] = []
+  const during = async (what: string, act: () => Promise<unknown>): Promise<void> => {
+    const honest = reviewLoad({ url, ca, rate: RATE })
+    await act()
+    const answered = await honest.end()
+    t.strictSame(answered.failed, [], what)
+    t.comment(report(what, answered))
+    latencies.push(...answered.latencies)
+  }
+  for (const hostility of Object.keys(COUNTS) as Hostility[]) { // as its type says
+    const counts = { ...NONE, [hostility]: COUNTS[hostility] }
+    await during(`while ${COUNTS[hostility]} that finish no ${hostility} come`, async () => {
+      attacker.send({ url, ca, counts, largeReview: LARGE_REVIEW, gap: 1_000 } satisfies Attack)
+      t.equal((await once(attacker, 'message'))[0], COUNTS[hostility], 'all of them were let in')
+    })
+  }
+  await during('while they are held', async () => { await delay(35_000) }) // longer than any of them is borne
+  t.comment(report('in all', { sent: latencies.length, failed: [], latencies: latencies.sort((one, other) => one - other) }))
   t.comment(`memory: ${Math.round(before / MIB)} MiB before, ${Math.round(most / MIB)} MiB at most`)
   t.ok(most < MOST_MEMORY)
 })

@@ -9,6 +9,7 @@ import { eventually, until } from '../support/until.ts'
 
 const CREATES = Number(process.env['CHAOS_CREATES'] ?? 10_000)
 const RATE = 50
+const EVENTS_MS = 600_000
 
 const cluster = await startCluster({ audit: 'patches' })
 const { kubectl } = cluster
@@ -91,11 +92,12 @@ t.test('with no replica left, services are refused with a message that says why,
   await eventually(async () => (await kubectl(['apply', '-f', '-'], manifest({ namespace: 'down', name: 'a' }))).code === 0 || undefined)
 })
 
-t.test('no log, metric, event or patch of all this holds a key or the value of a Secret', async (t) => {
+t.test('no log, metric, event or patch of all this holds a key or the value of a Secret', { timeout: 900_000 }, async (t) => {
   await lookAtMetrics()
   const reconciler = await startReconciler(cluster) // only now, so that what it writes is not in the way of the load
   t.teardown(async () => { await reconciler.stop() })
-  await until(async () => (await kubectl(['-n', 'rolling', 'get', 'events', '-o', 'name'])).stdout !== '')
+  // ten events a second, for the services of all the tests above
+  await until(async () => (await kubectl(['-n', 'rolling', 'get', 'events', '-o', 'name'])).stdout !== '', undefined, EVENTS_MS)
   pages.push(await (await fetch(`${reconciler.probeUrl}/metrics`)).text())
   const texts = {
     logs: [...replicas.all, reconciler].flatMap(({ lines }) => lines).join('\n'),

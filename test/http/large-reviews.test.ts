@@ -104,7 +104,7 @@ t.test('a small review does not wait for large ones', async (t) => {
     t.strictSame(replies.map(({ status }) => status), [200, 200, 200, 200])
     answered.push('large')
   })
-  await until(() => handing.gate.inFlight === 4)
+  await until(() => handing.gate.inFlight > 0)
   t.equal((await handing.client.post(aReview())).status, 200)
   answered.push('small')
   await calls
