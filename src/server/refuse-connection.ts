@@ -1,8 +1,26 @@
 import type { Socket } from 'node:net'
 
+/** Refused in one turn: hundreds may run out of time in the same moment, and reviews would have to wait for all of them. */
+const AT_ONCE = 4
+
 /** Answers what is no HTTP request, or took too long to become one, and closes its connection. A failed TLS handshake gets no answer. */
 export function refuseConnection ({ code }: { readonly code: string }, socket: Socket): void {
-  if (code === TIMED_OUT) timedOut.add(socket)
+  if (code !== TIMED_OUT) refuse(code, socket)
+  else if (!timedOut.has(socket)) {
+    timedOut.add(socket)
+    if (overdue.push(socket) === 1) setImmediate(refuseOverdue)
+  }
+}
+
+/** Those whose turn has not come yet. */
+const overdue: Socket[] = []
+
+function refuseOverdue (): void {
+  for (const socket of overdue.splice(0, AT_ONCE)) refuse(TIMED_OUT, socket)
+  if (overdue.length > 0) setImmediate(refuseOverdue)
+}
+
+function refuse (code: string, socket: Socket): void {
   const status = STATUS[code] ?? (code.startsWith('HPE_') ? '400 Bad Request' : undefined)
   if (status === undefined || !socket.writable) {
     socket.destroy()
