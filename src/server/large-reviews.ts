@@ -64,10 +64,12 @@ export class LargeReviews {
     return await promise
   }
 
-  /** Ends the thread; what it holds is not judged. */
+  /** Ends the thread; what it holds is not judged. A review that comes afterwards starts another. */
   async close (): Promise<void> {
     this.#callOffEnd()
-    await this.#thread?.end()
+    const thread = this.#thread
+    this.#thread = undefined
+    await thread?.end()
   }
 
   #goOn (): void {
@@ -82,15 +84,17 @@ export class LargeReviews {
   async #read (body: Buffer): Promise<HandedOver> {
     this.#held++
     this.#callOffEnd()
-    const thread = this.#thread ??= this.#newThread()
     let reading: Report | undefined
     try {
+      const thread = this.#thread ??= this.#newThread()
       reading = await thread.read(body)
-      if (reading.kind !== 'read') return malformed(reading)
+      return reading.kind === 'read' ? this.#review(thread, reading) : malformed(reading)
     } finally {
       if (reading?.kind !== 'read') this.#release()
     }
-    const { id, request } = reading
+  }
+
+  #review (thread: ReviewThread, { id, request }: Extract<Report, { kind: 'read' }>): LargeReview {
     return {
       kind: 'review',
       request,

@@ -8,15 +8,18 @@ export function refuseConnection ({ code }: { readonly code: string }, socket: S
   if (code !== TIMED_OUT) refuse(code, socket)
   else if (!timedOut.has(socket)) {
     timedOut.add(socket)
-    if (overdue.push(socket) === 1) setImmediate(refuseOverdue)
+    if (overdue.push({ socket, written: socket.bytesWritten }) === 1) setImmediate(refuseOverdue)
   }
 }
 
-/** Those whose turn has not come yet. */
-const overdue: Socket[] = []
+/** Those whose turn has not come yet, and what had been written to them by then. */
+const overdue: Array<{ readonly socket: Socket, readonly written: number }> = []
 
 function refuseOverdue (): void {
-  for (const socket of overdue.splice(0, AT_ONCE)) refuse(TIMED_OUT, socket)
+  for (const { socket, written } of overdue.splice(0, AT_ONCE)) {
+    if (socket.bytesWritten === written) refuse(TIMED_OUT, socket)
+    else socket.destroySoon() // its request has been answered after all
+  }
   if (overdue.length > 0) setImmediate(refuseOverdue)
 }
 

@@ -116,11 +116,12 @@ function reviewer (webhook: Webhook, dependencies: ReviewDependencies) {
 function proceeder (webhook: Webhook, { limits }: ReviewDependencies) {
   let waiting = 0
   return (call: Call): Promise<void> | undefined => {
-    const { review, reply, deadline, started } = call
+    const { review, reply, deadline } = call
+    const now = call.large === undefined ? call.started : performance.now() // a large one waited for its turn
     if (!isServed(webhook, review)) answer(call, () => ADMIT, 'unmatched')
-    else if (started > deadline.answerBy) runOut(call, 'late')
+    else if (now > deadline.answerBy) runOut(call, 'late')
     else {
-      const arrival = waiting >= limits.waiting ? undefined : awaitArrival(webhook, { review, response: reply.raw, budget: deadline.answerBy - started })
+      const arrival = waiting >= limits.waiting ? undefined : awaitArrival(webhook, { review, response: reply.raw, budget: deadline.answerBy - now })
       if (arrival === undefined) return judge(call)
       waiting++
       return arrival.finally(() => { waiting-- }).then((came) => settle(call, came), (error: unknown) => { fail(call, error) })
@@ -151,8 +152,10 @@ async function handOver ({ body, large, ...call }: LargeCall, proceed: (call: Ca
     } else if (handed.kind === 'malformed') refuseBody(call, handed.sentence)
     else {
       countTurnedAway(webhook.name, metrics)
-      if (handed.kind === 'outrun') metrics.deadlineExceeded.inc()
-      sendUnavailable(reply, TRY_AGAIN)
+      if (reply.raw.destroyed) metrics.clientGone.inc()
+      else if (handed.kind === 'outrun') metrics.deadlineExceeded.inc()
+      if (reply.raw.destroyed || performance.now() > deadline.end) sendNothing(reply)
+      else sendUnavailable(reply, TRY_AGAIN)
     }
   } catch (error) {
     metrics.requests.inc({ webhook: webhook.name, operation: 'UNKNOWN', outcome: 'error', dry_run: 'false' })

@@ -41,8 +41,8 @@ export interface ReviewThreadOptions {
   readonly onEnd: () => void
 }
 
-/** Of the thread's heap, in MiB. A review of 7 MiB takes up to 100. */
-const MAX_HEAP_MIB = 384
+/** Of the thread's heap, in MiB. A review of 7 MiB usually takes up to 100; one of nothing but brackets more. */
+const MAX_HEAP_MIB = 512
 
 /** A thread that reads and judges reviews. It asks about the world as it goes, waiting for each answer. */
 export class ReviewThread {
@@ -60,14 +60,24 @@ export class ReviewThread {
       Atomics.notify(answered, 0)
     })
     const workerData: ThreadData = { policy, calls: port2, answered }
-    this.#worker = new Worker(WORKER, { workerData, transferList: [port2], resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB } })
-    this.#worker.on('message', (report: Report) => { this.#take(report) })
-    this.#worker.on('error', (error) => { this.#end(error) })
-    this.#worker.on('exit', () => {
-      this.#end('it was told to')
+    const ended = (cause: unknown): void => {
+      this.#end(cause)
       calls.close()
       onEnd()
+    }
+    try {
+      this.#worker = new Worker(WORKER, { workerData, transferList: [port2], resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB } })
+    } catch (error) {
+      calls.close()
+      throw error
+    }
+    this.#worker.on('message', (report: Report) => { this.#take(report) })
+    this.#worker.on('error', ended)
+    this.#worker.on('messageerror', (error) => {
+      ended(error)
+      this.end().catch(() => undefined)
     })
+    this.#worker.on('exit', () => { ended('it was told to') })
     this.#worker.unref()
     calls.unref()
   }

@@ -6,7 +6,7 @@ import { decodeReview } from '../admission/decode-review.ts'
 import { encodeReview } from '../admission/encode-review.ts'
 import type { ReviewRequest } from '../admission/review-request.ts'
 import type { JsonObject } from '../api/meta.ts'
-import { own, ownObject } from '../core/json.ts'
+import { isJsonObject, own, ownObject } from '../core/json.ts'
 import { outcomeOf } from './record-review.ts'
 import type { Judgement, Order, Report, ThreadData } from './review-thread.ts'
 import { remoteWorld } from './world-calls.ts'
@@ -29,6 +29,7 @@ parentPort?.on('message', (order: Order) => {
   try {
     carryOut(order)
   } catch (error) {
+    if (order.kind === 'read') reviews.delete(order.id)
     report({ kind: 'broken', id: order.id, error: error instanceof Error ? error.stack ?? error.message : String(error) })
   }
 })
@@ -75,11 +76,18 @@ function outlined ({ object, oldObject, ...request }: ReviewRequest): ReviewRequ
 function outline (object: JsonObject): JsonObject {
   const metadata = ownObject(object, 'metadata')
   const spec = own(object, 'spec')
-  const kept = Object.fromEntries(OUTLINED_METADATA.map((key) => [key, own(metadata, key)]))
-  return { metadata: kept, spec: typeof spec === 'object' && spec !== null ? { runtimeConfigName: own(ownObject(object, 'spec'), 'runtimeConfigName') } : spec }
+  return {
+    metadata: Object.fromEntries(OUTLINED_METADATA.map((key) => [key, scalar(own(metadata, key))])),
+    spec: isJsonObject(spec) ? { runtimeConfigName: scalar(own(spec, 'runtimeConfigName')) } : scalar(spec)
+  }
 }
 
 const OUTLINED_METADATA = ['name', 'generateName', 'deletionTimestamp']
+
+/** What is no scalar is nothing that a rule takes for a name or a time, and may be nested deeper than a message between threads can be. */
+function scalar (value: unknown): unknown {
+  return typeof value === 'object' && value !== null ? false : value
+}
 
 function report (answer: Report, transferred: readonly ArrayBuffer[] = []): void {
   parentPort?.postMessage(answer, transferred)

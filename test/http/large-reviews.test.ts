@@ -87,6 +87,22 @@ function withoutTime (line: unknown): object {
   return { ...line as object, ms: undefined } // a line of a log is an object
 }
 
+t.test('however deep a field is that tells which configuration a review waits for, it is answered as without a thread', async (t) => {
+  const { handing, judging } = await twoServers(t)
+  const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels)
+  for (const levels of [1_000, 6_000, 50_000]) {
+    for (const field of ['name', 'generateName', 'deletionTimestamp', 'runtimeConfigName', 'spec']) {
+      const inMetadata = ['name', 'generateName', 'deletionTimestamp'].includes(field)
+      const metadata = { namespace: 'ml-team', name: 'llama-chat', ...(inMetadata && { [field]: 'DEEP' }) }
+      const spec = field === 'spec' ? 'DEEP' : { env: ENV, ...(field === 'runtimeConfigName' && { runtimeConfigName: 'DEEP' }) }
+      const body = aReview({ object: { metadata, spec, padding: PADDING } }).replace('"DEEP"', deep(levels))
+      const [own, other] = [await judging.client.post(body), await handing.client.post(body)]
+      t.strictSame([other.status, other.body], [own.status, own.body], `${field}: ${levels} levels`)
+    }
+  }
+  t.equal((await handing.client.post(aReview(large()))).status, 200, 'and the next is answered')
+})
+
 t.test('a large body that is no review is answered as a small one is', async (t) => {
   const { handing, judging } = await twoServers(t)
   for (const body of [PADDING, `{"a":"${PADDING}"}`, reviewOf(PADDING), `${aReview(large())}}`, Buffer.from(aReview(large({ labels: { team: 'ü' } })), 'latin1')]) {
