@@ -39,7 +39,8 @@ export interface ServerCommand {
 export async function startServer ({ name, args, ownCore = true, group }: ServerCommand): Promise<MeasuredServer> {
   const node = group === undefined ? ['node', ...args] as const : ['sh', '-c', IN_GROUP, group, ...args] as const
   const [file, ...rest] = ownCore ? onServerCore([...node]) : node
-  const child = spawn(file, rest, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'] })
+  const { NODE_OPTIONS: _ofTestRunner, ...env } = process.env // they take memory and time in each process of Node
+  const child = spawn(file, rest, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'], env })
   endWithUs(child)
   const { url, probeUrl } = await serving(child, name)
   const pid = child.pid ?? 0
@@ -55,8 +56,7 @@ export async function startServer ({ name, args, ownCore = true, group }: Server
   }
 }
 
-/** Without the options that a test runner has for each process of Node: they take memory, too. */
-const IN_GROUP = 'unset NODE_OPTIONS && echo $$ > "$0" && exec node "$@"'
+const IN_GROUP = 'echo $$ > "$0" && exec node "$@"'
 
 /** Keeps this process, which makes the load, off the core of the servers. */
 export async function leaveServerCore (): Promise<void> {

@@ -45,13 +45,14 @@ export function buildApp (dependencies: AppDependencies): FastifyInstance<Server
     logger: false
   })
   app.decorate(CONNECTIONS, new Connections({ server: app.server, limits }))
-  cutSlowReaders({ server: app.server, limits, clock })
+  const leaving = cutSlowReaders({ server: app.server, limits, clock })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(JSON_TYPE, bodyReader({ limits, gate, onGone: () => { metrics.clientGone.inc() } }))
   app.decorateRequest(ARRIVED, 0)
   // eslint-disable-next-line max-params -- the signature of the hook; as an async function it would cost each review a promise
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (gate.draining) reply.header('connection', 'close')
+    leaving(reply.raw, bytesOf(payload, reply))
     done(null, payload)
   })
   if (tls.clientCa !== undefined) app.addHook('onRequest', checkClient({ names: clientNames, log }))
@@ -62,6 +63,12 @@ export function buildApp (dependencies: AppDependencies): FastifyInstance<Server
     app.post(webhook.path, { onRequest: takeIn(webhook, dependencies) }, reviewHandler(webhook, dependencies))
   }
   return app
+}
+
+/** Of an answer, in bytes: to the letter where it is large, since such a one comes as bytes, or is sent in pieces with its length as a header. */
+function bytesOf (payload: unknown, reply: FastifyReply): number {
+  if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload.length
+  return Number(reply.getHeader('content-length') ?? 0)
 }
 
 /** A caller without the right certificate is told so by a reply: Node's own refusal would be a reset that explains nothing. */

@@ -1,5 +1,6 @@
 import type { ReviewRequest } from '../admission/review-request.ts'
 import type { Clock } from '../core/ports.ts'
+import type { RequestBody } from './read-body.ts'
 import { ReviewThread } from './review-thread.ts'
 import type { Judgement, Report, ReviewThreadOptions } from './review-thread.ts'
 
@@ -29,7 +30,7 @@ const AT_ONCE = 2
 const IDLE_MS = 60_000
 
 interface Waiting {
-  readonly body: Buffer
+  readonly body: RequestBody
   readonly isOutrun: () => boolean
   readonly settle: (outcome: HandedOver | Promise<HandedOver>) => void
 }
@@ -55,7 +56,7 @@ export class LargeReviews {
   }
 
   /** Resolves once the review has been read, or is not going to be. `isOutrun` is asked when its turn has come. Rejects where the thread ends. */
-  async handOver (body: Buffer, isOutrun: () => boolean): Promise<HandedOver> {
+  async handOver (body: RequestBody, isOutrun: () => boolean): Promise<HandedOver> {
     if (this.#waitingBytes + body.length > this.#options.waitingBytes) return { kind: 'full' }
     const { promise, resolve: settle } = Promise.withResolvers<HandedOver>()
     this.#waiting.push({ body, isOutrun, settle })
@@ -81,13 +82,13 @@ export class LargeReviews {
     }
   }
 
-  async #read (body: Buffer): Promise<HandedOver> {
+  async #read (body: RequestBody): Promise<HandedOver> {
     this.#held++
     this.#callOffEnd()
     let reading: Report | undefined
     try {
       const thread = this.#thread ??= this.#newThread()
-      reading = await thread.read(body)
+      reading = await thread.read(body.pieces())
       return reading.kind === 'read' ? this.#review(thread, reading) : malformed(reading)
     } finally {
       if (reading?.kind !== 'read') this.#release()

@@ -24,7 +24,10 @@ class BodyRefused extends Error {
 }
 
 /** As Fastify calls back. */
-type Done = (error: Error | null, body?: Buffer) => void
+type Done = (error: Error | null, body?: RequestBody) => void
+
+/** Of all bodies in one turn; those that bring more go on in the next, so that a review beside them need not wait for what the network holds of them. */
+const TURN_BYTES = 256 * 1024
 
 /** Chunks below this are put together, and in pieces of how many bytes. */
 const SMALL_BYTES = 4 * 1024
@@ -35,13 +38,14 @@ const TAIL_BYTES = 16 * 1024
  * whose sender takes its time: those that come at once are in nobody's way.
  */
 export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
-  const arriving = new TransientSet<ArrivingBody>()
+  const arriving = new TransientSet<RequestBody>()
   let kept = 0
+  const paced = pacer()
   return (request: FastifyRequest, payload: IncomingMessage, done: Done): void => {
-    const body = new ArrivingBody(limits.reviewBytes)
+    const body = new RequestBody(limits.reviewBytes)
     const hasArrived = gate.arrive()
     arriving.add(body)
-    const settle = (error: Error | null, whole?: Buffer): void => {
+    const settle = (error: Error | null, whole?: RequestBody): void => {
       if (!arriving.delete(body)) return
       kept -= body.kept
       hasArrived()
@@ -58,10 +62,11 @@ export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
         return
       }
       kept += body.kept - before
+      if (before > 0) paced(payload, chunk.length)
       while (kept > limits.arrivingBytes) (arriving.oldest() ?? body).giveUp()
     }
     payload.on('data', onData)
-    payload.on('end', () => { settle(null, body.whole()) })
+    payload.on('end', () => { settle(null, body) })
     payload.on('error', () => {
       if (body.place !== NOWHERE && !hasTimedOut(request.raw.socket)) onGone()
       settle(new BodyRefused(400, 'the body has come to an early end'))
@@ -69,12 +74,31 @@ export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
   }
 }
 
-/** The chunks of a body as they come; small ones are put together, since tiny ones would take many times their bytes. */
-class ArrivingBody implements Transient {
+/** Pauses a stream whose bytes are more than what is left of this turn. Node otherwise reads up to 2 MiB of each connection before it looks at the next. */
+function pacer (): (payload: IncomingMessage, bytes: number) => void {
+  let left = TURN_BYTES
+  let paused: IncomingMessage[] = []
+  const begin = (): void => {
+    left = TURN_BYTES
+    const resumed = paused
+    paused = []
+    for (const payload of resumed) payload.resume()
+  }
+  return (payload, bytes) => {
+    if (left === TURN_BYTES) setImmediate(begin)
+    left -= bytes
+    if (left > 0 || payload.isPaused()) return
+    payload.pause()
+    paused.push(payload)
+  }
+}
+
+/** The pieces of a body as they come; small ones are put together, since tiny ones would take many times their bytes. */
+export class RequestBody implements Transient {
   place = NOWHERE
   readonly since = performance.now()
   readonly #limit: number
-  readonly #chunks: Buffer[] = []
+  readonly #pieces: Buffer[] = []
   /** Where small chunks are put together, and how far it is filled. */
   #tail: Buffer = EMPTY
   #filled = 0
@@ -97,17 +121,27 @@ class ArrivingBody implements Transient {
     if (this.#length > 0 && chunk.length < SMALL_BYTES) this.#append(chunk)
     else {
       this.#seal()
-      this.#chunks.push(chunk)
+      this.#pieces.push(chunk)
       this.#kept += chunk.buffer.byteLength
     }
     this.#length += chunk.length
     return true
   }
 
-  whole (): Buffer {
+  /** In bytes. */
+  get length (): number {
+    return this.#length
+  }
+
+  pieces (): readonly Buffer[] {
     this.#seal()
-    const [first] = this.#chunks
-    return this.#chunks.length === 1 && first !== undefined ? first : Buffer.concat(this.#chunks, this.#length)
+    return this.#pieces
+  }
+
+  whole (): Buffer {
+    const pieces = this.pieces()
+    const [first] = pieces
+    return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces, this.#length)
   }
 
   #append (chunk: Buffer): void {
@@ -121,7 +155,7 @@ class ArrivingBody implements Transient {
   }
 
   #seal (): void {
-    if (this.#filled > 0) this.#chunks.push(this.#tail.subarray(0, this.#filled))
+    if (this.#filled > 0) this.#pieces.push(this.#tail.subarray(0, this.#filled))
     this.#tail = EMPTY
     this.#filled = 0
   }

@@ -1,8 +1,17 @@
+import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
+
+/** What is encrypted and written in one turn, in bytes: others wait for it. */
+const PIECE_BYTES = 128 * 1024
 
 /** Answers with a review, as JSON. */
 export function sendReview (reply: FastifyReply, review: string | Uint8Array): void {
-  reply.type(JSON_TYPE).send(review)
+  if (typeof review === 'string' || review.length <= PIECE_BYTES) reply.type(JSON_TYPE).send(review)
+  else reply.type(JSON_TYPE).header('content-length', review.length).send(Readable.from(piecesOf(review), { objectMode: false }))
+}
+
+function * piecesOf (bytes: Uint8Array): Iterable<Uint8Array> {
+  for (let at = 0; at < bytes.length; at += PIECE_BYTES) yield bytes.subarray(at, at + PIECE_BYTES)
 }
 
 /** Answers with one sentence, which never echoes what came in. */

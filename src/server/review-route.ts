@@ -17,6 +17,7 @@ import type { Gate } from './gate.ts'
 import type { LargeReview, LargeReviews } from './large-reviews.ts'
 import type { ServerLimits } from './limits.ts'
 import type { Metrics, Outcome } from './metrics.ts'
+import { RequestBody } from './read-body.ts'
 import { outcomeOf, recordReview } from './record-review.ts'
 import type { Ending } from './record-review.ts'
 import type { Judgement } from './review-thread.ts'
@@ -96,7 +97,7 @@ function reviewer (webhook: Webhook, dependencies: ReviewDependencies) {
   const proceed = proceeder(webhook, dependencies)
   return (request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined => {
     const { body } = request
-    if (!Buffer.isBuffer(body)) {
+    if (!(body instanceof RequestBody)) {
       sendSentence(reply, 415, 'the content type is missing; send application/json')
       return undefined
     }
@@ -105,7 +106,7 @@ function reviewer (webhook: Webhook, dependencies: ReviewDependencies) {
     if (large !== undefined && body.length >= limits.largeReview && webhook.resource.kind === AIM_SERVICE.kind) {
       return handOver({ body, webhook, reply, deadline, started, dependencies, large }, proceed)
     }
-    const decoded = decodeReview(body)
+    const decoded = decodeReview(body.whole())
     if (decoded.kind === 'review') return proceed({ webhook, review: decoded.request, reply, deadline, started, large: undefined, dependencies })
     refuseBody({ webhook, reply, dependencies }, decoded.sentence)
     return undefined
@@ -135,7 +136,7 @@ function refuseBody ({ webhook, reply, dependencies }: Pick<Call, 'webhook' | 'r
   sendSentence(reply, 400, sentence)
 }
 
-interface LargeCall extends Omit<Call, 'review' | 'large'> { readonly body: Buffer, readonly large: LargeReviews }
+interface LargeCall extends Omit<Call, 'review' | 'large'> { readonly body: RequestBody, readonly large: LargeReviews }
 
 /** Has the review read by somebody else, and goes on as with any other. */
 async function handOver ({ body, large, ...call }: LargeCall, proceed: (call: Call) => Promise<void> | undefined): Promise<void> {

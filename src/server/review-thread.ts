@@ -20,7 +20,7 @@ export interface Judgement {
 
 /** What the thread is told about the review of a number. */
 export type Order =
-  | { readonly kind: 'read', readonly id: number, readonly body: Uint8Array }
+  | { readonly kind: 'read', readonly id: number, readonly pieces: readonly Uint8Array[] }
   | { readonly kind: 'judge', readonly id: number, readonly webhook: string }
   | { readonly kind: 'forget', readonly id: number }
 
@@ -82,10 +82,10 @@ export class ReviewThread {
     calls.unref()
   }
 
-  /** Has it read the body of a review, which then belongs to the thread; the number is for `judge` and `forget`. Rejects where the thread ends. */
-  async read (body: Buffer): Promise<Report> {
-    const bytes = body.byteLength === body.buffer.byteLength && body.buffer instanceof ArrayBuffer ? new Uint8Array(body.buffer) : new Uint8Array(body)
-    return await this.#tell({ kind: 'read', id: ++this.#reviews, body: bytes }, [bytes.buffer])
+  /** Has it read a review from the pieces of its body, which then are the thread's; the number is for `judge` and `forget`. Rejects where the thread ends. */
+  async read (pieces: readonly Buffer[]): Promise<Report> {
+    const handed = pieces.map((piece) => ownsItsBuffer(piece) ? new Uint8Array(piece.buffer) : new Uint8Array(piece))
+    return await this.#tell({ kind: 'read', id: ++this.#reviews, pieces: handed }, handed.map(({ buffer }) => buffer))
   }
 
   /** Has it judge a review that it has read, by the webhook of this name. Rejects where the thread ends. */
@@ -120,6 +120,11 @@ export class ReviewThread {
     for (const { reject } of this.#awaited.values()) reject(this.#ended)
     this.#awaited.clear()
   }
+}
+
+/** Else the bytes around it are somebody else's, perhaps the next request's. */
+function ownsItsBuffer (piece: Buffer): piece is Buffer<ArrayBuffer> {
+  return piece.byteLength === piece.buffer.byteLength && piece.buffer instanceof ArrayBuffer
 }
 
 /** Beside this file, as source or compiled. */

@@ -1,4 +1,5 @@
 /** The program of a `ReviewThread`. */
+import './lower-priority.ts' // first
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads'
 import { mutateService } from '../../webhooks/mutate-service.ts'
 import { validateService } from '../../webhooks/validate-service.ts'
@@ -37,7 +38,7 @@ parentPort?.on('message', (order: Order) => {
 function carryOut (order: Order): void {
   switch (order.kind) {
     case 'read': {
-      const decoded = decodeReview(order.body)
+      const decoded = decodeReview(Buffer.concat(order.pieces))
       if (decoded.kind === 'malformed') report({ kind: 'malformed', id: order.id, sentence: decoded.sentence })
       else {
         reviews.set(order.id, decoded.request)

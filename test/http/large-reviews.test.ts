@@ -59,6 +59,7 @@ const cases: Readonly<Record<string, JsonObject>> = {
   'one without a configuration': large({ spec: { runtimeConfigName: 'none' } }),
   'one with a template of its own that fails': large({ spec: { routing: { pathTemplate: '/{.metadata.nothing}' } } }),
   'one with a wrong type': large({ spec: { runtimeConfigName: 7 } }),
+  'one whose answer is large': large({ spec: { imagePullSecrets: Array.from({ length: 10_000 }, (_, at) => ({ name: `${at}-${'x'.repeat(100)}` })) } }),
   'one that goes': large({ more: { object: { metadata: { deletionTimestamp: '2026-11-24T10:00:00Z' }, spec: { env: ENV } } } }),
   'an update': large({ more: { operation: 'UPDATE', oldObject: aService({ spec: { env: ENV } }) } }),
   'a dry run': large({ more: { dryRun: true } }),
@@ -75,6 +76,7 @@ t.test('a large review gets the answer that it would get without a thread, and i
       const [own, other] = [await judging.client.post(aReview(request), path), await handing.client.post(aReview(request), path)]
       t.equal(own.status, 200)
       t.strictSame([other.status, other.body], [own.status, own.body], `${path}: ${name}`)
+      t.equal(other.headers['content-length'], own.headers['content-length'])
     }
   }
   for (const name of ['aim_admission_requests_total', 'aim_admission_refusals_total', 'aim_admission_requests_in_flight', 'aim_admission_request_duration_seconds_count']) {

@@ -13,7 +13,7 @@ async function bodyOf (chunks: readonly Buffer[]): Promise<Buffer | undefined> {
   const payload = Readable.from(chunks)
   return await new Promise((resolve, reject) => {
     read({ raw: {} } as never, payload as never, (error, body) => { // of a request it looks at the socket alone, where there is an error
-      if (error === null) resolve(body)
+      if (error === null) resolve(body?.whole())
       else reject(error)
     })
   })
@@ -33,4 +33,17 @@ t.test('a body is its chunks in their order, whatever their sizes', async (t) =>
 t.test('a body that comes at once is not copied', async (t) => {
   const chunk = Buffer.alloc(3_000, 'x')
   t.equal(await bodyOf([chunk]), chunk)
+})
+
+t.test('a large body that is there at once is read over many turns, so that others have theirs', async (t) => {
+  const chunks = Array.from({ length: 64 }, (_, at) => Buffer.alloc(64 * 1024, at))
+  let turns = 0
+  const count = (): void => {
+    turns++
+    counting = setImmediate(count)
+  }
+  let counting = setImmediate(count)
+  t.ok((await bodyOf(chunks))?.equals(Buffer.concat(chunks)))
+  clearImmediate(counting)
+  t.ok(turns >= 8, `4 MiB in ${turns} turns`)
 })

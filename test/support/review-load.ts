@@ -18,12 +18,19 @@ export interface ReviewsAnswered {
   readonly latencies: readonly number[]
 }
 
+export interface RunningLoad {
+  /** What was answered since it was last asked. */
+  readonly take: () => ReviewsAnswered
+  /** The same, once everything is answered. */
+  readonly end: () => Promise<ReviewsAnswered>
+}
+
 /** Sends reviews at a fixed rate on connections that are kept, as API servers do, until it is told to end. */
-export function reviewLoad ({ url, ca, rate }: ReviewLoad): { end: () => Promise<ReviewsAnswered> } {
+export function reviewLoad ({ url, ca, rate }: ReviewLoad): RunningLoad {
   const pool = new Pool(url, { connections: 4, connect: ca === undefined ? { rejectUnauthorized: false } : { ca } })
-  const failed: string[] = []
-  const latencies: number[] = []
-  const sent: Array<Promise<void>> = []
+  let failed: string[] = []
+  let latencies: number[] = []
+  const sent = new Set<Promise<void>>()
   const ending = new AbortController()
   const send = async (due: number): Promise<void> => {
     const call = pool.request({ method: 'POST', path: '/mutate/aimservices?timeout=5s', headers: { 'content-type': 'application/json' }, body: aReview() })
@@ -37,17 +44,24 @@ export function reviewLoad ({ url, ca, rate }: ReviewLoad): { end: () => Promise
   const run = async (): Promise<void> => {
     for (let due = performance.now(); !ending.signal.aborted; due += 1_000 / rate) {
       await delay(Math.max(0, due - performance.now()))
-      sent.push(send(due))
+      const sending = send(due).finally(() => { sent.delete(sending) })
+      sent.add(sending)
     }
+  }
+  const take = (): ReviewsAnswered => {
+    const taken = { sent: latencies.length, failed, latencies: latencies.sort((a, b) => a - b) }
+    ;[failed, latencies] = [[], []]
+    return taken
   }
   const running = run()
   return {
+    take,
     end: async () => {
       ending.abort()
       await running
       await Promise.all(sent)
       await pool.close()
-      return { sent: sent.length, failed, latencies: latencies.sort((a, b) => a - b) }
+      return take()
     }
   }
 }
