@@ -35,6 +35,7 @@ export class LoadConnection {
 
   /** Resolves with the body of the answer. Rejects where it is not a 200, or the connection is lost. */
   async send (request: Buffer): Promise<string> {
+    if (this.#socket.destroyed) throw new Error('the server has closed the connection')
     return await new Promise((resolve, reject) => {
       this.#onAnswer = resolve
       this.#onLost = reject

@@ -10,10 +10,16 @@ export class ConfigIndex implements ConfigLookup {
   readonly #namespaced = new Map<string, RuntimeConfig>()
   readonly #cluster = new Map<string, RuntimeConfig>()
   readonly #parts = new SharedConfigParts()
+  /** What was asked for last: one review asks several times. */
+  #last: { readonly namespace: string, readonly name: string, readonly config: RuntimeConfig | undefined } | undefined
   readonly #listeners = new Set<(appeared: RuntimeConfig | undefined) => void>()
 
   namespaced (namespace: string, name: string): RuntimeConfig | undefined {
-    return this.#namespaced.get(`${namespace}/${name}`)
+    const last = this.#last
+    if (last !== undefined && last.name === name && last.namespace === namespace) return last.config
+    const config = this.#namespaced.get(`${namespace}/${name}`)
+    this.#last = { namespace, name, config }
+    return config
   }
 
   cluster (name: string): RuntimeConfig | undefined {
@@ -60,6 +66,7 @@ export class ConfigIndex implements ConfigLookup {
   }
 
   #changed (appeared: RuntimeConfig | undefined): void {
+    this.#last = undefined
     for (const listener of this.#listeners) listener(appeared)
   }
 }

@@ -25,6 +25,7 @@ export function segmentProblem (segment: string): TemplateProblem | undefined {
 
 /** Whether a server that decodes twice, and takes encoded slashes and backslashes for separators, finds a dot segment in it. */
 function climbs (segment: string): boolean {
+  if (!segment.includes('.') && !segment.includes('%')) return false
   const decoded = segment.includes('%') ? decodeAscii(decodeAscii(segment)) : segment
   return decoded.split(/[/\\]/).some((part) => part === '.' || part === '..')
 }

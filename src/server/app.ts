@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { Server } from 'node:https'
 import { fastify } from 'fastify'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -5,7 +6,6 @@ import type { Webhook } from '../../webhooks/webhook.ts'
 import type { Clock, Log } from '../core/ports.ts'
 import { reasonOf } from '../core/reason-of.ts'
 import { Connections } from './connections.ts'
-import { cutSlowReaders } from './cut-slow-readers.ts'
 import { SERVER_LIMITS, connectionOptions } from './limits.ts'
 import type { ServerLimits } from './limits.ts'
 import { checkClient } from './client-certificate.ts'
@@ -18,7 +18,7 @@ import type { ReviewDependencies } from './review-route.ts'
 import { tlsOptions } from './tls.ts'
 import type { TlsMaterial } from './tls.ts'
 
-export interface AppDependencies extends Omit<ReviewDependencies, 'limits' | 'repeating'> {
+export interface AppDependencies extends Omit<ReviewDependencies, 'limits' | 'repeating' | 'answering'> {
   readonly webhooks: readonly Webhook[]
   readonly tls: TlsMaterial
   /** Names of which a caller's certificate must have one, where the TLS material asks for certificates; empty where any will do. */
@@ -44,22 +44,25 @@ export function buildApp (dependencies: AppDependencies): FastifyInstance<Server
     frameworkErrors: (_error, _request, reply) => { sendSentence(reply, 404, NO_SUCH_PATH) },
     logger: false
   })
-  app.decorate(CONNECTIONS, new Connections({ server: app.server, limits }))
-  const leaving = cutSlowReaders({ server: app.server, limits, clock })
+  const connections = new Connections({ server: app.server, limits, clock })
+  app.decorate(CONNECTIONS, connections)
+  const answering = (response: ServerResponse, bytes: number): void => {
+    if (gate.draining) response.setHeader('connection', 'close')
+    connections.answered(response, bytes)
+  }
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(JSON_TYPE, bodyReader({ limits, gate, onGone: () => { metrics.clientGone.inc() } }))
   app.decorateRequest(ARRIVED, 0)
   // eslint-disable-next-line max-params -- the signature of the hook; as an async function it would cost each review a promise
   app.addHook('onSend', (_request, reply, payload, done) => {
-    if (gate.draining) reply.header('connection', 'close')
-    leaving(reply.raw, bytesOf(payload, reply))
+    answering(reply.raw, bytesOf(payload, reply))
     done(null, payload)
   })
   if (tls.clientCa !== undefined) app.addHook('onRequest', checkClient({ names: clientNames, log }))
   app.setErrorHandler((error: FastifyError, request, reply) => { answerError(error, { request, reply, log: repeating }) })
   app.setNotFoundHandler(notFound(webhooks))
   for (const webhook of webhooks) {
-    const dependencies = { gate, metrics, log, repeating, limits, large }
+    const dependencies = { gate, metrics, log, repeating, limits, large, answering }
     app.post(webhook.path, { onRequest: takeIn(webhook, dependencies) }, reviewHandler(webhook, dependencies))
   }
   return app

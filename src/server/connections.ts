@@ -2,11 +2,13 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
+import type { Clock } from '../core/ports.ts'
 import type { ServerLimits } from './limits.ts'
 
 export interface ConnectionsOptions {
   readonly server: Server
-  readonly limits: Pick<ServerLimits, 'connections' | 'peerConnections'>
+  readonly limits: Pick<ServerLimits, 'connections' | 'peerConnections' | 'reading' | 'leavingBytes' | 'sweep'>
+  readonly clock: Clock
 }
 
 interface Connection {
@@ -21,23 +23,40 @@ interface Connection {
   calls: number
   /** Grows with every use: of two connections the one with the lower number was of use longer ago. */
   used: number
+  /** Bytes of answers that were given and not yet taken, and since when, in milliseconds, the first of them waits. */
+  leaving: number
+  leavingSince: number
 }
+
+/** A call, by which its answer is found again: nothing is kept anywhere else of what comes and goes with every review. */
+interface Call { readonly connection: Connection, bytes: number }
+
+const CALL = Symbol('call')
+
+interface Answer extends ServerResponse { [CALL]?: Call }
 
 /**
  * The connections of one server. Where there are too many, in all or of one caller, the one that has shown nothing for the longest time makes room: first those
  * on which no call has ever succeeded, then those that are idle. So nobody who merely holds connections keeps others out.
+ *
+ * A connection whose caller does not take an answer in its time is cut off. All answers that were given and not yet taken share one budget of memory; beyond
+ * it the connection of the oldest is cut off, which is that of the slowest reader.
  */
 export class Connections {
   readonly #limits: ConnectionsOptions['limits']
+  readonly #clock: Clock
   /** By address and port of the caller. Nothing is moved with a call: see `TransientSet`. */
   readonly #connections = new Map<string, Connection>()
   #uses = 0
   /** The same once their handshake is done. */
   readonly #secured = new Map<Socket, Connection>()
   readonly #ofPeer = new Map<string, number>()
+  /** Bytes of answers, of all connections. */
+  #leaving = 0
 
-  constructor ({ server, limits }: ConnectionsOptions) {
+  constructor ({ server, limits, clock }: ConnectionsOptions) {
     this.#limits = limits
+    this.#clock = clock
     server.on('connection', (socket: Socket) => { this.#take(socket) })
     server.on('secureConnection', (socket: TLSSocket) => {
       const connection = this.#connections.get(keyOf(socket))
@@ -46,6 +65,9 @@ export class Connections {
       this.#secured.set(socket, connection)
     })
     server.on('request', (request: IncomingMessage, response: ServerResponse) => { this.#follow(request, response) })
+    const sweep = setInterval(() => { this.#cutSlowReaders() }, limits.sweep)
+    sweep.unref()
+    server.once('close', () => { clearInterval(sweep) })
   }
 
   get open (): number {
@@ -62,6 +84,18 @@ export class Connections {
     }
   }
 
+  /** To be told of every answer when it is given, with its bytes. */
+  answered (response: Answer, bytes: number): void {
+    const call = response[CALL]
+    if (call === undefined || response.destroyed) return
+    const { connection } = call
+    if (connection.leaving === 0) connection.leavingSince = this.#clock.now()
+    call.bytes = bytes
+    connection.leaving += bytes
+    this.#leaving += bytes
+    while (this.#leaving > this.#limits.leavingBytes) this.#cut(this.#slowestReader() ?? connection)
+  }
+
   #take (raw: Socket): void {
     const key = keyOf(raw)
     const peer = raw.remoteAddress ?? ''
@@ -69,7 +103,7 @@ export class Connections {
       raw.destroy()
       return
     }
-    this.#connections.set(key, { raw, peer, tls: undefined, proven: false, calls: 0, used: ++this.#uses })
+    this.#connections.set(key, { raw, peer, tls: undefined, proven: false, calls: 0, used: ++this.#uses, leaving: 0, leavingSince: 0 })
     this.#ofPeer.set(peer, this.#countOf(peer) + 1)
     raw.once('close', () => { this.#forget(key, raw) })
   }
@@ -111,16 +145,47 @@ export class Connections {
     return this.#ofPeer.get(peer) ?? 0
   }
 
-  #follow ({ socket }: IncomingMessage, response: ServerResponse): void {
+  #follow ({ socket }: IncomingMessage, response: Answer): void {
     const connection = this.#secured.get(socket)
     if (connection === undefined) return
+    const call: Call = { connection, bytes: 0 }
+    response[CALL] = call
     connection.calls++
     response.on('close', () => {
       connection.calls--
+      this.#taken(call)
       if (response.statusCode !== 200 || !response.writableFinished) return
       connection.proven = true
       connection.used = ++this.#uses
     })
+  }
+
+  #taken ({ connection, bytes }: Call): void {
+    const left = Math.min(bytes, connection.leaving) // none where it was cut off
+    connection.leaving -= left
+    this.#leaving -= left
+    if (connection.leaving > 0) connection.leavingSince = this.#clock.now()
+  }
+
+  #cutSlowReaders (): void {
+    const now = this.#clock.now()
+    for (const connection of this.#secured.values()) {
+      if (connection.leaving > 0 && now - connection.leavingSince >= this.#limits.reading) this.#cut(connection)
+    }
+  }
+
+  #slowestReader (): Connection | undefined {
+    let slowest: Connection | undefined
+    for (const connection of this.#secured.values()) {
+      if (connection.leaving > 0 && (slowest === undefined || connection.leavingSince < slowest.leavingSince)) slowest = connection
+    }
+    return slowest
+  }
+
+  #cut (connection: Connection): void {
+    this.#leaving -= connection.leaving
+    connection.leaving = 0
+    connection.tls?.destroy()
   }
 }
 

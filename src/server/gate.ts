@@ -47,11 +47,11 @@ export class Gate {
     return this.#draining ? 'the server is shutting down' : this.#unready()
   }
 
-  /** The headers of a call have come, and its body is on its way. The function returned is called once, when it is there or will never be. */
-  arrive (): () => void {
-    this.#arriving++
-    return () => { this.#arriving-- }
-  }
+  /** The headers of a call have come, and its body is on its way. */
+  arrive (): void { this.#arriving++ }
+
+  /** Once for each that was: it is there, or will never be. */
+  arrived (): void { this.#arriving-- }
 
   enter (): void {
     this.#inFlight++

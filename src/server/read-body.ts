@@ -43,32 +43,38 @@ export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
   const paced = pacer()
   return (request: FastifyRequest, payload: IncomingMessage, done: Done): void => {
     const body = new RequestBody(limits.reviewBytes)
-    const hasArrived = gate.arrive()
-    arriving.add(body)
+    const declared = Number(payload.headers['content-length'])
+    let isSettled = false
+    gate.arrive()
     const settle = (error: Error | null, whole?: RequestBody): void => {
-      if (!arriving.delete(body)) return
-      kept -= body.kept
-      hasArrived()
+      if (isSettled) return
+      isSettled = true
+      if (arriving.delete(body)) kept -= body.kept
+      gate.arrived()
       if (error !== null) payload.off('data', onData)
       done(error, whole)
     }
     // by its name: a function written where it is assigned to a field is old to V8 from its birth, and keeps the request until a major collection
     const giveUp = (): void => { settle(new BodyRefused(503, 'too many bodies are on their way')) }
-    body.giveUp = giveUp
-    const onData = (chunk: Buffer): void => {
-      const before = body.kept
-      if (!body.add(chunk)) {
-        settle(new BodyRefused(413, 'the body is too large'))
-        return
+    const follow = (chunk: Buffer, before: number): void => {
+      if (body.place === NOWHERE) {
+        body.since = performance.now()
+        body.giveUp = giveUp
+        arriving.add(body)
       }
       kept += body.kept - before
       if (before > 0) paced(payload, chunk.length)
       while (kept > limits.arrivingBytes) (arriving.oldest() ?? body).giveUp()
     }
+    const onData = (chunk: Buffer): void => {
+      const before = body.kept
+      if (!body.add(chunk)) settle(new BodyRefused(413, 'the body is too large'))
+      else if (chunk.length !== declared) follow(chunk, before) // else all of it is here, and on its way no longer
+    }
     payload.on('data', onData)
     payload.on('end', () => { settle(null, body) })
     payload.on('error', () => {
-      if (body.place !== NOWHERE && !hasTimedOut(request.raw.socket)) onGone()
+      if (!isSettled && !hasTimedOut(request.raw.socket)) onGone()
       settle(new BodyRefused(400, 'the body has come to an early end'))
     })
   }
@@ -96,9 +102,9 @@ function pacer (): (payload: IncomingMessage, bytes: number) => void {
 /** The pieces of a body as they come; small ones are put together, since tiny ones would take many times their bytes. */
 export class RequestBody implements Transient {
   place = NOWHERE
-  readonly since = performance.now()
+  since = 0
   readonly #limit: number
-  readonly #pieces: Buffer[] = []
+  #pieces: Buffer[] = NONE
   /** Where small chunks are put together, and how far it is filled. */
   #tail: Buffer = EMPTY
   #filled = 0
@@ -121,7 +127,8 @@ export class RequestBody implements Transient {
     if (this.#length > 0 && chunk.length < SMALL_BYTES) this.#append(chunk)
     else {
       this.#seal()
-      this.#pieces.push(chunk)
+      if (this.#pieces.length === 0) this.#pieces = [chunk]
+      else this.#pieces.push(chunk)
       this.#kept += chunk.buffer.byteLength
     }
     this.#length += chunk.length
@@ -162,3 +169,4 @@ export class RequestBody implements Transient {
 }
 
 const EMPTY = Buffer.alloc(0)
+const NONE: Buffer[] = []

@@ -1,13 +1,26 @@
+import type { ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
 /** What is encrypted and written in one turn, in bytes: others wait for it. */
 const PIECE_BYTES = 128 * 1024
 
+/** What is done before an answer of so many bytes is given. */
+export type Answering = (response: ServerResponse, bytes: number) => void
+
 /** Answers with a review, as JSON. */
-export function sendReview (reply: FastifyReply, review: string | Uint8Array): void {
-  if (typeof review === 'string' || review.length <= PIECE_BYTES) reply.type(JSON_TYPE).send(review)
+export function sendReview (reply: FastifyReply, review: string | Uint8Array, answering: Answering): void {
+  if (typeof review === 'string') sendText(reply, review, answering)
   else reply.type(JSON_TYPE).header('content-length', review.length).send(Readable.from(piecesOf(review), { objectMode: false }))
+}
+
+/** Past Fastify, which would hand it on as UTF-8. Of ASCII alone, as it nearly always is, Latin-1 is the same, and Node encrypts and writes it in less time. */
+function sendText (reply: FastifyReply, text: string, answering: Answering): void {
+  const { raw } = reply.hijack()
+  const bytes = Buffer.byteLength(text)
+  answering(raw, bytes)
+  raw.writeHead(200, { 'content-type': JSON_TYPE, 'content-length': bytes })
+  raw.end(text, bytes === text.length ? 'latin1' : 'utf8')
 }
 
 function * piecesOf (bytes: Uint8Array): Iterable<Uint8Array> {

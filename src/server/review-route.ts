@@ -22,6 +22,7 @@ import { outcomeOf, recordReview } from './record-review.ts'
 import type { Ending } from './record-review.ts'
 import type { Judgement } from './review-thread.ts'
 import { onceBodyHasPassed, sendNothing, sendReview, sendSentence, sendUnavailable, TRY_AGAIN } from './replies.ts'
+import type { Answering } from './replies.ts'
 
 export interface ReviewDependencies {
   readonly gate: Gate
@@ -30,6 +31,8 @@ export interface ReviewDependencies {
   /** For lines that may come again and again. */
   readonly repeating: Log
   readonly limits: ServerLimits
+  /** To be called before each answer. */
+  readonly answering: Answering
   /** Who judges the reviews of services from `limits.largeReview` on; without it they are judged here. */
   readonly large?: LargeReviews | undefined
 }
@@ -207,7 +210,7 @@ function conclude (call: Call, { outcome, faults, review }: Judgement): void {
     return
   }
   record(call, outcome, { faults })
-  sendReview(call.reply, review)
+  sendReview(call.reply, review, call.dependencies.answering)
 }
 
 function runOut (call: Call, why: Exclude<Arrival, 'arrived'>): void {

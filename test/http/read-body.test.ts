@@ -10,7 +10,7 @@ const read = bodyReader({ limits: SERVER_LIMITS, gate, onGone: () => {} })
 
 /** What the reader makes of a body that comes in such chunks. */
 async function bodyOf (chunks: readonly Buffer[]): Promise<Buffer | undefined> {
-  const payload = Readable.from(chunks)
+  const payload = Object.assign(Readable.from(chunks), { headers: {} })
   return await new Promise((resolve, reject) => {
     read({ raw: {} } as never, payload as never, (error, body) => { // of a request it looks at the socket alone, where there is an error
       if (error === null) resolve(body?.whole())
