@@ -1,7 +1,6 @@
-import 'reflect-metadata' // @peculiar/x509 asks for it
 import { randomBytes, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
-import * as x509 from '@peculiar/x509'
+import type { X509Certificate } from '@peculiar/x509'
 
 export interface IssueOptions {
   readonly dnsNames: readonly string[]
@@ -37,6 +36,7 @@ export async function issueThrowawayPair ({ dnsNames, ipAddresses, days }: Issue
 
 /** A CA that signs serving certificates and no further CA. Source: RFC 5280. */
 export async function issueAuthority (commonName: string, validity: Validity): Promise<KeyedCertificate> {
+  const x509 = await loadX509()
   const keys = await newKeys()
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     ...validity,
@@ -60,6 +60,7 @@ export interface ServingOptions extends Validity {
 
 /** A serving pair of a CA. Names stand in the SAN alone, as RFC 9525 wants. */
 export async function issueServingPair (authority: KeyedCertificate, { names, notBefore, notAfter }: ServingOptions): Promise<KeyedCertificate> {
+  const x509 = await loadX509()
   const issuer = new x509.X509Certificate(authority.certPem)
   const keys = await newKeys()
   const certificate = await x509.X509CertificateGenerator.create({
@@ -83,6 +84,12 @@ export async function issueServingPair (authority: KeyedCertificate, { names, no
   return await withKey(certificate, keys.privateKey)
 }
 
+/** Only where a certificate is issued: it takes longer to load than any other part of the program, and whoever reads certificates from files never needs it. */
+async function loadX509 () {
+  await import('reflect-metadata') // it asks for it
+  return await import('@peculiar/x509')
+}
+
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
 async function newKeys (): Promise<webcrypto.CryptoKeyPair> {
@@ -90,12 +97,12 @@ async function newKeys (): Promise<webcrypto.CryptoKeyPair> {
 }
 
 async function signingKeyOf (keyPem: string): Promise<webcrypto.CryptoKey> {
-  return await webcrypto.subtle.importKey('pkcs8', x509.PemConverter.decodeFirst(keyPem), ALGORITHM, false, ['sign'])
+  return await webcrypto.subtle.importKey('pkcs8', (await loadX509()).PemConverter.decodeFirst(keyPem), ALGORITHM, false, ['sign'])
 }
 
-async function withKey (certificate: x509.X509Certificate, key: webcrypto.CryptoKey): Promise<KeyedCertificate> {
+async function withKey (certificate: X509Certificate, key: webcrypto.CryptoKey): Promise<KeyedCertificate> {
   const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', key)
-  return { certPem: `${certificate.toString('pem')}\n`, keyPem: `${x509.PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n` }
+  return { certPem: `${certificate.toString('pem')}\n`, keyPem: `${(await loadX509()).PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n` }
 }
 
 /** 127 random bits, in hex. The first byte is neither 0 nor above 7f, so that the number is positive and as long as it looks. */

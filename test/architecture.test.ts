@@ -59,6 +59,22 @@ t.test('the core, and what is judged offline, run in a browser: nothing of Node'
   t.strictSame(all.filter(({ specifier }) => specifier.startsWith('node:')), [])
 })
 
+/** What a server that follows a cluster and reads its certificates from files never needs, and would start later for: see docs/performance.md. */
+const ON_DEMAND = ['@peculiar/x509', '@kubernetes/client-node', 'ajv', 'src/local/manifest-store.ts', 'src/recording/recorder.ts', 'src/reconcile/service-reconciler.ts']
+
+t.test('what few servers need is loaded when they do', async (t) => {
+  const all = (await imports()).filter(({ line }) => !line.startsWith('import type'))
+  const [reached, due] = [new Set<string>(), ['src/cli/serve.ts']]
+  for (let file = due.pop(); file !== undefined; file = due.pop()) {
+    if (reached.has(file)) continue
+    reached.add(file)
+    for (const { specifier } of all.filter((found) => found.file === file)) due.push(specifier.startsWith('.') ? path.join(path.dirname(file), specifier) : specifier)
+  }
+  t.ok(reached.has('src/server/app.ts') && reached.has('fastify'), 'the imports were followed')
+  t.strictSame(ON_DEMAND.filter((it) => reached.has(it)), [])
+  for (const file of ON_DEMAND.filter((it) => it.startsWith('src/'))) t.ok(existsSync(path.join(ROOT, file)), file)
+})
+
 t.test('every fault is in docs/faults.md, and no other', async (t) => {
   const documented = [...(await readFile(path.join(ROOT, 'docs/faults.md'), 'utf8')).matchAll(/^\| `(AIM-[A-Z-]+)` \| (.+) \|$/gm)].map(([, code, summary]) => [code, summary])
   t.strictSame(documented, Object.entries(FAULTS).map(([code, { summary }]) => [code, summary]))
