@@ -85,6 +85,7 @@ export async function latencyFigures (bench: Bench): Promise<Figure[]> {
       { title: 'product beside reviews of 7 MiB', server: product, meanwhile: async (stopped) => { await disturb(product, { ca, configs, stopped }) } },
       { title: 'node:https', server: https },
       { title: 'Fastify', server: fastify },
+      { title: 'Fastify while the product, on the same core, takes that stream', server: fastify, meanwhile: async (stopped) => { await stream(product, configs, stopped) } },
       { title: 'Fastify beside reviews of 7 MiB', server: fastify, meanwhile: async (stopped) => { await disturb(fastify, { ca, configs, stopped }) } }
     ]
     const figures: Figure[] = []
