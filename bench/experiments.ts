@@ -88,6 +88,11 @@ export async function latencyFigures (bench: Bench): Promise<Figure[]> {
       { title: 'Fastify while the product, on the same core, takes that stream', server: fastify, meanwhile: async (stopped) => { await stream(product, configs, stopped) } },
       { title: 'Fastify beside reviews of 7 MiB', server: fastify, meanwhile: async (stopped) => { await disturb(fastify, { ca, configs, stopped }) } }
     ]
+    for (const { url } of [product, https, fastify]) {
+      const connections = await openConnections({ url, ca }, OPEN_CONNECTIONS)
+      await closedLoop(connections, requests, WARM_UP)
+      for (const connection of connections) connection.close()
+    }
     const figures: Figure[] = []
     for (const rate of [500, 2_000]) {
       const seen = new Map<string, number[][]>()
@@ -189,6 +194,9 @@ interface Lane { readonly title: string, readonly server: MeasuredServer, readon
 
 /** Kept open at once; a review that finds none of them free waits, as it would in the API server. */
 const OPEN_CONNECTIONS = 32
+
+/** Reviews of each server before its first window: until then V8 compiles, on the same core. */
+const WARM_UP = 30_000
 
 interface Window { readonly ca: string, readonly rate: number, readonly window: number, readonly requests: readonly Buffer[] }
 

@@ -108,6 +108,21 @@ t.test('managed fields of the two objects are left out, and only these', async (
   for (const [name, { text, want }] of Object.entries(cases)) t.strictSame(parseReview(Buffer.from(text)), want, name)
 })
 
+t.test('a large review says the same, with managed fields and without, short and long', async (t) => {
+  const long = JSON.stringify(Array.from({ length: 2_000 }, (_, at) => ({ manager: `m-${at}`, fieldsV1: { 'f:ü': {} } })))
+  for (const length of [200_000, 262_144, 400_000, 1_031_912, 1_031_914, 1_200_000]) {
+    for (const padding of ['x', 'ü', ' ', '\\n']) {
+      const env = padding.repeat(length / Buffer.byteLength(padding))
+      for (const fields of ['[]', '["a"]', long, undefined]) {
+        const metadata = fields === undefined ? '{"name":"a"}' : `{"managedFields":${fields},"name":"a"}`
+        const text = `{"request":{"object":{"metadata":${metadata},"spec":"${env}"},"oldObject":{"metadata":${metadata}}}}`
+        t.ok(isDeepStrictEqual(meaning(parseReview, text), meaning(whole, text)), `${length} bytes of ${padding}, ${fields?.length ?? 'no'} managed fields`)
+        for (const wrong of [text.slice(0, -1), `${text}}`, text.replace('"name":"a"', '"name":"a",')]) t.throws(() => parseReview(Buffer.from(wrong)), SyntaxError)
+      }
+    }
+  }
+})
+
 t.test('managed fields that are no JSON make the review none', async (t) => {
   for (const list of ['[{"a":}]', '[{"a":"b",}]', '[{"a":"\u0001"}]', '["a" "b"]', '[{a:"b"}]', '["\\q"]', '[[}]', '["a"', '[,]', '[{"a"}]']) {
     t.throws(() => parseReview(Buffer.from(`{"request":{"object":{"metadata":{"managedFields":${list}}}}}`)), SyntaxError, list)
