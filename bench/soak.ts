@@ -8,7 +8,7 @@ import { connect } from 'node:tls'
 import type { TLSSocket } from 'node:tls'
 import { parseArgs } from 'node:util'
 import { requestsOf } from './experiments.ts'
-import { openConnections, openLoop, requestOf } from './load.ts'
+import { closedLoop, openConnections, openLoop, requestOf } from './load.ts'
 import { leaveServerCore } from './measured-server.ts'
 import { aWorkplace, startProduct } from './product.ts'
 import type { BenchProduct } from './product.ts'
@@ -100,6 +100,7 @@ async function soak (target: Target): Promise<{ looks: Look[], latencies: number
   const faults = Object.entries(FAULTS)
   const started = performance.now()
   for (let window = 0, fault = 0; window < MINUTES * 60 / WINDOW; window++) {
+    await closedLoop(connections, requests, CONNECTIONS) // each of them: the server closes those that are idle for long
     const load = openLoop({ connections, requests, rate: RATE, seconds: WINDOW })
     const [name, act] = faults[fault % faults.length] ?? []
     if (act !== undefined && window * WINDOW >= fault * FAULT_EVERY) {
