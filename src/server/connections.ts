@@ -26,6 +26,8 @@ interface Connection {
   /** Bytes of answers that were given and not yet taken, and since when, in milliseconds, the first of them waits. */
   leaving: number
   leavingSince: number
+  /** Closed, or cut off: no answer on it leaves any more. Node tells the end of a call only of the one that had the socket, not of those in line behind it. */
+  isGone: boolean
 }
 
 /** A call, by which its answer is found again: nothing is kept anywhere else of what comes and goes with every review. */
@@ -74,6 +76,11 @@ export class Connections {
     return this.#connections.size
   }
 
+  /** Bytes of answers that their callers have not taken yet. */
+  get leaving (): number {
+    return this.#leaving
+  }
+
   /**
    * Has the callers of idle connections close them. A call that is just on its way finds the 503 as its answer, and is tried again on another; a caller
    * that finds it unasked closes the connection. A connection that was simply closed would lose that call.
@@ -87,13 +94,13 @@ export class Connections {
   /** To be told of every answer when it is given, with its bytes. */
   answered (response: Answer, bytes: number): void {
     const call = response[CALL]
-    if (call === undefined || response.destroyed) return
+    if (call === undefined || call.connection.isGone) return
     const { connection } = call
     if (connection.leaving === 0) connection.leavingSince = this.#clock.now()
     call.bytes = bytes
     connection.leaving += bytes
     this.#leaving += bytes
-    while (this.#leaving > this.#limits.leavingBytes) this.#cut(this.#slowestReader() ?? connection)
+    for (let slowest; this.#leaving > this.#limits.leavingBytes && (slowest = this.#slowestReader()) !== undefined;) this.#cut(slowest)
   }
 
   #take (raw: Socket): void {
@@ -103,7 +110,7 @@ export class Connections {
       raw.destroy()
       return
     }
-    this.#connections.set(key, { raw, peer, tls: undefined, proven: false, calls: 0, used: ++this.#uses, leaving: 0, leavingSince: 0 })
+    this.#connections.set(key, { raw, peer, tls: undefined, proven: false, calls: 0, used: ++this.#uses, leaving: 0, leavingSince: 0, isGone: false })
     this.#ofPeer.set(peer, this.#countOf(peer) + 1)
     raw.once('close', () => { this.#forget(key, raw) })
   }
@@ -135,6 +142,7 @@ export class Connections {
     const connection = this.#connections.get(key)
     if (connection?.raw !== raw) return
     this.#connections.delete(key)
+    this.#giveUpAnswers(connection)
     if (connection.tls !== undefined) this.#secured.delete(connection.tls)
     const left = this.#countOf(connection.peer) - 1
     if (left > 0) this.#ofPeer.set(connection.peer, left)
@@ -161,9 +169,9 @@ export class Connections {
   }
 
   #taken ({ connection, bytes }: Call): void {
-    const left = Math.min(bytes, connection.leaving) // none where it was cut off
-    connection.leaving -= left
-    this.#leaving -= left
+    if (connection.isGone) return
+    connection.leaving -= bytes
+    this.#leaving -= bytes
     if (connection.leaving > 0) connection.leavingSince = this.#clock.now()
   }
 
@@ -183,9 +191,14 @@ export class Connections {
   }
 
   #cut (connection: Connection): void {
+    this.#giveUpAnswers(connection)
+    connection.tls?.destroy()
+  }
+
+  #giveUpAnswers (connection: Connection): void {
     this.#leaving -= connection.leaving
     connection.leaving = 0
-    connection.tls?.destroy()
+    connection.isGone = true
   }
 }
 

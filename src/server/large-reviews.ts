@@ -57,10 +57,10 @@ export class LargeReviews {
 
   /** Resolves once the review has been read, or is not going to be. `isOutrun` is asked when its turn has come. Rejects where the thread ends. */
   async handOver (body: RequestBody, isOutrun: () => boolean): Promise<HandedOver> {
-    if (this.#waitingBytes + body.length > this.#options.waitingBytes) return { kind: 'full' }
+    if (this.#waitingBytes + body.kept > this.#options.waitingBytes) return { kind: 'full' }
     const { promise, resolve: settle } = Promise.withResolvers<HandedOver>()
     this.#waiting.push({ body, isOutrun, settle })
-    this.#waitingBytes += body.length
+    this.#waitingBytes += body.kept
     this.#goOn()
     return await promise
   }
@@ -77,7 +77,7 @@ export class LargeReviews {
     while (this.#held < AT_ONCE) {
       const next = this.#waiting.shift()
       if (next === undefined) return
-      this.#waitingBytes -= next.body.length
+      this.#waitingBytes -= next.body.kept
       next.settle(next.isOutrun() ? { kind: 'outrun' } : this.#read(next.body))
     }
   }

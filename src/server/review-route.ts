@@ -203,10 +203,11 @@ function answer (call: Call, decide: () => Verdict, outcome?: Outcome): void {
   conclude(call, { outcome: outcome ?? outcomeOf(verdict), faults: verdict.kind === 'deny' ? verdict.faults.map(({ code }) => code) : undefined, review })
 }
 
-/** Nothing is sent late. */
+/** Nothing is sent late, or to nobody. */
 function conclude (call: Call, { outcome, faults, review }: Judgement): void {
-  if (performance.now() > call.deadline.end) {
-    runOut(call, 'late')
+  const isLate = performance.now() > call.deadline.end
+  if (isLate || call.reply.raw.destroyed) {
+    runOut(call, isLate ? 'late' : 'gone')
     return
   }
   record(call, outcome, { faults })

@@ -102,6 +102,23 @@ t.test('a body in a million tiny chunks is one body', async (t) => {
   t.match(await untilClosed(socket), /^HTTP\/1\.1 200 /)
 })
 
+t.test('answers that were in line on a connection that is reset are forgotten with it', async (t) => {
+  const large = { op: 'add', path: '/spec', value: 'x'.repeat(8 * 1024 * 1024) } as const
+  const webhook = aWebhook({ decide: ({ name }) => name === 'large' ? { kind: 'patch', operations: [large], warnings: [] } : ADMIT })
+  const { client, connections, gate } = await anAdmissionServer(t, { webhooks: [webhook], limits: { leavingBytes: 48 * 1024 * 1024 } })
+  await client.post(aReview())
+  for (let round = 1; round <= 4; round++) {
+    const socket = (await client.connect()).pause()
+    socket.write(whole(aReview({ name: 'large' })).repeat(3))
+    await until(() => gate.taken === 1 + 4 * (round - 1) + 3)
+    t.ok(connections.leaving > 16 * 1024 * 1024)
+    socket.destroy()
+    await until(() => connections.open === 1)
+    t.equal(connections.leaving, 0)
+    t.match(await client.post(aReview()), { status: 200, connection: 1 }, 'and nobody else is cut off for them')
+  }
+})
+
 t.test('who does not take its answers is cut off', async (t) => {
   const clock = new ManualClock()
   const large = { op: 'add', path: '/spec', value: 'x'.repeat(16 * 1024 * 1024) } as const // more than the buffers of a connection hold
