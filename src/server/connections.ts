@@ -26,7 +26,7 @@ interface Connection {
   /** Bytes of answers that were given and not yet taken, and since when, in milliseconds, the first of them waits. */
   leaving: number
   leavingSince: number
-  /** Closed, or cut off: no answer on it leaves any more. Node tells the end of a call only of the one that had the socket, not of those in line behind it. */
+  /** Closed, or cut off: no answer on it leaves any more. */
   isGone: boolean
 }
 

@@ -5,6 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { endWithUs, leaveServerCore, startServer } from '../../bench/measured-server.ts'
 import { aWorkplace, shippedProgram } from '../../bench/product.ts'
+import { percentile } from '../../bench/statistics.ts'
 import type { Order } from '../support/attacker.ts'
 import type { Hostility } from '../support/hostile-sockets.ts'
 import { reviewLoad } from '../support/review-load.ts'
@@ -66,19 +67,14 @@ t.test('2,000 connections that finish nothing keep no review from being answered
   t.strictSame((await load.end()).failed, [])
   const all: ReviewsAnswered = { sent: latencies.length, failed: [], latencies: latencies.sort((one, other) => one - other) }
   t.comment(report('in all', all))
-  const times = quantileOf(all, 0.99) / quantileOf(idle, 0.99)
+  const times = percentile(latencies, 0.99) / percentile(idle.latencies, 0.99)
   t.ok(times < MOST_TIMES_IDLE, `p99 ${times.toFixed(1)} times that of idle`)
   t.comment(`memory: ${Math.round(before)} MiB before, ${Math.round(most)} MiB at most`)
   t.ok(most < MOST_MEMORY)
   attacker.kill('SIGKILL')
 })
 
-function quantileOf ({ latencies }: ReviewsAnswered, share: number): number {
-  return latencies[Math.floor(share * (latencies.length - 1))] ?? 0
-}
-
-function report (when: string, answered: ReviewsAnswered): string {
-  const { sent } = answered
-  const quantile = (share: number): string => quantileOf(answered, share).toFixed(1)
+function report (when: string, { sent, latencies }: ReviewsAnswered): string {
+  const quantile = (share: number): string => percentile(latencies, share).toFixed(1)
   return `${when}: ${sent} reviews, p50 ${quantile(0.5)} ms, p99 ${quantile(0.99)} ms, at most ${quantile(1)} ms`
 }
