@@ -23,7 +23,7 @@ async function withTokenFile (cluster: Cluster): Promise<{ cluster: Cluster, tok
 
 const kept = await startCluster()
 const { cluster, tokenFile, token } = await withTokenFile(kept)
-const { apply, get } = actionsOf(kept.kubectl)
+const { apply, get } = actionsOf(kept)
 const programs = [await startProduct(cluster), await startReconciler(cluster)]
 t.teardown(async () => {
   for (const program of programs) await program.stop('SIGKILL')

@@ -1,10 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { connectToCluster } from '../../src/kube/api-connection.ts'
 import { startCluster } from '../support/cluster.ts'
 import { createLoad } from '../support/create-load.ts'
 import { startReplicas } from '../support/replicas.ts'
-import { silentLog } from '../support/silent-log.ts'
 import { handshake, storedCertificates } from '../support/stored-certificates.ts'
 import { until } from '../support/until.ts'
 
@@ -14,12 +12,10 @@ const ROTATIONS = ['leaf', 'leaf', 'ca', 'leaf', 'leaf', 'ca', 'leaf'] as const
 
 const cluster = await startCluster()
 await cluster.kubectl(['create', 'namespace', 'aim-system'])
-const admin = await connectToCluster({ kubeconfig: cluster.kubeconfig, log: silentLog })
-const { bundles, trusting, rotate, secret } = storedCertificates(cluster, admin)
+const { bundles, trusting, rotate, secret } = storedCertificates(cluster)
 const replicas = await startReplicas(cluster, { certificates: 'managed' })
 t.teardown(async () => {
   await replicas.stop()
-  await admin.close()
   await cluster.stop()
 })
 

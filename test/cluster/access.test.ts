@@ -10,7 +10,7 @@ import { startProgram } from '../support/program.ts'
 
 const cluster = await startCluster()
 const { kubectl, dir } = cluster
-const { apply, get } = actionsOf(kubectl)
+const { apply, get } = actionsOf(cluster)
 const tokenFile = path.join(dir, 'token')
 const kubeconfig = path.join(dir, 'kubeconfig-token-file')
 await kubectl(['create', 'namespace', 'aim-system'])

@@ -6,7 +6,7 @@ import { startProduct } from '../support/product.ts'
 const cluster = await startCluster()
 const product = await startProduct(cluster)
 const { kubectl } = cluster
-const { apply, get, aNamespace } = actionsOf(kubectl)
+const { apply, get, aNamespace } = actionsOf(cluster)
 t.teardown(async () => {
   await product.stop()
   await cluster.stop()

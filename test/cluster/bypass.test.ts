@@ -9,7 +9,7 @@ const ANNOTATION = 'aim.silogen.ai/bypass'
 const cluster = await startCluster({ audit: true })
 const product = await startProduct(cluster)
 const { kubectl } = cluster
-const { apply, get, aNamespace } = actionsOf(kubectl)
+const { apply, get, aNamespace } = actionsOf(cluster)
 t.teardown(async () => {
   await product.stop()
   await cluster.stop()

@@ -6,14 +6,12 @@ import { connect } from 'node:tls'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { issueThrowawayPair } from '../../certs/issue.ts'
-import { connectToCluster } from '../../src/kube/api-connection.ts'
 import { startCluster } from '../support/cluster.ts'
 import type { Ran } from '../support/cluster.ts'
 import { manifest } from '../support/manifests.ts'
 import { applied, installCrds, ready } from '../support/product.ts'
 import { outputOf, startProgram } from '../support/program.ts'
 import type { Program } from '../support/program.ts'
-import { silentLog } from '../support/silent-log.ts'
 import { handshake, storedCertificates } from '../support/stored-certificates.ts'
 import { aTestAuthority } from '../support/test-certificates.ts'
 import { eventually, until } from '../support/until.ts'
@@ -42,11 +40,9 @@ const admissionConfig = await file('admission.yaml', JSON.stringify({
 
 const cluster = await startCluster({ apiServerFlags: [`--admission-control-config-file=${admissionConfig}`] })
 const { kubectl } = cluster
-const admin = await connectToCluster({ kubeconfig: cluster.kubeconfig, log: silentLog })
 const programs: Program[] = []
 t.teardown(async () => {
   await Promise.all(programs.map(async (program) => await program.stop()))
-  await admin.close()
   await cluster.stop()
 })
 
@@ -74,12 +70,12 @@ async function register (mutating: string, validating: string): Promise<Ran> {
   return await kubectl(['apply', '-f', '-'], `{"apiVersion":"v1","kind":"List","items":[${items.join()}]}`)
 }
 
-const { bundles, secret, trusting, rotate } = storedCertificates(cluster, admin)
+const { bundles, secret, trusting, rotate } = storedCertificates(cluster)
 
 let made = 0
 /** What becomes of creating a service: empty where it was created. */
 async function create (): Promise<string> {
-  const { statusCode, body } = await admin.request('/apis/aim.silogen.ai/v1alpha1/namespaces/work/aimservices', {
+  const { statusCode, body } = await cluster.client.request('/apis/aim.silogen.ai/v1alpha1/namespaces/work/aimservices', {
     method: 'POST', headers: { 'content-type': 'application/json' }, body: manifest({ namespace: 'work', name: `service-${made++}` })
   })
   const answer = await body.text()

@@ -41,7 +41,7 @@ t.test('a create that comes while the only server fills its caches, for some 3 s
   t.strictSame([created, failed], [1, []])
   t.ok(Math.min(...latencies) > 2_000, `it waited ${Math.round(Math.min(...latencies))} ms`)
   t.equal(await counted('patched'), 1)
-  const { object, objects } = await observationsOf(cluster)
+  const { object, objects } = observationsOf(cluster)
   t.equal((await objects('-n', 'cold', 'aimsvc')).length, 1)
   t.match(await object('-n', 'cold', 'aimsvc/load-0'), { spec: { resolvedRuntimeConfig: { kind: 'AIMRuntimeConfig' } } }, 'resolved from what the caches were filled with')
 })

@@ -17,7 +17,7 @@ t.teardown(async () => {
   await cluster.stop()
 })
 const { kubectl, kubeconfig, dir } = cluster
-const { apply, aNamespace, get } = actionsOf(kubectl)
+const { apply, aNamespace, get } = actionsOf(cluster)
 
 /** Runs a command of the program against the cluster. */
 async function run (...args: string[]): Promise<Shown> {
@@ -117,6 +117,7 @@ async function pathsIn (namespace: string): Promise<Map<string, Seen>> {
 
 /** Whether the roll-out has reached every service, and its status says so. */
 async function settled (namespace: string): Promise<boolean> {
-  const { stdout } = await kubectl(['-n', namespace, 'get', 'aimruntimeconfig', 'default', '-o', 'jsonpath={.status.services}{.status.conditions[?(@.type=="RolledOut")].status}'])
-  return /"current":50\b/.test(stdout) && (await kubectl(['-n', namespace, 'get', 'aimservices', '-o', 'jsonpath={.items[*].status.conditions[?(@.reason=="RollingOut")].reason}'])).stdout === ''
+  const objects = `/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}`
+  const current = await cluster.client.values(`${objects}/aimruntimeconfigs/default`, '.status.services.current')
+  return current === '50' && await cluster.client.values(`${objects}/aimservices`, '.items[*].status.conditions[?(@.reason=="RollingOut")].reason') === ''
 }

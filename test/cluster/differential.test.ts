@@ -8,17 +8,13 @@ import { newAdmission } from '../../src/review/admission.ts'
 import { reviewObjects } from '../../src/review/review-objects.ts'
 import type { Reviewed } from '../../src/review/review-objects.ts'
 import { ownObject } from '../../src/core/json.ts'
-import { connectToCluster } from '../../src/kube/api-connection.ts'
 import { localObject } from '../../src/local/local-object.ts'
 import { startCluster } from '../support/cluster.ts'
 import { startProduct } from '../support/product.ts'
-import { silentLog } from '../support/silent-log.ts'
 
 const cluster = await startCluster()
 const product = await startProduct(cluster)
-const admin = await connectToCluster({ kubeconfig: cluster.kubeconfig, log: silentLog })
 t.teardown(async () => {
-  await admin.close()
   await product.stop()
   await cluster.stop()
 })
@@ -82,7 +78,7 @@ async function created (object: JsonObject): Promise<Answer> {
   const kind = KINDS.find((known) => known.kind === object['kind'])
   if (kind === undefined) throw new Error('not one of the kinds')
   const collection = kind.scope === 'Cluster' ? kind.plural : `namespaces/${NAMESPACE}/${kind.plural}`
-  const { statusCode, headers, body } = await admin.request(`/apis/${API_VERSION}/${collection}`, {
+  const { statusCode, headers, body } = await cluster.client.request(`/apis/${API_VERSION}/${collection}`, {
     method: 'POST', query: { fieldValidation: 'Strict' }, headers: { 'content-type': 'application/json' }, body: JSON.stringify(object)
   })
   const answer = await body.json() as JsonObject // an object, or a Status

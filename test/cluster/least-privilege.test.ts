@@ -10,13 +10,14 @@ import { outputOf, startProgram } from '../support/program.ts'
 import type { Program } from '../support/program.ts'
 import { objectsIn, renderedChart } from '../support/rendered-chart.ts'
 import { asServiceAccount } from '../support/service-account.ts'
+import { storedCertificates } from '../support/stored-certificates.ts'
 import { eventually, until } from '../support/until.ts'
 import { compareRights, usedRights } from '../support/used-rights.ts'
 
 const cluster = await startCluster({ audit: true })
 const { kubectl } = cluster
-const { apply, aNamespace } = actionsOf(kubectl)
-const { events, object, reaches } = await observationsOf(cluster)
+const { apply, aNamespace } = actionsOf(cluster)
+const { events, object, reaches } = observationsOf(cluster)
 const programs: Program[] = []
 t.teardown(async () => {
   await Promise.all(programs.map(async (program) => await program.stop('SIGKILL')))
@@ -56,26 +57,21 @@ async function usesExactly (t: Test, account: string): Promise<void> {
 }
 
 const SECRET = ['-n', 'aim-system', 'secret', 'aim-admission-tls'] as const
-const read = async (path: string): Promise<string> => (await kubectl(['get', ...SECRET, '-o', `jsonpath=${path}`])).stdout
-const bundles = async (): Promise<string[]> =>
-  (await kubectl(['get', 'mutatingwebhookconfiguration,validatingwebhookconfiguration', '-o', 'jsonpath={.items[*].webhooks[*].clientConfig.caBundle}'])).stdout.split(' ')
-const isTrusted = async (): Promise<boolean> => {
-  const [ca, all] = [await read('{.data.ca\\.crt}'), await bundles()]
-  return ca !== '' && all.length === 6 && all.every((bundle) => bundle === ca)
-}
+const { secret, bundles, trusting } = storedCertificates(cluster)
+const isTrusted = async (): Promise<boolean> => (await bundles()).length === 6 && await trusting()
 
 const server = await start('serve', ['--port', '0', '--cert-name', '127.0.0.1', '--rotation-wait', '1'])
 
 t.test('a server that makes, renews, loses and changes its certificates', async (t) => {
   await until(isTrusted)
-  const [leaf, ca] = [await read('{.data.tls\\.crt}'), await read('{.data.ca\\.crt}')]
+  const [leaf, ca] = [await secret('tls.crt'), await secret('ca.crt')]
   await kubectl(['annotate', ...SECRET, 'aim.silogen.ai/rotate=leaf'])
-  await until(async () => await read('{.data.tls\\.crt}') !== leaf)
+  await until(async () => await secret('tls.crt') !== leaf)
   await kubectl(['delete', ...SECRET])
-  await until(async () => await read('{.data.ca\\.crt}') === ca)
+  await until(async () => await secret('ca.crt') === ca)
   await kubectl(['annotate', ...SECRET, 'aim.silogen.ai/rotate=ca'])
-  await until(async () => await read('{.data.old-ca\\.crt}') !== '')
-  while (await read('{.data.old-ca\\.crt}') !== '') await delay(100) // it waits twice, and looks for its replicas meanwhile
+  await until(async () => await secret('old-ca.crt') !== '')
+  while (await secret('old-ca.crt') !== '') await delay(100) // it waits twice, and looks for its replicas meanwhile
   await until(isTrusted)
 })
 

@@ -11,7 +11,7 @@ const cluster = await startCluster()
 const product = await startProduct(cluster)
 const reconciler = await startReconciler(cluster, ['--admission-probe-interval', '200ms'])
 const { kubectl } = cluster
-const { apply, aNamespace } = actionsOf(kubectl)
+const { apply, aNamespace } = actionsOf(cluster)
 t.teardown(async () => {
   await reconciler.stop()
   await product.stop()

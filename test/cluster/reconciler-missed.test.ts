@@ -8,8 +8,8 @@ import { eventually, until } from '../support/until.ts'
 
 const cluster = await startCluster()
 const { dir, kubeconfig, kubectl } = cluster
-const { apply, get, aNamespace } = actionsOf(kubectl)
-const { object, events, reaches } = await observationsOf(cluster)
+const { apply, get, aNamespace } = actionsOf(cluster)
+const { object, events, reaches } = observationsOf(cluster)
 const product = await startProduct(cluster, ['--failure-policy', 'Ignore'])
 await kubectl(['apply', '-f', '-'], await outputOf(['manifests', 'webhooks', '--url', product.url, '--ca-file', `${dir}/ca.crt`, '--failure-policy', 'Ignore', '--timeout-seconds', '1']))
 const reconciler = await startReconciler(cluster)

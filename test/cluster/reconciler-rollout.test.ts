@@ -9,8 +9,8 @@ import { eventually, until } from '../support/until.ts'
 
 const cluster = await startCluster()
 const { kubectl } = cluster
-const { apply, get, aNamespace } = actionsOf(kubectl)
-const { object, objects, events, reaches } = await observationsOf(cluster)
+const { apply, get, aNamespace } = actionsOf(cluster)
+const { object, objects, events, reaches } = observationsOf(cluster)
 const product = await startProduct(cluster)
 /** Slow enough for a roll-out to be watched. */
 const RATE = 10

@@ -11,8 +11,8 @@ import { eventually, until } from '../support/until.ts'
 
 const cluster = await startCluster()
 const { kubectl } = cluster
-const { apply, get, aNamespace } = actionsOf(kubectl)
-const { object, objects, events, reaches } = await observationsOf(cluster)
+const { apply, get, aNamespace } = actionsOf(cluster)
+const { object, objects, events, reaches } = observationsOf(cluster)
 await aNamespace('aim-system')
 await kubectl(['apply', '-f', '-'], await outputOf(['manifests', 'rbac']))
 const product = await startProduct(await asServiceAccount(cluster, 'aim-admission'))
@@ -31,7 +31,13 @@ async function withoutValidation (act: () => Promise<unknown>): Promise<void> {
   const which = ['validatingwebhookconfiguration', 'aim-admission']
   const { metadata: { name }, ...registration } = JSON.parse((await kubectl(['get', ...which, '-o', 'json'])).stdout) as { metadata: { name: string } } // as applied
   const invalid = manifest({ kind: 'AIMRuntimeConfig', namespace: 'default', name: 'probe', spec: routed('/{') })
-  const isRefused = async (): Promise<boolean> => (await kubectl(['apply', '--dry-run=server', '-f', '-'], invalid)).code !== 0
+  const isRefused = async (): Promise<boolean> => {
+    const { statusCode, body } = await cluster.client.request('/apis/aim.silogen.ai/v1alpha1/namespaces/default/aimruntimeconfigs', {
+      method: 'POST', query: { dryRun: 'All' }, headers: { 'content-type': 'application/json' }, body: invalid
+    })
+    await body.dump()
+    return statusCode !== 201
+  }
   await kubectl(['delete', ...which])
   await until(async () => !await isRefused())
   await act()

@@ -11,7 +11,7 @@ import { eventually } from '../support/until.ts'
 const cluster = await startCluster()
 const product = await startProduct(cluster)
 const { kubectl } = cluster
-const { apply, aNamespace } = actionsOf(kubectl)
+const { apply, aNamespace } = actionsOf(cluster)
 t.teardown(async () => {
   await product.stop()
   await cluster.stop()

@@ -17,7 +17,7 @@ t.teardown(async () => { await cluster.stop() })
 const folder = path.join(cluster.dir, 'reviews')
 const product = await startProduct(cluster, ['--record', folder])
 const { kubectl } = cluster
-const { apply, aNamespace } = actionsOf(kubectl)
+const { apply, aNamespace } = actionsOf(cluster)
 const SECRET = 'hunter2-do-not-tell'
 
 /** Traffic of a day: creates, changes and deletions of all kinds, with every outcome. */

@@ -2,20 +2,15 @@ import t from 'tap'
 import { KINDS } from '../../src/api/kinds.ts'
 import type { JsonObject } from '../../src/api/meta.ts'
 import { API_VERSION } from '../../src/api/meta.ts'
-import { connectToCluster } from '../../src/kube/api-connection.ts'
-import { customResourceDefinitions } from '../../src/api/custom-resource-definitions.ts'
 import { startCluster } from '../support/cluster.ts'
+import { installCrds } from '../support/product.ts'
 import { SCHEMA_CASES } from '../support/schema-cases.ts'
-import { silentLog } from '../support/silent-log.ts'
 
 const cluster = await startCluster()
-const admin = await connectToCluster({ kubeconfig: cluster.kubeconfig, log: silentLog })
 t.teardown(async () => {
-  await admin.close()
   await cluster.stop()
 })
-await cluster.kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: customResourceDefinitions() }))
-await cluster.kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=20s'])
+await installCrds(cluster)
 
 interface Answer { readonly code: number, readonly message: string }
 
@@ -24,7 +19,7 @@ async function tried (object: JsonObject): Promise<Answer> {
   const kind = KINDS.find((known) => known.kind === object['kind'])
   if (kind === undefined) throw new Error('not one of the kinds')
   const collection = kind.scope === 'Cluster' ? kind.plural : `namespaces/default/${kind.plural}`
-  const { statusCode, body } = await admin.request(`/apis/${API_VERSION}/${collection}`, {
+  const { statusCode, body } = await cluster.client.request(`/apis/${API_VERSION}/${collection}`, {
     method: 'POST', query: { dryRun: 'All', fieldValidation: 'Strict' }, headers: { 'content-type': 'application/json' }, body: JSON.stringify(object)
   })
   const answer = await body.json() as { message?: string } // an object, or a Status

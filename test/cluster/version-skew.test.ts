@@ -16,7 +16,7 @@ for (const version of OLDER) {
       await cluster.stop()
     })
     const { kubectl } = cluster
-    const { apply, get, aNamespace } = actionsOf(kubectl)
+    const { apply, get, aNamespace } = actionsOf(cluster)
     const namespace = await aNamespace('aim-system')
     t.match(JSON.parse((await kubectl(['get', '--raw', '/version'])).stdout), { emulationMajor: '1', emulationMinor: version.split('.')[1] })
     const installed = await kubectl(['apply', '--validate=strict', '--dry-run=server', '-f', '-'], await renderedChart({}, namespace))

@@ -26,7 +26,7 @@ export async function outages (t: Test, { services, quietMs, etcdPauseMs, cuts, 
   const cluster = await startCluster({ audit: true })
   const product = await startProduct(cluster)
   const proxy = await startTcpProxy(cluster.url)
-  const reconciler = await startReconciler({ kubectl: cluster.kubectl, kubeconfig: await cluster.kubeconfigOf('replica-a', proxy.url) }, ['--admission-probe-interval', '0s'])
+  const reconciler = await startReconciler({ client: cluster.client, kubeconfig: await cluster.kubeconfigOf('replica-a', proxy.url) }, ['--admission-probe-interval', '0s'])
   t.teardown(async () => {
     await reconciler.stop('SIGKILL')
     await proxy.stop()
@@ -122,20 +122,21 @@ export async function outages (t: Test, { services, quietMs, etcdPauseMs, cuts, 
 
 /** The services whose recovery is timed: so few that carrying a change to them takes no time of its own. */
 const FEW = 20
-/** In milliseconds: 5 s, and what kubectl takes to look on a busy machine. */
+/** In milliseconds: 5 s, and what a busy machine takes to look. */
 const RECOVERY_MS = 10_000
 const LIMIT_MS = 60_000
 const MS_PER_SERVICE = 60
 
 type Probes = ReturnType<typeof probesOf>
 
-function probesOf ({ kubectl }: Cluster, { namespace, config }: { namespace: string, config: { kind: RuntimeConfigKind, namespace?: string, name: string } }) {
-  const { apply } = actionsOf(kubectl)
+function probesOf (cluster: Cluster, { namespace, config }: { namespace: string, config: { kind: RuntimeConfigKind, namespace?: string, name: string } }) {
+  const { apply } = actionsOf(cluster)
+  const values = async (path: string, jsonPath: string): Promise<string> => await cluster.client.values(path, jsonPath).catch(() => '') // while no API server is there
   const succeeds = async (...manifests: string[]): Promise<void> => {
     await patiently(async () => (await apply(...manifests)).code === 0)
   }
   const read = async (jsonPath: string): Promise<string[]> =>
-    (await kubectl(['-n', namespace, 'get', 'aimservices', '-o', `jsonpath={${jsonPath}}`])).stdout.split(' ').filter((word) => word !== '')
+    (await values(`/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}/aimservices`, jsonPath)).split(' ').filter((word) => word !== '')
   const statusesFor = async (reason = 'Resolved'): Promise<number> =>
     (await read('.items[*].status.conditions[?(@.type=="RuntimeConfigResolved")].reason')).filter((found) => found === reason).length
   return {
@@ -157,9 +158,11 @@ function probesOf ({ kubectl }: Cluster, { namespace, config }: { namespace: str
     settled: async (): Promise<void> => {
       for (let last = ''; ;) {
         const versions = (await read('.items[*].metadata.resourceVersion')).join()
-        const { stdout } = await kubectl(['get', 'events.events.k8s.io,aimclusterruntimeconfigs', '--all-namespaces', '-o', 'jsonpath={.items[*].metadata.resourceVersion}'])
-        if (last === versions + stdout) return
-        last = versions + stdout
+        const others = await Promise.all(['events.k8s.io/v1/events', 'aim.silogen.ai/v1alpha1/aimclusterruntimeconfigs']
+          .map(async (path) => await values(`/apis/${path}`, '.items[*].metadata.resourceVersion')))
+        const now = [versions, ...others].join()
+        if (last === now) return
+        last = now
         await delay(2_000)
       }
     }

@@ -9,8 +9,10 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
-import { setTimeout as delay } from 'node:timers/promises'
+import { clusterClient } from './cluster-client.ts'
+import type { ClusterClient } from './cluster-client.ts'
 import { kubernetesBinaries } from './kubernetes-binaries.ts'
+import { until } from './until.ts'
 
 export interface Ran { readonly code: number, readonly stdout: string, readonly stderr: string }
 
@@ -59,6 +61,7 @@ export async function startCluster ({ audit = false, apiServerFlags = [] }: Clus
   const url = `https://127.0.0.1:${apiPort}`
   const kubeconfig = path.join(dir, 'kubeconfig')
   const kubectl = kubectlOf(dir, kubeconfig)
+  const client = clusterClient(kubeconfig)
   let api: ChildProcess | undefined
   const startApiServer = async (): Promise<void> => {
     api = run(kubeApiserver, [
@@ -68,7 +71,7 @@ export async function startCluster ({ audit = false, apiServerFlags = [] }: Clus
       `--token-auth-file=${path.join(dir, 'tokens.csv')}`, '--authorization-mode=RBAC', '--disable-admission-plugins=ServiceAccount', '--profiling=false',
       ...(audit === false ? [] : await auditFlags(dir, audit === 'patches')), ...apiServerFlags
     ])
-    await ready(kubectl)
+    await until(async () => await isReady(client), undefined, READY_MS)
   }
   await writeFile(kubeconfig, kubeconfigFor(url, path.join(dir, 'certs/apiserver.crt')))
   await startApiServer()
@@ -77,6 +80,7 @@ export async function startCluster ({ audit = false, apiServerFlags = [] }: Clus
     url,
     kubeconfig,
     kubectl,
+    client,
     /** A kubeconfig of a user of its own, whom the audit log names; through a proxy where one is given. Its rights are those of the user's groups. */
     kubeconfigOf: async (user: TestUser, server: string = url): Promise<string> => {
       const file = path.join(dir, `kubeconfig-${user}`)
@@ -93,6 +97,7 @@ export async function startCluster ({ audit = false, apiServerFlags = [] }: Clus
     pauseEtcd: () => { etcd.kill('SIGSTOP') },
     resumeEtcd: () => { etcd.kill('SIGCONT') },
     stop: async () => {
+      await client.close()
       await end(api, 'SIGTERM')
       await end(etcd, 'SIGKILL')
       await rm(dir, { recursive: true, force: true })
@@ -139,13 +144,18 @@ async function end (child: ChildProcess | undefined, signal: NodeJS.Signals): Pr
   await gone
 }
 
-async function ready (kubectl: Kubectl): Promise<void> {
-  for (let attempt = 0; attempt < 300; attempt++) {
-    const { code } = await kubectl(['get', '--raw', '/readyz', '--request-timeout=2s'])
-    if (code === 0) return
-    await delay(100)
+/** How long a busy machine may take to start an API server, in milliseconds. */
+const READY_MS = 90_000
+
+/** Before it listens there is no certificate to trust it by, and nobody to refuse a connection in words. */
+async function isReady ({ request }: ClusterClient): Promise<boolean> {
+  try {
+    const { statusCode, body } = await request('/readyz')
+    await body.dump()
+    return statusCode === 200
+  } catch {
+    return false
   }
-  throw new Error('the API server did not become ready')
 }
 
 export type Kubectl = (args: readonly string[], stdin?: string) => Promise<Ran>

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { Agent, request } from 'undici'
+import { accessOf } from './cluster-client.ts'
 import type { Cluster } from './cluster.ts'
 import { manifest } from './manifests.ts'
 
@@ -52,12 +52,4 @@ export function creator ({ kubeconfig }: Pick<Cluster, 'kubeconfig'>): (service:
     return await request(url, { method: 'POST', headers, dispatcher, body }).then(
       async ({ statusCode, body }) => statusCode === 201 ? (await body.dump(), undefined) : await body.text(), String)
   }
-}
-
-/** How to reach a test cluster without a client of Kubernetes. */
-export function accessOf (kubeconfig: string): { server: string, ca: string, token: string } {
-  const { clusters, users } = JSON.parse(readFileSync(kubeconfig, 'utf8')) as // as the test cluster writes it
-    { clusters: [{ cluster: { server: string, 'certificate-authority': string } }], users: [{ user: { token: string } }] }
-  const [{ cluster }] = clusters
-  return { server: cluster.server, ca: readFileSync(cluster['certificate-authority'], 'utf8'), token: users[0].user.token }
 }

@@ -1,4 +1,4 @@
-import type { Kubectl, Ran } from './cluster.ts'
+import type { Cluster, Ran } from './cluster.ts'
 
 /** What a test says of an object; the rest is a plain, sound one. */
 export interface Parts {
@@ -27,20 +27,20 @@ export const routed = (pathTemplate?: string) => ({ routing: { enabled: true, ga
 export const BLOCK = '.spec.resolvedRuntimeConfig'
 export const PATH = `${BLOCK}.routing.path`
 
-/** What the tests have kubectl do again and again. */
-export function actionsOf (kubectl: Kubectl) {
+/** What the tests do again and again. */
+export function actionsOf ({ kubectl, client }: Pick<Cluster, 'kubectl' | 'client'>) {
   return {
     /** Applies several manifests as one file. */
     apply: async (...manifests: string[]): Promise<Ran> =>
       await kubectl(['apply', '-f', '-'], `{"apiVersion":"v1","kind":"List","items":[${manifests.join()}]}`),
     /** What a JSONPath yields of a stored service; empty where nothing is there. */
     get: async (namespace: string, name: string, path: string): Promise<string> =>
-      (await kubectl(['-n', namespace, 'get', 'aimservice', name, '-o', `jsonpath={${path}}`])).stdout,
+      await client.values(`/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}/aimservices/${name}`, path),
     /** Merges a patch into a stored service. */
     patch: async (namespace: string, name: string, patch: object): Promise<Ran> =>
       await kubectl(['-n', namespace, 'patch', `aimservice/${name}`, '--type=merge', '-p', JSON.stringify(patch)]),
     aNamespace: async (name: string): Promise<string> => {
-      await kubectl(['create', 'namespace', name])
+      await client.create('/api/v1/namespaces', { metadata: { name } })
       return name
     }
   }

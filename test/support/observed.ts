@@ -1,8 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import t from 'tap'
-import { connectToCluster } from '../../src/kube/api-connection.ts'
 import type { Cluster } from './cluster.ts'
-import { silentLog } from './silent-log.ts'
+import { until } from './until.ts'
 
 export interface ObservedCondition {
   readonly type: string
@@ -49,21 +46,17 @@ export interface ObservedEvent {
   readonly series?: { readonly count: number }
 }
 
-/** Between two looks, so that waiting for something does not slow it down. */
-const LOOK_GAP_MS = 25
+/** How long a condition is waited for, in milliseconds. */
+const REACHED_MS = 60_000
 
 const RESOURCES: Readonly<Record<string, string>> = { aimsvc: 'aimservices', aimrcfg: 'aimruntimeconfigs', aimcrcfg: 'aimclusterruntimeconfigs' }
 
-/** What the tests look at again and again: through one connection, since a kubectl for each look would keep the machine busy. Closed with the test. */
-export async function observationsOf ({ kubeconfig, kubectl }: Pick<Cluster, 'kubeconfig' | 'kubectl'>) {
-  const connection = await connectToCluster({ kubeconfig, log: silentLog })
-  t.teardown(async () => { await connection.close() })
+/** What the tests look at again and again. */
+export function observationsOf ({ client }: Pick<Cluster, 'client'>) {
   const parsed = async <T>(path: string): Promise<T> => {
-    await delay(LOOK_GAP_MS)
-    const { statusCode, body } = await connection.request(path)
-    const answer = await body.text()
-    if (statusCode !== 200) throw new Error(`${path}: ${answer}`)
-    return JSON.parse(answer) as T // as the API server has it stored
+    const found = await client.stored<T>(path)
+    if (found === undefined) throw new Error(`${path} is not there`)
+    return found
   }
   /** `what` as kubectl takes it: `['-n', 'ml-team', 'aimsvc/a']`, `['aimcrcfg/a']`, or a kind alone. */
   const pathOf = (what: readonly string[]): string => {
@@ -79,10 +72,14 @@ export async function observationsOf ({ kubeconfig, kubectl }: Pick<Cluster, 'ku
       const { items } = await parsed<{ items: ObservedEvent[] }>(`/apis/events.k8s.io/v1/namespaces/${namespace}/events`)
       return items.filter(({ regarding }) => regarding.name === name).sort((a, b) => a.eventTime < b.eventTime ? -1 : 1)
     },
-    /** Waits until a condition has this reason; kubectl's complaint where it has not within a minute, and nothing where it has. */
+    /** Waits until a condition has this reason; what it has instead where it has not within a minute, and nothing where it has. */
     reaches: async (what: readonly string[], type: string, reason: string): Promise<string> => {
-      const { code, stderr } = await kubectl(['wait', ...what, `--for=jsonpath={.status.conditions[?(@.type=="${type}")].reason}=${reason}`, '--timeout=60s'])
-      return code === 0 ? '' : `${type} is not ${reason}: ${stderr}`
+      let seen: ObservedCondition | undefined
+      const isReached = async (): Promise<boolean> => {
+        seen = conditionOf(await parsed<StoredObject>(pathOf(what)), type)
+        return seen?.reason === reason
+      }
+      return await until(isReached, undefined, REACHED_MS).then(() => '', () => `${type} is not ${reason}: ${JSON.stringify(seen)}`)
     }
   }
 }

@@ -1,6 +1,8 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { issueThrowawayPair } from '../../certs/issue.ts'
+import { KINDS } from '../../src/api/kinds.ts'
+import { API_VERSION } from '../../src/api/meta.ts'
 import type { Cluster } from './cluster.ts'
 import { outputOf, startProgram } from './program.ts'
 import type { Program } from './program.ts'
@@ -35,8 +37,8 @@ export async function startProduct (cluster: Cluster, flags: readonly string[] =
 export interface ReconcilerProcess extends Program { readonly probeUrl: string }
 
 /** Starts a reconciler and waits until its caches are filled; it leads once the Lease is free. Its namespace `aim-system` is made where it is missing. */
-export async function startReconciler ({ kubeconfig, kubectl }: Pick<Cluster, 'kubeconfig' | 'kubectl'>, flags: readonly string[] = []): Promise<ReconcilerProcess> {
-  await kubectl(['create', 'namespace', 'aim-system'])
+export async function startReconciler ({ kubeconfig, client }: Pick<Cluster, 'kubeconfig' | 'client'>, flags: readonly string[] = []): Promise<ReconcilerProcess> {
+  await client.create('/api/v1/namespaces', { metadata: { name: 'aim-system' } })
   const program = startProgram(['reconcile', '--kubeconfig', kubeconfig, '--probe-port', '0', ...flags])
   const { probeUrl } = await program.logged('reconciling') as unknown as { probeUrl: string } // what the command logs
   await ready(probeUrl)
@@ -44,10 +46,14 @@ export async function startReconciler ({ kubeconfig, kubectl }: Pick<Cluster, 'k
 }
 
 /** Applies the CRDs, and waits until they are served. */
-export async function installCrds ({ kubectl }: Cluster): Promise<void> {
+export async function installCrds ({ kubectl, client }: Pick<Cluster, 'kubectl' | 'client'>): Promise<void> {
   await applied(kubectl, await outputOf(['manifests', 'crds']))
-  const { code, stderr } = await kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=20s'])
-  if (code !== 0) throw new Error(stderr)
+  await until(async () => {
+    const known = (await client.values(`/apis/${API_VERSION}`, '.resources[*].name')).split(' ')
+    const lists = await Promise.all(KINDS.map(async ({ plural }) => await client.request(`/apis/${API_VERSION}/${plural}`)))
+    await Promise.all(lists.map(async ({ body }) => { await body.dump() }))
+    return lists.every(({ statusCode }) => statusCode === 200) && KINDS.every(({ plural }) => known.includes(plural))
+  })
 }
 
 async function addressesOf (program: Program): Promise<{ url: string, probeUrl: string }> {

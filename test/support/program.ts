@@ -3,7 +3,9 @@ import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { newProgram } from '../../src/cli/commands.ts'
 import type { Ran } from './cluster.ts'
+import { fakeTerminal } from './fake-terminal.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 
@@ -65,11 +67,13 @@ export function startProgram (args: readonly string[], env: NodeJS.ProcessEnv = 
   }
 }
 
-/** What a command of the program that ends by itself prints; its errors go to those of the test. */
+/** What a command of the program that ends by itself prints, run in this process; rejects where it complains. */
 export async function outputOf (args: readonly string[]): Promise<string> {
-  const { stdout, stderr } = await runProgram(args)
-  process.stderr.write(stderr)
-  return stdout
+  const { terminal, shown } = fakeTerminal()
+  const program = await newProgram({ name: 'aim-admission', version: '0.0.0-test', description: '', terminal }, (name) => name === args[0])
+  await program.parseAsync(args, { from: 'user' })
+  if (shown.err !== '') throw new Error(shown.err)
+  return shown.out
 }
 
 /** Runs a command of the program that ends by itself. */

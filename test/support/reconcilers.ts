@@ -13,7 +13,7 @@ export type ReplicaName = 'replica-a' | 'replica-b' | 'replica-c'
 
 /** Reconcilers of one cluster, each a user of its own, so that the audit log tells them apart. */
 export function reconcilersOf (cluster: Cluster, flags: readonly string[] = []) {
-  const { kubectl } = cluster
+  const { client } = cluster
   const running = new Map<ReplicaName, ReconcilerProcess>()
   const create = creator(cluster)
   let pokes = 0
@@ -30,7 +30,7 @@ export function reconcilersOf (cluster: Cluster, flags: readonly string[] = []) 
     poke,
     writes,
     start: async (name: ReplicaName): Promise<ReconcilerProcess> => {
-      const process = await startReconciler({ kubectl, kubeconfig: await cluster.kubeconfigOf(name) }, flags)
+      const process = await startReconciler({ client, kubeconfig: await cluster.kubeconfigOf(name) }, flags)
       running.set(name, process)
       return process
     },
@@ -57,7 +57,7 @@ export function reconcilersOf (cluster: Cluster, flags: readonly string[] = []) 
 }
 
 /** Ways to take the Lease from its leader by hand. */
-export function leaseActions ({ kubectl }: Pick<Cluster, 'kubectl'>) {
+export function leaseActions ({ kubectl, client }: Pick<Cluster, 'kubectl' | 'client'>) {
   const lease = ['-n', LEASE.namespace, 'lease', LEASE.name] as const
   const patch = async (holder: string): Promise<void> => {
     await kubectl(['patch', ...lease, '--type=merge', '-p', JSON.stringify({ spec: { holderIdentity: holder } })])
@@ -66,6 +66,7 @@ export function leaseActions ({ kubectl }: Pick<Cluster, 'kubectl'>) {
     remove: async (): Promise<void> => { await kubectl(['delete', ...lease]) },
     steal: async (): Promise<void> => { await patch('thief') },
     empty: async (): Promise<void> => { await patch('') },
-    read: async (jsonPath: string): Promise<string> => (await kubectl(['get', ...lease, '-o', `jsonpath={${jsonPath}}`])).stdout
+    read: async (jsonPath: string): Promise<string> =>
+      await client.values(`/apis/coordination.k8s.io/v1/namespaces/${LEASE.namespace}/leases/${LEASE.name}`, jsonPath)
   }
 }

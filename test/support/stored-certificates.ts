@@ -1,21 +1,14 @@
 import { once } from 'node:events'
 import { connect } from 'node:tls'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { ApiConnection } from '../../src/kube/api-connection.ts'
 import type { Cluster } from './cluster.ts'
 
 interface StoredRegistration { readonly webhooks?: ReadonlyArray<{ readonly clientConfig: { readonly caBundle?: string } }> }
 
 export type StoredCertificates = ReturnType<typeof storedCertificates>
 
-/** The certificates that the replicas of a cluster share, and who trusts them. Looks through one connection: kubectl each time would keep the machine busy. */
-export function storedCertificates ({ kubectl }: Pick<Cluster, 'kubectl'>, admin: Pick<ApiConnection, 'request'>) {
-  /** Undefined where there is nothing. */
-  const stored = async <T>(path: string): Promise<T | undefined> => {
-    const { statusCode, body } = await admin.request(path)
-    const answer = await body.text()
-    return statusCode === 200 ? JSON.parse(answer) as T : undefined // as the API server has it
-  }
+/** The certificates that the replicas of a cluster share, and who trusts them. */
+export function storedCertificates ({ kubectl, client: { stored } }: Pick<Cluster, 'kubectl' | 'client'>) {
   /** Of every webhook, in base64. */
   const bundles = async (): Promise<string[]> => {
     const read = ['mutating', 'validating'].map(async (type) => await stored<StoredRegistration>(`/apis/admissionregistration.k8s.io/v1/${type}webhookconfigurations/aim-admission`))
