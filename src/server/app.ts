@@ -3,7 +3,7 @@ import type { Server } from 'node:https'
 import { fastify } from 'fastify'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Webhook } from '../../webhooks/webhook.ts'
-import type { Clock, Log } from '../core/ports.ts'
+import type { Log } from '../core/ports.ts'
 import { reasonOf } from '../core/reason-of.ts'
 import { Connections } from './connections.ts'
 import { SERVER_LIMITS, connectionOptions } from './limits.ts'
@@ -24,7 +24,6 @@ export interface AppDependencies extends Omit<ReviewDependencies, 'limits' | 're
   /** Names of which a caller's certificate must have one, where the TLS material asks for certificates; empty where any will do. */
   readonly clientNames?: readonly string[]
   readonly limits?: ServerLimits
-  readonly clock: Clock
 }
 
 /** The decoration of the app that holds its connections. */
@@ -62,7 +61,7 @@ export function buildApp (dependencies: AppDependencies): FastifyInstance<Server
   app.setErrorHandler((error: FastifyError, request, reply) => { answerError(error, { request, reply, log: repeating }) })
   app.setNotFoundHandler(notFound(webhooks))
   for (const webhook of webhooks) {
-    const dependencies = { gate, metrics, log, repeating, limits, large, answering }
+    const dependencies = { gate, metrics, log, repeating, limits, clock, large, answering }
     app.post(webhook.path, { onRequest: takeIn(webhook, dependencies) }, reviewHandler(webhook, dependencies))
   }
   return app

@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Webhook } from '../../webhooks/webhook.ts'
 import type { ReviewRequest } from '../admission/review-request.ts'
+import type { Clock } from '../core/ports.ts'
 
 /** What came first: what the review waits for, the end of its time, or the end of its connection. */
 export type Arrival = 'arrived' | 'late' | 'gone'
@@ -10,20 +11,21 @@ export interface Waiter {
   readonly response: ServerResponse
   /** Longest wait, in milliseconds. */
   readonly budget: number
+  readonly clock: Clock
 }
 
 /** Waits for what a review needs and is on its way; undefined where there is nothing to wait for. Rejects where the webhook does. */
-export function awaitArrival ({ arrival: arrivalOf }: Webhook, { review, response, budget }: Waiter): Promise<Arrival> | undefined {
+export function awaitArrival ({ arrival: arrivalOf }: Webhook, { review, response, budget, clock }: Waiter): Promise<Arrival> | undefined {
   if (arrivalOf === undefined) return undefined
   let leaving: AbortController | undefined // few reviews wait
   const arrival = arrivalOf(review, () => (leaving ??= new AbortController()).signal)
   if (arrival === undefined) return undefined
   const left = Promise.withResolvers<Arrival>()
-  const timer = setTimeout(() => { left.resolve('late') }, budget)
+  const callOff = clock.after(budget, () => { left.resolve('late') })
   const onClose = () => { left.resolve('gone') }
   response.once('close', onClose)
   return Promise.race([arrival.then(() => 'arrived' as const), left.promise]).finally(() => {
-    clearTimeout(timer)
+    callOff()
     response.off('close', onClose)
     leaving?.abort()
   })

@@ -1,4 +1,4 @@
-/** Until when one review is waited for, in milliseconds of `performance.now()`. */
+/** Until when one review is waited for, in milliseconds of the server's clock. */
 export interface Deadline {
   /** Beyond it the caller is told to come back: the API server rounds the time that is left up to a second, so an answer is due well before. */
   readonly answerBy: number

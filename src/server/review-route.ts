@@ -7,7 +7,7 @@ import type { ReviewRequest } from '../admission/review-request.ts'
 import { ADMIT } from '../admission/verdict.ts'
 import type { Verdict } from '../admission/verdict.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
-import type { Log } from '../core/ports.ts'
+import type { Clock, Log } from '../core/ports.ts'
 import { reasonOf } from '../core/reason-of.ts'
 import { awaitArrival } from './await-arrival.ts'
 import type { Arrival } from './await-arrival.ts'
@@ -31,24 +31,25 @@ export interface ReviewDependencies {
   /** For lines that may come again and again. */
   readonly repeating: Log
   readonly limits: ServerLimits
+  readonly clock: Clock
   /** To be called before each answer. */
   readonly answering: Answering
   /** Who judges the reviews of services from `limits.largeReview` on; without it they are judged here. */
   readonly large?: LargeReviews | undefined
 }
 
-/** The decoration that holds when the headers of a request had come, in milliseconds of `performance.now()`. */
+/** The decoration that holds when the headers of a request had come, in milliseconds of the server's clock. */
 export const ARRIVED = 'arrived'
 
 /** Takes a call in, or turns it away before its body is kept. */
-export function takeIn ({ name: webhook }: Webhook, { gate, metrics }: ReviewDependencies): onRequestHookHandler {
+export function takeIn ({ name: webhook }: Webhook, { gate, metrics, clock }: ReviewDependencies): onRequestHookHandler {
   return (request, reply, done) => {
     if (gate.closed() !== undefined) {
       countTurnedAway(webhook, metrics)
       onceBodyHasPassed(request, () => { sendUnavailable(reply, TRY_AGAIN) })
       return
     }
-    request.setDecorator(ARRIVED, performance.now())
+    request.setDecorator(ARRIVED, clock.now())
     if (request.headers['content-encoding'] === undefined) done()
     else sendSentence(reply, 415, 'encoded bodies are not accepted; send the review as it is')
   }
@@ -96,7 +97,7 @@ export function reviewHandler (webhook: Webhook, dependencies: ReviewDependencie
 
 /** Answers at once, or promises to: where the review waits for something, or is judged elsewhere. */
 function reviewer (webhook: Webhook, dependencies: ReviewDependencies) {
-  const { large, limits } = dependencies
+  const { large, limits, clock } = dependencies
   const proceed = proceeder(webhook, dependencies)
   return (request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined => {
     const { body } = request
@@ -104,7 +105,7 @@ function reviewer (webhook: Webhook, dependencies: ReviewDependencies) {
       sendSentence(reply, 415, 'the content type is missing; send application/json')
       return undefined
     }
-    const started = performance.now()
+    const started = clock.now()
     const deadline = deadlineOf(timeoutOf(request), request.getDecorator<number>(ARRIVED))
     if (large !== undefined && body.length >= limits.largeReview && webhook.resource.kind === AIM_SERVICE.kind) {
       return handOver({ body, webhook, reply, deadline, started, dependencies, large }, proceed)
@@ -117,15 +118,15 @@ function reviewer (webhook: Webhook, dependencies: ReviewDependencies) {
 }
 
 /** Judges a review that was read, once what it waits for has come. */
-function proceeder (webhook: Webhook, { limits }: ReviewDependencies) {
+function proceeder (webhook: Webhook, { limits, clock }: ReviewDependencies) {
   let waiting = 0
   return (call: Call): Promise<void> | undefined => {
     const { review, reply, deadline } = call
-    const now = call.large === undefined ? call.started : performance.now() // a large one waited for its turn
+    const now = call.large === undefined ? call.started : clock.now() // a large one waited for its turn
     if (!isServed(webhook, review)) answer(call, () => ADMIT, 'unmatched')
     else if (now > deadline.answerBy) runOut(call, 'late')
     else {
-      const arrival = waiting >= limits.waiting ? undefined : awaitArrival(webhook, { review, response: reply.raw, budget: deadline.answerBy - now })
+      const arrival = waiting >= limits.waiting ? undefined : awaitArrival(webhook, { review, response: reply.raw, budget: deadline.answerBy - now, clock })
       if (arrival === undefined) return judge(call)
       waiting++
       return arrival.finally(() => { waiting-- }).then((came) => settle(call, came), (error: unknown) => { fail(call, error) })
@@ -143,8 +144,8 @@ interface LargeCall extends Omit<Call, 'review' | 'large'> { readonly body: Requ
 
 /** Has the review read by somebody else, and goes on as with any other. */
 async function handOver ({ body, large, ...call }: LargeCall, proceed: (call: Call) => Promise<void> | undefined): Promise<void> {
-  const { webhook, reply, deadline, dependencies: { metrics, repeating } } = call
-  const isOutrun = (): boolean => reply.raw.destroyed || performance.now() > deadline.answerBy
+  const { webhook, reply, deadline, dependencies: { metrics, repeating, clock } } = call
+  const isOutrun = (): boolean => reply.raw.destroyed || clock.now() > deadline.answerBy
   try {
     const handed = await large.handOver(body, isOutrun)
     if (handed.kind === 'review') {
@@ -158,7 +159,7 @@ async function handOver ({ body, large, ...call }: LargeCall, proceed: (call: Ca
       countTurnedAway(webhook.name, metrics)
       if (reply.raw.destroyed) metrics.clientGone.inc()
       else if (handed.kind === 'outrun') metrics.deadlineExceeded.inc()
-      if (reply.raw.destroyed || performance.now() > deadline.end) sendNothing(reply)
+      if (reply.raw.destroyed || clock.now() > deadline.end) sendNothing(reply)
       else sendUnavailable(reply, TRY_AGAIN)
     }
   } catch (error) {
@@ -205,7 +206,7 @@ function answer (call: Call, decide: () => Verdict, outcome?: Outcome): void {
 
 /** Nothing is sent late, or to nobody. */
 function conclude (call: Call, { outcome, faults, review }: Judgement): void {
-  const isLate = performance.now() > call.deadline.end
+  const isLate = call.dependencies.clock.now() > call.deadline.end
   if (isLate || call.reply.raw.destroyed) {
     runOut(call, isLate ? 'late' : 'gone')
     return
@@ -217,7 +218,7 @@ function conclude (call: Call, { outcome, faults, review }: Judgement): void {
 function runOut (call: Call, why: Exclude<Arrival, 'arrived'>): void {
   if (why === 'late') call.dependencies.metrics.deadlineExceeded.inc()
   record(call, 'unavailable', { gone: why === 'gone' })
-  if (why === 'gone' || performance.now() > call.deadline.end) sendNothing(call.reply)
+  if (why === 'gone' || call.dependencies.clock.now() > call.deadline.end) sendNothing(call.reply)
   else sendUnavailable(call.reply, 'the time for this review ran out; try again')
 }
 
@@ -229,5 +230,5 @@ function fail (call: Call, error: unknown): void {
 const DEFECT = 'the review could not be judged because of a defect in this program'
 
 function record ({ webhook, review, started, dependencies }: Call, outcome: Outcome, more: Pick<Ending, 'faults' | 'error' | 'gone'> = {}): void {
-  recordReview(dependencies, { webhook: webhook.name, review, outcome, ms: performance.now() - started, ...more })
+  recordReview(dependencies, { webhook: webhook.name, review, outcome, ms: dependencies.clock.now() - started, ...more })
 }

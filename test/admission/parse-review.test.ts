@@ -110,7 +110,7 @@ t.test('managed fields of the two objects are left out, and only these', async (
 
 t.test('a large review says the same, with managed fields and without, short and long', async (t) => {
   const long = JSON.stringify(Array.from({ length: 2_000 }, (_, at) => ({ manager: `m-${at}`, fieldsV1: { 'f:ü': {} } })))
-  for (const length of [200_000, 262_144, 400_000, 1_031_912, 1_031_914, 1_200_000]) {
+  for (const length of [200_000, 262_144, 1_031_912, 1_031_914]) {
     for (const padding of ['x', 'ü', ' ', '\\n']) {
       const env = padding.repeat(length / Buffer.byteLength(padding))
       for (const fields of ['[]', '["a"]', long, undefined]) {

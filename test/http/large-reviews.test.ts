@@ -6,6 +6,7 @@ import { newAdmission } from '../../src/review/admission.ts'
 import { LargeReviews } from '../../src/server/large-reviews.ts'
 import { SERVER_LIMITS } from '../../src/server/limits.ts'
 import type { ServerLimits } from '../../src/server/limits.ts'
+import { RequestBody } from '../../src/server/read-body.ts'
 import { aReview, reviewOf } from '../support/a-review.ts'
 import { anAdmissionServer, testPair } from '../support/admission-server.ts'
 import { ApiServerClient } from '../support/api-server-client.ts'
@@ -152,6 +153,29 @@ t.test('beyond what may wait, the API server is asked to come back', async (t) =
   t.match(replies.find(({ status }) => status === 503), { headers: { 'retry-after': '1' }, body: { error: /try again/ } })
   t.match((await handing.metricLines('aim_admission_requests_total')).join(), /outcome="unavailable"/)
   t.equal((await handing.client.post(aReview(large()))).status, 200, 'and when it has, it is let in')
+})
+
+t.test('what waits is counted by the memory that it takes, not by its length', async (t) => {
+  const { large: reviews } = await twoServers(t, { waitingBytes: 1024 * 1024 })
+  const body = new RequestBody(SERVER_LIMITS.reviewBytes)
+  body.add(Buffer.alloc(2 * 1024 * 1024).subarray(0, 100))
+  t.equal(body.length, 100)
+  t.match(await reviews.handOver(body, () => false), { kind: 'full' })
+})
+
+t.test('a caller that leaves while its large review is judged is counted, and is no defect', async (t) => {
+  const { handing } = await twoServers(t)
+  const body = aReview(large())
+  for (let time = 0; time < 4; time++) {
+    const socket = await handing.client.connect()
+    socket.write(`POST /mutate/aimservices HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`)
+    await until(() => handing.gate.inFlight > 0)
+    socket.destroy()
+    await until(() => handing.gate.inFlight === 0)
+  }
+  t.match((await handing.metricLines('aim_admission_client_gone_total')).join(), /_total [1-4]$/) // on a busy machine, one may have its answer
+  t.strictSame(handing.logged().filter((line) => (line as { level: number }).level > 20), [])
+  t.equal((await handing.client.post(body)).status, 200)
 })
 
 t.test('what nobody waits for any more is not judged', async (t) => {

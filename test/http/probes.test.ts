@@ -63,11 +63,12 @@ t.test('a scrape while reviews are judged holds none of them up', async (t) => {
   const times: number[] = []
   for (let round = 0; round < 50; round++) {
     const reviews = [client.post(aReview()), client.post(aReview())]
-    const started = performance.now()
+    const before = process.cpuUsage()
     await metrics.registry.metrics()
-    times.push(performance.now() - started)
+    const { user, system } = process.cpuUsage(before)
+    times.push((user + system) / 1_000)
     for (const { status } of await Promise.all(reviews)) t.equal(status, 200)
   }
   const median = times.toSorted((a, b) => a - b)[25] ?? Infinity
-  t.ok(median < 5, `a scrape takes ${median.toFixed(2)} ms of the server's time`)
+  t.ok(median < 5, `a scrape takes ${median.toFixed(2)} ms of the processor`)
 })
