@@ -10,6 +10,7 @@ import { SERVER_LIMITS, connectionOptions } from './limits.ts'
 import type { ServerLimits } from './limits.ts'
 import { checkClient } from './client-certificate.ts'
 import { limitedLog } from './limited-log.ts'
+import { paceHandshakes } from './pace-handshakes.ts'
 import { bodyReader } from './read-body.ts'
 import { refuseConnection } from './refuse-connection.ts'
 import { onceBodyHasPassed, sendSentence, sendUnavailable, TRY_AGAIN } from './replies.ts'
@@ -43,6 +44,7 @@ export function buildApp (dependencies: AppDependencies): FastifyInstance<Server
     frameworkErrors: (_error, _request, reply) => { sendSentence(reply, 404, NO_SUCH_PATH) },
     logger: false
   })
+  paceHandshakes(app.server, limits.handshake)
   const connections = new Connections({ server: app.server, limits, clock })
   app.decorate(CONNECTIONS, connections)
   const answering = (response: ServerResponse, bytes: number): void => {
