@@ -17,6 +17,6 @@ export async function closePolitely (app: FastifyInstance<Server>, gate: Gate, c
   const started = clock.now()
   while (connections.open > 0 && clock.now() - started < CLOSE_MS) await new Promise<void>((resolve) => { clock.after(LOOK_MS, resolve) })
   const closed = app.close()
-  app.server.closeAllConnections()
+  connections.closeAll()
   await closed
 }

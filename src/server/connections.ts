@@ -50,6 +50,7 @@ export class Connections {
   /** By address and port of the caller. Nothing is moved with a call: see `TransientSet`. */
   readonly #connections = new Map<string, Connection>()
   #uses = 0
+  #isClosing = false
   /** The same once their handshake is done. */
   readonly #secured = new Map<Socket, Connection>()
   readonly #ofPeer = new Map<string, number>()
@@ -91,6 +92,15 @@ export class Connections {
     }
   }
 
+  /** Ends all of them, those in the middle of their handshake, too, and any that come from now on. */
+  closeAll (): void {
+    this.#isClosing = true
+    for (const { raw, tls } of [...this.#connections.values()]) {
+      tls?.destroy()
+      raw.destroy()
+    }
+  }
+
   /** To be told of every answer when it is given, with its bytes. */
   answered (response: Answer, bytes: number): void {
     const call = response[CALL]
@@ -106,7 +116,7 @@ export class Connections {
   #take (raw: Socket): void {
     const key = keyOf(raw)
     const peer = raw.remoteAddress ?? ''
-    if (!this.#hasRoom(peer)) {
+    if (this.#isClosing || !this.#hasRoom(peer)) {
       raw.destroy()
       return
     }

@@ -119,5 +119,6 @@ async function pathsIn (namespace: string): Promise<Map<string, Seen>> {
 async function settled (namespace: string): Promise<boolean> {
   const objects = `/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}`
   const current = await cluster.client.values(`${objects}/aimruntimeconfigs/default`, '.status.services.current')
-  return current === '50' && await cluster.client.values(`${objects}/aimservices`, '.items[*].status.conditions[?(@.reason=="RollingOut")].reason') === ''
+  const [generations, observed] = await Promise.all(['metadata.generation', 'status.observedGeneration'].map(async (field) => await cluster.client.values(`${objects}/aimservices`, `.items[*].${field}`)))
+  return current === '50' && generations === observed && await cluster.client.values(`${objects}/aimservices`, '.items[*].status.conditions[?(@.reason=="RollingOut")].reason') === ''
 }

@@ -132,7 +132,7 @@ t.test('a path fault and a conflict are events, one each', async (t) => {
   await apply(config(namespace, routed()))
   for (const name of ['a', 'b']) t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathRendered'), '')
   const reasons = async (name: string): Promise<string[]> => (await events(namespace, name)).map(({ reason }) => reason).sort()
-  await until(async () => (await reasons('b')).length >= 7)
+  await until(async () => (await reasons('a')).length >= 6 && (await reasons('b')).length >= 7)
   t.strictSame(await reasons('a'), ['PathFieldMissing', 'PathRendered', 'RolledForward', 'RolledForward', 'RolledForward', 'RuntimeConfigResolved'])
   t.strictSame(await reasons('b'), ['PathConflict', 'PathFieldMissing', 'PathRendered', 'RolledForward', 'RolledForward', 'RolledForward', 'RuntimeConfigResolved'])
 })

@@ -5,6 +5,7 @@ import { connect } from 'node:tls'
 import type { TLSSocket } from 'node:tls'
 import t from 'tap'
 import { ADMIT } from '../../src/admission/verdict.ts'
+import { closePolitely } from '../../src/server/close-politely.ts'
 import { aReview } from '../support/a-review.ts'
 import { anAdmissionServer, aWebhook, testPair } from '../support/admission-server.ts'
 import { untilClosed } from '../support/api-server-client.ts'
@@ -117,6 +118,24 @@ t.test('answers that were in line on a connection that is reset are forgotten wi
     t.equal(connections.leaving, 0)
     t.match(await client.post(aReview()), { status: 200, connection: 1 }, 'and nobody else is cut off for them')
   }
+})
+
+t.test('callers that have not finished their handshakes do not hold up the end', async (t) => {
+  const clock = new ManualClock()
+  const { app, client, connections, gate, url } = await anAdmissionServer(t, { clock, limits: { handshake: 60_000 } })
+  await client.post(aReview())
+  const unfinished = [connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port) }), connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port) })]
+  const gone = unfinished.map(async (socket) => { await once(socket.on('error', () => {}).resume(), 'close') })
+  unfinished[0]?.write(Buffer.from([0x16, 0x03, 0x01])) // how a ClientHello begins
+  await until(() => connections.open === 3)
+  const closed = closePolitely(app, gate, clock)
+  while (connections.open > 0) {
+    clock.pass(20)
+    await delay(1)
+  }
+  await Promise.all([closed, ...gone])
+  t.equal(connections.open, 0)
+  t.equal(app.server.listening, false)
 })
 
 t.test('who does not take its answers is cut off', async (t) => {

@@ -57,6 +57,16 @@ t.test('who sends nothing is cut off in time, and never begun with', async (t) =
   t.equal(begun[0]?.socket.timeout, 0, 'whoever goes on with it sets its limits')
 })
 
+t.test('who sends more than a handshake begins with is cut off, and keeps no memory taken', async (t) => {
+  const { begun, connected } = await aServer(t)
+  const [flood, honest] = [await connected(), await connected()]
+  flood.resume().write(Buffer.alloc(1024 * 1024))
+  honest.write('hello')
+  await new Promise((resolve) => { flood.once('close', resolve) }) // by a reset, which is an error, too
+  await until(() => begun.length === 1)
+  t.strictSame(begun.map(({ bytes }) => bytes), ['hello'])
+})
+
 t.test('callers that hang up before their turn, by a reset or in good order, are forgotten', async (t) => {
   const { begun, taken, connected } = await aServer(t)
   const callers = await Promise.all(Array.from({ length: 20 }, async () => await connected()))

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
 import { JSONPath } from 'jsonpath-plus'
 import { Agent, request } from 'undici'
 import type { SendRequest } from '../../src/kube/api-connection.ts'
@@ -15,6 +16,9 @@ export interface ClusterClient {
   close: () => Promise<void>
 }
 
+/** How long an API server may be busy, or on its way back, in milliseconds. */
+const PATIENCE_MS = 10_000
+
 /** The files that the kubeconfig names need not be there before the first request. */
 export function clusterClient (kubeconfig: string): ClusterClient {
   let connected: { readonly server: string, readonly token: string, readonly dispatcher: Agent } | undefined
@@ -23,23 +27,32 @@ export function clusterClient (kubeconfig: string): ClusterClient {
     return { server, token, dispatcher: new Agent({ connections: 6, allowH2: false, connect: { ca } }) }
   }
   const send: SendRequest = async (path, { query = {}, headers, body, ...options } = {}) => {
-    const { server, token, dispatcher } = connected ??= connect()
+    const access = connected ??= connect()
+    const { server, token, dispatcher } = access
     const url = new URL(server + path)
     url.search = new URLSearchParams(query).toString()
     try {
       return await request(url, { ...options, body: body ?? null, headers: { authorization: `Bearer ${token}`, ...headers }, dispatcher })
     } catch (error) {
-      connected = undefined // the API server's certificate may have been read while it was being written
+      if (connected === access) connected = undefined // the API server's certificate may have been read while it was being written
       dispatcher.close().catch(() => {})
       throw error
     }
   }
-  const stored = async <T>(path: string): Promise<T | undefined> => {
+  const look = async (path: string): Promise<{ readonly statusCode: number, readonly answer: string }> => {
     const { statusCode, body } = await send(path)
-    const answer = await body.text()
-    if (statusCode === 404) return undefined
-    if (statusCode !== 200) throw new Error(`${path}: ${answer}`)
-    return JSON.parse(answer) as T // as the API server has it
+    return { statusCode, answer: await body.text() }
+  }
+  const stored = async <T>(path: string): Promise<T | undefined> => {
+    const deadline = performance.now() + PATIENCE_MS
+    for (;;) {
+      const { statusCode, answer } = await look(path).catch((error: unknown) => ({ statusCode: 0, answer: String(error) }))
+      if (statusCode === 200) return JSON.parse(answer) as T // as the API server has it
+      if (statusCode === 404) return undefined
+      const mayPass = statusCode === 0 || statusCode === 429 || statusCode >= 500
+      if (!mayPass || performance.now() > deadline) throw new Error(`${path}: ${answer}`)
+      await delay(100)
+    }
   }
   return {
     request: send,

@@ -150,7 +150,7 @@ const READY_MS = 90_000
 /** Before it listens there is no certificate to trust it by, and nobody to refuse a connection in words. */
 async function isReady ({ request }: ClusterClient): Promise<boolean> {
   try {
-    const { statusCode, body } = await request('/readyz')
+    const { statusCode, body } = await request('/readyz', { signal: AbortSignal.timeout(2_000) })
     await body.dump()
     return statusCode === 200
   } catch {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Cluster } from './cluster.ts'
 import { until } from './until.ts'
 
@@ -46,6 +47,8 @@ export interface ObservedEvent {
   readonly series?: { readonly count: number }
 }
 
+/** Before each look, so that waiting for something does not slow it down, in milliseconds. */
+const LOOK_GAP_MS = 25
 /** How long a condition is waited for, in milliseconds. */
 const REACHED_MS = 60_000
 
@@ -54,6 +57,7 @@ const RESOURCES: Readonly<Record<string, string>> = { aimsvc: 'aimservices', aim
 /** What the tests look at again and again. */
 export function observationsOf ({ client }: Pick<Cluster, 'client'>) {
   const parsed = async <T>(path: string): Promise<T> => {
+    await delay(LOOK_GAP_MS)
     const found = await client.stored<T>(path)
     if (found === undefined) throw new Error(`${path} is not there`)
     return found
@@ -79,7 +83,7 @@ export function observationsOf ({ client }: Pick<Cluster, 'client'>) {
         seen = conditionOf(await parsed<StoredObject>(pathOf(what)), type)
         return seen?.reason === reason
       }
-      return await until(isReached, undefined, REACHED_MS).then(() => '', () => `${type} is not ${reason}: ${JSON.stringify(seen)}`)
+      return await until(isReached, undefined, REACHED_MS).then(() => '', (error: unknown) => `${type} is not ${reason}: ${JSON.stringify(seen)} (${String(error)})`)
     }
   }
 }
