@@ -95,10 +95,7 @@ export class Connections {
   /** Ends all of them, those in the middle of their handshake, too, and any that come from now on. */
   closeAll (): void {
     this.#isClosing = true
-    for (const { raw, tls } of [...this.#connections.values()]) {
-      tls?.destroy()
-      raw.destroy()
-    }
+    for (const entry of [...this.#connections]) this.#drop(...entry)
   }
 
   /** To be told of every answer when it is given, with its bytes. */
