@@ -29,18 +29,24 @@ type Done = (error: Error | null, body?: RequestBody) => void
 /** Of all bodies in one turn; those that bring more go on in the next, so that a review beside them need not wait for what the network holds of them. */
 const TURN_BYTES = 256 * 1024
 
+/** Bodies that are given up in one turn: slow ones are small, and a large one that needs their room would have reviews wait until hundreds are answered. */
+const GIVEN_UP_AT_ONCE = 2
+
 /** Chunks below this are put together, and in pieces of how many bytes. */
 const SMALL_BYTES = 4 * 1024
 const TAIL_BYTES = 16 * 1024
 
 /**
  * Reads bodies as a content type parser of Fastify. All that are on their way share one budget of memory; beyond it the oldest is given up, which is the one
- * whose sender takes its time: those that come at once are in nobody's way.
+ * whose sender takes its time, and the others wait until there is room: those that come at once are in nobody's way.
  */
 export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
   const arriving = new TransientSet<RequestBody>()
   let kept = 0
-  const paced = pacer()
+  const paced = pacer(() => {
+    for (let times = 0; times < GIVEN_UP_AT_ONCE && kept > limits.arrivingBytes; times++) arriving.oldest()?.giveUp()
+    return kept <= limits.arrivingBytes
+  })
   return (request: FastifyRequest, payload: IncomingMessage, done: Done): void => {
     const body = new RequestBody(limits.reviewBytes)
     const declared = Number(payload.headers['content-length'])
@@ -63,8 +69,7 @@ export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
         arriving.add(body)
       }
       kept += body.kept - before
-      if (before > 0) paced(payload, chunk.length)
-      while (kept > limits.arrivingBytes) (arriving.oldest() ?? body).giveUp()
+      if (before > 0 || kept > limits.arrivingBytes) paced(payload, chunk.length)
     }
     const onData = (chunk: Buffer): void => {
       const before = body.kept
@@ -80,18 +85,31 @@ export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
   }
 }
 
-/** Pauses a stream whose bytes are more than what is left of this turn. Node otherwise reads up to 2 MiB of each connection before it looks at the next. */
-function pacer (): (payload: IncomingMessage, bytes: number) => void {
+/**
+ * Pauses a stream whose bytes are more than what is left of this turn. Node otherwise reads up to 2 MiB of each connection before it looks at the next. Those
+ * that are paused go on in the next turn in which there is room, which each turn makes some of.
+ */
+function pacer (makeRoom: () => boolean): (payload: IncomingMessage, bytes: number) => void {
   let left = TURN_BYTES
   let paused: IncomingMessage[] = []
+  let isScheduled = false
   const begin = (): void => {
+    if (!makeRoom()) {
+      left = 0
+      setImmediate(begin)
+      return
+    }
+    isScheduled = false
     left = TURN_BYTES
     const resumed = paused
     paused = []
     for (const payload of resumed) payload.resume()
   }
   return (payload, bytes) => {
-    if (left === TURN_BYTES) setImmediate(begin)
+    if (!isScheduled) {
+      isScheduled = true
+      setImmediate(begin)
+    }
     left -= bytes
     if (left > 0 || payload.isPaused()) return
     payload.pause()

@@ -86,12 +86,35 @@ t.test('bodies that come slowly close nothing: reviews that come whole are judge
 
 t.test('bodies that are on their way share a bounded memory: beyond it the oldest is given up', async (t) => {
   const { client, gate } = await anAdmissionServer(t, { limits: { arrivingBytes: 256 * 1024 } })
-  const slow = await client.connect()
-  slow.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(100_000)}`)
+  const [first, second] = [await client.connect(), await client.connect()]
+  first.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(100_000)}`)
   await until(() => gate.arriving === 1)
-  t.match(await client.post(aReview({ padding: 'x'.repeat(180_000) })), { status: 200 }, 'one that comes at once')
-  t.match(await untilClosed(slow), /^HTTP\/1\.1 503 [^]*retry-after: 1\r\n/)
-  t.equal(gate.arriving, 0)
+  second.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(180_000)}`)
+  t.match(await untilClosed(first), /^HTTP\/1\.1 503 [^]*retry-after: 1\r\n/)
+  t.equal(gate.arriving, 1)
+  t.match(await client.post(aReview({ padding: 'x'.repeat(50_000) })), { status: 200 }, 'one that comes at once')
+  second.destroy()
+  await until(() => gate.arriving === 0)
+})
+
+t.test('where a large body needs the room of many slow ones, they are given up a few at a time, and it is answered', async (t) => {
+  const { client, gate } = await anAdmissionServer(t, { limits: { arrivingBytes: 1024 * 1024 } })
+  const slow = await Promise.all(Array.from({ length: 60 }, async () => await client.connect()))
+  for (const socket of slow) socket.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(16_000)}`)
+  await until(() => gate.arriving === 60)
+  const largest: number[] = []
+  let before = gate.arriving
+  let turns = setImmediate(function count () {
+    largest.push(before - gate.arriving)
+    before = gate.arriving
+    turns = setImmediate(count)
+  })
+  t.match(await client.post(aReview({ padding: 'x'.repeat(900_000) })), { status: 200 })
+  clearImmediate(turns)
+  t.ok(largest.reduce((sum, one) => sum + one, 0) > 20, 'many made room')
+  t.ok(Math.max(...largest) <= 3, `at most ${Math.max(...largest)} in one turn: two that make room, and the large one once it is whole`)
+  for (const socket of slow) socket.destroy()
+  await until(() => gate.arriving === 0)
 })
 
 t.test('a body in a million tiny chunks is one body', async (t) => {
@@ -136,6 +159,14 @@ t.test('callers that have not finished their handshakes do not hold up the end',
   await Promise.all([closed, ...gone])
   t.equal(connections.open, 0)
   t.equal(app.server.listening, false)
+})
+
+t.test('who comes once all connections were ended is not let in', async (t) => {
+  const { connections, url } = await anAdmissionServer(t)
+  connections.closeAll()
+  const late = connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port) }).on('error', () => {}).resume()
+  await once(late, 'close')
+  t.equal(connections.open, 0)
 })
 
 t.test('who does not take its answers is cut off', async (t) => {
