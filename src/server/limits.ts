@@ -39,7 +39,7 @@ export const SERVER_LIMITS: ServerLimits = {
   request: 15_000,
   reading: 30_000,
   keepAlive: 120_000, // outlasts the 90 s for which the API server keeps an idle connection
-  sweep: 100 // few at a time run out of time, where hundreds came together
+  sweep: 100 // so that each look finds few that are overdue; one a second found hundreds
 }
 
 /** The limits as Fastify takes them; `node` goes into its `http` or `https` options. */

@@ -11,14 +11,17 @@ export interface Address {
 }
 
 /**
- * Listens on one address, and yields the URL. Rejects with one line that names the flag. Of a name with several addresses it is the first of IPv4:
- * Fastify would listen on each by a server of its own, whose connections nobody counts.
+ * Listens on one address, and yields the URL. Rejects with one line that names the flag. Of a name it is the first address of IPv4, else of IPv6: for
+ * `localhost` Fastify would start a server for each, whose connections nobody counts.
  */
-export async function listen (app: FastifyInstance<Server> | FastifyInstance, { host, port, flag }: Address): Promise<string> {
+export async function listen (app: FastifyInstance<Server> | FastifyInstance, { host, port, flag }: Address, resolve = firstAddress): Promise<string> {
   try {
-    const { address } = await lookup(host, { order: 'ipv4first' })
-    return await app.listen({ host: address, port })
+    return await app.listen({ host: await resolve(host), port })
   } catch (error) {
     throw new Error(`cannot listen on ${host}:${port}: ${reasonOf(error)}; choose another address by --host or ${flag}`, { cause: error })
   }
+}
+
+async function firstAddress (host: string): Promise<string> {
+  return (await lookup(host, { order: 'ipv4first' })).address
 }

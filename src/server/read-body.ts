@@ -26,25 +26,33 @@ class BodyRefused extends Error {
 /** As Fastify calls back. */
 type Done = (error: Error | null, body?: RequestBody) => void
 
-/** Of all bodies in one turn; those that bring more go on in the next, so that a review beside them need not wait for what the network holds of them. */
+/** Of all bodies in one turn; those that bring more go on in another, so that a review beside them need not wait for what the network holds of them. */
 const TURN_BYTES = 256 * 1024
 
-/** Bodies that are given up in one turn: slow ones are small, and a large one that needs their room would have reviews wait until hundreds are answered. */
+/** Streams that go on in one turn: each brings a chunk before it can be paused again, which is of one TLS record, and so of up to 16 KiB. */
+const RESUMED_AT_ONCE = TURN_BYTES / (16 * 1024)
+
+/** Bodies that are given up in one turn. Few: to answer hundreds in one would hold reviews up. */
 const GIVEN_UP_AT_ONCE = 2
 
-/** Chunks below this are put together, and in pieces of how many bytes. */
+/** Chunks below this are put together, in pieces of how many bytes at first and at most. */
 const SMALL_BYTES = 4 * 1024
+const FIRST_TAIL_BYTES = 1024
 const TAIL_BYTES = 16 * 1024
 
 /**
- * Reads bodies as a content type parser of Fastify. All that are on their way share one budget of memory; beyond it the oldest is given up, which is the one
- * whose sender takes its time, and the others wait until there is room: those that come at once are in nobody's way.
+ * Reads bodies as a content type parser of Fastify. All that are on their way share one budget of memory. Beyond it the oldest is given up of those that
+ * keep at least a quarter of what all keep on average, and the others wait until there is room. The oldest is the one whose sender takes its time; what
+ * keeps less would make no room. Who comes in one chunk neither waits nor makes others wait.
  */
 export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
   const arriving = new TransientSet<RequestBody>()
   let kept = 0
   const paced = pacer(() => {
-    for (let times = 0; times < GIVEN_UP_AT_ONCE && kept > limits.arrivingBytes; times++) arriving.oldest()?.giveUp()
+    for (let times = 0; times < GIVEN_UP_AT_ONCE && kept > limits.arrivingBytes; times++) {
+      const least = kept / arriving.size / 4
+      arriving.oldest((body) => body.kept >= least)?.giveUp()
+    }
     return kept <= limits.arrivingBytes
   })
   return (request: FastifyRequest, payload: IncomingMessage, done: Done): void => {
@@ -69,7 +77,7 @@ export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
         arriving.add(body)
       }
       kept += body.kept - before
-      if (before > 0 || kept > limits.arrivingBytes) paced(payload, chunk.length)
+      if (body.length !== declared && (before > 0 || kept > limits.arrivingBytes)) paced(payload, chunk.length)
     }
     const onData = (chunk: Buffer): void => {
       const before = body.kept
@@ -87,29 +95,27 @@ export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
 
 /**
  * Pauses a stream whose bytes are more than what is left of this turn. Node otherwise reads up to 2 MiB of each connection before it looks at the next. Those
- * that are paused go on in the next turn in which there is room, which each turn makes some of.
+ * that are paused go on a few at a time, in turns in which there is room, which each turn makes some of.
  */
 function pacer (makeRoom: () => boolean): (payload: IncomingMessage, bytes: number) => void {
   let left = TURN_BYTES
-  let paused: IncomingMessage[] = []
+  const paused: IncomingMessage[] = []
   let isScheduled = false
+  const schedule = (): void => {
+    if (isScheduled) return
+    isScheduled = true
+    setImmediate(begin)
+  }
   const begin = (): void => {
-    if (!makeRoom()) {
-      left = 0
-      setImmediate(begin)
-      return
-    }
     isScheduled = false
-    left = TURN_BYTES
-    const resumed = paused
-    paused = []
+    const hasRoom = makeRoom()
+    left = hasRoom ? TURN_BYTES : 0
+    const resumed = hasRoom ? paused.splice(0, RESUMED_AT_ONCE) : []
     for (const payload of resumed) payload.resume()
+    if (paused.length > 0 || !hasRoom) schedule()
   }
   return (payload, bytes) => {
-    if (!isScheduled) {
-      isScheduled = true
-      setImmediate(begin)
-    }
+    schedule()
     left -= bytes
     if (left > 0 || payload.isPaused()) return
     payload.pause()
@@ -126,6 +132,7 @@ export class RequestBody implements Transient {
   /** Where small chunks are put together, and how far it is filled. */
   #tail: Buffer = EMPTY
   #filled = 0
+  #nextTail = FIRST_TAIL_BYTES
   #length = 0
   #kept = 0
   giveUp: () => void = () => undefined
@@ -172,8 +179,9 @@ export class RequestBody implements Transient {
   #append (chunk: Buffer): void {
     if (this.#filled + chunk.length > this.#tail.length) {
       this.#seal()
-      this.#tail = Buffer.allocUnsafeSlow(TAIL_BYTES)
-      this.#kept += TAIL_BYTES
+      this.#tail = Buffer.allocUnsafeSlow(Math.max(chunk.length, this.#nextTail))
+      this.#kept += this.#tail.length
+      this.#nextTail = Math.min(2 * this.#nextTail, TAIL_BYTES)
     }
     chunk.copy(this.#tail, this.#filled)
     this.#filled += chunk.length

@@ -33,10 +33,14 @@ export class TransientSet<T extends Transient> {
     return true
   }
 
-  /** Undefined where there is none. Looks at all of them. */
-  oldest (): T | undefined {
+  get size (): number {
+    return this.#items.length
+  }
+
+  /** Of those that are meant; undefined where there is none. Looks at all of them. */
+  oldest (isMeant: (item: T) => boolean): T | undefined {
     let oldest: T | undefined
-    for (const item of this.#items) if (oldest === undefined || item.since < oldest.since) oldest = item
+    for (const item of this.#items) if (isMeant(item) && (oldest === undefined || item.since < oldest.since)) oldest = item
     return oldest
   }
 

@@ -27,7 +27,7 @@ const COMING_MS = 5_000
 const HELD_MS = 35_000
 const MOST_TIMES_IDLE = 3
 /** While those of one kind come, which are a few seconds. */
-const MOST_TIMES_IDLE_AT_ONCE = 20
+const MOST_TIMES_IDLE_AT_ONCE = 10
 /** MiB: bodies and answers hold 64 each, twice over where they are encrypted; the rest is connections, and what is not yet collected. */
 const MOST_MEMORY = 768
 

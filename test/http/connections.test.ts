@@ -90,18 +90,37 @@ t.test('bodies that are on their way share a bounded memory: beyond it the oldes
   first.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(100_000)}`)
   await until(() => gate.arriving === 1)
   second.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(180_000)}`)
+  t.match(await client.post(aReview()), { status: 200 }, 'one that comes at once')
   t.match(await untilClosed(first), /^HTTP\/1\.1 503 [^]*retry-after: 1\r\n/)
   t.equal(gate.arriving, 1)
-  t.match(await client.post(aReview({ padding: 'x'.repeat(50_000) })), { status: 200 }, 'one that comes at once')
+  t.match(await client.post(aReview({ padding: 'x'.repeat(50_000) })), { status: 200 }, 'and one that comes in pieces')
   second.destroy()
   await until(() => gate.arriving === 0)
 })
 
+t.test('bodies that hold next to nothing are not given up, however old: they would make no room', async (t) => {
+  const { client, gate } = await anAdmissionServer(t, { limits: { arrivingBytes: 256 * 1024 } })
+  const [first, second] = [await client.connect(), await client.connect()]
+  const tiny = await Promise.all(Array.from({ length: 50 }, async () => await client.connect()))
+  for (const socket of tiny) socket.write(`${HEAD}content-length: 999999\r\n\r\n{`)
+  await until(() => gate.arriving === 50)
+  for (const socket of tiny) socket.write(' ')
+  await client.post(aReview())
+  first.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(100_000)}`)
+  await until(() => gate.arriving === 51)
+  second.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(180_000)}`)
+  t.match(await untilClosed(first), /^HTTP\/1\.1 503 /)
+  t.equal(gate.arriving, 51, 'the fifty, and the one that came last')
+  for (const socket of [...tiny, second]) socket.destroy()
+  await until(() => gate.arriving === 0)
+})
+
 t.test('where a large body needs the room of many slow ones, they are given up a few at a time, and it is answered', async (t) => {
-  const { client, gate } = await anAdmissionServer(t, { limits: { arrivingBytes: 1024 * 1024 } })
+  const { client, gate } = await anAdmissionServer(t, { limits: { arrivingBytes: 4 * 1024 * 1024 } })
   const slow = await Promise.all(Array.from({ length: 60 }, async () => await client.connect()))
-  for (const socket of slow) socket.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(16_000)}`)
+  for (const socket of slow) socket.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(60_000)}`)
   await until(() => gate.arriving === 60)
+  await client.post(aReview()) // when all of them have been read
   const largest: number[] = []
   let before = gate.arriving
   let turns = setImmediate(function count () {
@@ -109,9 +128,9 @@ t.test('where a large body needs the room of many slow ones, they are given up a
     before = gate.arriving
     turns = setImmediate(count)
   })
-  t.match(await client.post(aReview({ padding: 'x'.repeat(900_000) })), { status: 200 })
+  t.match(await client.post(aReview({ padding: 'x'.repeat(2_000_000) })), { status: 200 })
   clearImmediate(turns)
-  t.ok(largest.reduce((sum, one) => sum + one, 0) > 20, 'many made room')
+  t.ok(largest.reduce((sum, one) => sum + one, 0) > 15, 'many made room')
   t.ok(Math.max(...largest) <= 3, `at most ${Math.max(...largest)} in one turn: two that make room, and the large one once it is whole`)
   for (const socket of slow) socket.destroy()
   await until(() => gate.arriving === 0)
@@ -162,7 +181,7 @@ t.test('callers that have not finished their handshakes do not hold up the end',
 })
 
 t.test('who comes once all connections were ended is not let in', async (t) => {
-  const { connections, url } = await anAdmissionServer(t)
+  const { connections, url } = await anAdmissionServer(t, { limits: { handshake: 600_000 } })
   connections.closeAll()
   const late = connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port) }).on('error', () => {}).resume()
   await once(late, 'close')

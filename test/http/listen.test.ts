@@ -1,15 +1,23 @@
-import { connect } from 'node:net'
 import { once } from 'node:events'
+import { connect } from 'node:net'
 import { fastify } from 'fastify'
 import t from 'tap'
 import { listen } from '../../src/server/listen.ts'
 
-t.test('a name with several addresses is listened on by one of them, which callers of IPv4 find', async (t) => {
+t.test('a name is listened on by one of its addresses', async (t) => {
   const app = fastify()
   t.teardown(async () => { await app.close() })
-  const url = new URL(await listen(app, { host: 'localhost', port: 0, flag: '--port' }))
+  const url = await listen(app, { host: 'localhost', port: 0, flag: '--port' }, async (host) => host === 'localhost' ? '127.0.0.2' : 'unknown')
+  t.match(url, /^http:\/\/127\.0\.0\.2:\d+$/)
+  t.match(app.addresses(), [{ address: '127.0.0.2' }])
   t.equal(app.addresses().length, 1)
-  const socket = connect({ host: '127.0.0.1', port: Number(url.port) })
+})
+
+t.test('callers of IPv4 find what listens on localhost', async (t) => {
+  const app = fastify()
+  t.teardown(async () => { await app.close() })
+  const { port } = new URL(await listen(app, { host: 'localhost', port: 0, flag: '--port' }))
+  const socket = connect({ host: '127.0.0.1', port: Number(port) })
   await once(socket, 'connect')
   socket.destroy()
 })

@@ -47,3 +47,29 @@ t.test('a large body that is there at once is read over many turns, so that othe
   clearImmediate(counting)
   t.ok(turns >= 8, `4 MiB in ${turns} turns`)
 })
+
+t.test('a body that is there whole does not wait for room that others need', async (t) => {
+  const gate = new Gate(() => undefined)
+  const read = bodyReader({ limits: { ...SERVER_LIMITS, arrivingBytes: 100_000 }, gate, onGone: () => {} })
+  /** A stream of so many bytes, and when it has been read. */
+  const begin = (bytes: number): { payload: Readable, done: Promise<number> } => {
+    const payload = Object.assign(new Readable({ read: () => {} }), { headers: { 'content-length': String(bytes) } })
+    const done = new Promise<number>((resolve) => {
+      read({ raw: {} } as never, payload as never, (error, body) => { resolve(error === null ? body?.length ?? 0 : -1) }) // as above
+    })
+    return { payload, done }
+  }
+  const slow = Array.from({ length: 20 }, () => begin(999_999))
+  for (const { payload } of slow) payload.push(Buffer.alloc(6_000))
+  await new Promise<void>((resolve) => { process.nextTick(resolve) })
+  t.equal(gate.arriving, 20)
+  const whole = begin(400_000)
+  for (let half = 0; half < 2; half++) {
+    whole.payload.push(Buffer.alloc(200_000))
+    await new Promise<void>((resolve) => { process.nextTick(resolve) })
+  }
+  whole.payload.push(null)
+  t.equal(await whole.done, 400_000)
+  t.ok(gate.arriving > 15, `${gate.arriving} slow ones have not been given up yet`)
+  t.equal(await slow[0]?.done, -1, 'which then happens')
+})
