@@ -73,3 +73,27 @@ t.test('a body that is there whole does not wait for room that others need', asy
   t.ok(gate.arriving > 15, `${gate.arriving} slow ones have not been given up yet`)
   t.equal(await slow[0]?.done, -1, 'which then happens')
 })
+
+t.test('however many bodies wait for their turn, a few go on in each', async (t) => {
+  const gate = new Gate(() => undefined)
+  const read = bodyReader({ limits: SERVER_LIMITS, gate, onGone: () => {} })
+  let bytes = 0
+  const all = Array.from({ length: 100 }, async () => {
+    const payload = Object.assign(new Readable({ read: () => {} }), { headers: {} })
+    payload.on('data', ({ length }: Buffer) => { bytes += length })
+    const done = new Promise((resolve) => { read({ raw: {} } as never, payload as never, resolve) }) // as above
+    for (let chunk = 0; chunk < 12; chunk++) payload.push(Buffer.alloc(16 * 1024))
+    payload.push(null)
+    t.equal(await done, null)
+  })
+  await new Promise<void>((resolve) => { setImmediate(resolve) }) // in which each of them has begun
+  let [most, last] = [0, bytes]
+  let counting = setImmediate(function count () {
+    most = Math.max(most, bytes - last)
+    last = bytes
+    counting = setImmediate(count)
+  })
+  await Promise.all(all)
+  clearImmediate(counting)
+  t.ok(most <= 512 * 1024, `${most / 1024} KiB in one turn`)
+})
