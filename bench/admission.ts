@@ -2,8 +2,10 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { growthFigures, latencyFigures, memoryFigures, mutatingFigures, sizesFigures, validatingFigures } from './experiments.ts'
-import type { Effort, Figure } from './experiments.ts'
+import {
+  growthFigures, latencyFigures, memoryFigures, mutatingFigures, sizesFigures, validatingFigures, type Effort,
+  type Figure
+} from './experiments.ts'
 import { leaveServerCore, ROOT } from './measured-server.ts'
 import { aWorkplace, shippedProgram } from './product.ts'
 import { profiled } from './profile.ts'
@@ -45,7 +47,8 @@ const { values: flags } = parseArgs({
 
 function effort (): Effort {
   const { quick } = flags
-  const number = (given: string | undefined, short: number, long: number): number => given === undefined ? quick ? short : long : Number(given)
+  const number = (given: string | undefined, short: number, long: number): number =>
+    given === undefined ? (quick ? short : long) : Number(given)
   return {
     rounds: number(flags.rounds, 3, 7),
     reviews: number(flags.reviews, 2_000, 6_000),

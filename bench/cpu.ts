@@ -1,5 +1,4 @@
-import { closedLoop, openConnections } from './load.ts'
-import type { LoadConnection } from './load.ts'
+import { closedLoop, openConnections, type LoadConnection } from './load.ts'
 import type { MeasuredServer } from './measured-server.ts'
 import { median } from './statistics.ts'
 
@@ -21,12 +20,16 @@ const CONNECTIONS = 8
 /** Rounds in one before the first that counts: until then V8 compiles, on the same core. */
 const WARM_UP = 5
 
-/** CPU per review in microseconds, in each round; the servers take turns, so that what disturbs the machine disturbs all. The first round only warms up. */
+/**
+ * CPU per review in microseconds, in each round; the servers take turns, so that what disturbs the machine disturbs
+ * all. The first round only warms up.
+ */
 export async function cpuPerReview (contenders: readonly Contender[], { ca, rounds, reviews }: CpuRounds): Promise<number[][]> {
   const lanes = contenders.map((contender): Lane => ({ ...contender, costs: [], connections: [] }))
   for (let round = 0; round <= rounds; round++) {
     for (const lane of lanes) {
-      if (round === 0) lane.connections = await openConnections({ url: lane.server.url, ca }, CONNECTIONS) // the product soon closes one that sends nothing
+      // the product soon closes one that sends nothing
+      if (round === 0) lane.connections = await openConnections({ url: lane.server.url, ca }, CONNECTIONS)
       const { server, requests, costs, connections } = lane
       const before = server.cpu()
       await closedLoop(connections, requests, round === 0 ? WARM_UP * reviews : reviews)

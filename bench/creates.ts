@@ -1,7 +1,7 @@
 /**
- * `npm run bench:creates -- --rounds N`: what the webhooks cost who creates services through a real API server: no webhook, a bare `node:https` one, one that
- * answers by the product's own patch, and the product, in turns, first with the mutating webhook alone and then with both. Everything runs on the same cores,
- * as on a small control plane.
+ * `npm run bench:creates -- --rounds N`: what the webhooks cost who creates services through a real API server: no
+ * webhook, a bare `node:https` one, one that answers by the product's own patch, and the product, in turns, first with
+ * the mutating webhook alone and then with both. Everything runs on the same cores, as on a small control plane.
  */
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -9,19 +9,21 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Agent, request } from 'undici'
 import { parseAllDocuments } from 'yaml'
-import type { JsonObject } from '../src/api/meta.ts'
-import { newAdmission } from '../src/review/admission.ts'
-import { startCluster } from '../test/support/cluster.ts'
-import { accessOf } from '../test/support/cluster-client.ts'
-import { manifest, routed } from '../test/support/manifests.ts'
-import { applied, installCrds, ready } from '../test/support/product.ts'
-import { outputOf } from '../test/support/program.ts'
+import { newAdmissionEngine } from '../webhooks/engine.ts'
+import { startCluster } from '../test/support/cluster/cluster.ts'
+import { accessOf } from '../test/support/cluster/cluster-client.ts'
+import { manifest, routed } from '../test/support/builders/manifests.ts'
+import { applied, installCrds, ready } from '../test/support/programs/product.ts'
+import { outputOf } from '../test/support/programs/program.ts'
 import { medianRatio } from './cpu.ts'
 import { startServer } from './measured-server.ts'
 import { aWorkplace, shippedProgram } from './product.ts'
 import { median } from './statistics.ts'
+import type { JsonObject } from '../src/platform/json.ts'
 
-const { values } = parseArgs({ options: { rounds: { type: 'string', default: '9' }, creates: { type: 'string', default: '1500' } } })
+const { values } = parseArgs({
+  options: { rounds: { type: 'string', default: '9' }, creates: { type: 'string', default: '1500' } }
+})
 const [ROUNDS, CREATES] = [Number(values.rounds), Number(values.creates)]
 const [CONCURRENCY, WARM_UP] = [16, 300]
 /** Until an API server uses a registration that it has just stored, in milliseconds. */
@@ -42,17 +44,23 @@ await applied(cluster.kubectl, CONFIG)
 interface Webhook { readonly url: string, readonly stop: () => Promise<unknown> }
 
 async function startBare (...patch: string[]): Promise<Webhook> {
-  const { url, stop } = await startServer({ name: 'node:https', args: ['bench/floor-https.ts', workplace.certFile, workplace.keyFile, ...patch], ownCore: false })
+  const { url, stop } = await startServer({
+    name: 'node:https',
+    args: ['bench/floor-https.ts', workplace.certFile, workplace.keyFile, ...patch],
+    ownCore: false
+  })
   return { url: url.origin, stop }
 }
 
 /** With the patch that the product has for such a service, so that the API server has as much to do with the answer. */
 async function startPatching (): Promise<Webhook> {
-  const { webhooks, sinks } = newAdmission({ missingConfig: 'warn', missingBlock: 'refuse' })
+  const { webhooks, sinks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
   sinks.AIMRuntimeConfig.upsert(JSON.parse(CONFIG) as JsonObject)
   const object = JSON.parse(manifest({ namespace: 'default', name: 's-0' })) as JsonObject
   const verdict = webhooks[0]?.decide({ ...NO_REQUEST, object })
-  return await startBare(Buffer.from(JSON.stringify(verdict?.kind === 'patch' ? verdict.operations : [])).toString('base64'))
+  return await startBare(
+    Buffer.from(JSON.stringify(verdict?.kind === 'patch' ? verdict.operations : [])).toString('base64')
+  )
 }
 
 const NO_REQUEST = {
@@ -63,8 +71,23 @@ const SHIPPED = await shippedProgram()
 
 async function startOurs (): Promise<Webhook> {
   const { certFile, keyFile } = workplace
-  const flags = ['--kubeconfig', cluster.kubeconfig, '--port', '0', '--probe-port', '0', '--cert-file', certFile, '--key-file', keyFile]
-  const { url, probeUrl = '', stop } = await startServer({ name: 'product', args: [...SHIPPED, 'serve', ...flags], ownCore: false })
+  const flags = [
+    '--kubeconfig',
+    cluster.kubeconfig,
+    '--port',
+    '0',
+    '--probe-port',
+    '0',
+    '--cert-file',
+    certFile,
+    '--key-file',
+    keyFile
+  ]
+  const {
+    url,
+    probeUrl = '',
+    stop
+  } = await startServer({ name: 'product', args: [...SHIPPED, 'serve', ...flags], ownCore: false })
   await ready(probeUrl)
   return { url: url.origin, stop }
 }
@@ -73,7 +96,9 @@ type Kinds = 'mutating' | 'both'
 
 async function register ({ url }: Webhook, kinds: Kinds): Promise<void> {
   const documents = parseAllDocuments(await outputOf(['manifests', 'webhooks', '--url', url, '--ca-file', caFile]))
-  const items = documents.map((document) => document.toJS() as { kind: string }).filter(({ kind }) => kinds === 'both' || kind.startsWith('Mutating'))
+  const items = documents
+    .map((document) => document.toJS() as { kind: string })
+    .filter(({ kind }) => kinds === 'both' || kind.startsWith('Mutating'))
   await applied(cluster.kubectl, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }))
 }
 
@@ -103,7 +128,9 @@ async function measured (start: (() => Promise<Webhook>) | undefined, kinds: Kin
   await cluster.kubectl(['delete', 'mutatingwebhookconfiguration,validatingwebhookconfiguration', '--all'])
   await delay(REGISTERED_MS)
   await webhook?.stop()
-  await request(server + SERVICES, { method: 'DELETE', headers, dispatcher }).then(async ({ body }) => { await body.dump() })
+  await request(server + SERVICES, { method: 'DELETE', headers, dispatcher }).then(async ({ body }) => {
+    await body.dump()
+  })
   return rate
 }
 
@@ -133,8 +160,12 @@ try {
 }
 
 const of = (name: string): number[] => rates.get(name) ?? []
-process.stdout.write(`${CREATES} creates a round, ${CONCURRENCY} at once, medians of ${ROUNDS} rounds\n| webhooks | creates/s | of none | of node:https | of node:https with the patch |\n|---|---|---|---|---|\n`)
+process.stdout.write(
+  `${CREATES} creates a round, ${CONCURRENCY} at once, medians of ${ROUNDS} rounds\n| webhooks | creates/s | of none | of node:https | of node:https with the patch |\n|---|---|---|---|---|\n`
+)
 for (const [name, , kinds] of LANES) {
-  const among = [of('no webhook'), of(`node:https, ${kinds}`), of(`node:https with the patch, ${kinds}`)].map((others) => `${medianRatio(of(name), others).toFixed(2)} ×`)
+  const among = [of('no webhook'), of(`node:https, ${kinds}`), of(`node:https with the patch, ${kinds}`)].map(
+    (others) => `${medianRatio(of(name), others).toFixed(2)} ×`
+  )
   process.stdout.write(`| ${[name, median(of(name)).toFixed(0), ...among].join(' | ')} |\n`)
 }

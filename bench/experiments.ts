@@ -1,10 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { cpuPerReview, medianRatio } from './cpu.ts'
-import type { Contender } from './cpu.ts'
+import { cpuPerReview, medianRatio, type Contender } from './cpu.ts'
 import { closedLoop, openConnections, openLoop, requestOf } from './load.ts'
 import type { MeasuredServer } from './measured-server.ts'
-import { startFloors, startProduct } from './product.ts'
-import type { BenchProduct, Population, Workplace } from './product.ts'
+import { startFloors, startProduct, type BenchProduct, type Population, type Workplace } from './product.ts'
 import { reviewOfSize } from './reviews.ts'
 import { median, percentile } from './statistics.ts'
 
@@ -33,7 +31,12 @@ export interface Bench {
 }
 
 /** One measured figure. */
-export interface Figure { readonly name: string, readonly value: number, readonly unit: string, readonly target?: number | undefined }
+export interface Figure {
+  readonly name: string
+  readonly value: number
+  readonly unit: string
+  readonly target?: number | undefined
+}
 
 const KIB = 1_024
 /** Reviews that differ, so that no cache of one is what is measured. */
@@ -50,9 +53,27 @@ export async function mutatingFigures (bench: Bench): Promise<Figure[]> {
 /** The same of larger reviews. */
 export async function sizesFigures (bench: Bench): Promise<Figure[]> {
   return await withServers(bench, { configs: bench.effort.configs, services: 0 }, async (servers) => [
-    ...await compared(bench, servers, { title: 'mutating UPDATE, 100 KB', path: MUTATE, bytes: 100 * KIB, operation: 'UPDATE', targets: [undefined, 1] }),
-    ...await compared(bench, servers, { title: 'mutating UPDATE, 1 MB', path: MUTATE, bytes: KIB * KIB, operation: 'UPDATE', targets: [undefined, 1] }),
-    ...await compared(bench, servers, { title: 'mutating UPDATE, 7 MiB', path: MUTATE, bytes: 7 * KIB * KIB, operation: 'UPDATE', targets: [undefined, undefined] })
+    ...(await compared(bench, servers, {
+      title: 'mutating UPDATE, 100 KB',
+      path: MUTATE,
+      bytes: 100 * KIB,
+      operation: 'UPDATE',
+      targets: [undefined, 1]
+    })),
+    ...(await compared(bench, servers, {
+      title: 'mutating UPDATE, 1 MB',
+      path: MUTATE,
+      bytes: KIB * KIB,
+      operation: 'UPDATE',
+      targets: [undefined, 1]
+    })),
+    ...(await compared(bench, servers, {
+      title: 'mutating UPDATE, 7 MiB',
+      path: MUTATE,
+      bytes: 7 * KIB * KIB,
+      operation: 'UPDATE',
+      targets: [undefined, undefined]
+    }))
   ])
 }
 
@@ -60,8 +81,19 @@ export async function sizesFigures (bench: Bench): Promise<Figure[]> {
 export async function validatingFigures (bench: Bench): Promise<Figure[]> {
   const { configs, services } = bench.effort
   return await withServers(bench, { configs, services }, async (servers) => [
-    ...await compared(bench, servers, { title: 'validating CREATE, 3 KB', path: VALIDATE, bytes: 3 * KIB, targets: [1.3, undefined] }),
-    ...await compared(bench, servers, { title: 'validating UPDATE, 100 KB', path: VALIDATE, bytes: 100 * KIB, operation: 'UPDATE', targets: [undefined, 1] })
+    ...(await compared(bench, servers, {
+      title: 'validating CREATE, 3 KB',
+      path: VALIDATE,
+      bytes: 3 * KIB,
+      targets: [1.3, undefined]
+    })),
+    ...(await compared(bench, servers, {
+      title: 'validating UPDATE, 100 KB',
+      path: VALIDATE,
+      bytes: 100 * KIB,
+      operation: 'UPDATE',
+      targets: [undefined, 1]
+    }))
   ])
 }
 
@@ -69,8 +101,18 @@ export async function validatingFigures (bench: Bench): Promise<Figure[]> {
 export async function growthFigures (bench: Bench): Promise<Figure[]> {
   const { configs, services } = bench.effort
   return [
-    await growth(bench, { title: `mutating, 10 to ${configs} configurations`, path: MUTATE, small: { configs: 10, services: 0 }, large: { configs, services: 0 } }),
-    await growth(bench, { title: `validating, 1 to ${services} services`, path: VALIDATE, small: { configs: 10, services: 1 }, large: { configs: 10, services } })
+    await growth(bench, {
+      title: `mutating, 10 to ${configs} configurations`,
+      path: MUTATE,
+      small: { configs: 10, services: 0 },
+      large: { configs, services: 0 }
+    }),
+    await growth(bench, {
+      title: `validating, 1 to ${services} services`,
+      path: VALIDATE,
+      small: { configs: 10, services: 1 },
+      large: { configs: 10, services }
+    })
   ]
 }
 
@@ -81,12 +123,28 @@ export async function latencyFigures (bench: Bench): Promise<Figure[]> {
     const requests = requestsOf({ path: MUTATE, bytes: 3 * KIB, configs })
     const lanes: Lane[] = [
       { title: 'product', server: product },
-      { title: 'product while configurations stream', server: product, meanwhile: async (stopped) => { await stream(product, configs, stopped) } },
-      { title: 'product beside reviews of 7 MiB', server: product, meanwhile: async (stopped) => { await disturb(product, { ca, configs, stopped }) } },
+      {
+        title: 'product while configurations stream',
+        server: product,
+        meanwhile: async (stopped) => { await stream(product, configs, stopped) }
+      },
+      {
+        title: 'product beside reviews of 7 MiB',
+        server: product,
+        meanwhile: async (stopped) => { await disturb(product, { ca, configs, stopped }) }
+      },
       { title: 'node:https', server: https },
       { title: 'Fastify', server: fastify },
-      { title: 'Fastify while the product, on the same core, takes that stream', server: fastify, meanwhile: async (stopped) => { await stream(product, configs, stopped) } },
-      { title: 'Fastify beside reviews of 7 MiB', server: fastify, meanwhile: async (stopped) => { await disturb(fastify, { ca, configs, stopped }) } }
+      {
+        title: 'Fastify while the product, on the same core, takes that stream',
+        server: fastify,
+        meanwhile: async (stopped) => { await stream(product, configs, stopped) }
+      },
+      {
+        title: 'Fastify beside reviews of 7 MiB',
+        server: fastify,
+        meanwhile: async (stopped) => { await disturb(fastify, { ca, configs, stopped }) }
+      }
     ]
     for (const { url } of [product, https, fastify]) {
       const connections = await openConnections({ url, ca }, OPEN_CONNECTIONS)
@@ -97,7 +155,7 @@ export async function latencyFigures (bench: Bench): Promise<Figure[]> {
     for (const rate of [500, 2_000]) {
       const seen = new Map<string, number[][]>()
       for (let at = 0; at < windows; at++) {
-        for (const lane of lanes) seen.set(lane.title, [...seen.get(lane.title) ?? [], await latencies(lane, { ca, rate, window, requests })])
+        for (const lane of lanes) { seen.set(lane.title, [...(seen.get(lane.title) ?? []), await latencies(lane, { ca, rate, window, requests })]) }
       }
       for (const [title, found] of seen) figures.push(...percentilesOf(`${title}, ${rate}/s`, found))
     }
@@ -110,7 +168,12 @@ export async function memoryFigures ({ workplace, program, effort }: Bench): Pro
   const { configs, services, manyReviews } = effort
   const figures: Figure[] = []
   const look = async (title: string, population: Population, more: { command?: 'reconcile', target: number, readyTarget?: number, then?: (product: BenchProduct) => Promise<Figure[]> }): Promise<void> => {
-    const product = await startProduct({ workplace, program, ...population, ...(more.command !== undefined && { command: more.command }) })
+    const product = await startProduct({
+      workplace,
+      program,
+      ...population,
+      ...(more.command !== undefined && { command: more.command })
+    })
     await delay(SETTLE_MS)
     figures.push({ name: `resident, ${title}`, value: product.resident(), unit: 'MiB', target: more.target })
     figures.push({ name: `start to ready, ${title}`, value: product.readyAfter, unit: 'ms', target: more.readyTarget })
@@ -124,7 +187,11 @@ export async function memoryFigures ({ workplace, program, effort }: Bench): Pro
     then: async (product) => await afterReviews(product, { ca: workplace.ca, configs, count: manyReviews })
   })
   await look(`serve, ${services} services`, { configs: 10, services }, { target: 250, readyTarget: 15_000 })
-  await look(`reconcile, ${services} services and ${configs} configurations`, { configs, services }, { command: 'reconcile', target: 300 })
+  await look(
+    `reconcile, ${services} services and ${configs} configurations`,
+    { configs, services },
+    { command: 'reconcile', target: 300 }
+  )
   return figures
 }
 
@@ -136,7 +203,10 @@ const SETTLE_MS = 3_000
 interface Servers { readonly product: BenchProduct, readonly https: MeasuredServer, readonly fastify: MeasuredServer }
 
 async function withServers (bench: Bench, population: Population, measure: (servers: Servers) => Promise<Figure[]>): Promise<Figure[]> {
-  const servers = { product: await startProduct({ ...bench, ...population }), ...await startFloors(bench.workplace, bench.nodeFlags) }
+  const servers = {
+    product: await startProduct({ ...bench, ...population }),
+    ...(await startFloors(bench.workplace, bench.nodeFlags))
+  }
   try {
     return await measure(servers)
   } finally {
@@ -157,7 +227,10 @@ async function compared ({ workplace: { ca }, effort }: Bench, { product, https,
   const { title, bytes, targets } = comparison
   const requests = requestsOf({ ...comparison, configs: effort.configs })
   const reviews = Math.max(8, Math.round(effort.reviews * Math.min(1, 6 * KIB / bytes)))
-  const costs = await cpuPerReview([product, https, fastify].map((server) => ({ server, requests })), { ca, rounds: effort.rounds, reviews })
+  const costs = await cpuPerReview(
+    [product, https, fastify].map((server) => ({ server, requests })),
+    { ca, rounds: effort.rounds, reviews }
+  )
   const [own = [], bare = [], floor = []] = costs
   return [
     { name: `${title}: product`, value: median(own), unit: 'µs' },
@@ -168,7 +241,12 @@ async function compared ({ workplace: { ca }, effort }: Bench, { product, https,
   ]
 }
 
-interface Growth { readonly title: string, readonly path: string, readonly small: Population, readonly large: Population }
+interface Growth {
+  readonly title: string
+  readonly path: string
+  readonly small: Population
+  readonly large: Population
+}
 
 async function growth ({ workplace, program, effort: { rounds, reviews } }: Bench, { title, path, small, large }: Growth): Promise<Figure> {
   const contenders: Contender[] = []
@@ -181,7 +259,12 @@ async function growth ({ workplace, program, effort: { rounds, reviews } }: Benc
   return { name: `growth of CPU per review: ${title}`, value: medianRatio(many, few), unit: '×', target: 1.1 }
 }
 
-interface RequestShape { readonly path: string, readonly bytes: number, readonly operation?: 'CREATE' | 'UPDATE', readonly configs: number }
+interface RequestShape {
+  readonly path: string
+  readonly bytes: number
+  readonly operation?: 'CREATE' | 'UPDATE'
+  readonly configs: number
+}
 
 /** Requests that differ in namespace, configuration and name; of large ones fewer. */
 export function requestsOf ({ path, bytes, operation = 'CREATE', configs }: RequestShape): Buffer[] {
@@ -190,7 +273,11 @@ export function requestsOf ({ path, bytes, operation = 'CREATE', configs }: Requ
     requestOf(path, reviewOfSize(bytes, { at: FRESH + at * 7, configs, withBlock: path === VALIDATE || operation === 'UPDATE' }, operation)))
 }
 
-interface Lane { readonly title: string, readonly server: MeasuredServer, readonly meanwhile?: (stopped: AbortSignal) => Promise<void> }
+interface Lane {
+  readonly title: string
+  readonly server: MeasuredServer
+  readonly meanwhile?: (stopped: AbortSignal) => Promise<void>
+}
 
 /** Kept open at once; a review that finds none of them free waits, as it would in the API server. */
 const OPEN_CONNECTIONS = 32
@@ -198,7 +285,12 @@ const OPEN_CONNECTIONS = 32
 /** Reviews of each server before its first window: until then V8 compiles, on the same core. */
 const WARM_UP = 30_000
 
-interface Window { readonly ca: string, readonly rate: number, readonly window: number, readonly requests: readonly Buffer[] }
+interface Window {
+  readonly ca: string
+  readonly rate: number
+  readonly window: number
+  readonly requests: readonly Buffer[]
+}
 
 async function latencies ({ server: { url }, meanwhile }: Lane, { ca, rate, window, requests }: Window): Promise<number[]> {
   const connections = await openConnections({ url, ca }, OPEN_CONNECTIONS)
@@ -213,7 +305,11 @@ async function latencies ({ server: { url }, meanwhile }: Lane, { ca, rate, wind
 }
 
 function percentilesOf (title: string, windows: readonly number[][]): Figure[] {
-  const point = (name: string, share: number): Figure => ({ name: `${title}: ${name}`, value: median(windows.map((found) => percentile(found, share))), unit: 'ms' })
+  const point = (name: string, share: number): Figure => ({
+    name: `${title}: ${name}`,
+    value: median(windows.map((found) => percentile(found, share))),
+    unit: 'ms'
+  })
   return [point('median', 0.5), point('p99', 0.99), point('p99.9', 0.999), point('longest', 1)]
 }
 
@@ -251,6 +347,11 @@ async function afterReviews (product: BenchProduct, { ca, configs, count }: { ca
   await delay(SETTLE_MS)
   return [
     { name: `resident, serve, after ${warm} reviews`, value: before, unit: 'MiB' },
-    { name: `resident, serve, gained by ${count} more reviews`, value: product.resident() - before, unit: 'MiB', target: 5 }
+    {
+      name: `resident, serve, gained by ${count} more reviews`,
+      value: product.resident() - before,
+      unit: 'MiB',
+      target: 5
+    }
   ]
 }

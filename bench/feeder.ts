@@ -1,5 +1,8 @@
-/** A cluster to feed the product from: a fake API server in a process of its own, so that its memory and its work are not the product's. */
-import { FakeApiServer } from '../test/support/fake-api-server.ts'
+/**
+ * A cluster to feed the product from: a fake API server in a process of its own, so that its memory and its work are
+ * not the product's.
+ */
+import { FakeApiServer } from '../test/support/fakes/fake-api-server.ts'
 import { aBenchConfig, aBenchService } from './reviews.ts'
 
 /** What the benchmark asks of this process, over its IPC channel. */
@@ -18,7 +21,7 @@ await api.start()
 function fill ({ configs, services, variables }: Extract<FeederOrder, { kind: 'fill' }>): void {
   for (const path of [CONFIGS, CLUSTER_CONFIGS, SERVICES]) api.serve(path)
   for (let at = 0; at < configs; at++) api.put(CONFIGS, `config-${at}`, aBenchConfig(at))
-  for (let at = 0; at < services; at++) api.put(SERVICES, `llama-chat-${at}`, aBenchService({ at, configs, variables, withBlock: true }))
+  for (let at = 0; at < services; at++) { api.put(SERVICES, `llama-chat-${at}`, aBenchService({ at, configs, variables, withBlock: true })) }
 }
 
 process.on('message', (order: FeederOrder) => {

@@ -1,6 +1,6 @@
 /**
- * The first floor: `node:https` that parses a review whole and allows it. Takes a certificate file, a key file and, where it is to answer mutating reviews by a
- * patch, that patch in base64.
+ * The first floor: `node:https` that parses a review whole and allows it. Takes a certificate file, a key file and,
+ * where it is to answer mutating reviews by a patch, that patch in base64.
  */
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:https'
@@ -12,9 +12,15 @@ const server = createServer({ cert: readFileSync(certFile), key: readFileSync(ke
   const chunks: Buffer[] = []
   request.on('data', (chunk: Buffer) => { chunks.push(chunk) })
   request.on('end', () => {
-    const review = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { request: { uid: string } } // what the load sends
-    const patched = patch !== undefined && request.url?.startsWith('/mutate') === true && { patchType: 'JSONPatch', patch }
-    const answer = JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid: review.request.uid, allowed: true, ...patched } })
+    // what the load sends
+    const review = JSON.parse(Buffer.concat(chunks).toString('utf8')) as { request: { uid: string } }
+    const patched = patch !== undefined &&
+      request.url?.startsWith('/mutate') === true && { patchType: 'JSONPatch', patch }
+    const answer = JSON.stringify({
+      apiVersion: 'admission.k8s.io/v1',
+      kind: 'AdmissionReview',
+      response: { uid: review.request.uid, allowed: true, ...patched }
+    })
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': Buffer.byteLength(answer) })
     response.end(answer)
   })

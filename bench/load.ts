@@ -1,6 +1,5 @@
 import { once } from 'node:events'
-import { connect } from 'node:tls'
-import type { TLSSocket } from 'node:tls'
+import { connect, type TLSSocket } from 'node:tls'
 
 /** An HTTP request as the API server sends a review, made once and sent as it is. */
 export function requestOf (path: string, review: string): Buffer {
@@ -83,7 +82,10 @@ export interface OpenLoop {
   readonly seconds: number
 }
 
-/** Sends at a fixed rate whatever the answers do. Resolves with the latencies in milliseconds, counted from when each request was due. */
+/**
+ * Sends at a fixed rate whatever the answers do. Resolves with the latencies in milliseconds, counted from when each
+ * request was due.
+ */
 export async function openLoop ({ connections, requests, rate, seconds }: OpenLoop): Promise<number[]> {
   const count = Math.round(rate * seconds)
   const [free, due, latencies]: [LoadConnection[], number[], number[]] = [[...connections], [], []]

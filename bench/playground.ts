@@ -1,14 +1,16 @@
-/** `npm run bench:playground`: the page in headless Chromium: its size, its first paint, and how long a keystroke takes to its new result. */
+/**
+ * `npm run bench:playground`: the page in headless Chromium: its size, its first paint, and how long a keystroke takes
+ * to its new result.
+ */
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { chromium as browsers } from 'playwright-core'
-import type { Page } from 'playwright-core'
+import { chromium as browsers, type Page } from 'playwright-core'
 import { build } from 'vite'
-import { newRegistry } from '../src/server/metrics.ts'
+import { newRegistry } from '../src/telemetry/metrics.ts'
 import { buildProbes } from '../src/server/probes.ts'
-import { chromium, CHROMIUM_FLAGS } from '../test/support/chromium.ts'
+import { chromium, CHROMIUM_FLAGS } from '../test/support/binaries/chromium.ts'
 import { ROOT } from './measured-server.ts'
 import { median, percentile } from './statistics.ts'
 
@@ -18,7 +20,10 @@ const KEYSTROKES = 40
 const KEY_GAP_MS = 60
 const RESULT = '#outcome article'
 
-/** Notes for every keystroke how long it took until its result was painted, in milliseconds: two frames after it stands in the page. */
+/**
+ * Notes for every keystroke how long it took until its result was painted, in milliseconds: two frames after it stands
+ * in the page.
+ */
 const WATCH_KEYS = `
   window.taken = [];
   addEventListener('keydown', () => { window.pressed = performance.now() }, true);
@@ -44,12 +49,16 @@ async function keystrokes (page: Page, example: string): Promise<number[]> {
   await page.keyboard.type('\n'.padEnd(KEYSTROKES, '# a remark, typed '), { delay: KEY_GAP_MS })
   await page.waitForTimeout(500)
   const taken = await page.evaluate<number[]>('window.taken.slice(2)') // the first ones found code that had not run yet
-  if (taken.length < KEYSTROKES / 2) throw new Error(`${example}: of ${KEYSTROKES} keystrokes only ${taken.length} had a result`)
+  if (taken.length < KEYSTROKES / 2) { throw new Error(`${example}: of ${KEYSTROKES} keystrokes only ${taken.length} had a result`) }
   return taken
 }
 
 const folder = await mkdtemp(path.join(tmpdir(), 'aim-admission-playground-'))
-await build({ configFile: path.join(ROOT, 'playground/vite.config.ts'), build: { outDir: folder, emptyOutDir: true }, logLevel: 'warn' })
+await build({
+  configFile: path.join(ROOT, 'playground/vite.config.ts'),
+  build: { outDir: folder, emptyOutDir: true },
+  logLevel: 'warn'
+})
 const app = buildProbes({ unready: () => undefined, registry: newRegistry('bench'), playground: folder })
 const url = `${await app.listen({ host: '127.0.0.1', port: 0 })}/playground`
 const browser = await browsers.launch({ executablePath: await chromium(), args: [...CHROMIUM_FLAGS] })
@@ -61,13 +70,19 @@ try {
     await page.goto(url)
     await page.waitForSelector(RESULT)
     paints.push(await page.evaluate<number>("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
-    results.push(await page.evaluate<number>("performance.getEntriesByName('examined')[0].startTime + performance.getEntriesByName('examined')[0].duration"))
+    results.push(
+      await page.evaluate<number>(
+        "performance.getEntriesByName('examined')[0].startTime + performance.getEntriesByName('examined')[0].duration"
+      )
+    )
     await page.close()
   }
   const page = await browser.newPage()
   await page.goto(url)
   await page.waitForSelector(RESULT)
-  const names = (await page.evaluate<string[]>("[...document.querySelectorAll('#example option')].map((option) => option.value)")).filter((name) => name !== '')
+  const names = (
+    await page.evaluate<string[]>("[...document.querySelectorAll('#example option')].map((option) => option.value)")
+  ).filter((name) => name !== '')
   const rows: Array<[string, string]> = [
     ['compressed, everything', `${((await compressed(folder)) / 1_000).toFixed(0)} kB`],
     [`first paint, median of ${LOADS}`, `${median(paints).toFixed(0)} ms`],
@@ -77,7 +92,10 @@ try {
     await page.reload()
     await page.waitForSelector(RESULT)
     const taken = (await keystrokes(page, name)).sort((a, b) => a - b)
-    rows.push([`${name}: a keystroke until its result is painted, median and p95`, `${median(taken).toFixed(0)} ms, ${percentile(taken, 0.95).toFixed(0)} ms`])
+    rows.push([
+      `${name}: a keystroke until its result is painted, median and p95`,
+      `${median(taken).toFixed(0)} ms, ${percentile(taken, 0.95).toFixed(0)} ms`
+    ])
   }
   process.stdout.write(rows.map(([name, value]) => `${name.padEnd(90)}${value}\n`).join(''))
 } finally {

@@ -4,10 +4,9 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { issueThrowawayPair } from '../certs/issue.ts'
+import { issueEphemeralPair } from '../certs/issue.ts'
 import type { FeederOrder } from './feeder.ts'
-import { end, endWithUs, ROOT, startServer } from './measured-server.ts'
-import type { MeasuredServer } from './measured-server.ts'
+import { end, endWithUs, ROOT, startServer, type MeasuredServer } from './measured-server.ts'
 
 /** A folder of this run, and the certificate that every server in it serves. */
 export interface Workplace {
@@ -20,7 +19,7 @@ export interface Workplace {
 
 export async function aWorkplace (): Promise<Workplace> {
   const dir = await mkdtemp(path.join(tmpdir(), 'aim-admission-bench-'))
-  const { caPem, certPem, keyPem } = await issueThrowawayPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
+  const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
   const [certFile, keyFile] = [path.join(dir, 'tls.crt'), path.join(dir, 'tls.key')]
   await writeFile(certFile, certPem)
   await writeFile(keyFile, keyPem)
@@ -31,7 +30,8 @@ export async function aWorkplace (): Promise<Workplace> {
 export async function shippedProgram (): Promise<string[]> {
   await promisify(execFile)(path.join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], { cwd: ROOT })
   const [, entrypoint = '[]'] = /^ENTRYPOINT (.*)$/m.exec(await readFile(path.join(ROOT, 'Dockerfile'), 'utf8')) ?? []
-  return (JSON.parse(entrypoint) as string[]).slice(1) // the form without a shell is JSON; behind `node` stands what it runs
+  // the form without a shell is JSON; behind `node` stands what it runs
+  return (JSON.parse(entrypoint) as string[]).slice(1)
 }
 
 /** What the product's caches are filled with. */
@@ -57,7 +57,10 @@ export interface BenchProduct extends MeasuredServer {
 /** Entries of `spec.env` of a stored service: the smallest that still looks like one. */
 const STORED_VARIABLES = 4
 
-/** Starts the product as it is shipped, as a process of its own, on a cluster of so many objects; resolves once it is ready. */
+/**
+ * Starts the product as it is shipped, as a process of its own, on a cluster of so many objects; resolves once it is
+ * ready.
+ */
 export async function startProduct ({ workplace, program, configs, services, command = 'serve', group }: ProductOptions): Promise<BenchProduct> {
   const feeder = fork(path.join(import.meta.dirname, 'feeder.ts'), { execArgv: ['--max-old-space-size=3000'] })
   endWithUs(feeder)
@@ -70,9 +73,14 @@ export async function startProduct ({ workplace, program, configs, services, com
   const { kubeconfig } = await order({ kind: 'fill', configs, services, variables: STORED_VARIABLES })
   const file = path.join(workplace.dir, `kubeconfig-${feeder.pid ?? 0}`)
   await writeFile(file, kubeconfig)
-  const flags = command === 'serve' ? ['--port', '0', '--cert-file', workplace.certFile, '--key-file', workplace.keyFile] : []
+  const flags =
+    command === 'serve' ? ['--port', '0', '--cert-file', workplace.certFile, '--key-file', workplace.keyFile] : []
   const started = performance.now()
-  const server = await startServer({ name: 'product', args: [...program, command, '--kubeconfig', file, '--probe-port', '0', ...flags], group })
+  const server = await startServer({
+    name: 'product',
+    args: [...program, command, '--kubeconfig', file, '--probe-port', '0', ...flags],
+    group
+  })
   await ready(server)
   return {
     ...server,

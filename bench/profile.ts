@@ -1,7 +1,6 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { requestsOf } from './experiments.ts'
-import type { Bench } from './experiments.ts'
+import { requestsOf, type Bench } from './experiments.ts'
 import { closedLoop, openConnections } from './load.ts'
 import { ROOT, startServer } from './measured-server.ts'
 import { startProduct } from './product.ts'
@@ -20,8 +19,8 @@ interface Profile {
 }
 
 /**
- * Puts the product and bare Fastify under load, has Node write a CPU profile of each (a flame graph in the DevTools of a browser), and tells which
- * functions took the most time themselves.
+ * Puts the product and bare Fastify under load, has Node write a CPU profile of each (a flame graph in the DevTools of
+ * a browser), and tells which functions took the most time themselves.
  */
 export async function profiled (bench: Bench): Promise<string> {
   const { workplace, program, effort: { configs, reviews } } = bench
@@ -30,7 +29,10 @@ export async function profiled (bench: Bench): Promise<string> {
   const flags = (name: string): string[] => ['--cpu-prof', `--cpu-prof-dir=${path.join(dir, name)}`]
   const servers = {
     product: await startProduct({ workplace, program: [...flags('product'), ...program], configs, services: 0 }),
-    fastify: await startServer({ name: 'Fastify', args: [...flags('fastify'), 'bench/floor-fastify.ts', workplace.certFile, workplace.keyFile] })
+    fastify: await startServer({
+      name: 'Fastify',
+      args: [...flags('fastify'), 'bench/floor-fastify.ts', workplace.certFile, workplace.keyFile]
+    })
   }
   const requests = requestsOf({ path: '/mutate/aimservices', bytes: 3 * KIB, configs })
   const tables: string[] = []
@@ -55,6 +57,9 @@ function topOf (dir: string, reviews: number): string {
     const title = titles.get(id) ?? ''
     spent.set(title, (spent.get(title) ?? 0) + (timeDeltas[at] ?? 0))
   }
-  const rows = [...spent].toSorted(([, a], [, b]) => b - a).slice(0, TOP).map(([title, time]) => `${(time / reviews).toFixed(2).padStart(9)}  ${title}`)
+  const rows = [...spent]
+    .toSorted(([, a], [, b]) => b - a)
+    .slice(0, TOP)
+    .map(([title, time]) => `${(time / reviews).toFixed(2).padStart(9)}  ${title}`)
   return `${file}\n µs/review  function\n${rows.join('\n')}\n`
 }

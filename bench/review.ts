@@ -1,11 +1,12 @@
-// `npm run bench:review -- [ROUNDS]`: what `--help`, and a review of 10,000 services and 1,000 configurations, take beside a bare start of Node. Medians.
+// `npm run bench:review -- [ROUNDS]`: what `--help`, and a review of 10,000 services and 1,000 configurations, take
+// beside a bare start of Node. Medians.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import { aConfig, aService } from '../test/support/objects.ts'
-import { toYaml } from '../src/cli/yaml-output.ts'
+import { aConfig, aService } from '../test/support/builders/objects.ts'
+import { toYaml } from '../src/cli/output/yaml.ts'
 import { ROOT } from './measured-server.ts'
 import { median } from './statistics.ts'
 import type { Usage } from './usage.ts'
@@ -15,7 +16,11 @@ const [SERVICES, CONFIGS] = [10_000, 1_000]
 const dir = await mkdtemp(path.join(tmpdir(), 'aim-admission-bench-'))
 
 const namespaceOf = (at: number): string => `team-${at % CONFIGS}`
-const routing = { enabled: true, gatewayRef: { name: 'kserve-gateway', namespace: 'kgateway-system' }, pathTemplate: "/{.metadata.namespace}/{.metadata.labels['team']}/{.metadata.name}" }
+const routing = {
+  enabled: true,
+  gatewayRef: { name: 'kserve-gateway', namespace: 'kgateway-system' },
+  pathTemplate: "/{.metadata.namespace}/{.metadata.labels['team']}/{.metadata.name}"
+}
 const services = Array.from({ length: SERVICES }, (_, at) => aService({
   name: `service-${at}`,
   namespace: namespaceOf(at),
@@ -31,7 +36,11 @@ await writeFile(configsFile, toYaml(configs))
 
 async function usageOf (args: readonly string[]): Promise<Usage> {
   const file = path.join(dir, 'usage.json')
-  const child = spawn('node', ['--import', './bench/usage.ts', ...args], { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'], env: { ...process.env, AIM_ADMISSION_USAGE: file } })
+  const child = spawn('node', ['--import', './bench/usage.ts', ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env: { ...process.env, AIM_ADMISSION_USAGE: file }
+  })
   const [code] = await once(child, 'exit') as [number | null]
   if (code !== 0) throw new Error(`node ${args.join(' ')} ended with ${code ?? 'a signal'}`)
   return JSON.parse(await readFile(file, 'utf8')) as Usage // as usage.ts writes it
@@ -43,12 +52,16 @@ const programs: Record<string, readonly string[]> = {
   'review of YAML': ['src/main.ts', 'review', '-f', servicesFile, '--configs', configsFile, '-o', 'json']
 }
 const measured = new Map<string, Usage[]>(Object.keys(programs).map((name) => [name, []]))
-for (let round = 0; round < rounds; round++) for (const [name, args] of Object.entries(programs)) measured.get(name)?.push(await usageOf(args))
+for (let round = 0; round < rounds; round++) { for (const [name, args] of Object.entries(programs)) measured.get(name)?.push(await usageOf(args)) }
 await rm(dir, { recursive: true })
 
 const of = (name: string, what: keyof Usage): number => median((measured.get(name) ?? []).map((usage) => usage[what]))
-process.stdout.write(`${SERVICES} services, ${CONFIGS} configurations, medians of ${rounds}\n| what | CPU | of bare Node's | time | memory |\n|---|---|---|---|---|\n`)
+process.stdout.write(
+  `${SERVICES} services, ${CONFIGS} configurations, medians of ${rounds}\n| what | CPU | of bare Node's | time | memory |\n|---|---|---|---|---|\n`
+)
 for (const name of measured.keys()) {
   const ratio = of(name, 'cpu') / of('bare Node', 'cpu')
-  process.stdout.write(`| ${name} | ${of(name, 'cpu').toFixed(0)} ms | ${ratio.toFixed(1)} × | ${of(name, 'wall').toFixed(0)} ms | ${of(name, 'memory').toFixed(0)} MiB |\n`)
+  process.stdout.write(
+    `| ${name} | ${of(name, 'cpu').toFixed(0)} ms | ${ratio.toFixed(1)} × | ${of(name, 'wall').toFixed(0)} ms | ${of(name, 'memory').toFixed(0)} MiB |\n`
+  )
 }

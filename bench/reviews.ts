@@ -1,5 +1,5 @@
-import type { JsonObject } from '../src/api/meta.ts'
 import { API_VERSION, GROUP, VERSION } from '../src/api/meta.ts'
+import type { JsonObject } from '../src/platform/json.ts'
 
 /** How many namespaces the objects of a benchmark are spread over. */
 export const NAMESPACES = 2_000
@@ -13,7 +13,13 @@ export function aBenchConfig (at: number, changed = 0): JsonObject {
   return {
     apiVersion: API_VERSION,
     kind: 'AIMRuntimeConfig',
-    metadata: { namespace: namespaceAt(at), name: configNameAt(at), uid: `c-${at}`, generation: 1 + changed, creationTimestamp: '2026-11-24T10:00:00Z' },
+    metadata: {
+      namespace: namespaceAt(at),
+      name: configNameAt(at),
+      uid: `c-${at}`,
+      generation: 1 + changed,
+      creationTimestamp: '2026-11-24T10:00:00Z'
+    },
     spec: {
       defaultStorageClassName: `fast-nvme-${changed}`,
       serviceAccountName: 'aim-runtime',
@@ -44,9 +50,17 @@ export function aBenchService ({ at, configs, variables, withBlock }: ServiceSha
     runtimeConfigName: configNameAt(config),
     replicas: 2,
     overrides: { metric: 'latency', precision: 'fp8', gpuSelector: { count: 1, model: 'MI300X' } },
-    env: Array.from({ length: variables }, (_, variable) => ({ name: `AIM_VARIABLE_${variable}`, value: `a value of ordinary length ${variable}` }))
+    env: Array.from({ length: variables }, (_, variable) => ({
+      name: `AIM_VARIABLE_${variable}`,
+      value: `a value of ordinary length ${variable}`
+    }))
   }
-  const applied = { apiVersion: API_VERSION, kind: 'AIMService', metadata: { annotations: {}, labels, name, namespace }, spec }
+  const applied = {
+    apiVersion: API_VERSION,
+    kind: 'AIMService',
+    metadata: { annotations: {}, labels, name, namespace },
+    spec
+  }
   return {
     apiVersion: API_VERSION,
     kind: 'AIMService',
@@ -85,7 +99,11 @@ export function aBenchReview (service: JsonObject, operation: 'CREATE' | 'UPDATE
       object: service,
       oldObject: operation === 'UPDATE' ? service : null,
       dryRun: false,
-      options: { kind: `${operation === 'CREATE' ? 'Create' : 'Update'}Options`, apiVersion: 'meta.k8s.io/v1', fieldManager: 'kubectl-client-side-apply' }
+      options: {
+        kind: `${operation === 'CREATE' ? 'Create' : 'Update'}Options`,
+        apiVersion: 'meta.k8s.io/v1',
+        fieldManager: 'kubectl-client-side-apply'
+      }
     }
   })
 }
@@ -122,12 +140,20 @@ function aBlock (at: number, config: number): JsonObject {
     serviceAccountName: 'aim-runtime',
     imagePullSecrets: [{ name: 'registry-credentials' }],
     model: { creationScope: 'Cluster', autoDiscovery: true },
-    routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate: TEMPLATE, path: `/${namespace}/team-${at % 50}/llama-chat-${at}` }
+    routing: {
+      enabled: true,
+      gatewayRef: GATEWAY,
+      pathTemplate: TEMPLATE,
+      path: `/${namespace}/team-${at % 50}/llama-chat-${at}`
+    }
   }
 }
 
 function managedFields (variables: number): JsonObject {
-  const fields = Array.from({ length: variables }, (_, variable) => [`k:{"name":"AIM_VARIABLE_${variable}"}`, { '.': {}, 'f:name': {}, 'f:value': {} }] as const)
+  const fields = Array.from(
+    { length: variables },
+    (_, variable) => [`k:{"name":"AIM_VARIABLE_${variable}"}`, { '.': {}, 'f:name': {}, 'f:value': {} }] as const
+  )
   return {
     manager: 'kubectl-client-side-apply',
     operation: 'Update',
@@ -135,8 +161,17 @@ function managedFields (variables: number): JsonObject {
     time: '2026-11-24T10:00:00Z',
     fieldsType: 'FieldsV1',
     fieldsV1: {
-      'f:metadata': { 'f:annotations': { '.': {}, 'f:kubectl.kubernetes.io/last-applied-configuration': {} }, 'f:labels': { '.': {}, 'f:team': {}, 'f:app.kubernetes.io/name': {} } },
-      'f:spec': { '.': {}, 'f:env': { '.': {}, ...Object.fromEntries<JsonObject>(fields) }, 'f:model': { '.': {}, 'f:ref': {} }, 'f:replicas': {}, 'f:runtimeConfigName': {} }
+      'f:metadata': {
+        'f:annotations': { '.': {}, 'f:kubectl.kubernetes.io/last-applied-configuration': {} },
+        'f:labels': { '.': {}, 'f:team': {}, 'f:app.kubernetes.io/name': {} }
+      },
+      'f:spec': {
+        '.': {},
+        'f:env': { '.': {}, ...Object.fromEntries<JsonObject>(fields) },
+        'f:model': { '.': {}, 'f:ref': {} },
+        'f:replicas': {},
+        'f:runtimeConfigName': {}
+      }
     }
   }
 }

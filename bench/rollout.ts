@@ -1,18 +1,17 @@
-// `npm run bench:rollout -- --services N --flags "--rollout-rate 300"`: how long a changed configuration takes to every service, and what users notice.
+// `npm run bench:rollout -- --services N --flags "--rollout-rate 300"`: how long a changed configuration takes to every
+// service, and what users notice.
 import { readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import type { JsonObject } from '../src/api/meta.ts'
-import { isJsonObject, own, ownObject, ownString } from '../src/core/json.ts'
-import { connectToCluster } from '../src/kube/api-connection.ts'
-import type { ApiConnection, ApiRequest } from '../src/kube/api-connection.ts'
-import { Reflector } from '../src/kube/reflector.ts'
-import { systemClock } from '../src/core/system-clock.ts'
-import { startCluster } from '../test/support/cluster.ts'
-import { manifest, routed } from '../test/support/manifests.ts'
-import { startProduct, startReconciler } from '../test/support/product.ts'
-import { silentLog } from '../test/support/silent-log.ts'
+import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../src/platform/json.ts'
+import { connectToCluster, type ApiConnection, type ApiRequest } from '../src/kube/client/api-connection.ts'
+import { Reflector } from '../src/kube/watch/reflector.ts'
+import { systemClock } from '../src/platform/clock.ts'
+import { startCluster } from '../test/support/cluster/cluster.ts'
+import { manifest, routed } from '../test/support/builders/manifests.ts'
+import { startProduct, startReconciler } from '../test/support/programs/product.ts'
+import { silentLog } from '../test/support/fakes/silent-log.ts'
 
 const { values } = parseArgs({
   options: {
@@ -41,8 +40,14 @@ const watch = new Reflector({
   request: users.request,
   sink: {
     upsert: (service) => {
-      const block = ownString(ownObject(ownObject(ownObject(service, 'spec'), 'resolvedRuntimeConfig'), 'routing'), 'path')
-      paths.set(ownString(ownObject(service, 'metadata'), 'name'), { block, status: ownString(ownObject(ownObject(service, 'status'), 'routing'), 'path') })
+      const block = ownString(
+        ownObject(ownObject(ownObject(service, 'spec'), 'resolvedRuntimeConfig'), 'routing'),
+        'path'
+      )
+      paths.set(ownString(ownObject(service, 'metadata'), 'name'), {
+        block,
+        status: ownString(ownObject(ownObject(service, 'status'), 'routing'), 'path')
+      })
     },
     remove: () => {}
   },
@@ -83,7 +88,12 @@ async function measure (): Promise<JsonObject> {
       return blocks === SERVICES && statuses === SERVICES
     })
   })
-  const cpu = Object.fromEntries(Object.entries(cpuSeconds()).map(([name, after]) => [name, Math.round((after - (cpuBefore[name] ?? 0)) * 100) / 100]))
+  const cpu = Object.fromEntries(
+    Object.entries(cpuSeconds()).map(([name, after]) => [
+      name,
+      Math.round((after - (cpuBefore[name] ?? 0)) * 100) / 100
+    ])
+  )
   await settled()
   const sent = difference(before, await requests())
   const writes = sum(sent, ({ method }) => method === 'PATCH')
@@ -99,7 +109,8 @@ async function measure (): Promise<JsonObject> {
     failedPercent: Math.round(failed / Math.max(1, writes) * 10_000) / 100,
     writesPerService: Math.round(writes / SERVICES * 100) / 100,
     counters: services,
-    countersExact: own(services, 'total') === SERVICES && own(services, 'current') === SERVICES && own(services, 'failing') === 0,
+    countersExact:
+      own(services, 'total') === SERVICES && own(services, 'current') === SERVICES && own(services, 'failing') === 0,
     cpuSeconds: cpu,
     userApplies: { idle: idle.length, busy: busy.length },
     userP50Ms: { idle: quantile(idle, 0.5), busy: quantile(busy, 0.5) },
@@ -111,16 +122,21 @@ async function measure (): Promise<JsonObject> {
 }
 
 function print (result: JsonObject): void {
-  for (const [name, value] of Object.entries(result)) process.stdout.write(`${name.padEnd(18)} ${isJsonObject(value) ? JSON.stringify(value) : String(value)}\n`)
+  for (const [name, value] of Object.entries(result)) { process.stdout.write(`${name.padEnd(18)} ${isJsonObject(value) ? JSON.stringify(value) : String(value)}\n`) }
 }
 
 /** What each program has taken so far. Source: proc(5), /proc/PID/stat; 100 ticks make a second. */
 function cpuSeconds (): Record<string, number> {
-  const children = readdirSync('/proc/self/task').flatMap((thread) => readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter((pid) => pid !== ''))
+  const children = readdirSync('/proc/self/task').flatMap((thread) =>
+    readFileSync(`/proc/self/task/${thread}/children`, 'utf8')
+      .split(' ')
+      .filter((pid) => pid !== '')
+  )
   return Object.fromEntries([...children, String(process.pid)].map((pid) => {
     const [program = '', , command = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
     const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').slice(11, 13)
-    const name = pid === String(process.pid) ? 'load' : path.basename(program) === 'node' ? command : path.basename(program)
+    const name =
+      pid === String(process.pid) ? 'load' : path.basename(program) === 'node' ? command : path.basename(program)
     return [name, (Number(user) + Number(system)) / 100]
   }))
 }
@@ -130,7 +146,14 @@ function seconds (ms: number): number {
 }
 
 async function createService (index: number): Promise<void> {
-  await send({ method: 'POST', body: manifest({ namespace: 'default', name: `s-${index}` }), headers: { 'content-type': 'application/json' } }, COLLECTION)
+  await send(
+    {
+      method: 'POST',
+      body: manifest({ namespace: 'default', name: `s-${index}` }),
+      headers: { 'content-type': 'application/json' }
+    },
+    COLLECTION
+  )
 }
 
 /** The services that a user works on use another configuration: what they notice is the load alone. */
@@ -141,7 +164,11 @@ async function createUsers (): Promise<void> {
 }
 
 async function configure (connection: ApiConnection, version: number): Promise<void> {
-  const body = manifest({ kind: 'AIMClusterRuntimeConfig', name: 'default', spec: routed(`/v${version}/{.metadata.name}`) })
+  const body = manifest({
+    kind: 'AIMClusterRuntimeConfig',
+    name: 'default',
+    spec: routed(`/v${version}/{.metadata.name}`)
+  })
   const { statusCode, body: answer } = await connection.request(CONFIG, {
     method: 'PATCH', query: { fieldManager: 'bench', force: 'true' }, headers: { 'content-type': 'application/apply-patch+yaml' }, body
   })
@@ -153,10 +180,16 @@ async function configure (connection: ApiConnection, version: number): Promise<v
 function state (version: number): { blocks: number, statuses: number } {
   const start = `/v${version}/`
   const all = [...paths.values()]
-  return { blocks: all.filter(({ block }) => block.startsWith(start)).length, statuses: all.filter(({ status }) => status.startsWith(start)).length }
+  return {
+    blocks: all.filter(({ block }) => block.startsWith(start)).length,
+    statuses: all.filter(({ status }) => status.startsWith(start)).length
+  }
 }
 
-/** Until the reconciler has written no object for three seconds; events of a roll-out trail for as long as it had services, ten a second. */
+/**
+ * Until the reconciler has written no object for three seconds; events of a roll-out trail for as long as it had
+ * services, ten a second.
+ */
 async function settled (): Promise<void> {
   const changes = async (): Promise<number> => sum(await requests(), ({ method }) => method === 'PATCH')
   for (let last = -1, quiet = 0; quiet < 3;) {
@@ -207,11 +240,16 @@ interface Sent { readonly method: string, readonly code: string, readonly count:
 /** What the reconciler has sent so far, from its metrics. */
 async function requests (): Promise<Sent[]> {
   const text = await (await fetch(`${reconciler.probeUrl}/metrics`)).text()
-  return [...text.matchAll(/^rest_client_requests_total\{method="(\w+)",code="([^"]+)"\} (\d+)/gm)].map(([, method = '', code = '', count]) => ({ method, code, count: Number(count) }))
+  return [...text.matchAll(/^rest_client_requests_total\{method="(\w+)",code="([^"]+)"\} (\d+)/gm)].map(
+    ([, method = '', code = '', count]) => ({ method, code, count: Number(count) })
+  )
 }
 
 function difference (before: readonly Sent[], after: readonly Sent[]): Sent[] {
-  return after.map((sent) => ({ ...sent, count: sent.count - (before.find(({ method, code }) => method === sent.method && code === sent.code)?.count ?? 0) }))
+  return after.map((sent) => ({
+    ...sent,
+    count: sent.count - (before.find(({ method, code }) => method === sent.method && code === sent.code)?.count ?? 0)
+  }))
 }
 
 function sum (sent: readonly Sent[], which: (sent: Sent) => boolean): number {

@@ -1,6 +1,7 @@
 /**
- * `npm run bench:scale -- --measured FILE`: what a roll-out takes in clusters that cannot be had here. FILE holds lines of `npm run bench:rollout`:
- * the smallest and the largest calibrate the model, and all are compared with it, so that what is said of larger clusters is said by a model that was checked.
+ * `npm run bench:scale -- --measured FILE`: what a roll-out takes in clusters that cannot be had here. FILE holds lines
+ * of `npm run bench:rollout`: the smallest and the largest calibrate the model, and all are compared with it, so that
+ * what is said of larger clusters is said by a model that was checked.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -31,14 +32,36 @@ interface Setting {
   readonly latency: number
 }
 
-const SHARED: Setting = { title: 'two cores for all, as measured', cores: undefined, shards: 1, connections: 2, rate: 150, latency: 0 }
+const SHARED: Setting = {
+  title: 'two cores for all, as measured',
+  cores: undefined,
+  shards: 1,
+  connections: 2,
+  rate: 150,
+  latency: 0
+}
 const OWN = { apiServer: 8, serve: 2, reconcile: 1 }
 const SETTINGS: readonly Setting[] = [
   SHARED,
   { ...SHARED, title: 'API server of 8 cores, etcd on a disk of its own, defaults', cores: OWN, latency: 5 },
   { ...SHARED, title: 'the same, --rollout-rate 500', cores: OWN, latency: 5, rate: 500 },
-  { ...SHARED, title: 'the same, --rollout-rate 500, 8 connections', cores: OWN, latency: 5, rate: 500, connections: 8 },
-  { ...SHARED, title: 'the same, 4 shards', cores: { ...OWN, reconcile: 4 }, latency: 5, rate: 500, connections: 8, shards: 4 }
+  {
+    ...SHARED,
+    title: 'the same, --rollout-rate 500, 8 connections',
+    cores: OWN,
+    latency: 5,
+    rate: 500,
+    connections: 8
+  },
+  {
+    ...SHARED,
+    title: 'the same, 4 shards',
+    cores: { ...OWN, reconcile: 4 },
+    latency: 5,
+    rate: 500,
+    connections: 8,
+    shards: 4
+  }
 ]
 const SIZES = [1_000, 10_000, 100_000, 1_000_000]
 /** Of the reconciler, for one service: one that has admission see it anew, and its status. */
@@ -46,7 +69,9 @@ const WRITES = 2
 /** Of the API server's CPU for a service, that of the write that runs admission; the rest is that of its status. */
 const ADMITTED = 0.6
 
-/** The CPU of one service: what was measured, less what users' applies took, which cost as much as half a service each. */
+/**
+ * The CPU of one service: what was measured, less what users' applies took, which cost as much as half a service each.
+ */
 function costOf ({ services, cpuSeconds, userApplies }: MeasuredRollout): Cost {
   const units = services + userApplies.busy / WRITES
   const per = (seconds: number): number => seconds * 1_000 / units
@@ -54,7 +79,10 @@ function costOf ({ services, cpuSeconds, userApplies }: MeasuredRollout): Cost {
   return { apiServer: per(api + etcd + load), serve: per(serve), reconcile: per(reconcile) }
 }
 
-/** At any size: the cost grows with the logarithm of the number of services, through the smallest and the largest that were measured. */
+/**
+ * At any size: the cost grows with the logarithm of the number of services, through the smallest and the largest that
+ * were measured.
+ */
 function costAt (services: number, [smallest, largest]: readonly [MeasuredRollout, MeasuredRollout]): Cost {
   const [low, high] = [costOf(smallest), costOf(largest)]
   const span = Math.log10(largest.services / smallest.services)
@@ -64,7 +92,9 @@ function costAt (services: number, [smallest, largest]: readonly [MeasuredRollou
 }
 
 function renamed (cpu: Readonly<Record<string, number>>): Record<string, number> {
-  return Object.fromEntries(Object.entries(cpu).map(([name, seconds]) => [name.endsWith('main.ts') ? 'serve' : name, seconds]))
+  return Object.fromEntries(
+    Object.entries(cpu).map(([name, seconds]) => [name.endsWith('main.ts') ? 'serve' : name, seconds])
+  )
 }
 
 /** A place where work waits for a free core. */
@@ -85,8 +115,9 @@ class Station {
 }
 
 /**
- * Seconds until every service and every status has a change: each service is readmitted when its turn in the pacing has come, and its status is written
- * afterwards, over connections that carry one write at a time. Service times are spread exponentially, from a seed.
+ * Seconds until every service and every status has a change: each service is readmitted when its turn in the pacing has
+ * come, and its status is written afterwards, over connections that carry one write at a time. Service times are spread
+ * exponentially, from a seed.
  */
 function simulated (services: number, cost: Cost, setting: Setting): number {
   const random = randomFrom(services)
@@ -146,13 +177,17 @@ const [smallest, largest] = [sorted[0], sorted.at(-1)]
 if (smallest === undefined || largest === undefined) throw new Error(`${file} holds no line of bench:rollout`)
 const cost = (services: number): Cost => costAt(services, [smallest, largest])
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
-print('| services | CPU of one, ms: API server with etcd | serve | reconcile | measured | model | model / measured |\n|---|---|---|---|---|---|---|')
+print(
+  '| services | CPU of one, ms: API server with etcd | serve | reconcile | measured | model | model / measured |\n|---|---|---|---|---|---|---|'
+)
 for (const run of sorted) {
   const { services, statusesSeconds } = run
   const { apiServer, serve, reconcile } = costOf(run)
   const model = simulated(services, cost(services), SHARED)
   const costs = [apiServer, serve, reconcile].map((ms) => ms.toFixed(1))
-  print(`| ${[services, ...costs, shown(statusesSeconds), shown(model), (model / statusesSeconds).toFixed(2)].join(' | ')} |`)
+  print(
+    `| ${[services, ...costs, shown(statusesSeconds), shown(model), (model / statusesSeconds).toFixed(2)].join(' | ')} |`
+  )
 }
 print(`\n| | ${SIZES.join(' | ')} |\n|---|${SIZES.map(() => '---|').join('')}`)
-for (const setting of SETTINGS) print(`| ${setting.title} | ${SIZES.map((size) => shown(simulated(size, cost(size), setting))).join(' | ')} |`)
+for (const setting of SETTINGS) { print(`| ${setting.title} | ${SIZES.map((size) => shown(simulated(size, cost(size), setting))).join(' | ')} |`) }

@@ -1,4 +1,7 @@
-/** Loaded into a server before it starts (`node --expose-gc --import`): on SIGUSR2 it collects garbage, and writes what it then holds into a file. */
+/**
+ * Loaded into a server before it starts (`node --expose-gc --import`): on SIGUSR2 it collects garbage, and writes what
+ * it then holds into a file.
+ */
 import { renameSync, writeFileSync } from 'node:fs'
 
 /** What a process knows of itself. */
@@ -18,7 +21,11 @@ process.on('SIGUSR2', () => {
   globalThis.gc?.()
   const resources = process.getActiveResourcesInfo()
   const connections = resources.filter((resource) => resource === 'TCPSocketWrap').length
-  const report: SelfReport = { heap: process.memoryUsage().heapUsed / 1_024 ** 2, handles: resources.length, connections }
+  const report: SelfReport = {
+    heap: process.memoryUsage().heapUsed / 1_024 ** 2,
+    handles: resources.length,
+    connections
+  }
   writeFileSync(`${file}.new`, JSON.stringify(report))
   renameSync(`${file}.new`, file) // whoever reads it finds it whole
 })

@@ -1,17 +1,18 @@
-/** `npm run soak`: the product under a mixed load with a fault now and then; exits 1 where it grows or fails. `npm run soak -- --help` tells the flags. */
+/**
+ * `npm run soak`: the product under a mixed load with a fault now and then; exits 1 where it grows or fails. `npm run
+ * soak -- --help` tells the flags.
+ */
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { readFile, rm } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { connect } from 'node:tls'
-import type { TLSSocket } from 'node:tls'
+import { connect, type TLSSocket } from 'node:tls'
 import { parseArgs } from 'node:util'
 import { requestsOf } from './experiments.ts'
 import { closedLoop, openConnections, openLoop, requestOf } from './load.ts'
 import { leaveServerCore } from './measured-server.ts'
-import { aWorkplace, startProduct } from './product.ts'
-import type { BenchProduct } from './product.ts'
+import { aWorkplace, startProduct, type BenchProduct } from './product.ts'
 import type { SelfReport } from './self-report.ts'
 import { percentile, slope } from './statistics.ts'
 
@@ -33,14 +34,22 @@ const { values: flags } = parseArgs({
     help: { type: 'boolean', default: false }
   }
 })
-const [MINUTES, RATE, FAULT_EVERY, CONFIGS] = [Number(flags.minutes), Number(flags.rate), Number(flags['fault-every']), Number(flags.configs)]
+const [MINUTES, RATE, FAULT_EVERY, CONFIGS] = [
+  Number(flags.minutes),
+  Number(flags.rate),
+  Number(flags['fault-every']),
+  Number(flags.configs)
+]
 
 /** Seconds of load from one look at the process to the next. */
 const WINDOW = 5
 const CONNECTIONS = 16
 /** The first part of a run fills pools and compiles: it is no growth. */
 const SETTLING = 0.4
-/** More than this is growth: MiB of heap an hour, and what noise may add over a whole run; handles, descriptors and connections in all. */
+/**
+ * More than this is growth: MiB of heap an hour, and what noise may add over a whole run; handles, descriptors and
+ * connections in all.
+ */
 const HEAP_GROWTH = { perHour: 1, noise: 2 }
 const COUNT_GROWTH = 4
 
@@ -55,15 +64,23 @@ interface Target {
 }
 
 const FAULTS: Readonly<Record<string, (target: Target) => Promise<void>>> = {
-  'configurations change': async ({ product }) => { for (let at = 0; at < 500; at++) await product.change(at % CONFIGS, Date.now()) },
+  'configurations change': async ({ product }) => {
+    for (let at = 0; at < 500; at++) await product.change(at % CONFIGS, Date.now())
+  },
   'connections are reset in the middle of a review': async (target) => {
-    await hostile(target, 50, (socket) => { socket.write(requestOf('/mutate/aimservices', '{"kind":'.repeat(500)).subarray(0, 300)) })
+    await hostile(target, 50, (socket) => {
+      socket.write(requestOf('/mutate/aimservices', '{"kind":'.repeat(500)).subarray(0, 300))
+    })
   },
   'sockets that say nothing': async (target) => { await hostile(target, 100, () => undefined) },
   'bodies that are no reviews': async (target) => {
-    await hostile(target, 50, (socket) => { for (const body of ['{', '[]', '{"a":1}', '\u0000']) socket.write(requestOf('/mutate/aimservices', body)) })
+    await hostile(target, 50, (socket) => {
+      for (const body of ['{', '[]', '{"a":1}', '\u0000']) socket.write(requestOf('/mutate/aimservices', body))
+    })
   },
-  'bytes that are no HTTP': async (target) => { await hostile(target, 50, (socket) => { socket.write('\u0000\u0001 what is this\r\n\r\n') }) }
+  'bytes that are no HTTP': async (target) => {
+    await hostile(target, 50, (socket) => { socket.write('\u0000\u0001 what is this\r\n\r\n') })
+  }
 }
 
 /** Opens so many connections, does something on each, and resets them. */
@@ -94,7 +111,9 @@ async function soak (target: Target): Promise<{ looks: Look[], latencies: number
     requestsOf({ path: '/validate/aimservices', bytes: 3_072, configs: CONFIGS }),
     requestsOf({ path: '/mutate/aimservices', bytes: 100 * 1_024, operation: 'UPDATE', configs: CONFIGS })
   ]
-  const requests = Array.from({ length: 300 }, (_, at) => mixed[at % 20 === 0 ? 2 : at % 2] ?? []).flatMap((kind, at) => kind[at % kind.length] ?? [])
+  const requests = Array.from({ length: 300 }, (_, at) => mixed[at % 20 === 0 ? 2 : at % 2] ?? []).flatMap(
+    (kind, at) => kind[at % kind.length] ?? []
+  )
   const connections = await openConnections({ url, ca }, CONNECTIONS)
   const [looks, latencies, failures]: [Look[], number[], string[]] = [[], [], []]
   const faults = Object.entries(FAULTS)
@@ -126,9 +145,16 @@ function growths (looks: readonly Look[]): string[] {
   const hours = last.hours - first.hours
   const perHour = slope(settled.map(({ hours, heap }) => [hours, heap]))
   const allowed = HEAP_GROWTH.perHour + HEAP_GROWTH.noise / hours
-  process.stdout.write(`heap: ${perHour.toFixed(1)} MiB an hour; up to ${allowed.toFixed(1)} pass in a run of this length\n`)
-  const counted = (['handles', 'descriptors', 'connections'] as const).filter((what) => last[what] > first[what] + COUNT_GROWTH)
-  return [...(perHour > allowed ? ['the heap grows'] : []), ...counted.map((what) => `${what} grow from ${first[what]} to ${last[what]}`)]
+  process.stdout.write(
+    `heap: ${perHour.toFixed(1)} MiB an hour; up to ${allowed.toFixed(1)} pass in a run of this length\n`
+  )
+  const counted = (['handles', 'descriptors', 'connections'] as const).filter(
+    (what) => last[what] > first[what] + COUNT_GROWTH
+  )
+  return [
+    ...(perHour > allowed ? ['the heap grows'] : []),
+    ...counted.map((what) => `${what} grow from ${first[what]} to ${last[what]}`)
+  ]
 }
 
 async function run (): Promise<void> {
@@ -139,7 +165,9 @@ async function run (): Promise<void> {
   const product = await startProduct({ workplace, program, configs: CONFIGS, services: 1_000 })
   try {
     const { looks, latencies, failures } = await soak({ product, ca: workplace.ca, reportFile })
-    process.stdout.write(`reviews: ${latencies.length}, all answered; p99 ${percentile(latencies, 0.99).toFixed(1)} ms, longest ${percentile(latencies, 1).toFixed(1)} ms\n`)
+    process.stdout.write(
+      `reviews: ${latencies.length}, all answered; p99 ${percentile(latencies, 0.99).toFixed(1)} ms, longest ${percentile(latencies, 1).toFixed(1)} ms\n`
+    )
     const why = [...failures, ...growths(looks)]
     process.stdout.write(why.length === 0 ? 'passed: nothing grows\n' : `failed: ${why.join('; ')}\n`)
     if (why.length > 0) process.exitCode = 1

@@ -1,7 +1,6 @@
 import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
-import type { JsonObject } from '../src/api/meta.ts'
-import { ownString } from '../src/core/json.ts'
-import { reasonOf } from '../src/core/reason-of.ts'
+import { ownString, type JsonObject } from '../src/platform/json.ts'
+import { errorMessage } from '../src/platform/error-message.ts'
 import type { KeyedCertificate } from './issue.ts'
 
 /** A certificate that was read and found sound. Times in milliseconds since 1970. */
@@ -42,11 +41,12 @@ export function readCertificateSet (data: JsonObject): CertificateSet | string {
   try {
     const ca = authority({ certPem: text('ca.crt'), keyPem: text('ca.key') })
     const serving = servingCertificate({ certPem: text('tls.crt'), keyPem: text('tls.key') })
-    if (!new X509Certificate(serving.certPem).verify(new X509Certificate(ca.certPem).publicKey)) throw new Error('tls.crt is not signed by ca.crt')
-    const next = text('next-ca.crt') === '' ? undefined : authority({ certPem: text('next-ca.crt'), keyPem: text('next-ca.key') })
+    if (!new X509Certificate(serving.certPem).verify(new X509Certificate(ca.certPem).publicKey)) { throw new Error('tls.crt is not signed by ca.crt') }
+    const next =
+      text('next-ca.crt') === '' ? undefined : authority({ certPem: text('next-ca.crt'), keyPem: text('next-ca.key') })
     return { serving, ca, next, old: certificatesOf(text('old-ca.crt')) }
   } catch (error) {
-    return reasonOf(error)
+    return errorMessage(error)
   }
 }
 
@@ -78,7 +78,9 @@ export function servingCertificate (pair: KeyedCertificate): ServingCertificate 
 
 /** The certificates of a PEM text, each once. Throws where one of them cannot be read. */
 export function certificatesOf (pem: string): KnownCertificate[] {
-  const certificates = (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map((each) => known(new X509Certificate(each)))
+  const certificates = (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map((each) =>
+    known(new X509Certificate(each))
+  )
   return [...new Map(certificates.map((certificate) => [certificate.fingerprint, certificate])).values()]
 }
 

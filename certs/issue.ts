@@ -28,10 +28,13 @@ export function validityFrom (now: Date, days: number): Validity {
 }
 
 /** A CA made for this one pair, whose key is forgotten at once, and a serving pair of it. */
-export async function issueThrowawayPair ({ dnsNames, ipAddresses, days }: IssueOptions): Promise<IssuedPair> {
+export async function issueEphemeralPair ({ dnsNames, ipAddresses, days }: IssueOptions): Promise<IssuedPair> {
   const validity = validityFrom(new Date(), days)
   const authority = await issueAuthority('aim-admission throw-away CA', validity)
-  return { caPem: authority.certPem, ...await issueServingPair(authority, { names: [...dnsNames, ...ipAddresses], ...validity }) }
+  return {
+    caPem: authority.certPem,
+    ...(await issueServingPair(authority, { names: [...dnsNames, ...ipAddresses], ...validity }))
+  }
 }
 
 /** A CA that signs serving certificates and no further CA. Source: RFC 5280. */
@@ -76,7 +79,9 @@ export async function issueServingPair (authority: KeyedCertificate, { names, no
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension(names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))),
+      new x509.SubjectAlternativeNameExtension(
+        names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))
+      ),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey)
     ]
@@ -84,7 +89,10 @@ export async function issueServingPair (authority: KeyedCertificate, { names, no
   return await withKey(certificate, keys.privateKey)
 }
 
-/** Only where a certificate is issued: it takes longer to load than any other part of the program, and whoever reads certificates from files never needs it. */
+/**
+ * Only where a certificate is issued: it takes longer to load than any other part of the program, and whoever reads
+ * certificates from files never needs it.
+ */
 async function loadX509 () {
   await import('reflect-metadata') // it asks for it
   return await import('@peculiar/x509')
@@ -97,15 +105,27 @@ async function newKeys (): Promise<webcrypto.CryptoKeyPair> {
 }
 
 async function signingKeyOf (keyPem: string): Promise<webcrypto.CryptoKey> {
-  return await webcrypto.subtle.importKey('pkcs8', (await loadX509()).PemConverter.decodeFirst(keyPem), ALGORITHM, false, ['sign'])
+  return await webcrypto.subtle.importKey(
+    'pkcs8',
+    (await loadX509()).PemConverter.decodeFirst(keyPem),
+    ALGORITHM,
+    false,
+    ['sign']
+  )
 }
 
 async function withKey (certificate: X509Certificate, key: webcrypto.CryptoKey): Promise<KeyedCertificate> {
   const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', key)
-  return { certPem: `${certificate.toString('pem')}\n`, keyPem: `${(await loadX509()).PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n` }
+  return {
+    certPem: `${certificate.toString('pem')}\n`,
+    keyPem: `${(await loadX509()).PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n`
+  }
 }
 
-/** 127 random bits, in hex. The first byte is neither 0 nor above 7f, so that the number is positive and as long as it looks. */
+/**
+ * 127 random bits, in hex. The first byte is neither 0 nor above 7f, so that the number is positive and as long as it
+ * looks.
+ */
 function newSerialNumber (): string {
   const bytes = randomBytes(16)
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40

@@ -1,18 +1,15 @@
-import { pause } from '../src/core/pause.ts'
-import type { Clock, Log, ObjectStore } from '../src/core/ports.ts'
-import { reasonOf } from '../src/core/reason-of.ts'
-import { carryOut } from './carry-out.ts'
-import type { IssuePolicy, Outcome } from './carry-out.ts'
-import { trustedBy } from './certificate-set.ts'
-import type { CertificateSet } from './certificate-set.ts'
-import { findPeers } from './find-peers.ts'
-import { Lasting } from './lasting.ts'
-import { readCluster } from './read-cluster.ts'
-import type { CertificateObjects, ClusterView } from './read-cluster.ts'
-import { mayServe, nextStep } from './rotate.ts'
-import type { Seen, Step } from './rotate.ts'
-import type { HandshakeResult, Peer } from './shake-hands.ts'
+import { pause } from '../src/platform/pause.ts'
+import type { Log, ObjectStore } from '../src/core/ports.ts'
+import { errorMessage } from '../src/platform/error-message.ts'
+import { applyStep, type IssuePolicy, type StepResult } from './apply-step.ts'
+import { trustedBy, type CertificateSet } from './certificate-set.ts'
+import { discoverReplicas } from './discover-replicas.ts'
+import { SteadyTimer } from './steady-timer.ts'
+import { readCluster, type CertificateObjects, type ClusterView } from './read-cluster.ts'
+import { mayServe, nextStep, type Seen, type Step } from './rotate.ts'
+import type { HandshakeResult, Peer } from './probe-serving-cert.ts'
 import type { RegisteredClient } from './trust.ts'
+import type { Clock } from '../src/platform/clock.ts'
 
 export interface ManagedCertificatesOptions {
   readonly store: ObjectStore
@@ -21,7 +18,7 @@ export interface ManagedCertificatesOptions {
   readonly policy: IssuePolicy & { readonly settle: number }
   /** Serves this set's pair from the next handshake on. Throws where it cannot be served. */
   readonly serve: (set: CertificateSet) => void
-  readonly shakeHands: (peer: Peer, caPem: string) => Promise<HandshakeResult>
+  readonly probeServingCert: (peer: Peer, caPem: string) => Promise<HandshakeResult>
   /** Where this replica listens; undefined as long as it does not. The others listen on the same port. */
   readonly self: () => Peer | undefined
   /** A pair or a Secret was passed over because it cannot be used. */
@@ -33,13 +30,16 @@ export interface ManagedCertificatesOptions {
   readonly log: Log
 }
 
-/** Times between two looks, in milliseconds: after a write, while a CA change is under way, and otherwise. What was lost is healed within the last. */
+/**
+ * Times between two looks, in milliseconds: after a write, while a CA change is under way, and otherwise. What was lost
+ * is healed within the last.
+ */
 const AFTER_WRITE_MS = 100
 const CHANGING_MS = 1_000
 const LOOK_MS = 3_000
 
 /** What is told of each step once it is done. */
-const SENTENCES: Readonly<Record<Exclude<Step['kind'], 'rest'>, string>> = {
+const MESSAGES: Readonly<Record<Exclude<Step['kind'], 'rest'>, string>> = {
   restore: 'the certificates were lost from their Secret and are put back',
   begin: 'a CA and a serving certificate were made',
   'keep-trust': 'the certificates in their Secret are others, the CA that is still served stays trusted for now',
@@ -51,14 +51,14 @@ const SENTENCES: Readonly<Record<Exclude<Step['kind'], 'rest'>, string>> = {
 }
 
 /**
- * Keeps the certificates of all replicas in one Secret, and the webhook configurations trusting them. Every replica does so: the version of each object
- * decides who is first, and whoever is not looks again.
+ * Keeps the certificates of all replicas in one Secret, and the webhook configurations trusting them. Every replica
+ * does so: the version of each object decides who is first, and whoever is not looks again.
  */
 export class ManagedCertificates {
   readonly #options: ManagedCertificatesOptions
   readonly #jitter: number
   readonly #stopping = new AbortController()
-  readonly #lasting = new Lasting()
+  readonly #lasting = new SteadyTimer()
   readonly #ready = Promise.withResolvers<undefined>()
   #running: Promise<void> = Promise.resolve()
   #remembered: CertificateSet | undefined
@@ -77,7 +77,9 @@ export class ManagedCertificates {
 
   /** Why no pair is served yet; undefined where one is. */
   unready (): string | undefined {
-    return this.#served === undefined ? `there is no serving certificate yet${this.#trouble === undefined ? '' : `: ${this.#trouble}`}` : undefined
+    return this.#served === undefined
+      ? `there is no serving certificate yet${this.#trouble === undefined ? '' : `: ${this.#trouble}`}`
+      : undefined
   }
 
   start (): void {
@@ -96,7 +98,7 @@ export class ManagedCertificates {
       try {
         wait = await this.#look()
       } catch (error) {
-        this.#tell(`a defect: ${reasonOf(error)}`)
+        this.#tell(`a defect: ${errorMessage(error)}`)
       }
       await pause(this.#options.clock, wait, this.#stopping.signal)
     }
@@ -119,7 +121,8 @@ export class ManagedCertificates {
     const clients = registrations?.flatMap(({ clients }) => clients)
     if (stored.kind === 'found') {
       for (const { fingerprint } of trustedBy(stored.set, 0)) {
-        const trusted = clients?.every(({ bundle }) => bundle.some((certificate) => certificate.fingerprint === fingerprint)) === true
+        const trusted =
+          clients?.every(({ bundle }) => bundle.some((certificate) => certificate.fingerprint === fingerprint)) === true
         this.#lasting.note(`${fingerprint} is trusted`, trusted, clock.now())
       }
       await this.#confirm(stored.set, clients ?? [])
@@ -140,11 +143,13 @@ export class ManagedCertificates {
 
   /** While an old CA is still trusted: whether everybody serves a certificate of the present one. */
   async #confirm ({ ca, old }: CertificateSet, clients: readonly RegisteredClient[]): Promise<void> {
-    const { store, shakeHands, self, clock } = this.#options
+    const { store, probeServingCert, self, clock } = this.#options
     const own = old.length > 0 ? self() : undefined
-    const others = own === undefined ? [] : await findPeers(store, clients, own.port)
+    const others = own === undefined ? [] : await discoverReplicas(store, clients, own.port)
     const changing = own !== undefined
-    const results = changing ? await Promise.all([own, ...others ?? []].map(async (peer) => await shakeHands(peer, ca.certPem))) : []
+    const results = changing
+      ? await Promise.all([own, ...(others ?? [])].map(async (peer) => await probeServingCert(peer, ca.certPem)))
+      : []
     const all = changing && others !== undefined && results.every((result) => result === 'confirmed')
     this.#lasting.note(`${ca.fingerprint} is confirmed`, all, clock.now())
     this.#lasting.note(`${ca.fingerprint} is not refuted`, changing && !results.includes('refuted'), clock.now())
@@ -164,7 +169,7 @@ export class ManagedCertificates {
     try {
       this.#options.serve(set)
     } catch (error) {
-      this.#passOver(set.serving.fingerprint, reasonOf(error))
+      this.#passOver(set.serving.fingerprint, errorMessage(error))
       return
     }
     this.#served = set
@@ -176,11 +181,14 @@ export class ManagedCertificates {
     if (this.#unusable === what) return
     this.#unusable = what
     this.#options.onUnusable()
-    this.#options.log.error({ secret: this.#options.objects.secret, reason }, 'the certificates of the Secret cannot be used, the last good ones stay in use')
+    this.#options.log.error(
+      { secret: this.#options.objects.secret, reason },
+      'the certificates of the Secret cannot be used, the last good ones stay in use'
+    )
   }
 
   /** Where the bundles cannot be written, at least the certificates in the Secret are kept fresh. */
-  async #step (view: ClusterView, seen: Seen): Promise<{ step: Step, outcome: Outcome | undefined }> {
+  async #step (view: ClusterView, seen: Seen): Promise<{ step: Step, outcome: StepResult | undefined }> {
     const policy = { ...this.#options.policy, jitter: this.#jitter }
     const step = nextStep(seen, policy)
     const outcome = await this.#carryOut(step, view)
@@ -189,13 +197,13 @@ export class ManagedCertificates {
     return other.kind === 'renew' ? { step: other, outcome: await this.#carryOut(other, view) } : { step, outcome }
   }
 
-  async #carryOut (step: Step, view: ClusterView): Promise<Outcome | undefined> {
+  async #carryOut (step: Step, view: ClusterView): Promise<StepResult | undefined> {
     if (step.kind === 'rest') return undefined
     const { store, objects, policy, wallTime, log } = this.#options
-    const outcome = await carryOut(step, view, { store, objects, policy, now: wallTime() })
+    const outcome = await applyStep(step, view, { store, objects, policy, now: wallTime() })
     if (outcome.kind !== 'written') return outcome
     if (outcome.set !== undefined) this.#remembered = outcome.set
-    log.info({ secret: objects.secret, ...(outcome.set !== undefined && keysOf(outcome.set)) }, SENTENCES[step.kind])
+    log.info({ secret: objects.secret, ...(outcome.set !== undefined && keysOf(outcome.set)) }, MESSAGES[step.kind])
     return outcome
   }
 
@@ -208,7 +216,7 @@ export class ManagedCertificates {
   }
 }
 
-function waitAfter (view: ClusterView, step: Step, outcome: Outcome | undefined): number {
+function waitAfter (view: ClusterView, step: Step, outcome: StepResult | undefined): number {
   if (outcome?.kind === 'written' || outcome?.kind === 'outdated') return AFTER_WRITE_MS
   return step.kind === 'rest' && !isChanging(view) ? LOOK_MS : CHANGING_MS
 }

@@ -1,11 +1,9 @@
-import type { JsonObject } from '../src/api/meta.ts'
 import { GROUP } from '../src/api/meta.ts'
-import { ownObject, ownString } from '../src/core/json.ts'
+import { ownObject, ownString, type JsonObject } from '../src/platform/json.ts'
 import type { ObjectStore } from '../src/core/ports.ts'
 import { readCertificateSet } from './certificate-set.ts'
 import type { RotationRequest, StoredSet } from './rotate.ts'
-import { readRegistration } from './trust.ts'
-import type { Registration } from './trust.ts'
+import { readRegistration, type Registration } from './trust.ts'
 
 /** On the Secret: `ca` or `leaf` has that one changed now. Taken away once it is under way. */
 export const ROTATE_ANNOTATION = `${GROUP}/rotate`
@@ -36,8 +34,9 @@ export function secretsPath ({ namespace }: CertificateObjects['secret']): strin
 }
 
 /**
- * Reads the webhook configurations, and the Secret after them. In this order: a bundle that is computed from the Secret, and written on condition that its
- * configuration is still the one that was read, can then never be older than the bundle that it replaces.
+ * Reads the webhook configurations, and the Secret after them. In this order: a bundle that is computed from the
+ * Secret, and written on condition that its configuration is still the one that was read, can then never be older than
+ * the bundle that it replaces.
  */
 export async function readCluster (store: ObjectStore, { secret, configuration, webhookNames }: CertificateObjects): Promise<ClusterView> {
   const registrations: Registration[] = []
@@ -52,14 +51,14 @@ export async function readCluster (store: ObjectStore, { secret, configuration, 
   const read = await store.read(`${secretsPath(secret)}/${secret.name}`)
   const view = storedIn(read)
   if (read.kind === 'failed') troubles.push(`secrets/${secret.name}: ${read.reason}`)
-  if (view.stored.kind === 'foreign') troubles.push(`secrets/${secret.name} holds something else; name another by --cert-secret, or delete it`)
+  if (view.stored.kind === 'foreign') { troubles.push(`secrets/${secret.name} holds something else; name another by --cert-secret, or delete it`) }
   return { registrations: known, ...view, trouble: troubles.length === 0 ? undefined : troubles.join('; ') }
 }
 
 function storedIn (read: Awaited<ReturnType<ObjectStore['read']>>): Pick<ClusterView, 'stored' | 'secret' | 'unusable'> {
-  if (read.kind !== 'found') return { stored: { kind: read.kind === 'missing' ? 'lost' : 'unknown' }, secret: undefined, unusable: undefined }
+  if (read.kind !== 'found') { return { stored: { kind: read.kind === 'missing' ? 'lost' : 'unknown' }, secret: undefined, unusable: undefined } }
   const set = readCertificateSet(ownObject(read.object, 'data'))
-  if (typeof set === 'string') return { stored: { kind: isForeign(read.object) ? 'foreign' : 'lost' }, secret: read.object, unusable: set }
+  if (typeof set === 'string') { return { stored: { kind: isForeign(read.object) ? 'foreign' : 'lost' }, secret: read.object, unusable: set } }
   return { stored: { kind: 'found', set, request: requestOf(read.object) }, secret: read.object, unusable: undefined }
 }
 

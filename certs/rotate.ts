@@ -1,18 +1,19 @@
-import { trustedBy } from './certificate-set.ts'
-import type { CertificateSet, KnownCertificate } from './certificate-set.ts'
+import { trustedBy, type CertificateSet, type KnownCertificate } from './certificate-set.ts'
 import { DAY_MS } from './issue.ts'
-import { trustsExactly } from './trust.ts'
-import type { RegisteredClient } from './trust.ts'
+import { trustsExactly, type RegisteredClient } from './trust.ts'
 
 /**
- * What is to be done next. Each step is one write, after which everything is looked at anew: all state is in the cluster, so that a replica may end
- * after any of them.
+ * What is to be done next. Each step is one write, after which everything is looked at anew: all state is in the
+ * cluster, so that a replica may end after any of them.
  */
 export type Step =
   | { readonly kind: 'rest' }
   /** The Secret is lost: put back what is remembered of it. */
   | { readonly kind: 'restore', readonly set: CertificateSet }
-  /** There is no Secret that anybody remembers: make a CA and a serving pair. What is trusted at present stays trusted for the time being. */
+  /**
+   * There is no Secret that anybody remembers: make a CA and a serving pair. What is trusted at present stays trusted
+   * for the time being.
+   */
   | { readonly kind: 'begin', readonly old: readonly KnownCertificate[] }
   /** The Secret was replaced by one that does not know the CA that is served: keep that one trusted. */
   | { readonly kind: 'keep-trust', readonly set: CertificateSet, readonly ca: KnownCertificate }
@@ -33,14 +34,17 @@ export type StoredSet =
   | { readonly kind: 'found', readonly set: CertificateSet, readonly request: RotationRequest }
   /** Missing, or not usable. */
   | { readonly kind: 'lost' }
-  /** It holds something that this program did not write: not to be overwritten, unless it took the place of what is remembered. */
+  /**
+   * It holds something that this program did not write: not to be overwritten, unless it took the place of what is
+   * remembered.
+   */
   | { readonly kind: 'foreign' }
   /** It could not be read. */
   | { readonly kind: 'unknown' }
 
 /**
- * Everything that a replica knows when it decides. Times in milliseconds; how long something has been so is by this replica's own observation, which
- * begins anew with it.
+ * Everything that a replica knows when it decides. Times in milliseconds; how long something has been so is by this
+ * replica's own observation, which begins anew with it.
  */
 export interface Seen {
   readonly stored: StoredSet
@@ -52,7 +56,10 @@ export interface Seen {
   readonly clients: readonly RegisteredClient[] | undefined
   /** How long every registered webhook has trusted a CA without a break; 0 where one does not. */
   readonly trustedFor: (fingerprint: string) => number
-  /** How long every handshake with every replica in reach has shown a certificate of the present CA; 0 where one could not be made. */
+  /**
+   * How long every handshake with every replica in reach has shown a certificate of the present CA; 0 where one could
+   * not be made.
+   */
   readonly confirmedFor: number
   /** How long no handshake has shown a certificate of another CA. */
   readonly unrefutedFor: number
@@ -68,10 +75,15 @@ export interface RotationPolicy {
   readonly jitter: number
 }
 
-/** How many times the settling time an old CA is kept where not every replica can be reached, nor any be seen to serve a certificate of it. */
+/**
+ * How many times the settling time an old CA is kept where not every replica can be reached, nor any be seen to serve a
+ * certificate of it.
+ */
 const PATIENCE = 20
 
-/** Of a certificate's life, as a fraction: how much is left when it is renewed, and by how much replicas differ in that. */
+/**
+ * Of a certificate's life, as a fraction: how much is left when it is renewed, and by how much replicas differ in that.
+ */
 const LEFT_AT_RENEWAL = 1 / 3
 const JITTER = 1 / 50
 
@@ -90,10 +102,16 @@ export function nextStep (seen: Seen, policy: RotationPolicy): Step {
   if (forgotten !== undefined) return { kind: 'keep-trust', set, ca: forgotten }
   const wanted = trustedBy(set, now)
   if (clients?.some((client) => !trustsExactly(client, wanted)) === true) return { kind: 'trust', wanted }
-  return changeOf(stored.set, seen, policy) ?? (mustRenew(stored, now, policy) ? { kind: 'renew', set } : beginChange(stored, seen, policy))
+  return (
+    changeOf(stored.set, seen, policy) ??
+    (mustRenew(stored, now, policy) ? { kind: 'renew', set } : beginChange(stored, seen, policy))
+  )
 }
 
-/** Whether the stored pair may be served from now on: whoever serves a trusted one already waits until its successor is trusted everywhere, too. */
+/**
+ * Whether the stored pair may be served from now on: whoever serves a trusted one already waits until its successor is
+ * trusted everywhere, too.
+ */
 export function mayServe (set: CertificateSet, seen: Seen, { settle }: Pick<RotationPolicy, 'settle'>): boolean {
   const { served, now, trustedFor } = seen
   if (set.serving.notAfter <= now) return false
@@ -105,7 +123,10 @@ export function mayServe (set: CertificateSet, seen: Seen, { settle }: Pick<Rota
 function begin ({ clients, now }: Seen): Step {
   if (clients === undefined) return REST
   const trusted = clients.flatMap(({ bundle }) => bundle).filter(({ notAfter }) => notAfter > now)
-  return { kind: 'begin', old: [...new Map(trusted.map((certificate) => [certificate.fingerprint, certificate])).values()].slice(0, MAX_KEPT) }
+  return {
+    kind: 'begin',
+    old: [...new Map(trusted.map((certificate) => [certificate.fingerprint, certificate])).values()].slice(0, MAX_KEPT)
+  }
 }
 
 /** Of CAs that were trusted before this program came. */
@@ -122,7 +143,8 @@ function forgottenCa (set: CertificateSet, seen: Seen, policy: RotationPolicy): 
 function changeOf (set: CertificateSet, seen: Seen, { settle }: RotationPolicy): Step | undefined {
   const { now, trustedFor } = seen
   if (set.next !== undefined) {
-    const isReady = isTrusted(set.next, seen) && (trustedFor(set.next.fingerprint) >= settle || set.serving.notAfter <= now)
+    const isReady =
+      isTrusted(set.next, seen) && (trustedFor(set.next.fingerprint) >= settle || set.serving.notAfter <= now)
     return isReady ? { kind: 'promote', set, next: set.next } : undefined
   }
   return set.old.length > 0 && mayRetire(set, seen, settle) ? { kind: 'retire', set } : undefined

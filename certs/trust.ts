@@ -1,7 +1,5 @@
-import type { JsonObject } from '../src/api/meta.ts'
-import { isJsonObject, own, ownObject, ownString } from '../src/core/json.ts'
-import { certificatesOf } from './certificate-set.ts'
-import type { KnownCertificate } from './certificate-set.ts'
+import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../src/platform/json.ts'
+import { certificatesOf, type KnownCertificate } from './certificate-set.ts'
 
 /** Whom one webhook of a configuration trusts, and where the API server reaches it. */
 export interface RegisteredClient {
@@ -11,7 +9,10 @@ export interface RegisteredClient {
   readonly bundle: readonly KnownCertificate[]
   /** Whether the bundle holds what is no certificate, or the same one twice: to be written anew. */
   readonly unsound: boolean
-  readonly target: { readonly kind: 'url', readonly url: string } | { readonly kind: 'service', readonly namespace: string, readonly name: string } | undefined
+  readonly target:
+    | { readonly kind: 'url'; readonly url: string }
+    | { readonly kind: 'service'; readonly namespace: string; readonly name: string }
+    | undefined
 }
 
 /** A webhook configuration as it was read: the webhooks of this program in it, those of others left out. */
@@ -24,7 +25,9 @@ export interface Registration {
 /** One operation of a JSON Patch (RFC 6902). */
 export interface PatchOperation { readonly op: 'test' | 'add', readonly path: string, readonly value: string }
 
-/** Reads a MutatingWebhookConfiguration or ValidatingWebhookConfiguration; `names` are those of this program's webhooks. */
+/**
+ * Reads a MutatingWebhookConfiguration or ValidatingWebhookConfiguration; `names` are those of this program's webhooks.
+ */
 export function readRegistration (path: string, object: JsonObject, names: ReadonlySet<string>): Registration {
   const webhooks = own(object, 'webhooks')
   const clients = (Array.isArray(webhooks) ? webhooks : []).flatMap((webhook: unknown, index) =>
@@ -34,7 +37,12 @@ export function readRegistration (path: string, object: JsonObject, names: Reado
 
 function readClient (webhook: JsonObject, index: number): RegisteredClient {
   const config = ownObject(webhook, 'clientConfig')
-  return { index, name: ownString(webhook, 'name'), ...readBundle(ownString(config, 'caBundle')), target: targetOf(config) }
+  return {
+    index,
+    name: ownString(webhook, 'name'),
+    ...readBundle(ownString(config, 'caBundle')),
+    target: targetOf(config)
+  }
 }
 
 function readBundle (base64: string): Pick<RegisteredClient, 'bundle' | 'unsound'> {
@@ -63,12 +71,15 @@ export function caBundleOf (certificates: readonly KnownCertificate[]): string {
 /** Whether the webhook trusts these certificates and no others. */
 export function trustsExactly ({ bundle, unsound }: RegisteredClient, wanted: readonly KnownCertificate[]): boolean {
   const fingerprints = new Set(bundle.map(({ fingerprint }) => fingerprint))
-  return !unsound && fingerprints.size === wanted.length && wanted.every(({ fingerprint }) => fingerprints.has(fingerprint))
+  return (
+    !unsound && fingerprints.size === wanted.length && wanted.every(({ fingerprint }) => fingerprints.has(fingerprint))
+  )
 }
 
 /**
- * Gives the webhooks of this program the bundle that they lack, and touches nothing else. It fails where the configuration has changed since it was read:
- * so a replica that was stopped for a while cannot put an older bundle over a newer one. Empty where nothing is to be done.
+ * Gives the webhooks of this program the bundle that they lack, and touches nothing else. It fails where the
+ * configuration has changed since it was read: so a replica that was stopped for a while cannot put an older bundle
+ * over a newer one. Empty where nothing is to be done.
  */
 export function bundlePatch ({ version, clients }: Registration, wanted: readonly KnownCertificate[]): PatchOperation[] {
   const wrong = clients.filter((client) => !trustsExactly(client, wanted))

@@ -1,33 +1,39 @@
 import { createHash } from 'node:crypto'
-import { readFileSync, watch } from 'node:fs'
-import type { FSWatcher } from 'node:fs'
+import { readFileSync, watch, type FSWatcher } from 'node:fs'
 import path from 'node:path'
-import type { Clock, Log } from '../src/core/ports.ts'
-import { reasonOf } from '../src/core/reason-of.ts'
+import type { Log } from '../src/core/ports.ts'
+import { errorMessage } from '../src/platform/error-message.ts'
+import type { Clock } from '../src/platform/clock.ts'
 
 export interface WatchedFilesOptions {
   readonly files: readonly string[]
-  /** Takes what the files hold, in their order. Throws one sentence where it cannot be used: then what was taken before stays. */
+  /**
+   * Takes what the files hold, in their order. Throws one sentence where it cannot be used: then what was taken before
+   * stays.
+   */
   readonly take: (texts: readonly string[]) => void
   readonly onUnusable: () => void
   readonly clock: Clock
   readonly log: Log
 }
 
-/** How long after the first sign of a change the files are read, in milliseconds: a pair is seldom written in one go. */
+/**
+ * How long after the first sign of a change the files are read, in milliseconds: a pair is seldom written in one go.
+ */
 const SETTLE_MS = 50
 /** How often they are read without a sign, in milliseconds: some file systems give none. */
 const POLL_MS = 3_000
 
 /**
- * Files that belong together, taken anew whenever they have changed. Their folders are watched, since a mounted Secret changes by a link beside the files
- * that is put in another's place; and they are read now and then without a sign. Files that cannot be used are told of once, until they change again.
+ * Files that belong together, taken anew whenever they have changed. Their folders are watched, since a mounted Secret
+ * changes by a link beside the files that is put in another's place; and they are read now and then without a sign.
+ * Files that cannot be used are told of once, until they change again.
  */
 export class WatchedFiles {
   readonly #options: WatchedFilesOptions
   #watchers: readonly FSWatcher[] = []
   #seen = ''
-  #callOff: () => void = () => undefined
+  #cancel: () => void = () => undefined
   #settling = false
   #stopped = false
 
@@ -48,13 +54,16 @@ export class WatchedFiles {
 
   stop (): void {
     this.#stopped = true
-    this.#callOff()
+    this.#cancel()
     for (const watcher of this.#watchers) watcher.close()
   }
 
   #watch (folder: string): FSWatcher[] {
     const fail = (error: unknown): void => {
-      this.#options.log.warn({ folder, reason: reasonOf(error) }, 'a folder cannot be watched, its files are read now and then')
+      this.#options.log.warn(
+        { folder, reason: errorMessage(error) },
+        'a folder cannot be watched, its files are read now and then'
+      )
     }
     try {
       return [watch(folder, () => { this.#settle() }).on('error', fail)]
@@ -71,8 +80,8 @@ export class WatchedFiles {
   }
 
   #wait (ms: number): void {
-    this.#callOff()
-    this.#callOff = this.#options.clock.after(ms, () => {
+    this.#cancel()
+    this.#cancel = this.#options.clock.setTimeout(ms, () => {
       this.#settling = false
       this.#read()
       this.#wait(POLL_MS)
@@ -90,7 +99,10 @@ export class WatchedFiles {
       log.info({ files }, 'changed files are in use')
     } catch (error) {
       onUnusable()
-      log.error({ files, reason: reasonOf(error) }, 'changed files cannot be used, what they held before stays in use')
+      log.error(
+        { files, reason: errorMessage(error) },
+        'changed files cannot be used, what they held before stays in use'
+      )
     }
   }
 }
@@ -103,7 +115,7 @@ function readTogether (files: readonly string[]): { readonly texts: readonly str
     try {
       return readFileSync(file, 'utf8')
     } catch (error) {
-      trouble ??= `cannot read ${file}: ${reasonOf(error)}`
+      trouble ??= `cannot read ${file}: ${errorMessage(error)}`
       return ''
     }
   })

@@ -1,13 +1,16 @@
 import { basicSetup } from 'codemirror'
 import { yaml } from '@codemirror/lang-yaml'
-import { lintGutter, setDiagnostics } from '@codemirror/lint'
-import type { Diagnostic } from '@codemirror/lint'
+import { lintGutter, setDiagnostics, type Diagnostic } from '@codemirror/lint'
 import { Compartment, EditorState } from '@codemirror/state'
 import { oneDark } from '@codemirror/theme-one-dark'
 import { EditorView } from '@codemirror/view'
-import type { Position } from '../src/local/read-manifests.ts'
+import type { Position } from '../src/offline/read-manifests.ts'
 
-export interface EditorRemark { readonly level: 'error' | 'warning', readonly message: string, readonly position: Position }
+export interface EditorRemark {
+  readonly level: 'error' | 'warning'
+  readonly message: string
+  readonly position: Position
+}
 
 /** A text that can be edited and in which places can be marked. */
 export interface Editor {
@@ -19,7 +22,9 @@ export interface Editor {
   setDark (isDark: boolean): void
 }
 
-/** An editor of YAML in an element of the page. `onChange` comes with every edit; `labelledBy` is the id of its title. */
+/**
+ * An editor of YAML in an element of the page. `onChange` comes with every edit; `labelledBy` is the id of its title.
+ */
 export function newEditor (parent: Element, { labelledBy, onChange }: { labelledBy: string, onChange: () => void }): Editor {
   const theme = new Compartment()
   const view = new EditorView({
@@ -35,8 +40,17 @@ export function newEditor (parent: Element, { labelledBy, onChange }: { labelled
   view.scrollDOM.tabIndex = 0 // it scrolls, so the keyboard has to reach it
   return {
     get text () { return view.state.doc.toString() },
-    replace: (text) => { view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, selection: { anchor: 0 } }) },
-    mark: (remarks) => { view.dispatch(setDiagnostics(view.state, remarks.map((remark) => diagnosticOf(remark, view.state)))) },
+    replace: (text) => {
+      view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, selection: { anchor: 0 } })
+    },
+    mark: (remarks) => {
+      view.dispatch(
+        setDiagnostics(
+          view.state,
+          remarks.map((remark) => diagnosticOf(remark, view.state))
+        )
+      )
+    },
     show: (position) => {
       view.dispatch({ selection: { anchor: offsetOf(position, view.state) }, scrollIntoView: true })
       view.focus()

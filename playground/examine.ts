@@ -1,16 +1,12 @@
-import { newAdmission } from '../src/review/admission.ts'
-import { findingsOf } from '../src/review/findings.ts'
-import type { Finding, Outcome } from '../src/review/findings.ts'
-import { reviewObjects } from '../src/review/review-objects.ts'
+import { newAdmissionEngine } from '../webhooks/engine.ts'
+import { findingsOf, type Diagnostic, type ReviewedObject } from '../src/offline/diagnostics.ts'
+import { reviewObjects } from '../src/offline/review-objects.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
-import { explainService } from '../src/core/explain-service.ts'
-import type { Explanation } from '../src/core/explain-service.ts'
-import { readService } from '../src/core/service.ts'
-import { localObject } from '../src/local/local-object.ts'
-import { readManifests } from '../src/local/read-manifests.ts'
-import type { Position } from '../src/local/read-manifests.ts'
-import { TEXT_NAMES } from './texts.ts'
-import type { TextName, Texts } from './texts.ts'
+import { explainService, type Explanation } from '../src/core/settings/explain.ts'
+import { readService } from '../src/core/settings/service.ts'
+import { localObject } from '../src/offline/local-object.ts'
+import { readManifests, type Position } from '../src/offline/read-manifests.ts'
+import { TEXT_NAMES, type TextName, type Texts } from './texts.ts'
 
 /** A message and the place it belongs to. */
 export interface Remark {
@@ -24,7 +20,7 @@ export interface Remark {
 
 /** What came of one object. */
 export interface ExaminedObject {
-  readonly outcome: Outcome
+  readonly outcome: ReviewedObject
   readonly remarks: readonly Remark[]
   /** Of a service that can be read. */
   readonly explanation: Explanation | undefined
@@ -43,19 +39,22 @@ export function examine (texts: Texts): Examination {
     const local = localObject(object)
     return local === undefined ? [] : [{ ...local, file: text, position, positionOf }]
   }))
-  const admission = newAdmission({ missingConfig: 'warn', missingBlock: 'refuse' })
+  const admission = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
   const objects = reviewObjects(given, admission).map((outcome): ExaminedObject => {
-    const service = outcome.given.kind === AIM_SERVICE ? readService(outcome.given.object, outcome.given.key.namespace) : undefined
+    const service =
+      outcome.given.kind === AIM_SERVICE ? readService(outcome.given.object, outcome.given.key.namespace) : undefined
     return {
       outcome,
       remarks: findingsOf(outcome).map(remark),
       explanation: service?.kind === 'service' ? explainService(service, admission.configs) : undefined
     }
   })
-  const faults = read.flatMap(({ text, faults }) => faults.map(({ position, reason }) => ({ level: 'error' as const, field: '', message: reason, text, position })))
+  const faults = read.flatMap(({ text, faults }) =>
+    faults.map(({ position, reason }) => ({ level: 'error' as const, field: '', message: reason, text, position }))
+  )
   return { objects, faults }
 }
 
-function remark ({ level, field, message, file, position }: Finding): Remark {
+function remark ({ level, field, message, file, position }: Diagnostic): Remark {
   return { level, field, message, text: file === 'services' ? 'services' : 'configs', position }
 }

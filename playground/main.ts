@@ -1,12 +1,10 @@
-import { newEditor } from './editor.ts'
-import type { Editor } from './editor.ts'
+import { newEditor, type Editor } from './editor.ts'
 import { element, elementOf } from './elements.ts'
 import { EXAMPLES } from './examples.ts'
 import { examine } from './examine.ts'
 import { outcomeView, summaryText } from './outcome-view.ts'
 import { fromFragment, toFragment } from './shared-state.ts'
-import { TEXT_NAMES } from './texts.ts'
-import type { TextName, Texts } from './texts.ts'
+import { TEXT_NAMES, type TextName, type Texts } from './texts.ts'
 
 const outcome = elementOf('outcome', HTMLElement)
 const summary = elementOf('summary', HTMLElement)
@@ -40,7 +38,11 @@ function show (): void {
   const remarks = [...examination.faults, ...examination.objects.flatMap((object) => object.remarks)]
   for (const name of TEXT_NAMES) editors[name].mark(remarks.filter(({ text }) => text === name))
   summary.textContent = summaryText(examination)
-  outcome.replaceChildren(...outcomeView(examination, { onChosen: ({ text, position }) => { editors[text].show(position) } }))
+  outcome.replaceChildren(
+    ...outcomeView(examination, {
+      onChosen: ({ text, position }) => { editors[text].show(position) }
+    })
+  )
   performance.measure('examined', 'examined-from')
 }
 
@@ -75,7 +77,10 @@ function followTheme (): void {
   follow()
 }
 
-chosen.append(element('option', { value: '' }, '…'), ...EXAMPLES.map(({ name }) => element('option', { value: name }, name)))
+chosen.append(
+  element('option', { value: '' }, '…'),
+  ...EXAMPLES.map(({ name }) => element('option', { value: name }, name))
+)
 chosen.addEventListener('change', () => {
   const example = EXAMPLES.find(({ name }) => name === chosen.value)
   if (example !== undefined) load(example)

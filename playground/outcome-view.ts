@@ -1,7 +1,7 @@
 import { diffLines } from 'diff'
 import { stringify } from 'yaml'
-import type { ExplainedPath, Explanation } from '../src/core/explain-service.ts'
-import { objectTitle } from '../src/local/local-object.ts'
+import type { ExplainedPath, Explanation } from '../src/core/settings/explain.ts'
+import { objectTitle } from '../src/offline/local-object.ts'
 import { element } from './elements.ts'
 import type { Examination, ExaminedObject, Remark } from './examine.ts'
 
@@ -13,7 +13,9 @@ export interface OutcomeViewOptions {
 /** Everything that came of the texts, as elements. */
 export function outcomeView ({ objects, faults }: Examination, options: OutcomeViewOptions): HTMLElement[] {
   return [
-    ...(faults.length === 0 ? [] : [element('article', { class: 'refused' }, element('h3', {}, 'Cannot be read'), remarkList(faults, options))]),
+    ...(faults.length === 0
+      ? []
+      : [element('article', { class: 'refused' }, element('h3', {}, 'Cannot be read'), remarkList(faults, options))]),
     ...objects.map((object) => objectView(object, options))
   ]
 }
@@ -22,7 +24,8 @@ export function outcomeView ({ objects, faults }: Examination, options: OutcomeV
 export function summaryText ({ objects, faults }: Examination): string {
   const refused = objects.filter(({ outcome }) => outcome.faults.length > 0).length
   const warned = objects.filter(({ outcome }) => outcome.faults.length === 0 && outcome.warnings.length > 0).length
-  const unread = faults.length === 0 ? '' : `, ${faults.length} ${faults.length === 1 ? 'place' : 'places'} cannot be read`
+  const unread =
+    faults.length === 0 ? '' : `, ${faults.length} ${faults.length === 1 ? 'place' : 'places'} cannot be read`
   return `${objects.length - refused} admitted${warned === 0 ? '' : ` (${warned} with warnings)`}, ${refused} refused${unread}`
 }
 
@@ -42,7 +45,15 @@ function remarkList (remarks: readonly Remark[], { onChosen }: OutcomeViewOption
     const place = element('button', { type: 'button', class: 'place' }, `line ${remark.position.line}`)
     place.addEventListener('click', () => { onChosen(remark) })
     const field = remark.field === '' ? [] : [element('code', {}, remark.field), ' ']
-    return element('li', { class: remark.level }, element('strong', {}, remark.level === 'error' ? 'Refused: ' : 'Warning: '), ...field, remark.message, ' ', place)
+    return element(
+      'li',
+      { class: remark.level },
+      element('strong', {}, remark.level === 'error' ? 'Refused: ' : 'Warning: '),
+      ...field,
+      remark.message,
+      ' ',
+      place
+    )
   }))
 }
 
@@ -52,11 +63,21 @@ function diffView ({ outcome: { given, object } }: ExaminedObject): HTMLElement 
     const [sign, name] = added ? ['+', 'ins'] as const : removed ? ['-', 'del'] as const : [' ', 'span'] as const
     return value.trimEnd().split('\n').map((line) => element(name, {}, `${sign} ${line}\n`))
   })
-  return element('details', { open: '' }, element('summary', {}, 'As admitted'), element('pre', { class: 'diff', tabindex: '0' }, ...lines))
+  return element(
+    'details',
+    { open: '' },
+    element('summary', {}, 'As admitted'),
+    element('pre', { class: 'diff', tabindex: '0' }, ...lines)
+  )
 }
 
 function pathView (path: ExplainedPath): HTMLElement {
-  const result = { path: path.path ?? '', disabled: 'none: routing is not enabled', pending: 'none yet', faulty: 'none: the template cannot be rendered' }[path.kind]
+  const result = {
+    path: path.path ?? '',
+    disabled: 'none: routing is not enabled',
+    pending: 'none yet',
+    faulty: 'none: the template cannot be rendered'
+  }[path.kind]
   const rows = path.parts.map(({ source, kind, yields, inPath }) => {
     const told = { text: '', value: yields, pending: `waits for ${yields}`, faulty: yields }[kind]
     return [element('code', {}, source), told, element('code', {}, inPath)]
@@ -67,8 +88,17 @@ function pathView (path: ExplainedPath): HTMLElement {
 
 function settingsView ({ config, settings }: Explanation): HTMLElement {
   if (settings.length === 0) return element('p', {}, 'No runtime configuration of that name: nothing is injected.')
-  const rows = settings.map(({ setting, value, from }) => [element('code', {}, setting), value === undefined ? '' : valueText(value), from.join(' and ')])
-  return element('details', {}, element('summary', {}, `Where each setting comes from (${config ?? ''})`), table(['Setting', 'Value', 'From'], rows))
+  const rows = settings.map(({ setting, value, from }) => [
+    element('code', {}, setting),
+    value === undefined ? '' : valueText(value),
+    from.join(' and ')
+  ])
+  return element(
+    'details',
+    {},
+    element('summary', {}, `Where each setting comes from (${config ?? ''})`),
+    table(['Setting', 'Value', 'From'], rows)
+  )
 }
 
 function table (head: readonly string[], rows: ReadonlyArray<ReadonlyArray<Node | string>>): HTMLElement {

@@ -5,7 +5,10 @@ const MAX_TEXT = 200_000
 
 /** The texts as a fragment of a URL: JSON, deflated, in the alphabet of RFC 4648 §5. Never sent to a server. */
 export async function toFragment ({ configs, services }: Texts): Promise<string> {
-  const bytes = await through(new TextEncoder().encode(JSON.stringify([configs, services])), new CompressionStream('deflate-raw'))
+  const bytes = await through(
+    new TextEncoder().encode(JSON.stringify([configs, services])),
+    new CompressionStream('deflate-raw')
+  )
   return bytes.toBase64({ alphabet: 'base64url', omitPadding: true })
 }
 
@@ -13,7 +16,9 @@ export async function toFragment ({ configs, services }: Texts): Promise<string>
 export async function fromFragment (fragment: string): Promise<Texts | undefined> {
   try {
     const bytes = Uint8Array.fromBase64(fragment, { alphabet: 'base64url' })
-    const value: unknown = JSON.parse(new TextDecoder().decode(await through(bytes, new DecompressionStream('deflate-raw'))))
+    const value: unknown = JSON.parse(
+      new TextDecoder().decode(await through(bytes, new DecompressionStream('deflate-raw')))
+    )
     if (!Array.isArray(value)) return undefined
     const [configs, services] = value as unknown[]
     return typeof configs === 'string' && typeof services === 'string' ? { configs, services } : undefined

@@ -4,6 +4,12 @@ import { defineConfig } from 'vite'
 export default defineConfig({
   root: import.meta.dirname,
   base: './',
-  build: { outDir: '../dist/playground', emptyOutDir: true, target: 'es2024', modulePreload: false, chunkSizeWarningLimit: 1_500 },
+  build: {
+    outDir: '../dist/playground',
+    emptyOutDir: true,
+    target: 'es2024',
+    modulePreload: false,
+    chunkSizeWarningLimit: 1_500
+  },
   logLevel: 'warn'
 })

@@ -2,11 +2,11 @@
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import packageJson from '../package.json' with { type: 'json' }
-import { newProgram } from './cli/commands.ts'
-import type { ProgramDependencies } from './cli/commands.ts'
-import type { Terminal } from './cli/terminal.ts'
-import { printTryOut } from './cli/try-out.ts'
-import { reasonOf } from './core/reason-of.ts'
+import { newProgram } from './cli/program.ts'
+import type { ProgramDependencies } from './cli/program.ts'
+import type { Terminal } from './cli/output/terminal.ts'
+import { printTryOut } from './app/demo.ts'
+import { errorMessage } from './platform/error-message.ts'
 
 const terminal: Terminal = {
   stdin: async () => await text(process.stdin),
@@ -23,7 +23,9 @@ const dependencies: ProgramDependencies = {
   version: packageJson.version,
   description: packageJson.description,
   terminal,
-  onListening: (address) => { if (process.env['AIM_ADMISSION_TRY_OUT'] !== undefined) printTryOut(address, terminal.write) }
+  onListening: (address) => {
+    if (process.env['AIM_ADMISSION_TRY_OUT'] !== undefined) printTryOut(address, terminal.write)
+  }
 }
 
 try {
@@ -31,7 +33,7 @@ try {
   const program = await newProgram(dependencies, (name) => given.includes(name))
   await program.parseAsync()
 } catch (error) {
-  terminal.writeError(`error: ${reasonOf(error)}
+  terminal.writeError(`error: ${errorMessage(error)}
 `)
   process.exit(2) // what was started before the error came is not waited for
 }

@@ -1,10 +1,12 @@
 import type { AuditAnnotations } from '../src/admission/verdict.ts'
-import type { Assessment } from '../src/core/assess-service.ts'
-import type { Fault } from '../src/core/faults.ts'
-import { configTitle } from '../src/core/runtime-config.ts'
-import type { RuntimeConfig } from '../src/core/runtime-config.ts'
+import type { Assessment } from '../src/core/settings/assess.ts'
+import type { Fault } from '../src/core/rules/faults.ts'
+import { configTitle, type RuntimeConfig } from '../src/core/settings/runtime-config.ts'
 
-/** For the audit log: the configuration a service came out with, and its path where there is one. The API server puts the webhook's name before each key. */
+/**
+ * For the audit log: the configuration a service came out with, and its path where there is one. The API server puts
+ * the webhook's name before each key.
+ */
 export function serviceAudit ({ config, block }: Assessment): AuditAnnotations {
   if (config === undefined) return { config: 'missing' }
   return { ...configAudit(config), ...(block?.routing.path !== undefined && { path: block.routing.path }) }

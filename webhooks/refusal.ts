@@ -1,9 +1,12 @@
 import type { AuditAnnotations, Verdict } from '../src/admission/verdict.ts'
-import type { Fault } from '../src/core/faults.ts'
-import type { Malformed } from '../src/core/read-fields.ts'
+import type { Fault } from '../src/core/rules/faults.ts'
+import type { Malformed } from '../src/core/settings/read-fields.ts'
 import { faultAudit } from './audit.ts'
 
-/** What a judgement has to tell beside its faults: warnings for the user, and what the audit log is to hold beside the faults' codes. */
+/**
+ * What a judgement has to tell beside its faults: warnings for the user, and what the audit log is to hold beside the
+ * faults' codes.
+ */
 interface Told { readonly warnings?: readonly string[], readonly audit?: AuditAnnotations }
 
 /** Refuses where there are faults, else admits with the warnings. */
@@ -15,5 +18,11 @@ export function judged (faults: readonly Fault[], { warnings = [], audit }: Told
 
 /** Refuses an object that the API server's schema would not have let through. */
 export function refuseMalformed ({ field, expected }: Malformed): Verdict {
-  return judged([{ code: 'AIM-OBJECT-MALFORMED', field, message: `${field} is not ${expected}; kubectl explain shows what the field takes` }])
+  return judged([
+    {
+      code: 'AIM-OBJECT-MALFORMED',
+      field,
+      message: `${field} is not ${expected}; kubectl explain shows what the field takes`
+    }
+  ])
 }

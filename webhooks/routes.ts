@@ -1,6 +1,6 @@
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../src/api/kinds.ts'
 import type { World } from '../src/core/ports.ts'
-import type { ServicePolicy } from '../src/core/service-rules.ts'
+import type { ServicePolicy } from '../src/core/rules/service.ts'
 import { mutateService } from './mutate-service.ts'
 import { validateConfig } from './validate-config.ts'
 import { validateService } from './validate-service.ts'

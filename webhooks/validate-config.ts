@@ -1,18 +1,19 @@
 import type { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../src/api/kinds.ts'
-import type { ReviewRequest } from '../src/admission/review-request.ts'
-import { ADMIT } from '../src/admission/verdict.ts'
-import type { Verdict } from '../src/admission/verdict.ts'
-import { changeWarnings, configFaults, deletionWarnings } from '../src/core/config-rules.ts'
+import type { ReviewRequest } from '../src/admission/request.ts'
+import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
+import { changeWarnings, configFaults, deletionWarnings } from '../src/core/rules/config.ts'
 import type { World } from '../src/core/ports.ts'
-import { configTitle, readRuntimeConfig } from '../src/core/runtime-config.ts'
+import { configTitle, readRuntimeConfig } from '../src/core/settings/runtime-config.ts'
 import { configAudit } from './audit.ts'
 import { judged, refuseMalformed } from './refusal.ts'
-import type { Webhook } from './webhook.ts'
-import { resourceOf } from './webhook.ts'
+import { type Webhook, resourceOf } from './webhook.ts'
 
 type ConfigKind = typeof AIM_RUNTIME_CONFIG | typeof AIM_CLUSTER_RUNTIME_CONFIG
 
-/** Judges the template of a configuration, and tells what a change or a deletion does to the services that use it. One webhook for each of the two kinds. */
+/**
+ * Judges the template of a configuration, and tells what a change or a deletion does to the services that use it. One
+ * webhook for each of the two kinds.
+ */
 export function validateConfig (kind: ConfigKind, world: World): Webhook {
   return {
     name: `validate-${kind.plural}`,
@@ -23,7 +24,8 @@ export function validateConfig (kind: ConfigKind, world: World): Webhook {
       { name: `validate-${kind.plural}.aim.silogen.ai`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' },
       { name: `warn-${kind.plural}.aim.silogen.ai`, operations: ['DELETE'], failurePolicy: 'Ignore' }
     ],
-    decide: (request) => request.operation === 'DELETE' ? warnOfDeletion(kind, request, world) : judgeChange(kind, request, world)
+    decide: (request) =>
+      request.operation === 'DELETE' ? warnOfDeletion(kind, request, world) : judgeChange(kind, request, world)
   }
 }
 
@@ -34,8 +36,11 @@ function judgeChange ({ kind }: ConfigKind, { object, oldObject, dryRun }: Revie
   if (config.deleting) return ADMIT
   const old = oldObject === undefined ? undefined : readRuntimeConfig(kind, oldObject)
   const faults = configFaults(config, old?.kind === 'malformed' ? undefined : old)
-  if (faults.length === 0 && !dryRun) world.arrivals.announce(config)
-  return judged(faults, { warnings: faults.length > 0 ? [] : changeWarnings(config, world), audit: configAudit(config) })
+  if (faults.length === 0 && !dryRun) world.pendingConfigs.announce(config)
+  return judged(faults, {
+    warnings: faults.length > 0 ? [] : changeWarnings(config, world),
+    audit: configAudit(config)
+  })
 }
 
 function warnOfDeletion ({ kind }: ConfigKind, { namespace, name }: ReviewRequest, world: World): Verdict {

@@ -1,13 +1,11 @@
 import { AIM_SERVICE } from '../src/api/kinds.ts'
 import { ADMIT } from '../src/admission/verdict.ts'
 import type { World } from '../src/core/ports.ts'
-import { judgeService } from '../src/core/service-rules.ts'
-import type { ServicePolicy } from '../src/core/service-rules.ts'
+import { judgeService, type ServicePolicy } from '../src/core/rules/service.ts'
 import { serviceAudit } from './audit.ts'
 import { changedService, configArrival } from './changed-service.ts'
 import { judged, refuseMalformed } from './refusal.ts'
-import type { Webhook } from './webhook.ts'
-import { resourceOf } from './webhook.ts'
+import { type Webhook, resourceOf } from './webhook.ts'
 
 /** Judges the final state of a service: every fault that the request causes refuses it, all at once. */
 export function validateService (world: World, policy: ServicePolicy): Webhook {
@@ -16,7 +14,9 @@ export function validateService (world: World, policy: ServicePolicy): Webhook {
     path: '/validate/aimservices',
     type: 'validating',
     resource: resourceOf(AIM_SERVICE),
-    registrations: [{ name: 'validate-aimservices.aim.silogen.ai', operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }],
+    registrations: [
+      { name: 'validate-aimservices.aim.silogen.ai', operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
+    ],
     arrival: (request, signal) => configArrival(world, request, signal),
     decide: (request) => {
       const change = changedService(request)

@@ -1,11 +1,14 @@
-import type { JsonObject } from '../src/api/meta.ts'
 import { MATCH_CONDITIONS } from './bypass.ts'
 import type { Registration, Webhook } from './webhook.ts'
+import type { JsonObject } from '../src/platform/json.ts'
 
 /** The part of a webhook that its registration is read off. */
 export type RegisteredWebhook = Pick<Webhook, 'path' | 'type' | 'resource' | 'registrations'>
 
-/** How the API server reaches the webhooks. `caBundle` is base64 of PEM; in a cluster it is left to whoever issues the certificates. */
+/**
+ * How the API server reaches the webhooks. `caBundle` is base64 of PEM; in a cluster it is left to whoever issues the
+ * certificates.
+ */
 export type WebhookClient =
   | { readonly kind: 'service', readonly name: string, readonly namespace: string }
   | { readonly kind: 'url', readonly url: string, readonly caBundle: string }
@@ -20,7 +23,10 @@ export interface WebhookConfigurationOptions {
   readonly namespace: string
 }
 
-/** The MutatingWebhookConfiguration and the ValidatingWebhookConfiguration of these webhooks. Source: admissionregistration.k8s.io/v1. */
+/**
+ * The MutatingWebhookConfiguration and the ValidatingWebhookConfiguration of these webhooks. Source:
+ * admissionregistration.k8s.io/v1.
+ */
 export function webhookConfigurations (webhooks: readonly RegisteredWebhook[], options: WebhookConfigurationOptions): JsonObject[] {
   return [
     configuration('MutatingWebhookConfiguration', entries('mutating', webhooks, options)),
@@ -44,7 +50,15 @@ function entry ({ path, type, resource }: RegisteredWebhook, registration: Regis
   return {
     name: registration.name,
     clientConfig: clientConfig(options.client, path),
-    rules: [{ apiGroups: [group], apiVersions: [version], operations: registration.operations, resources: [resource.resource], scope }],
+    rules: [
+      {
+        apiGroups: [group],
+        apiVersions: [version],
+        operations: registration.operations,
+        resources: [resource.resource],
+        scope
+      }
+    ],
     ...(scope === 'Namespaced' && { namespaceSelector: exempt(['kube-system', options.namespace]) }),
     failurePolicy: registration.failurePolicy === 'Configured' ? options.failurePolicy : registration.failurePolicy,
     matchPolicy: 'Equivalent',
@@ -63,5 +77,7 @@ function clientConfig (client: WebhookClient, path: string): JsonObject {
 
 /** Every namespace has this label with its name, kept by the API server. */
 function exempt (namespaces: readonly string[]): JsonObject {
-  return { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: [...new Set(namespaces)] }] }
+  return {
+    matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: [...new Set(namespaces)] }]
+  }
 }

@@ -2,11 +2,17 @@ import type { StatusCause } from '../api/admission-review.ts'
 
 /** Longest message of a cause, and of the refusal as a whole, in UTF-16 code units. */
 const MAX_MESSAGE = 1_024
-/** Longest warning, and all of them together, in bytes: beyond these the API server cuts. Source: apiserver, warning recorder. */
+/**
+ * Longest warning, and all of them together, in bytes: beyond these the API server cuts. Source: apiserver, warning
+ * recorder.
+ */
 const MAX_WARNING = 256
 const MAX_WARNINGS = 4_096
 
-/** The message of a cause on one line; a long one is shortened in its middle: what is wrong stands at its beginning, what mends it at its end. */
+/**
+ * The message of a cause on one line; a long one is shortened in its middle: what is wrong stands at its beginning,
+ * what mends it at its end.
+ */
 export function shownMessage (message: string): string {
   const text = oneLine(message)
   if (text.length <= MAX_MESSAGE) return text
@@ -22,7 +28,9 @@ export function shownMessages (causes: readonly StatusCause[]): string {
 /** As many warnings as the API server passes on, each of a length that it shows. */
 export function shownWarnings (warnings: readonly string[]): string[] {
   let room = MAX_WARNINGS
-  return warnings.map((warning) => shortenedToBytes(oneLine(warning), MAX_WARNING)).filter((warning) => (room -= ENCODER.encode(warning).length) >= 0)
+  return warnings
+    .map((warning) => shortenedToBytes(oneLine(warning), MAX_WARNING))
+    .filter((warning) => (room -= ENCODER.encode(warning).length) >= 0)
 }
 
 function oneLine (text: string): string {

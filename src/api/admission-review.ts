@@ -18,5 +18,10 @@ export interface ReviewStatus {
   readonly code: number
   readonly reason: 'Invalid'
   readonly message: string
-  readonly details: { readonly group: string, readonly kind: string, readonly name: string, readonly causes: readonly StatusCause[] }
+  readonly details: {
+    readonly group: string
+    readonly kind: string
+    readonly name: string
+    readonly causes: readonly StatusCause[]
+  }
 }

@@ -11,7 +11,8 @@ export const localObjectReferenceSchema = objectField({
   name: nameField('Name of a Secret in the same namespace.', { Example: 'registry-credentials' })
 }, explain('One Secret, by its name.'))
 
-export const imagePullSecretsField = (what: string, facts: FieldFacts) => listByKey('name', localObjectReferenceSchema, explain(what, facts))
+export const imagePullSecretsField = (what: string, facts: FieldFacts) =>
+  listByKey('name', localObjectReferenceSchema, explain(what, facts))
 
 /** Source: gateway.networking.k8s.io/v1, ParentReference. */
 export const parentReferenceSchema = objectField({
@@ -21,9 +22,16 @@ export const parentReferenceSchema = objectField({
   kind: Type.Optional(textField('Kind of the referent.', {
     Format: 'letters, digits and "-"', Default: 'Gateway', Example: 'Gateway'
   }, { minLength: 1, maxLength: 63, pattern: '^[a-zA-Z]([-a-zA-Z0-9]*[a-zA-Z0-9])?$' })),
-  namespace: Type.Optional(namespaceField('Namespace of the referent.', { Default: 'the namespace of the service', Example: 'kgateway-system' })),
+  namespace: Type.Optional(
+    namespaceField('Namespace of the referent.', {
+      Default: 'the namespace of the service',
+      Example: 'kgateway-system'
+    })
+  ),
   name: textField('Name of the referent.', { Example: 'kserve-gateway' }, { minLength: 1, maxLength: 253 }),
-  sectionName: Type.Optional(nameField('Listener of the Gateway, by its name.', { Default: 'every listener', Example: 'https' })),
+  sectionName: Type.Optional(
+    nameField('Listener of the Gateway, by its name.', { Default: 'every listener', Example: 'https' })
+  ),
   port: Type.Optional(integerField('Port of the Gateway\'s listeners.', {
     Format: 'a number from 1 to 65535', Default: 'every port', Example: '443'
   }, { minimum: 1, maximum: 65535 }))
@@ -58,22 +66,40 @@ const keyReference = (what: 'ConfigMap' | 'Secret') => objectField({
   key: textField(`Key of the ${what}.`, { Format: 'letters, digits, "-", "_" and "."', Example: 'token' }, {
     minLength: 1, maxLength: 253, pattern: '^[-._a-zA-Z0-9]+$'
   }),
-  optional: Type.Optional(flagField(`Whether the ${what} or its key may be missing.`, { Default: 'false', Example: 'true' }))
+  optional: Type.Optional(
+    flagField(`Whether the ${what} or its key may be missing.`, { Default: 'false', Example: 'true' })
+  )
 }, explain(`One key of a ${what} in the same namespace.`, { Default: 'none' }))
 
 /** Source: core/v1, EnvVar. */
 export const envVarSchema = objectField({
-  name: textField('Name of the variable.', { Format: 'printable ASCII without "="', Example: 'HF_TOKEN' }, { minLength: 1, pattern: '^[ -<>-~]+$' }),
-  value: Type.Optional(textField('Its value; not together with valueFrom. $(NAME) stands for an earlier variable.', { Default: 'empty', Example: 'info' })),
+  name: textField(
+    'Name of the variable.',
+    { Format: 'printable ASCII without "="', Example: 'HF_TOKEN' },
+    { minLength: 1, pattern: '^[ -<>-~]+$' }
+  ),
+  value: Type.Optional(
+    textField('Its value; not together with valueFrom. $(NAME) stands for an earlier variable.', {
+      Default: 'empty',
+      Example: 'info'
+    })
+  ),
   valueFrom: Type.Optional(objectField({
     configMapKeyRef: Type.Optional(keyReference('ConfigMap')),
     secretKeyRef: Type.Optional(keyReference('Secret')),
     fieldRef: Type.Optional(objectField({
-      apiVersion: Type.Optional(textField('Version of the schema that fieldPath is written in.', { Default: 'v1', Example: 'v1' })),
+      apiVersion: Type.Optional(
+        textField('Version of the schema that fieldPath is written in.', { Default: 'v1', Example: 'v1' })
+      ),
       fieldPath: textField('Field of the pod.', { Example: 'metadata.name' })
     }, explain('A field of the pod.', { Default: 'none' }))),
     resourceFieldRef: Type.Optional(objectField({
-      containerName: Type.Optional(textField('Container whose resources are meant.', { Default: 'the container itself', Example: 'kserve-container' })),
+      containerName: Type.Optional(
+        textField('Container whose resources are meant.', {
+          Default: 'the container itself',
+          Example: 'kserve-container'
+        })
+      ),
       resource: textField('Resource of the container.', { Example: 'limits.memory' }),
       divisor: Type.Optional(quantityField('What the amount is divided by.', { Default: '1', Example: '1Mi' }))
     }, explain('A resource of the container.', { Default: 'none' })))
@@ -84,20 +110,30 @@ export const envVarSchema = objectField({
 export const conditionSchema = objectField({
   type: textField('What the condition tells of.', { Format: 'CamelCase', Example: 'RoutingReady' }, {
     maxLength: 316,
-    pattern: '^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$'
+    pattern:
+      '^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$'
   }),
   status: enumField(['True', 'False', 'Unknown'], 'Whether the condition holds.', { Example: 'True' }),
   observedGeneration: Type.Optional(integerField('The metadata.generation that the condition was judged on.', {
     Default: 'none', Example: '3'
   }, { minimum: 0 })),
-  lastTransitionTime: textField('When the status last changed.', { Format: 'RFC 3339, UTC', Example: '2026-01-31T09:30:00Z' }, { format: 'date-time' }),
+  lastTransitionTime: textField(
+    'When the status last changed.',
+    { Format: 'RFC 3339, UTC', Example: '2026-01-31T09:30:00Z' },
+    { format: 'date-time' }
+  ),
   reason: textField('Why, as one stable word for programs.', { Format: 'CamelCase', Example: 'PathRendered' }, {
     minLength: 1, maxLength: 1024, pattern: '^[A-Za-z]([A-Za-z0-9_,:]*[A-Za-z0-9_])?$'
   }),
-  message: textField('Why, as a sentence for people.', { Example: 'label "team" is not set on this service' }, { maxLength: 32768 })
+  message: textField(
+    'Why, as a sentence for people.',
+    { Example: 'label "team" is not set on this service' },
+    { maxLength: 32768 }
+  )
 }, explain('One observation of the object\'s state.'))
 
-export const conditionsField = (what: string) => Type.Optional(listByKey('type', conditionSchema, explain(what, { Default: 'none' })))
+export const conditionsField = (what: string) =>
+  Type.Optional(listByKey('type', conditionSchema, explain(what, { Default: 'none' })))
 
 export const observedGenerationField = Type.Optional(
   integerField('The metadata.generation that this status was written for.', { Default: 'none', Example: '3' }, { minimum: 0 }))

@@ -1,12 +1,12 @@
 import type { TSchema } from 'typebox'
 import { Guard } from 'typebox/guard'
 import type { Kind } from './kinds.ts'
-import type { JsonObject } from './meta.ts'
 import { OBJECT_SCHEMAS } from './object-schemas.ts'
+import type { JsonObject } from '../platform/json.ts'
 
 /**
- * The object as the API server's decoder hands it on: a null counts as unset, defaults are filled in. A copy; unknown fields stay for the validator to name.
- * Source: apiextensions-apiserver, schema/defaulting.
+ * The object as the API server's decoder hands it on: a null counts as unset, defaults are filled in. A copy; unknown
+ * fields stay for the validator to name. Source: apiextensions-apiserver, schema/defaulting.
  */
 export function decodeObject (kind: Kind['kind'], object: JsonObject): JsonObject {
   return decode(OBJECT_SCHEMAS[kind], object) as JsonObject // an object stays an object

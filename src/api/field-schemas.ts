@@ -21,7 +21,10 @@ export const wordField = (what: string, facts: FieldFacts) => textField(what, fa
 
 export const flagField = (what: string, facts: FieldFacts) => Type.Boolean(explain(what, facts))
 
-/** One or more lowercase labels between dots, as most object names are. Source: RFC 1123; k8s.io/apimachinery, IsDNS1123Subdomain. */
+/**
+ * One or more lowercase labels between dots, as most object names are. Source: RFC 1123; k8s.io/apimachinery,
+ * IsDNS1123Subdomain.
+ */
 export const DNS_1123_SUBDOMAIN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'
 
 /** The name of another object. */
@@ -35,10 +38,12 @@ export const nameOrEmptyField = (what: string, facts: FieldFacts) =>
 export const namespaceField = (what: string, facts: FieldFacts) =>
   textField(what, { Format: 'DNS-1123 label', ...facts }, { minLength: 1, maxLength: 63, pattern: '^[a-z0-9]([-a-z0-9]*[a-z0-9])?$' })
 
-export const integerField = (what: string, facts: FieldFacts, options: TNumberOptions) => Type.Integer({ ...explain(what, facts), ...options })
+export const integerField = (what: string, facts: FieldFacts, options: TNumberOptions) =>
+  Type.Integer({ ...explain(what, facts), ...options })
 
 /** A number of things; at most a Go int32, as Kubernetes has it. */
-export const countField = (what: string, facts: FieldFacts, options: TNumberOptions) => integerField(what, facts, { ...options, maximum: 2 ** 31 - 1 })
+export const countField = (what: string, facts: FieldFacts, options: TNumberOptions) =>
+  integerField(what, facts, { ...options, maximum: 2 ** 31 - 1 })
 
 export const enumField = <const V extends string>(values: readonly V[], what: string, facts: FieldFacts) =>
   Type.Unsafe<V>({ type: 'string', enum: [...values], ...explain(what, facts) })

@@ -9,9 +9,6 @@ export const DEFAULT_CONFIG_NAME = 'default'
 /** On a configuration: how a change of it is carried to the services that use it. */
 export const ROLLOUT_ANNOTATION = `${GROUP}/rollout`
 
-/** A JSON object of unknown content, as `JSON.parse` or a YAML reader makes it. Read own properties only. */
-export type JsonObject = Readonly<Record<string, unknown>>
-
 /** The object metadata the project reads. Source: Kubernetes API conventions, "Metadata". */
 export interface ObjectMeta {
   readonly name?: string

@@ -1,5 +1,7 @@
 import Type from 'typebox'
-import { conditionsField, imagePullSecretsField, observedGenerationField, parentReferenceSchema } from './borrowed-schemas.ts'
+import {
+  conditionsField, imagePullSecretsField, observedGenerationField, parentReferenceSchema
+} from './borrowed-schemas.ts'
 import { countField, enumField, explain, flagField, nameOrEmptyField, objectField, textField } from './field-schemas.ts'
 import { CREATION_SCOPES } from './runtime-config.ts'
 import { NO_CLUSTER_CREDENTIALS } from './schema-rules.ts'
@@ -66,8 +68,14 @@ export const runtimeConfigStatusSchema = objectField({
   })),
   services: Type.Optional(objectField({
     total: countField('Services that use this configuration.', { Unit: 'services', Example: '12' }, { minimum: 0 }),
-    current: countField('Those of them that carry its present hash.', { Unit: 'services', Example: '11' }, { minimum: 0 }),
+    current: countField(
+      'Those of them that carry its present hash.',
+      { Unit: 'services', Example: '11' },
+      { minimum: 0 }
+    ),
     failing: countField('Those of them that are degraded.', { Unit: 'services', Example: '1' }, { minimum: 0 })
   }, explain('How far this configuration has been carried to the services that use it.', { Default: 'none before the first count' }))),
-  conditions: conditionsField('What is known of this configuration\'s roll-out, by type: Accepted, RolledOut, RolloutHalted.')
+  conditions: conditionsField(
+    "What is known of this configuration's roll-out, by type: Accepted, RolledOut, RolloutHalted."
+  )
 }, explain('Written by the reconciler, read-only.'))

@@ -1,6 +1,9 @@
-import type { JsonObject } from './meta.ts'
+import type { JsonObject } from '../platform/json.ts'
 
-/** What a schema alone cannot say, stated twice side by side: as CEL for the API server, and as a function for the offline ways. */
+/**
+ * What a schema alone cannot say, stated twice side by side: as CEL for the API server, and as a function for the
+ * offline ways.
+ */
 export interface SchemaRule {
   /** CEL over `self`, the object that carries the rule. */
   readonly rule: string
@@ -16,7 +19,8 @@ export interface SchemaRule {
 export const EXACTLY_ONE_MODEL: SchemaRule = {
   rule: 'has(self.ref) != has(self.image)',
   holds: (self) => Object.hasOwn(self, 'ref') !== Object.hasOwn(self, 'image'),
-  message: 'exactly one of ref and image must be set: ref names an AIMModel or AIMClusterModel, image a container image',
+  message:
+    'exactly one of ref and image must be set: ref names an AIMModel or AIMClusterModel, image a container image',
   reason: 'FieldValueInvalid'
 }
 

@@ -1,10 +1,9 @@
-import { Ajv } from 'ajv'
-import type { ErrorObject, FuncKeywordDefinition, ValidateFunction } from 'ajv'
+import { Ajv, type ErrorObject, type FuncKeywordDefinition, type ValidateFunction } from 'ajv'
 import { Guard } from 'typebox/guard'
 import type { Kind } from './kinds.ts'
-import type { JsonObject } from './meta.ts'
 import { OBJECT_SCHEMAS } from './object-schemas.ts'
 import type { SchemaRule } from './schema-rules.ts'
+import type { JsonObject } from '../platform/json.ts'
 
 /** One fault of an object against its schema. */
 export interface FieldError {
@@ -15,8 +14,9 @@ export interface FieldError {
 }
 
 /**
- * Every fault of the object against the schema of its kind, one a field; empty means that the API server would take it. Unknown fields count, as for kubectl.
- * The object is one that `decodeObject` returned, and is left as it is. Status is not judged: the API server drops it on writes to the object.
+ * Every fault of the object against the schema of its kind, one a field; empty means that the API server would take it.
+ * Unknown fields count, as for kubectl. The object is one that `decodeObject` returned, and is left as it is. Status is
+ * not judged: the API server drops it on writes to the object.
  */
 export function validateObject (kind: Kind['kind'], object: JsonObject): FieldError[] {
   const { status, ...judged } = object
@@ -56,7 +56,12 @@ function checkedKeyword (keyword: string, type: 'array' | 'object', check: (argu
   const compile = (argument: unknown) => {
     const validate: ReturnType<CompileKeyword> = (value: unknown, context) => {
       const at = context?.instancePath ?? ''
-      validate.errors = check(argument, value).map(({ below, message }) => ({ keyword, instancePath: at + below, params: {}, message }))
+      validate.errors = check(argument, value).map(({ below, message }) => ({
+        keyword,
+        instancePath: at + below,
+        params: {},
+        message
+      }))
       return validate.errors.length === 0
     }
     return validate
@@ -66,15 +71,20 @@ function checkedKeyword (keyword: string, type: 'array' | 'object', check: (argu
 
 function duplicates (keys: unknown, items: unknown): Finding[] {
   const [key] = keys as [string] // what listByKey writes
-  const values = (items as unknown[]).map((item) => Guard.IsObjectNotArray(item) ? item[key] : undefined) // ajv calls this for arrays alone
+  // ajv calls this for arrays alone
+  const values = (items as unknown[]).map((item) => (Guard.IsObjectNotArray(item) ? item[key] : undefined))
   return values.flatMap((value, at) => value === undefined || values.indexOf(value) === at
     ? []
     : [{ below: `/${at}`, message: `Duplicate value: ${quoted({ [key]: value })}` }])
 }
 
 function brokenRules (rules: unknown, self: unknown): Finding[] {
-  const broken = (rules as SchemaRule[]).filter(({ holds }) => !holds(self as JsonObject)) // ajv calls this for objects alone
-  return broken.map(({ fieldPath = '', reason, message }) => ({ below: fieldPath.replace('.', '/'), message: `${REASONS[reason]}: ${message}` }))
+  // ajv calls this for objects alone
+  const broken = (rules as SchemaRule[]).filter(({ holds }) => !holds(self as JsonObject))
+  return broken.map(({ fieldPath = '', reason, message }) => ({
+    below: fieldPath.replace('.', '/'),
+    message: `${REASONS[reason]}: ${message}`
+  }))
 }
 
 const REASONS: Readonly<Record<SchemaRule['reason'], string>> = {
@@ -85,24 +95,33 @@ function fieldError (error: ErrorObject): FieldError {
   const { missingProperty, additionalProperty } = error.params
   const child: unknown = missingProperty ?? additionalProperty ?? error.propertyName
   const steps = error.instancePath.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
-  return { field: fieldPath(typeof child === 'string' ? [...steps, child] : steps), message: WORDING[error.keyword]?.(error) ?? error.message ?? error.keyword }
+  return {
+    field: fieldPath(typeof child === 'string' ? [...steps, child] : steps),
+    message: WORDING[error.keyword]?.(error) ?? error.message ?? error.keyword
+  }
 }
 
 function fieldPath (steps: readonly string[]): string {
   return steps.map((step) => /^[A-Za-z_][-\w]*$/.test(step) ? `.${step}` : `[${step}]`).join('').replace(/^\./, '')
 }
 
-/** The API server's words for the keywords of JSON Schema. Source: apiextensions-apiserver, validation.go; kube-openapi, pkg/validation/errors. */
+/**
+ * The API server's words for the keywords of JSON Schema. Source: apiextensions-apiserver, validation.go; kube-openapi,
+ * pkg/validation/errors.
+ */
 const WORDING: Readonly<Record<string, (error: ErrorObject) => string>> = {
   required: () => 'Required value',
   additionalProperties: () => 'unknown field',
   type: ({ params, data }) => `Invalid value: "${jsonType(data)}": must be of type ${String(params['type'])}`,
-  enum: ({ params, data }) => `Unsupported value: ${quoted(data)}: supported values: ${(params['allowedValues'] as string[]).map(quoted).join(', ')}`,
+  enum: ({ params, data }) =>
+    `Unsupported value: ${quoted(data)}: supported values: ${(params['allowedValues'] as string[]).map(quoted).join(', ')}`,
   pattern: ({ params, data }) => `Invalid value: ${quoted(data)}: should match '${String(params['pattern'])}'`,
   minLength: ({ params }) => `Invalid value: "": should be at least ${String(params['limit'])} chars long`,
   maxLength: ({ params }) => `Too long: may not be more than ${String(params['limit'])} bytes`,
-  minimum: ({ params, data }) => `Invalid value: ${String(data)}: should be greater than or equal to ${String(params['limit'])}`,
-  maximum: ({ params, data }) => `Invalid value: ${String(data)}: should be less than or equal to ${String(params['limit'])}`
+  minimum: ({ params, data }) =>
+    `Invalid value: ${String(data)}: should be greater than or equal to ${String(params['limit'])}`,
+  maximum: ({ params, data }) =>
+    `Invalid value: ${String(data)}: should be less than or equal to ${String(params['limit'])}`
 }
 
 /** The value as JSON, cut where it is long. */

@@ -1,22 +1,17 @@
 import { AIM_SERVICE, KINDS } from '../api/kinds.ts'
 import { API_VERSION } from '../api/meta.ts'
-import type { JsonObject } from '../api/meta.ts'
-import { own, ownObject } from '../core/json.ts'
-import { reasonOf } from '../core/reason-of.ts'
-import { readRuntimeConfig } from '../core/runtime-config.ts'
-import { readService } from '../core/service.ts'
-import { listObjects } from '../kube/list-objects.ts'
-import { admittedService } from '../local/admitted-services.ts'
-import { localObject, objectTitle } from '../local/local-object.ts'
-import type { LocalObject } from '../local/local-object.ts'
-import type { Admission } from '../review/admission.ts'
-import type { GivenObject } from '../review/given-object.ts'
-import { placeText, readInput } from './read-input.ts'
-import type { InputOptions } from './read-input.ts'
-import { newProgress } from './terminal.ts'
-import type { Terminal } from './terminal.ts'
-import { withCluster } from './user-cluster.ts'
-import type { ClusterFlags } from './user-cluster.ts'
+import { own, ownObject, type JsonObject } from '../platform/json.ts'
+import { errorMessage } from '../platform/error-message.ts'
+import { readRuntimeConfig } from '../core/settings/runtime-config.ts'
+import { readService } from '../core/settings/service.ts'
+import { listObjects } from '../kube/objects/list-objects.ts'
+import { admittedService } from '../offline/admitted-services.ts'
+import { localObject, objectTitle, type LocalObject } from '../offline/local-object.ts'
+import type { AdmissionEngine } from '../../webhooks/engine.ts'
+import type { GivenObject } from '../offline/given-object.ts'
+import { placeText, readInput, type InputOptions } from './read-input.ts'
+import { newProgress, type Terminal } from './output/terminal.ts'
+import { withCluster, type ClusterFlags } from './user-cluster.ts'
 
 /** Where the objects come from that are there already. */
 export interface KnownFlags extends ClusterFlags {
@@ -36,19 +31,23 @@ export interface KnownObjects {
 export async function knownObjects ({ configs = [], old = [], ...cluster }: KnownFlags, input: InputOptions, terminal: Terminal): Promise<KnownObjects> {
   const [beside, before] = await Promise.all([readInput(configs, input), readInput(old, input)])
   const problems = [...beside.problems, ...before.problems, ...schemaProblems(beside.objects)]
-  if (cluster.kubeconfig === undefined && cluster.context === undefined) return { objects: beside.objects, stored: before.objects, problems }
+  if (cluster.kubeconfig === undefined && cluster.context === undefined) { return { objects: beside.objects, stored: before.objects, problems } }
   try {
-    return { objects: beside.objects, stored: [...await objectsInCluster(cluster, terminal), ...before.objects], problems }
+    return {
+      objects: beside.objects,
+      stored: [...(await objectsInCluster(cluster, terminal)), ...before.objects],
+      problems
+    }
   } catch (error) {
-    return { objects: [], stored: [], problems: [...problems, reasonOf(error)] }
+    return { objects: [], stored: [], problems: [...problems, errorMessage(error)] }
   }
 }
 
 /**
- * Has an admission know the objects, configurations before services; what the files under review define themselves is left out, unless it is stored.
- * Returns what is stored, by its title.
+ * Has an admission know the objects, configurations before services; what the files under review define themselves is
+ * left out, unless it is stored. Returns what is stored, by its title.
  */
-export function learn ({ objects, stored }: KnownObjects, admission: Admission, reviewed: readonly LocalObject[] = []): ReadonlyMap<string, JsonObject> {
+export function loadWorld ({ objects, stored }: KnownObjects, admission: AdmissionEngine, reviewed: readonly LocalObject[] = []): ReadonlyMap<string, JsonObject> {
   const titles = new Set(reviewed.map(objectTitle))
   const all = [...objects.filter((object) => !titles.has(objectTitle(object))), ...stored]
   const ordered = [...all.filter(({ kind }) => kind !== AIM_SERVICE), ...all.filter(({ kind }) => kind === AIM_SERVICE)]
@@ -61,13 +60,17 @@ export function learn ({ objects, stored }: KnownObjects, admission: Admission, 
 }
 
 /** A service of a file that nobody has admitted yet is known as it would be stored. */
-function asStored ({ kind, object }: LocalObject, { configs }: Admission): JsonObject {
-  return kind !== AIM_SERVICE || own(ownObject(object, 'spec'), 'resolvedRuntimeConfig') !== undefined ? object : admittedService(object, configs)
+function asStored ({ kind, object }: LocalObject, { configs }: AdmissionEngine): JsonObject {
+  return kind !== AIM_SERVICE || own(ownObject(object, 'spec'), 'resolvedRuntimeConfig') !== undefined
+    ? object
+    : admittedService(object, configs)
 }
 
 /** What is stored may be older than its schema; the server passes over what it cannot read. */
 function canBeRead ({ kind: { kind }, key, object }: LocalObject): boolean {
-  return (kind === 'AIMService' ? readService(object, key.namespace) : readRuntimeConfig(kind, object)).kind !== 'malformed'
+  return (
+    (kind === 'AIMService' ? readService(object, key.namespace) : readRuntimeConfig(kind, object)).kind !== 'malformed'
+  )
 }
 
 function schemaProblems (objects: readonly GivenObject[]): string[] {

@@ -1,11 +1,9 @@
 import { glob, readFile, stat } from 'node:fs/promises'
-import { reasonOf } from '../core/reason-of.ts'
-import { localObject } from '../local/local-object.ts'
-import { readManifestFolder } from '../local/manifest-files.ts'
-import type { ManifestFile } from '../local/manifest-files.ts'
-import { readManifests } from '../local/read-manifests.ts'
-import type { Position } from '../local/read-manifests.ts'
-import type { GivenObject } from '../review/given-object.ts'
+import { errorMessage } from '../platform/error-message.ts'
+import { localObject } from '../offline/local-object.ts'
+import { readManifestFolder, type ManifestFile } from '../offline/manifest-files.ts'
+import { readManifests, type Position } from '../offline/read-manifests.ts'
+import type { GivenObject } from '../offline/given-object.ts'
 
 export interface Input {
   /** Those of our kinds, in order. */
@@ -26,7 +24,7 @@ export async function readInput (paths: readonly string[], options: InputOptions
   const inputs = files.map(inputOf)
   const objects = inputs.flatMap((input) => input.objects)
   const problems = inputs.flatMap((input) => input.problems)
-  if (paths.length > 0 && objects.length === 0 && problems.length === 0) problems.push(`${paths.join(', ')}: no AIMService and no runtime configuration in it`)
+  if (paths.length > 0 && objects.length === 0 && problems.length === 0) { problems.push(`${paths.join(', ')}: no AIMService and no runtime configuration in it`) }
   return { objects, problems }
 }
 
@@ -41,13 +39,15 @@ async function filesAt (path: string, options: InputOptions): Promise<ManifestFi
     return await filesOrFolder(path, options)
   } catch (error) {
     const matching = /[*?[{]/.test(path) ? await matches(path) : []
-    if (matching.length === 0) return [{ path, problem: reasonOf(error) }]
+    if (matching.length === 0) return [{ path, problem: errorMessage(error) }]
     return (await Promise.all(matching.map((file) => filesAt(file, options)))).flat()
   }
 }
 
 async function filesOrFolder (path: string, options: InputOptions): Promise<ManifestFile[]> {
-  return (await stat(path)).isDirectory() ? await readManifestFolder(path, options) : [{ path, text: await readFile(path, 'utf8') }]
+  return (await stat(path)).isDirectory()
+    ? await readManifestFolder(path, options)
+    : [{ path, text: await readFile(path, 'utf8') }]
 }
 
 /** In the order of their names, whatever the file system's. */

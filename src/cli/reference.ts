@@ -1,20 +1,35 @@
 import type { Command, Option } from 'commander'
-import { EXAMPLES } from './examples.ts'
+import { EXAMPLES } from './commands/examples/command.ts'
 
-/** Every command with its arguments, flags, variables and examples, as Markdown. The program is one with every command in full. */
+/**
+ * Every command with its arguments, flags, variables and examples, as Markdown. The program is one with every command
+ * in full.
+ */
 export function commandLineReference (program: Command): string {
-  return program.commands.flatMap((command) => [section(command, []), ...command.commands.map((subcommand) => section(subcommand, [command.name()]))]).join('\n')
+  return program.commands
+    .flatMap((command) => [
+      section(command, []),
+      ...command.commands.map((subcommand) => section(subcommand, [command.name()]))
+    ])
+    .join('\n')
 }
 
 function section (command: Command, above: readonly string[]): string {
   const name = [...above, command.name()].join(' ')
-  const usage = [`aim-admission ${name}`, ...command.registeredArguments.map((argument) => argument.required ? `<${argument.name()}>` : `[${argument.name()}]`)].join(' ')
+  const usage = [
+    `aim-admission ${name}`,
+    ...command.registeredArguments.map((argument) =>
+      argument.required ? `<${argument.name()}>` : `[${argument.name()}]`
+    )
+  ].join(' ')
   const args = command.registeredArguments.map((argument) => `\`${argument.name()}\`: ${cell(argument.description)}.\n`)
   const examples = above.length === 0 ? EXAMPLES[name] ?? [] : []
   return [
     `${'#'.repeat(above.length + 3)} \`${usage}\`\n\n${sentence(command.description())}\n`,
     ...(args.length > 0 ? ['\n', ...args] : []),
-    ...(command.options.length > 0 ? ['\n| flag | variable | does |\n|---|---|---|\n', ...command.options.map(row)] : []),
+    ...(command.options.length > 0
+      ? ['\n| flag | variable | does |\n|---|---|---|\n', ...command.options.map(row)]
+      : []),
     ...(examples.length > 0 ? [`\n\`\`\`bash\n${examples.join('\n')}\n\`\`\`\n`] : [])
   ].join('')
 }

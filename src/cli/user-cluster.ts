@@ -2,10 +2,9 @@ import { homedir } from 'node:os'
 import path from 'node:path'
 import { Option } from 'commander'
 import type { Log } from '../core/ports.ts'
-import { connectToCluster } from '../kube/api-connection.ts'
-import type { SendRequest } from '../kube/api-connection.ts'
-import { loadKubeConfig } from '../kube/kube-config.ts'
-import { environmentVariable } from './flags.ts'
+import { connectToCluster, type SendRequest } from '../kube/client/api-connection.ts'
+import { loadKubeConfig } from '../kube/client/kube-config.ts'
+import { environmentVariable } from './flags/options.ts'
 
 export interface ClusterFlags {
   readonly kubeconfig?: string
@@ -24,7 +23,10 @@ export function clusterFlags (what: string): Option[] {
 /** Is given the way to the API server, and the namespace that the context says, or `default`. */
 type ClusterWork<T> = (request: SendRequest, about: { readonly namespace: string }) => Promise<T>
 
-/** Works with a cluster as kubectl would: by the file given, else those of KUBECONFIG, else `~/.kube/config`. Rejects with one line where there is none. */
+/**
+ * Works with a cluster as kubectl would: by the file given, else those of KUBECONFIG, else `~/.kube/config`. Rejects
+ * with one line where there is none.
+ */
 export async function withCluster<T> ({ kubeconfig, context }: ClusterFlags, work: ClusterWork<T>): Promise<T> {
   const file = kubeconfig ?? kubectlFiles()
   const connection = await connectToCluster({ kubeconfig: file, context, log: SILENT })

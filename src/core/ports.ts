@@ -1,9 +1,9 @@
 import type { Kind } from '../api/kinds.ts'
-import type { JsonObject } from '../api/meta.ts'
 import type { ParentReference } from '../api/runtime-config.ts'
-import type { ConfigRef } from './resolve-config.ts'
-import type { RuntimeConfig } from './runtime-config.ts'
-import type { Service } from './service.ts'
+import type { ConfigRef } from './settings/resolve.ts'
+import type { RuntimeConfig } from './settings/runtime-config.ts'
+import type { Service } from './settings/service.ts'
+import type { JsonObject } from '../platform/json.ts'
 
 export interface ServiceKey { readonly namespace: string, readonly name: string }
 
@@ -71,7 +71,9 @@ export type ReadResult =
   | { readonly kind: 'missing' }
   | { readonly kind: 'failed', readonly reason: string }
 
-/** Single objects of the API server, by their paths. A read sees every write that was answered before it. None rejects. */
+/**
+ * Single objects of the API server, by their paths. A read sees every write that was answered before it. None rejects.
+ */
 export interface ObjectStore {
   read (path: string, query?: Readonly<Record<string, string>>): Promise<ReadResult>
   /** `outdated` where there is one of that name already. */
@@ -83,19 +85,31 @@ export interface ObjectStore {
 }
 
 /** One object as it was read. */
-export interface WriteTarget { readonly kind: Kind, readonly key: ObjectKey, readonly uid: string, readonly version: string }
+export interface WriteTarget {
+  readonly kind: Kind
+  readonly key: ObjectKey
+  readonly uid: string
+  readonly version: string
+}
 
 /** The writes of the reconciler. None rejects. */
 export interface ObjectWriter {
-  /** Applies this program's part of an object's status, unless the object is another, or has changed since that version. */
+  /**
+   * Applies this program's part of an object's status, unless the object is another, or has changed since that version.
+   */
   applyStatus (target: WriteTarget, status: object): Promise<WriteResult | Unavailable>
   /** Has the API server run admission for a service anew, by a change that changes nothing. */
-  readmit (key: ServiceKey): Promise<WriteResult | Unavailable>
+  triggerAdmission (key: ServiceKey): Promise<WriteResult | Unavailable>
 }
 
 /** A transition of an object that its owner is to be told of. */
 export interface TransitionEvent {
-  readonly regarding: { readonly kind: Kind['kind'], readonly namespace: string, readonly name: string, readonly uid: string }
+  readonly regarding: {
+    readonly kind: Kind['kind']
+    readonly namespace: string
+    readonly name: string
+    readonly uid: string
+  }
   readonly type: 'Normal' | 'Warning'
   /** One word, as in a condition. */
   readonly reason: string
@@ -107,14 +121,6 @@ export interface TransitionEvent {
 /** Tells of transitions, best effort. */
 export interface EventSink {
   record (event: TransitionEvent): void
-}
-
-/** Time that only goes forward; tests turn it by hand. */
-export interface Clock {
-  /** Milliseconds since some moment. */
-  now (): number
-  /** Calls back once, in `ms` milliseconds; the function returned calls it off. */
-  after (ms: number, callback: () => void): () => void
 }
 
 /** What is told to operators: a constant sentence and its keys. A pino logger is one. */
@@ -135,15 +141,18 @@ export interface World {
   readonly configs: ConfigLookup
   readonly paths: PathIndex
   readonly services: ServiceLookup
-  readonly arrivals: Arrivals
+  readonly pendingConfigs: PendingConfigs
 }
 
 /** Configurations that are on their way from the API server to the caches. */
-export interface Arrivals {
+export interface PendingConfigs {
   /** A configuration has been admitted, and will be stored unless another webhook refuses it. */
   announce (config: RuntimeConfig): void
   /** Whether the configuration was unknown a moment ago, so that another replica may not know it yet. */
-  hasJustCome (config: RuntimeConfig): boolean
-  /** Resolves when what the reference waits for is there, or is waited for no longer; undefined where there is nothing to wait for. */
-  arrival (ref: ConfigRef, signal: () => AbortSignal): Promise<void> | undefined
+  isRecent (config: RuntimeConfig): boolean
+  /**
+   * Resolves when what the reference waits for is there, or is waited for no longer; undefined where there is nothing
+   * to wait for.
+   */
+  waitForConfig (ref: ConfigRef, signal: () => AbortSignal): Promise<void> | undefined
 }

@@ -1,16 +1,14 @@
 import { KINDS } from '../api/kinds.ts'
-import { sameJson } from '../core/json.ts'
-import type { Clock } from '../core/ports.ts'
-import { planRollout } from '../core/rollout.ts'
-import type { OwnConfigStatus, RolloutPlan } from '../core/rollout.ts'
-import type { RuntimeConfig } from '../core/runtime-config.ts'
+import { sameJson } from '../platform/json.ts'
+import { planRollout, type OwnConfigStatus, type RolloutPlan } from '../core/status/rollout.ts'
+import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { Observed } from './observed-objects.ts'
-import { configId, configOf } from './reconcile-world.ts'
-import type { ReconcileWorld } from './reconcile-world.ts'
+import { configId, configOf, type ReconcileWorld } from './reconcile-world.ts'
 import type { RolloutState } from './rollout-state.ts'
 import type { Foresight } from './rollouts.ts'
-import { situationOf } from './situation.ts'
+import { situationOf } from './service-snapshot.ts'
 import type { WorkResult } from './work-queue.ts'
+import type { Clock } from '../platform/clock.ts'
 
 export interface ConfigReconcilerDependencies {
   readonly world: ReconcileWorld
@@ -28,7 +26,10 @@ const WRITE_GAP_MS = 1_000
 
 interface Pace { planned: number, written: number }
 
-/** Reads one configuration and the tally of its services, writes its status where it differs, and lets its roll-out go on. */
+/**
+ * Reads one configuration and the tally of its services, writes its status where it differs, and lets its roll-out go
+ * on.
+ */
 export class ConfigReconciler {
   readonly #dependencies: ConfigReconcilerDependencies
   readonly #paces = new Map<string, Pace>()
@@ -65,9 +66,14 @@ export class ConfigReconciler {
     const { status } = this.#plan(config, observed)
     if (sameJson(status, observed.status)) return { kind: 'done' }
     const wait = pace.written + WRITE_GAP_MS - clock.now()
-    if (wait > 0 && sameJson(withoutCounters(status), withoutCounters(observed.status))) return { kind: 'again', afterMs: wait }
+    if (wait > 0 && sameJson(withoutCounters(status), withoutCounters(observed.status))) { return { kind: 'again', afterMs: wait } }
     const { kind, namespace, name } = config
-    const target = { kind: KINDS.find((known) => known.kind === kind) ?? KINDS[0], key: { namespace, name }, uid: observed.uid, version: observed.version }
+    const target = {
+      kind: KINDS.find((known) => known.kind === kind) ?? KINDS[0],
+      key: { namespace, name },
+      uid: observed.uid,
+      version: observed.version
+    }
     const result = await world.writer.applyStatus(target, status)
     pace.written = clock.now()
     switch (result.kind) {
@@ -92,7 +98,7 @@ export class ConfigReconciler {
     const plan = this.#plan(config, observed)
     const stale = (): Iterable<string> => state.tallies.stale(id, hash)
     for (const service of state.rollouts.release({ config: id, hash, plan, stale: stale(), foresee: (service) => this.#foresee(service) })) {
-      state.readmit(service, 'routine')
+      state.triggerAdmission(service, 'routine')
     }
     if (plan.held !== undefined && plan.held !== before) for (const service of stale()) onDecided(service)
   }
@@ -107,7 +113,10 @@ export class ConfigReconciler {
     const situation = situationOf(service, this.#dependencies.world)
     if (situation === undefined) return { breaks: false, claim: undefined }
     const { fails, degradedSince, assessment: { claim } } = situation
-    return { breaks: fails && degradedSince === undefined, claim: claim === undefined ? undefined : JSON.stringify([claim.gateway, claim.path]) }
+    return {
+      breaks: fails && degradedSince === undefined,
+      claim: claim === undefined ? undefined : JSON.stringify([claim.gateway, claim.path])
+    }
   }
 }
 

@@ -1,5 +1,5 @@
-import { sameJson } from '../core/json.ts'
-import type { Tally } from '../core/rollout.ts'
+import { sameJson } from '../platform/json.ts'
+import type { Tally } from '../core/status/rollout.ts'
 
 /** What one service adds to the tally of the configuration that it uses. */
 export interface Contribution {
@@ -18,7 +18,9 @@ interface Counts {
   readonly byHash: Map<string, number>
 }
 
-/** How far each configuration has been carried: counted up and down with every service that changes, never counted anew. */
+/**
+ * How far each configuration has been carried: counted up and down with every service that changes, never counted anew.
+ */
 export class ConfigTallies {
   readonly #contributions = new Map<string, Contribution>()
   readonly #counts = new Map<string, Counts>()
@@ -36,7 +38,7 @@ export class ConfigTallies {
   tally (config: string, hash: string): Tally {
     const { members, failing, byHash } = this.#counts.get(config) ?? NONE
     const failingCurrent = new Map<string, string>()
-    for (const [service, contribution] of failing) if (contribution.hash === hash) failingCurrent.set(service, contribution.failingSince)
+    for (const [service, contribution] of failing) { if (contribution.hash === hash) failingCurrent.set(service, contribution.failingSince) }
     return { total: members.size, current: byHash.get(hash) ?? 0, failing: failing.size, failingCurrent }
   }
 

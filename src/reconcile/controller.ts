@@ -1,17 +1,16 @@
-import type { Clock, Log } from '../core/ports.ts'
-import type { Tally } from '../core/rollout.ts'
-import type { RuntimeConfig } from '../core/runtime-config.ts'
+import type { Log } from '../core/ports.ts'
+import type { Tally } from '../core/status/rollout.ts'
+import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import { ConfigReconciler } from './config-reconciler.ts'
-import { Pacer } from './pacer.ts'
-import { configId, serviceId } from './reconcile-world.ts'
-import type { ReconcileWorld } from './reconcile-world.ts'
+import { RateLimiter } from './rate-limiter.ts'
+import { configId, serviceId, type ReconcileWorld } from './reconcile-world.ts'
 import { RollForward } from './roll-forward.ts'
 import { RolloutState } from './rollout-state.ts'
 import { ServiceReconciler } from './service-reconciler.ts'
-import { situationOf } from './situation.ts'
+import { situationOf } from './service-snapshot.ts'
 import type { Changes } from './watched-sinks.ts'
-import { WorkQueue } from './work-queue.ts'
-import type { WorkQueueObserver, WorkResult } from './work-queue.ts'
+import { WorkQueue, type WorkQueueObserver, type WorkResult } from './work-queue.ts'
+import type { Clock } from '../platform/clock.ts'
 
 /** How fast changed configurations are carried to the services, and when that halts. */
 export interface RolloutLimits {
@@ -36,28 +35,41 @@ export interface ControllerOptions {
 export const QUEUES = ['status', 'rollforward'] as const
 export type QueueName = typeof QUEUES[number]
 
-/** Status writes that are on their way at once. Three of the six connections to the API server are watches, and the lease is not to wait. */
+/**
+ * Status writes that are on their way at once. Three of the six connections to the API server are watches, and the
+ * lease is not to wait.
+ */
 const STATUS_CONCURRENCY = 2
 
-/** The reconciler of the replica that leads, for as long as it leads: takes keys, and works on one of each at a time. */
+/**
+ * The reconciler of the replica that leads, for as long as it leads: takes keys, and works on one of each at a time.
+ */
 export class Controller implements Changes {
   readonly #world: ReconcileWorld
   readonly #state: RolloutState
-  /** `status`: services and configurations that are to be looked at. `rollforward`: services that admission is to see anew. */
+  /**
+   * `status`: services and configurations that are to be looked at. `rollforward`: services that admission is to see
+   * anew.
+   */
   readonly queues: Readonly<Record<QueueName, WorkQueue>>
 
   constructor ({ world, limits, clock, log, random, observers }: ControllerOptions) {
     this.#world = world
     const look = (id: string): void => { this.queues.status.add(id, 'routine') }
-    const state = this.#state = new RolloutState({ onTally: look, onReadmit: (service, lane) => { this.queues.rollforward.add(service, lane) } })
+    const state = (this.#state = new RolloutState({
+      onTally: look,
+      onReadmit: (service, lane) => { this.queues.rollforward.add(service, lane) }
+    }))
     const services = new ServiceReconciler(world, state)
     const configs = new ConfigReconciler({ world, state, clock, failureLimit: limits.failureLimit, onDecided: look })
-    const rollForward = new RollForward({ world, state, pacer: new Pacer(clock, limits.rate), onTrouble: look })
+    const rollForward = new RollForward({ world, state, pacer: new RateLimiter(clock, limits.rate), onTrouble: look })
     const queue = (name: QueueName, concurrency: number, work: (key: string) => Promise<WorkResult>): WorkQueue =>
       new WorkQueue({ name, concurrency, work, clock, random, log, observer: observers[name] })
     this.queues = {
-      status: queue('status', STATUS_CONCURRENCY, (id) => isConfig(id) ? configs.reconcile(id) : services.reconcile(id)),
-      rollforward: queue('rollforward', limits.concurrency, (id) => rollForward.readmit(id))
+      status: queue('status', STATUS_CONCURRENCY, (id) =>
+        isConfig(id) ? configs.reconcile(id) : services.reconcile(id)
+      ),
+      rollforward: queue('rollforward', limits.concurrency, (id) => rollForward.triggerAdmission(id))
     }
   }
 
@@ -91,7 +103,10 @@ export class Controller implements Changes {
 
   /** Its services first, so that they are counted when its own status is written. */
   configChanged (config: Pick<RuntimeConfig, 'kind' | 'namespace' | 'name'>, { edited }: { readonly edited: boolean }): void {
-    const users = this.#world.services.users(config.name, config.kind === 'AIMRuntimeConfig' ? config.namespace : undefined)
+    const users = this.#world.services.users(
+      config.name,
+      config.kind === 'AIMRuntimeConfig' ? config.namespace : undefined
+    )
     if (edited) for (const service of users) this.queues.status.add(serviceId(service), 'routine')
     this.queues.status.add(configId(config), 'routine')
   }

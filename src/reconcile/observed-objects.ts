@@ -1,8 +1,7 @@
-import type { JsonObject } from '../api/meta.ts'
-import { ownObject, ownString } from '../core/json.ts'
-import { uidOf } from '../core/object-meta.ts'
+import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
+import { uidOf } from '../api/object-meta.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
-import { isNewerVersion } from '../core/resource-version.ts'
+import { isNewerVersion } from '../kube/watch/resource-version.ts'
 
 /** What is known of a stored object beside what the rules read of it. */
 export interface Observed<T> {
@@ -12,7 +11,10 @@ export interface Observed<T> {
   readonly status: T
 }
 
-/** The status of every object of a kind, as far as this program writes it: what a write has to be compared with, and what makes it safe. */
+/**
+ * The status of every object of a kind, as far as this program writes it: what a write has to be compared with, and
+ * what makes it safe.
+ */
 export class ObservedObjects<T> implements ObjectSink {
   readonly #read: (object: JsonObject) => T
   readonly #observed = new Map<string, Observed<T>>()
@@ -32,7 +34,7 @@ export class ObservedObjects<T> implements ObjectSink {
     const key = `${ownString(metadata, 'namespace')}/${ownString(metadata, 'name')}`
     const version = ownString(metadata, 'resourceVersion')
     const known = this.#observed.get(key)
-    if (known === undefined || isNewerVersion(version, known.version)) this.#observed.set(key, { uid: uidOf(object), version, status: this.#read(object) })
+    if (known === undefined || isNewerVersion(version, known.version)) { this.#observed.set(key, { uid: uidOf(object), version, status: this.#read(object) }) }
   }
 
   remove ({ namespace, name }: ObjectKey): void {

@@ -1,11 +1,11 @@
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../api/kinds.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
-import type { ConfigIndex } from '../core/config-index.ts'
+import type { ConfigIndex } from '../cache/config-index.ts'
 import type { EventSink, ObjectKey, ObjectWriter } from '../core/ports.ts'
-import type { OwnConfigStatus } from '../core/rollout.ts'
-import type { RuntimeConfig } from '../core/runtime-config.ts'
-import type { ServiceIndex } from '../core/service-index.ts'
-import type { OwnServiceStatus } from '../core/service-status.ts'
+import type { OwnConfigStatus } from '../core/status/rollout.ts'
+import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
+import type { ServiceIndex } from '../cache/service-index.ts'
+import type { OwnServiceStatus } from '../core/status/service.ts'
 import type { ObservedObjects } from './observed-objects.ts'
 
 /** What is known of the cluster, warm on every replica, and the ways to change it, which only the leader uses. */
@@ -30,7 +30,10 @@ export function serviceKey (id: string): ObjectKey {
   return { namespace: id.slice(0, slash), name: id.slice(slash + 1) }
 }
 
-/** A configuration in queues and maps: `AIMRuntimeConfig/namespace/name`, with an empty namespace for a cluster configuration. */
+/**
+ * A configuration in queues and maps: `AIMRuntimeConfig/namespace/name`, with an empty namespace for a cluster
+ * configuration.
+ */
 export function configId ({ kind, namespace, name }: Pick<RuntimeConfig, 'kind' | 'namespace' | 'name'>): string {
   return `${kind}/${namespace}/${name}`
 }

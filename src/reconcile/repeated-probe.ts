@@ -1,4 +1,4 @@
-import type { Clock } from '../core/ports.ts'
+import type { Clock } from '../platform/clock.ts'
 
 export interface RepeatedProbeOptions {
   /** Between the end of one probe and the next, in milliseconds. */
@@ -11,7 +11,7 @@ export interface RepeatedProbeOptions {
 /** Probes at once and then again and again, one probe at a time. */
 export class RepeatedProbe {
   readonly #options: RepeatedProbeOptions
-  #callOff: () => void = () => undefined
+  #cancel: () => void = () => undefined
   #stopped = false
   #running: Promise<void> = Promise.resolve()
 
@@ -26,13 +26,13 @@ export class RepeatedProbe {
   /** Once settled, nothing is sent any more. */
   async stop (): Promise<void> {
     this.#stopped = true
-    this.#callOff()
+    this.#cancel()
     await this.#running
   }
 
   async #run (): Promise<void> {
     const { interval, clock, probe } = this.#options
     await probe()
-    if (!this.#stopped) this.#callOff = clock.after(interval, () => { this.start() })
+    if (!this.#stopped) this.#cancel = clock.setTimeout(interval, () => { this.start() })
   }
 }

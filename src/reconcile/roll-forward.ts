@@ -1,23 +1,19 @@
 import { AIM_SERVICE } from '../api/kinds.ts'
-import type { JsonObject } from '../api/meta.ts'
-import { assessService } from '../core/assess-service.ts'
-import type { Assessment } from '../core/assess-service.ts'
-import { isJsonObject, ownString } from '../core/json.ts'
-import { configTitle } from '../core/runtime-config.ts'
-import { readService } from '../core/service.ts'
-import { carriedHash, stalenessOf } from '../core/staleness.ts'
-import type { Pacer } from './pacer.ts'
-import { configId, serviceKey } from './reconcile-world.ts'
-import type { ReconcileWorld } from './reconcile-world.ts'
+import { assessService, type Assessment } from '../core/settings/assess.ts'
+import { isJsonObject, ownString, type JsonObject } from '../platform/json.ts'
+import { configTitle } from '../core/settings/runtime-config.ts'
+import { readService } from '../core/settings/service.ts'
+import { carriedHash, stalenessOf } from '../core/status/staleness.ts'
+import type { RateLimiter } from './rate-limiter.ts'
+import { configId, serviceKey, type ReconcileWorld } from './reconcile-world.ts'
 import type { RolloutState } from './rollout-state.ts'
-import { situationOf } from './situation.ts'
-import type { Situation } from './situation.ts'
+import { situationOf, type ServiceSnapshot } from './service-snapshot.ts'
 import type { WorkResult } from './work-queue.ts'
 
 export interface RollForwardDependencies {
   readonly world: ReconcileWorld
   readonly state: RolloutState
-  readonly pacer: Pacer
+  readonly pacer: RateLimiter
   /** The service's status is to say what has become known. */
   readonly onTrouble: (service: string) => void
 }
@@ -30,13 +26,13 @@ export class RollForward {
     this.#dependencies = dependencies
   }
 
-  async readmit (id: string): Promise<WorkResult> {
+  async triggerAdmission (id: string): Promise<WorkResult> {
     const { world, pacer } = this.#dependencies
     if (this.#due(id) === undefined) return this.#over(id)
     await pacer.turn()
     const before = this.#due(id)
     if (before === undefined) return this.#over(id)
-    const result = await world.writer.readmit(serviceKey(id))
+    const result = await world.writer.triggerAdmission(serviceKey(id))
     switch (result.kind) {
       case 'written': return this.#check(id, before, result.object)
       case 'gone': return { kind: 'done' }
@@ -49,24 +45,26 @@ export class RollForward {
   }
 
   /** What admission is needed for, while it is; a roll-out may have been halted since the service was queued. */
-  #due (id: string): Situation | undefined {
+  #due (id: string): ServiceSnapshot | undefined {
     const { world, state } = this.#dependencies
     const situation = situationOf(id, world)
     if (situation === undefined || situation.staleness === 'current') return undefined
     const { staleness, assessment: { config } } = situation
-    const isReleased = staleness !== 'outdated' || config === undefined || state.rollouts.permits(id, configId(config), config.hash)
+    const isReleased =
+      staleness !== 'outdated' || config === undefined || state.rollouts.permits(id, configId(config), config.hash)
     return isReleased ? situation : undefined
   }
 
   /**
-   * A replica whose cache is behind answers with old settings, and is asked again; so it is where no webhook answered and the API server let that pass.
-   * The whole block counts: of two configurations with the same settings the hash is the same.
+   * A replica whose cache is behind answers with old settings, and is asked again; so it is where no webhook answered
+   * and the API server let that pass. The whole block counts: of two configurations with the same settings the hash is
+   * the same.
    */
-  #check (id: string, { assessment, observed }: Situation, object: JsonObject): WorkResult {
+  #check (id: string, { assessment, observed }: ServiceSnapshot, object: JsonObject): WorkResult {
     const { world, state } = this.#dependencies
     const answer = readService(object, serviceKey(id).namespace)
     const after = answer.kind === 'service' ? assessService(answer, world.configs) : undefined
-    if (after === undefined || stalenessOf(after) !== 'current') return this.#trouble(id, `admission answered with ${versionIn(after)}, and is asked again`)
+    if (after === undefined || stalenessOf(after) !== 'current') { return this.#trouble(id, `admission answered with ${versionIn(after)}, and is asked again`) }
     state.noteTrouble(id, undefined)
     const { config } = after
     if (config !== undefined && config.hash !== carriedHash(assessment)) {

@@ -1,6 +1,5 @@
-import type { RuntimeConfig } from '../core/runtime-config.ts'
-import { ConfigTallies } from './config-tallies.ts'
-import type { Contribution } from './config-tallies.ts'
+import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
+import { ConfigTallies, type Contribution } from './config-tallies.ts'
 import { configId } from './reconcile-world.ts'
 import { Rollouts } from './rollouts.ts'
 import type { Lane } from './work-queue.ts'
@@ -30,7 +29,10 @@ export class RolloutState {
     return this.#missed.size
   }
 
-  /** A service that is gone, or uses another configuration now, is not waited for by the roll-out of the one that it used. */
+  /**
+   * A service that is gone, or uses another configuration now, is not waited for by the roll-out of the one that it
+   * used.
+   */
   count (service: string, contribution: Contribution | undefined): void {
     for (const config of this.tallies.update(service, contribution)) {
       if (config !== contribution?.config) this.rollouts.landed(service, config)
@@ -51,7 +53,7 @@ export class RolloutState {
     return isNews
   }
 
-  readmit (service: string, lane: Lane): void {
+  triggerAdmission (service: string, lane: Lane): void {
     this.#hooks.onReadmit(service, lane)
   }
 

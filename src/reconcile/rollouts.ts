@@ -1,4 +1,4 @@
-import type { RolloutPlan } from '../core/rollout.ts'
+import type { RolloutPlan } from '../core/status/rollout.ts'
 
 /** What is expected of a service once it carries the present version of its configuration. */
 export interface Foresight {
@@ -15,7 +15,10 @@ interface Rollout {
   held: string | undefined
 }
 
-/** Which services may be touched by the roll-out of which configuration. A permission ends with the version that it was given for. */
+/**
+ * Which services may be touched by the roll-out of which configuration. A permission ends with the version that it was
+ * given for.
+ */
 export class Rollouts {
   readonly #rollouts = new Map<string, Rollout>()
 
@@ -38,8 +41,9 @@ export class Rollouts {
   }
 
   /**
-   * Releases as many of the services as the plan allows, in their order. The first that would break one too many ends it, until those before it have
-   * been seen: so no more are broken than the limit says, however many are on their way at once.
+   * Releases as many of the services as the plan allows, in their order. The first that would break one too many ends
+   * it, until those before it have been seen: so no more are broken than the limit says, however many are on their way
+   * at once.
    */
   release ({ config, hash, plan, stale, foresee }: ReleaseInput): string[] {
     const rollout = this.#of(config, hash) ?? { hash, released: new Map<string, Foresight>(), held: undefined }
@@ -81,7 +85,10 @@ class Budget {
     return this.#quota <= 0
   }
 
-  /** Answers with what is to be expected of the service after those before it, of which one may take its path; undefined where it may not be touched. */
+  /**
+   * Answers with what is to be expected of the service after those before it, of which one may take its path; undefined
+   * where it may not be touched.
+   */
   spend ({ breaks, claim }: Foresight): Foresight | undefined {
     const foresight = { claim, breaks: breaks || (claim !== undefined && this.#claims.has(claim)) }
     if (foresight.breaks && this.#breakable <= 0) return undefined

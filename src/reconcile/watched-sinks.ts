@@ -1,13 +1,11 @@
 import type { Kind } from '../api/kinds.ts'
-import type { JsonObject } from '../api/meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
-import { ownObject, ownString, sameJson } from '../core/json.ts'
-import { generationOf } from '../core/object-meta.ts'
+import { ownObject, ownString, sameJson, type JsonObject } from '../platform/json.ts'
+import { generationOf } from '../api/object-meta.ts'
 import type { HeldPath, ObjectKey, ObjectSink } from '../core/ports.ts'
-import type { RuntimeConfig } from '../core/runtime-config.ts'
-import type { Service } from '../core/service.ts'
-import { configId, configOf, serviceId } from './reconcile-world.ts'
-import type { ReconcileWorld } from './reconcile-world.ts'
+import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
+import type { Service } from '../core/settings/service.ts'
+import { configId, configOf, serviceId, type ReconcileWorld } from './reconcile-world.ts'
 
 /** What has happened, by key; what it means is found out by whoever looks. */
 export interface Changes {
@@ -19,7 +17,9 @@ export interface Changes {
 
 type WatchedWorld = Pick<ReconcileWorld, 'configs' | 'services' | 'serviceStatuses' | 'configStatuses'>
 
-/** Where the objects of a cluster are fed in: they go into the indexes, and their keys to whoever is to look at them. */
+/**
+ * Where the objects of a cluster are fed in: they go into the indexes, and their keys to whoever is to look at them.
+ */
 export function watchedSinks (world: WatchedWorld, changes: Changes): Readonly<Record<Kind['kind'], ObjectSink>> {
   return {
     AIMService: serviceSink(world, changes),
@@ -34,7 +34,7 @@ function serviceSink ({ services, serviceStatuses }: WatchedWorld, changes: Chan
   const tellRivals = (claims: ReadonlyArray<HeldPath | undefined>): void => {
     if (sameJson(claims[0], claims[1])) return
     for (const claim of claims) {
-      for (const { service } of claim === undefined ? [] : services.paths.holders(claim)) changes.serviceChanged(serviceId(service), { edited: false })
+      for (const { service } of claim === undefined ? [] : services.paths.holders(claim)) { changes.serviceChanged(serviceId(service), { edited: false }) }
     }
   }
   return {

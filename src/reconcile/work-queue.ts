@@ -1,9 +1,13 @@
-import type { Clock, Log, Unavailable } from '../core/ports.ts'
+import type { Log, Unavailable } from '../core/ports.ts'
+import type { Clock } from '../platform/clock.ts'
 
 /** What a person waits for goes before what a roll-out waits for. */
 export type Lane = 'urgent' | 'routine'
 
-/** How the work on a key ended. `again` is no failure; `retry` is, and the key backs off; with `unavailable` every key does, since none would fare better. */
+/**
+ * How the work on a key ended. `again` is no failure; `retry` is, and the key backs off; with `unavailable` every key
+ * does, since none would fare better.
+ */
 export type WorkResult =
   | { readonly kind: 'done' }
   | { readonly kind: 'again', readonly afterMs: number }
@@ -33,7 +37,10 @@ export interface WorkQueueOptions {
 /** The wait after the first failure of a key, doubled by each further one up to the cap, in milliseconds. */
 const FIRST_BACKOFF_MS = 100
 const LONGEST_BACKOFF_MS = 60_000
-/** The same for all keys together, so that they go on at once when the trouble is over. A longer wait that was asked for is kept, up to the third. */
+/**
+ * The same for all keys together, so that they go on at once when the trouble is over. A longer wait that was asked for
+ * is kept, up to the third.
+ */
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2_000
 const LONGEST_ASKED_PAUSE_MS = 30_000
@@ -41,8 +48,9 @@ const LONGEST_ASKED_PAUSE_MS = 30_000
 const URGENT_IN_A_ROW = 16
 
 /**
- * Keys that are to be worked on: each waits once, however often it is added, and is never worked on twice at the same time; what is added meanwhile is
- * worked on again afterwards. A key that failed comes back by itself, ever later, or as soon as it is added anew. Source: client-go, util/workqueue.
+ * Keys that are to be worked on: each waits once, however often it is added, and is never worked on twice at the same
+ * time; what is added meanwhile is worked on again afterwards. A key that failed comes back by itself, ever later, or
+ * as soon as it is added anew. Source: client-go, util/workqueue.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions
@@ -86,7 +94,7 @@ export class WorkQueue {
   /** Resolves when nothing is worked on any more. What waits is forgotten. */
   async stop (): Promise<void> {
     this.#state = 'stopped'
-    for (const callOff of this.#returning.values()) callOff()
+    for (const cancel of this.#returning.values()) cancel()
     this.#callOffPause?.()
     if (this.#running.size > 0) await new Promise<void>((resolve) => { this.#idle = resolve })
   }
@@ -122,13 +130,19 @@ export class WorkQueue {
   }
 
   #startNext (): void {
-    if (this.#state !== 'working' || this.#callOffPause !== undefined || this.#running.size >= this.#options.concurrency) return
+    if (
+      this.#state !== 'working' ||
+      this.#callOffPause !== undefined ||
+      this.#running.size >= this.#options.concurrency
+    ) { return }
     const next = this.#take()
     if (next === undefined) return
     const { clock, observer } = this.#options
     this.#running.set(next.key, { since: clock.now(), lane: next.lane })
     observer.onStart(clock.now() - next.since)
-    this.#run(next.key).catch((error: unknown) => { this.#options.log.error({ error }, 'the work queue failed because of a defect') })
+    this.#run(next.key).catch((error: unknown) => {
+      this.#options.log.error({ error }, 'the work queue failed because of a defect')
+    })
     this.#schedule()
   }
 
@@ -179,9 +193,9 @@ export class WorkQueue {
     observer.onRetry()
     if (this.#callOffPause !== undefined) return
     const pauses = ++this.#pausesInARow
-    if (pauses === LOGGED_FAILURE) log.warn({ queue: name, reason }, 'no work can be done at the moment, and is tried again')
+    if (pauses === LOGGED_FAILURE) { log.warn({ queue: name, reason }, 'no work can be done at the moment, and is tried again') }
     const backoff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (pauses - 1)) * (0.5 + random() / 2)
-    this.#callOffPause = clock.after(Math.max(backoff, Math.min(LONGEST_ASKED_PAUSE_MS, retryAfterMs)), () => {
+    this.#callOffPause = clock.setTimeout(Math.max(backoff, Math.min(LONGEST_ASKED_PAUSE_MS, retryAfterMs)), () => {
       this.#callOffPause = undefined
       this.#schedule()
     })
@@ -198,12 +212,12 @@ export class WorkQueue {
     const failures = (this.#failures.get(key) ?? 0) + 1
     this.#failures.set(key, failures)
     observer.onRetry()
-    if (failures === LOGGED_FAILURE) log.warn({ queue: name, key, reason: result.reason }, 'work keeps failing and is tried again')
+    if (failures === LOGGED_FAILURE) { log.warn({ queue: name, key, reason: result.reason }, 'work keeps failing and is tried again') }
     return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1)) * (0.5 + random() / 2)
   }
 
   #returnAfter (key: string, ms: number): void {
-    this.#returning.set(key, this.#options.clock.after(ms, () => {
+    this.#returning.set(key, this.#options.clock.setTimeout(ms, () => {
       this.#returning.delete(key)
       this.#wait(key, 'routine')
       this.#schedule()

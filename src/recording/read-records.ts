@@ -3,12 +3,11 @@ import { readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { RECORD_FILE } from './record-files.ts'
-import { readRecord } from './review-record.ts'
-import type { ReviewRecord } from './review-record.ts'
+import { readRecord, type ReviewRecord } from './review-record.ts'
 
 /**
- * A line of a file of records. `cut`: the last one, of which the end is missing, as where a disk was full or a process was killed. `problem`: one line
- * that says why it is no record.
+ * A line of a file of records. `cut`: the last one, of which the end is missing, as where a disk was full or a process
+ * was killed. `problem`: one line that says why it is no record.
  */
 export type ReadLine = { readonly file: string, readonly line: number } & (
   | { readonly kind: 'record', readonly record: ReviewRecord }

@@ -1,8 +1,8 @@
-import { mkdir, open, readdir, rm } from 'node:fs/promises'
-import type { FileHandle } from 'node:fs/promises'
+import { mkdir, open, readdir, rm, type FileHandle } from 'node:fs/promises'
 import path from 'node:path'
-import type { Clock, Log } from '../core/ports.ts'
-import { reasonOf } from '../core/reason-of.ts'
+import type { Log } from '../core/ports.ts'
+import { errorMessage } from '../platform/error-message.ts'
+import type { Clock } from '../platform/clock.ts'
 
 export interface RecordFilesOptions {
   /** Is made where it is missing. */
@@ -31,7 +31,10 @@ export const RECORD_FILE = /^reviews-\d{8}T\d{9}Z-\d+-\d+\.jsonl$/
 
 interface RecordFile { readonly handle: FileHandle, bytes: number }
 
-/** Lines in files of bounded size and number, of which whoever appends never waits. Lines that a slow, full or broken disk does not take are lost. */
+/**
+ * Lines in files of bounded size and number, of which whoever appends never waits. Lines that a slow, full or broken
+ * disk does not take are lost.
+ */
 export class RecordFiles {
   readonly #options: RecordFilesOptions
   #file: RecordFile | undefined
@@ -52,7 +55,10 @@ export class RecordFiles {
       await mkdir(folder, { recursive: true, mode: 0o700 })
       this.#file = await this.#begin()
     } catch (error) {
-      throw new Error(`cannot record reviews in ${folder} (--record): ${reasonOf(error)}; give a folder that this process may write to`, { cause: error })
+      throw new Error(
+        `cannot record reviews in ${folder} (--record): ${errorMessage(error)}; give a folder that this process may write to`,
+        { cause: error }
+      )
     }
   }
 
@@ -69,8 +75,13 @@ export class RecordFiles {
   /** Writes what waits, as far as the disk takes it in a second. */
   async stop (): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<undefined>()
-    const ignore = this.#options.clock.after(CLOSE_MS, () => { resolve(undefined) })
-    await Promise.race([promise, (this.#writing ?? Promise.resolve()).then(async () => { await this.#close() }).catch(() => undefined)])
+    const ignore = this.#options.clock.setTimeout(CLOSE_MS, () => { resolve(undefined) })
+    await Promise.race([
+      promise,
+      (this.#writing ?? Promise.resolve())
+        .then(async () => { await this.#close() })
+        .catch(() => undefined)
+    ])
     ignore()
   }
 
@@ -102,7 +113,7 @@ export class RecordFiles {
   }
 
   async #fileFor (bytes: number): Promise<RecordFile> {
-    if (this.#file !== undefined && (this.#file.bytes === 0 || this.#file.bytes + bytes <= this.#options.fileBytes)) return this.#file
+    if (this.#file !== undefined && (this.#file.bytes === 0 || this.#file.bytes + bytes <= this.#options.fileBytes)) { return this.#file }
     await this.#close()
     this.#file = await this.#begin()
     return this.#file
@@ -129,7 +140,10 @@ export class RecordFiles {
 
   async #failed (error: unknown): Promise<void> {
     if (this.#failedAt === undefined) {
-      this.#options.log.warn({ folder: this.#options.folder, reason: reasonOf(error) }, 'reviews are not recorded: the disk does not take them')
+      this.#options.log.warn(
+        { folder: this.#options.folder, reason: errorMessage(error) },
+        'reviews are not recorded: the disk does not take them'
+      )
     }
     this.#failedAt = this.#options.clock.now()
     await this.#close().catch(() => undefined) // the next file is another one

@@ -1,23 +1,23 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 import { webhooksFor } from '../../webhooks/routes.ts'
 import type { Webhook } from '../../webhooks/webhook.ts'
-import type { ReviewRequest } from '../admission/review-request.ts'
+import type { ReviewRequest } from '../admission/request.ts'
 import type { Verdict } from '../admission/verdict.ts'
-import type { Clock, Log, World } from '../core/ports.ts'
-import { reasonOf } from '../core/reason-of.ts'
-import type { ServicePolicy } from '../core/service-rules.ts'
-import { answerOf, changesOf } from './answer.ts'
-import { RecordFiles } from './record-files.ts'
-import type { RecordFilesOptions } from './record-files.ts'
+import type { Log, World } from '../core/ports.ts'
+import { errorMessage } from '../platform/error-message.ts'
+import type { ServicePolicy } from '../core/rules/service.ts'
+import { answerOf, changesOf } from './replayed-response.ts'
+import { RecordFiles, type RecordFilesOptions } from './record-files.ts'
 import { replayRecord } from './replay-record.ts'
 import { recordOf } from './review-record.ts'
-import { weighsAtMost } from './weighs-at-most.ts'
-import { Witness } from './witness.ts'
-import type { Evidence } from './witness.ts'
+import { fitsWithin } from './fits-within.ts'
+import { RecordingWorld, type Evidence } from './recording-world.ts'
+import type { Clock } from '../platform/clock.ts'
 
 /**
- * What became of a review's record. `duplicate`: there is one just like it already. `irreproducible`: its answer depends on a value that is not kept, or on
- * something that no record holds. `too_large`: it is larger than a record may be. `dropped`: there was no time for it, or the disk did not take it.
+ * What became of a review's record. `duplicate`: there is one just like it already. `irreproducible`: its answer
+ * depends on a value that is not kept, or on something that no record holds. `too_large`: it is larger than a record
+ * may be. `dropped`: there was no time for it, or the disk did not take it.
  */
 export type RecordOutcome = 'written' | 'duplicate' | 'irreproducible' | 'too_large' | 'dropped'
 
@@ -42,12 +42,18 @@ const MAX_WAITING = 64
 /** Largest review, in characters of its two objects, and largest record, in characters. */
 const MAX_REVIEW = 256 * 1024
 const MAX_RECORD = 1024 * 1024
-/** Most services that the answer to a changed configuration may depend on; judging them once more takes some milliseconds. */
+/**
+ * Most services that the answer to a changed configuration may depend on; judging them once more takes some
+ * milliseconds.
+ */
 const MAX_SERVICES = 500
 /** Records that are remembered, so that one that comes again is not written again. */
 const MAX_REMEMBERED = 10_000
 
-/** Records the reviews that webhooks judge, after they have been answered. A record is written only where replaying it gives the very answer that was given. */
+/**
+ * Records the reviews that webhooks judge, after they have been answered. A record is written only where replaying it
+ * gives the very answer that was given.
+ */
 export class Recorder {
   readonly #options: RecorderOptions
   readonly #files: RecordFiles
@@ -78,7 +84,7 @@ export class Recorder {
 
   /** The product's webhooks, which tell this recorder of every review that they judge. */
   webhooksOver (world: World, policy: ServicePolicy): readonly Webhook[] {
-    const witness = new Witness(world)
+    const witness = new RecordingWorld(world)
     return webhooksFor(witness.world, policy).map((webhook) => ({
       ...webhook,
       decide: (request) => {
@@ -100,7 +106,7 @@ export class Recorder {
   #take (judged: Judged): void {
     const { request: { object, oldObject }, evidence: { services } } = judged
     if (this.#waiting.length >= MAX_WAITING) this.#options.count('dropped', 1)
-    else if (services.length > MAX_SERVICES || !weighsAtMost([object, oldObject], MAX_REVIEW)) this.#options.count('too_large', 1)
+    else if (services.length > MAX_SERVICES || !fitsWithin([object, oldObject], MAX_REVIEW)) this.#options.count('too_large', 1)
     else {
       this.#waiting.push(judged)
       this.#schedule()
@@ -126,14 +132,17 @@ export class Recorder {
       if (outcome !== 'waits') count(outcome, 1)
     } catch (error) {
       count('dropped', 1)
-      log.error({ error: reasonOf(error) }, 'a review was not recorded because of a defect')
+      log.error({ error: errorMessage(error) }, 'a review was not recorded because of a defect')
     }
   }
 
   /** `waits`: the files take it, and tell what becomes of it. */
   #outcomeOf ({ webhook, policy, request, verdict, evidence }: Judged): RecordOutcome | 'waits' {
     const answer = answerOf(request, verdict)
-    const record = recordOf({ webhook, request, evidence, answer }, { version: this.#options.version, policy, standIn: (value) => this.#standIn(value) })
+    const record = recordOf(
+      { webhook, request, evidence, answer },
+      { version: this.#options.version, policy, standIn: (value) => this.#standIn(value) }
+    )
     const line = JSON.stringify(record)
     if (line.length > MAX_RECORD) return 'too_large'
     const digest = createHash('sha256').update(line).digest('base64')

@@ -1,8 +1,7 @@
 import { ROLLOUT_ANNOTATION } from '../api/meta.ts'
-import type { JsonObject } from '../api/meta.ts'
-import { isJsonObject, own, ownObject } from '../core/json.ts'
-import { READABLE_METADATA } from '../core/service-fields.ts'
-import { LAST_APPLIED } from '../core/service.ts'
+import { isJsonObject, own, ownObject, type JsonObject } from '../platform/json.ts'
+import { READABLE_METADATA } from '../core/path/readable-fields.ts'
+import { LAST_APPLIED } from '../core/settings/service.ts'
 
 export interface Redaction {
   /** What stands in for a value: the same for the same value, so that what changes is still seen to change. */
@@ -12,8 +11,8 @@ export interface Redaction {
 }
 
 /**
- * An object without what nobody may find in a file: values of `env` and of annotations have stand-ins; status, managed fields and the copy of the
- * applied manifest go.
+ * An object without what nobody may find in a file: values of `env` and of annotations have stand-ins; status, managed
+ * fields and the copy of the applied manifest go.
  */
 export function redactObject (object: JsonObject, redaction: Redaction): JsonObject {
   const spec = own(object, 'spec')
@@ -29,7 +28,10 @@ const KEPT_METADATA = [...READABLE_METADATA, 'generation', 'deletionTimestamp']
 
 function redactMetadata (metadata: JsonObject, redaction: Redaction): JsonObject {
   const kept = KEPT_METADATA.map((key): [string, unknown] => [key, own(metadata, key)])
-  return present({ ...Object.fromEntries(kept), annotations: redactAnnotations(own(metadata, 'annotations'), redaction) })
+  return present({
+    ...Object.fromEntries(kept),
+    annotations: redactAnnotations(own(metadata, 'annotations'), redaction)
+  })
 }
 
 function redactSpec (spec: JsonObject, redaction: Redaction): JsonObject {
@@ -37,14 +39,21 @@ function redactSpec (spec: JsonObject, redaction: Redaction): JsonObject {
   return present({
     ...spec,
     env: redactEnv(own(spec, 'env'), redaction),
-    routing: isJsonObject(routing) ? present({ ...routing, annotations: redactAnnotations(own(routing, 'annotations'), redaction) }) : routing
+    routing: isJsonObject(routing)
+      ? present({ ...routing, annotations: redactAnnotations(own(routing, 'annotations'), redaction) })
+      : routing
   })
 }
 
 function redactAnnotations (annotations: unknown, { standIn, kept }: Redaction): unknown {
   if (!isJsonObject(annotations)) return standInFor(annotations, standIn)
   const others = Object.entries(annotations).filter(([key]) => key !== LAST_APPLIED)
-  return Object.fromEntries(others.map(([key, value]) => [key, kept.has(key) || key === ROLLOUT_ANNOTATION ? value : standInFor(value, standIn)]))
+  return Object.fromEntries(
+    others.map(([key, value]) => [
+      key,
+      kept.has(key) || key === ROLLOUT_ANNOTATION ? value : standInFor(value, standIn)
+    ])
+  )
 }
 
 /** Each entry keeps its name and what it refers to, and has a stand-in for its value. */

@@ -1,21 +1,19 @@
 import { webhooksFor } from '../../webhooks/routes.ts'
-import { decodeReview } from '../admission/decode-review.ts'
-import type { JsonObject } from '../api/meta.ts'
-import { ConfigIndex } from '../core/config-index.ts'
-import { ownObject, ownString } from '../core/json.ts'
+import { decodeReview } from '../admission/decode.ts'
+import { ConfigIndex } from '../cache/config-index.ts'
+import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import type { ObjectSink, World } from '../core/ports.ts'
-import { reasonOf } from '../core/reason-of.ts'
-import type { RuntimeConfig } from '../core/runtime-config.ts'
-import { ServiceIndex } from '../core/service-index.ts'
-import { answerOf } from './answer.ts'
-import type { Answer } from './answer.ts'
+import { errorMessage } from '../platform/error-message.ts'
+import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
+import { ServiceIndex } from '../cache/service-index.ts'
+import { answerOf, type ReplayedResponse } from './replayed-response.ts'
 import type { ReviewRecord } from './review-record.ts'
 
 /** Makes the webhooks over a world; the product's own by default. */
 export type WebhooksOver = typeof webhooksFor
 
 /** What this version answers to a recorded review, by the code that the server runs. Never throws. */
-export function replayRecord (record: ReviewRecord, webhooksOver: WebhooksOver = webhooksFor): Answer {
+export function replayRecord (record: ReviewRecord, webhooksOver: WebhooksOver = webhooksFor): ReplayedResponse {
   const webhook = webhooksOver(worldOf(record), record.policy).find(({ name }) => name === record.webhook)
   if (webhook === undefined) return { defect: `this version has no webhook ${record.webhook}` }
   const decoded = decodeReview(Buffer.from(JSON.stringify(record.review)))
@@ -23,7 +21,7 @@ export function replayRecord (record: ReviewRecord, webhooksOver: WebhooksOver =
   try {
     return answerOf(decoded.request, webhook.decide(decoded.request))
   } catch (error) {
-    return { defect: reasonOf(error) }
+    return { defect: errorMessage(error) }
   }
 }
 
@@ -34,13 +32,15 @@ function worldOf ({ configs: recorded, services: users, paths }: ReviewRecord): 
   for (const { kind, object } of recorded) feed(configs.sink(kind), object)
   for (const object of users) feed(services.sink(), object)
   for (const claim of paths) if (services.get(claim.service) === undefined) services.paths.add(claim)
-  const justCome = new Set(recorded.filter((config) => config.justCome).map(({ kind, object }) => keyOf(kind, ownObject(object, 'metadata'))))
-  const arrivals = {
+  const justCome = new Set(
+    recorded.filter((config) => config.justCome).map(({ kind, object }) => keyOf(kind, ownObject(object, 'metadata')))
+  )
+  const pendingConfigs = {
     announce: () => undefined,
-    hasJustCome: ({ kind, namespace, name }: RuntimeConfig) => justCome.has(keyOf(kind, { namespace, name })),
-    arrival: () => undefined
+    isRecent: ({ kind, namespace, name }: RuntimeConfig) => justCome.has(keyOf(kind, { namespace, name })),
+    waitForConfig: () => undefined
   }
-  return { configs, services, paths: services.paths, arrivals }
+  return { configs, services, paths: services.paths, pendingConfigs }
 }
 
 /** As the caches of a server do, it passes over what this version cannot read. */

@@ -1,19 +1,17 @@
 import { Ajv } from 'ajv'
 import Type from 'typebox'
 import type { Static } from 'typebox'
-import type { ReviewRequest } from '../admission/review-request.ts'
+import type { ReviewRequest } from '../admission/request.ts'
 import { REVIEW_API_VERSION, REVIEW_KIND } from '../api/admission-review.ts'
 import { ROLLOUT_ANNOTATION } from '../api/meta.ts'
-import type { JsonObject } from '../api/meta.ts'
-import { fieldsNamed } from '../core/fields-named.ts'
-import { isJsonObject, ownObject, ownString } from '../core/json.ts'
-import type { RuntimeConfig } from '../core/runtime-config.ts'
-import type { Service } from '../core/service.ts'
-import type { ServicePolicy } from '../core/service-rules.ts'
-import type { Answer } from './answer.ts'
-import { redactObject } from './redact-object.ts'
-import type { Redaction } from './redact-object.ts'
-import type { Evidence } from './witness.ts'
+import { fieldsNamed } from '../core/path/fields-named.ts'
+import { isJsonObject, ownObject, ownString, type JsonObject } from '../platform/json.ts'
+import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
+import type { Service } from '../core/settings/service.ts'
+import type { ServicePolicy } from '../core/rules/service.ts'
+import type { ReplayedResponse } from './replayed-response.ts'
+import { redactObject, type Redaction } from './redact-object.ts'
+import type { Evidence } from './recording-world.ts'
 
 const anObject = Type.Unsafe<JsonObject>({ type: 'object' })
 const gateway = Type.Object({
@@ -48,7 +46,7 @@ const recordSchema = Type.Object({
   paths: Type.Array(Type.Object({
     service: Type.Object({ namespace: Type.String(), name: Type.String() }), gateway, path: Type.String(), since: Type.String()
   })),
-  answer: Type.Unsafe<Answer>({ type: 'object' })
+  answer: Type.Unsafe<ReplayedResponse>({ type: 'object' })
 })
 
 /** One review with all that its answer depends on, and the answer. */
@@ -59,7 +57,7 @@ export interface JudgedReview {
   readonly webhook: string
   readonly request: ReviewRequest
   readonly evidence: Evidence
-  readonly answer: Answer
+  readonly answer: ReplayedResponse
 }
 
 /** The record of a review. */
@@ -71,14 +69,21 @@ export function recordOf ({ webhook, request, evidence, answer }: JudgedReview, 
     webhook,
     policy,
     review: { apiVersion: REVIEW_API_VERSION, kind: REVIEW_KIND, request: redactRequest(request, redaction) },
-    configs: Array.from(evidence.configs, ([config, justCome]) => ({ kind: config.kind, object: configObject(config), justCome })),
+    configs: Array.from(evidence.configs, ([config, justCome]) => ({
+      kind: config.kind,
+      object: configObject(config),
+      justCome
+    })),
     services: evidence.services.map((service) => serviceObject(service, redaction)),
     paths: [...evidence.claims.values()],
     answer
   }
 }
 
-export interface RecordOptions extends Pick<Redaction, 'standIn'> { readonly version: string, readonly policy: ServicePolicy }
+export interface RecordOptions extends Pick<Redaction, 'standIn'> {
+  readonly version: string
+  readonly policy: ServicePolicy
+}
 
 /** A record, or one line that says why the value is none. */
 export function readRecord (value: unknown): ReviewRecord | string {
@@ -94,8 +99,14 @@ const isRecord = new Ajv().compile<ReviewRecord>(recordSchema)
 
 /** Every template that the answer may have been made by. */
 function templatesIn ({ object, oldObject }: ReviewRequest, { configs, services }: Evidence): string[] {
-  const own = [object, oldObject].map((given) => ownString(ownObject(ownObject(given ?? {}, 'spec'), 'routing'), 'pathTemplate'))
-  return [...own, ...Array.from(configs.keys(), ({ routing }) => routing.pathTemplate ?? ''), ...services.map(({ routing }) => routing.pathTemplate ?? '')]
+  const own = [object, oldObject].map((given) =>
+    ownString(ownObject(ownObject(given ?? {}, 'spec'), 'routing'), 'pathTemplate')
+  )
+  return [
+    ...own,
+    ...Array.from(configs.keys(), ({ routing }) => routing.pathTemplate ?? ''),
+    ...services.map(({ routing }) => routing.pathTemplate ?? '')
+  ]
 }
 
 function redactRequest (request: ReviewRequest, redaction: Redaction): JsonObject {
@@ -133,5 +144,7 @@ function configObject ({ kind, namespace, name, uid, generation, createdAt, dele
 
 function serviceObject ({ object, block }: Service, redaction: Redaction): JsonObject {
   const redacted = redactObject(object, redaction)
-  return block === undefined ? redacted : { ...redacted, spec: { ...ownObject(redacted, 'spec'), resolvedRuntimeConfig: block } }
+  return block === undefined
+    ? redacted
+    : { ...redacted, spec: { ...ownObject(redacted, 'spec'), resolvedRuntimeConfig: block } }
 }

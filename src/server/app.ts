@@ -1,28 +1,27 @@
 import type { ServerResponse } from 'node:http'
 import type { Server } from 'node:https'
-import { fastify } from 'fastify'
-import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { fastify, type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
 import type { Webhook } from '../../webhooks/webhook.ts'
 import type { Log } from '../core/ports.ts'
-import { reasonOf } from '../core/reason-of.ts'
-import { Connections } from './connections.ts'
-import { SERVER_LIMITS, connectionOptions } from './limits.ts'
-import type { ServerLimits } from './limits.ts'
+import { errorMessage } from '../platform/error-message.ts'
+import { Connections } from './overload/connections.ts'
+import { SERVER_LIMITS, connectionOptions, type ServerLimits } from './limits.ts'
 import { checkClient } from './client-certificate.ts'
-import { limitedLog } from './limited-log.ts'
-import { paceHandshakes } from './pace-handshakes.ts'
-import { bodyReader } from './read-body.ts'
-import { refuseConnection } from './refuse-connection.ts'
-import { onceBodyHasPassed, sendSentence, sendUnavailable, TRY_AGAIN } from './replies.ts'
-import { ARRIVED, reviewHandler, takeIn } from './review-route.ts'
-import type { ReviewDependencies } from './review-route.ts'
-import { tlsOptions } from './tls.ts'
-import type { TlsMaterial } from './tls.ts'
+import { limitedLog } from '../telemetry/limited-log.ts'
+import { throttleHandshakes } from './overload/throttle-handshakes.ts'
+import { bodyReader } from './overload/read-body.ts'
+import { refuseConnection } from './overload/refuse-connection.ts'
+import { onceBodyHasPassed, sendError, sendUnavailable, TRY_AGAIN } from './replies.ts'
+import { ARRIVED, reviewHandler, preflight, type ReviewDependencies } from './review-handler.ts'
+import { tlsOptions, type TlsMaterial } from './tls.ts'
 
 export interface AppDependencies extends Omit<ReviewDependencies, 'limits' | 'repeating' | 'answering'> {
   readonly webhooks: readonly Webhook[]
   readonly tls: TlsMaterial
-  /** Names of which a caller's certificate must have one, where the TLS material asks for certificates; empty where any will do. */
+  /**
+   * Names of which a caller's certificate must have one, where the TLS material asks for certificates; empty where any
+   * will do.
+   */
   readonly clientNames?: readonly string[]
   readonly limits?: ServerLimits
 }
@@ -41,10 +40,10 @@ export function buildApp (dependencies: AppDependencies): FastifyInstance<Server
     bodyLimit: limits.reviewBytes,
     return503OnClosing: false,
     clientErrorHandler: refuseConnection,
-    frameworkErrors: (_error, _request, reply) => { sendSentence(reply, 404, NO_SUCH_PATH) },
+    frameworkErrors: (_error, _request, reply) => { sendError(reply, 404, NO_SUCH_PATH) },
     logger: false
   })
-  paceHandshakes(app.server, limits.handshake)
+  throttleHandshakes(app.server, limits.handshake)
   const connections = new Connections({ server: app.server, limits, clock })
   app.decorate(CONNECTIONS, connections)
   const answering = (response: ServerResponse, bytes: number): void => {
@@ -54,28 +53,37 @@ export function buildApp (dependencies: AppDependencies): FastifyInstance<Server
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(JSON_TYPE, bodyReader({ limits, gate, onGone: () => { metrics.clientGone.inc() } }))
   app.decorateRequest(ARRIVED, 0)
-  // eslint-disable-next-line max-params -- the signature of the hook; as an async function it would cost each review a promise
+
+  // promise
   app.addHook('onSend', (_request, reply, payload, done) => {
     answering(reply.raw, bytesOf(payload, reply))
     done(null, payload)
   })
   if (tls.clientCa !== undefined) app.addHook('onRequest', checkClient({ names: clientNames, log }))
-  app.setErrorHandler((error: FastifyError, request, reply) => { answerError(error, { request, reply, log: repeating }) })
+  app.setErrorHandler((error: FastifyError, request, reply) => {
+    answerError(error, { request, reply, log: repeating })
+  })
   app.setNotFoundHandler(notFound(webhooks))
   for (const webhook of webhooks) {
     const dependencies = { gate, metrics, log, repeating, limits, clock, large, answering }
-    app.post(webhook.path, { onRequest: takeIn(webhook, dependencies) }, reviewHandler(webhook, dependencies))
+    app.post(webhook.path, { onRequest: preflight(webhook, dependencies) }, reviewHandler(webhook, dependencies))
   }
   return app
 }
 
-/** Of an answer, in bytes: to the letter where it is large, since such a one comes as bytes, or is sent in pieces with its length as a header. */
+/**
+ * Of an answer, in bytes: to the letter where it is large, since such a one comes as bytes, or is sent in pieces with
+ * its length as a header.
+ */
 function bytesOf (payload: unknown, reply: FastifyReply): number {
   if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload.length
   return Number(reply.getHeader('content-length') ?? 0)
 }
 
-/** A caller without the right certificate is told so by a reply: Node's own refusal would be a reset that explains nothing. */
+/**
+ * A caller without the right certificate is told so by a reply: Node's own refusal would be a reset that explains
+ * nothing.
+ */
 function clientRequest ({ clientCa }: TlsMaterial): { requestCert?: boolean, rejectUnauthorized?: boolean } {
   return clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: false }
 }
@@ -88,12 +96,12 @@ const NO_SUCH_PATH = 'there is no webhook at this path'
 function notFound (webhooks: readonly Webhook[]) {
   const paths = new Set<string>(webhooks.map(({ path }) => path))
   return (request: FastifyRequest, reply: FastifyReply): void => {
-    if (paths.has(request.url.split('?', 1)[0] ?? '')) sendSentence(reply.header('allow', 'POST'), 405, 'a webhook takes POST alone')
-    else sendSentence(reply, 404, NO_SUCH_PATH)
+    if (paths.has(request.url.split('?', 1)[0] ?? '')) sendError(reply.header('allow', 'POST'), 405, 'a webhook takes POST alone')
+    else sendError(reply, 404, NO_SUCH_PATH)
   }
 }
 
-const SENTENCES: Readonly<Record<number, string>> = {
+const MESSAGES: Readonly<Record<number, string>> = {
   400: 'the request cannot be read',
   413: 'the review is too large',
   415: 'the content type is not application/json'
@@ -102,12 +110,12 @@ const SENTENCES: Readonly<Record<number, string>> = {
 /** What Fastify itself refuses; anything else is a defect. */
 function answerError (error: FastifyError, { request, reply, log }: { request: FastifyRequest, reply: FastifyReply, log: Log }): void {
   const { statusCode = 500 } = error
-  const sentence = SENTENCES[statusCode]
+  const sentence = MESSAGES[statusCode]
   if (statusCode === 503) sendUnavailable(reply, TRY_AGAIN)
-  else if (statusCode === 413) onceBodyHasPassed(request, () => { sendSentence(reply, 413, SENTENCES[413] ?? '') })
-  else if (sentence !== undefined) sendSentence(reply, statusCode, sentence)
+  else if (statusCode === 413) onceBodyHasPassed(request, () => { sendError(reply, 413, MESSAGES[413] ?? '') })
+  else if (sentence !== undefined) sendError(reply, statusCode, sentence)
   else {
-    log.error({ error: reasonOf(error) }, 'a request failed because of a defect')
-    sendSentence(reply, 500, 'the request failed because of a defect in this program')
+    log.error({ error: errorMessage(error) }, 'a request failed because of a defect')
+    sendError(reply, 500, 'the request failed because of a defect in this program')
   }
 }

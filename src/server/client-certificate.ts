@@ -5,7 +5,10 @@ import type { Log } from '../core/ports.ts'
 import { onceBodyHasPassed, sendForbidden } from './replies.ts'
 
 export interface ClientCheck {
-  /** Common names and subject alternative names of which a certificate must have one; empty where any certificate of the CA will do. */
+  /**
+   * Common names and subject alternative names of which a certificate must have one; empty where any certificate of the
+   * CA will do.
+   */
   readonly names: readonly string[]
   readonly log: Log
   /** Milliseconds since some moment. */
@@ -39,11 +42,13 @@ export function checkClient ({ names, log, now = () => performance.now() }: Clie
 function clientFault (socket: Socket, names: readonly string[]): string | undefined {
   if (!(socket instanceof TLSSocket)) return 'the caller does not use TLS'
   const certificate = socket.getPeerX509Certificate()
-  if (certificate === undefined) return 'the caller shows no client certificate; the API server needs one for this webhook, in its admission configuration'
+  if (certificate === undefined) { return 'the caller shows no client certificate; the API server needs one for this webhook, in its admission configuration' }
   if (!socket.authorized) return `the caller's client certificate is not accepted: ${String(socket.authorizationError)}`
   if (names.length === 0) return undefined
   const shown = [...commonNames(certificate.subject), ...alternativeNames(certificate.subjectAltName)]
-  return shown.some((name) => names.includes(name)) ? undefined : 'the caller\'s client certificate has none of the names that are let in'
+  return shown.some((name) => names.includes(name))
+    ? undefined
+    : "the caller's client certificate has none of the names that are let in"
 }
 
 /** A line each; a `+` joins several values in one. Node escapes what would be ambiguous. */
@@ -51,7 +56,12 @@ function commonNames (subject: string): string[] {
   return subject.split('\n').flatMap((line) => line.startsWith('CN=') ? [line.slice('CN='.length)] : [])
 }
 
-/** Without their types. A name that holds a comma or a quote is in quotes, as JSON, and then is none of those that can be asked for. */
+/**
+ * Without their types. A name that holds a comma or a quote is in quotes, as JSON, and then is none of those that can
+ * be asked for.
+ */
 function alternativeNames (subjectAltName = ''): string[] {
-  return [...subjectAltName.matchAll(/(?:^|, )[^:,"]+:(?:"(?:[^"\\]|\\.)*"|([^,"]*))/g)].flatMap(([, name]) => name ?? [])
+  return [...subjectAltName.matchAll(/(?:^|, )[^:,"]+:(?:"(?:[^"\\]|\\.)*"|([^,"]*))/g)].flatMap(
+    ([, name]) => name ?? []
+  )
 }

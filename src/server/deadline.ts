@@ -1,12 +1,18 @@
 /** Until when one review is waited for, in milliseconds of the server's clock. */
 export interface Deadline {
-  /** Beyond it the caller is told to come back: the API server rounds the time that is left up to a second, so an answer is due well before. */
+  /**
+   * Beyond it the caller is told to come back: the API server rounds the time that is left up to a second, so an answer
+   * is due well before.
+   */
   readonly answerBy: number
   /** Beyond it nobody listens any more. */
   readonly end: number
 }
 
-/** The deadline that the `timeout` of a query (`10s`, `1500ms`, `1m`) sets for a request that arrived then. Anything else counts as not given. */
+/**
+ * The deadline that the `timeout` of a query (`10s`, `1500ms`, `1m`) sets for a request that arrived then. Anything
+ * else counts as not given.
+ */
 export function deadlineOf (timeout: unknown, arrived: number): Deadline {
   if (timeout !== last.timeout) last = { timeout, allowed: allowedBy(timeout) }
   const { allowed } = last
@@ -20,7 +26,10 @@ function allowedBy (timeout: unknown): number {
   return given > 0 ? given : DEFAULT_TIMEOUT
 }
 
-/** What the API server gives a webhook that names none, and the most it gives any. Source: admissionregistration.k8s.io/v1, timeoutSeconds. */
+/**
+ * What the API server gives a webhook that names none, and the most it gives any. Source:
+ * admissionregistration.k8s.io/v1, timeoutSeconds.
+ */
 const DEFAULT_TIMEOUT = 10_000
 const MAX_TIMEOUT = 30_000
 const SHARE = 0.7

@@ -1,4 +1,6 @@
-/** What one server takes on at once, and how long a peer may take for its part. Sizes in bytes, times in milliseconds. */
+/**
+ * What one server takes on at once, and how long a peer may take for its part. Sizes in bytes, times in milliseconds.
+ */
 export interface ServerLimits {
   readonly reviewBytes: number
   /** From here on a review is judged where others do not wait for it. */
@@ -10,7 +12,7 @@ export interface ServerLimits {
   /** Of all bodies that are on their way. */
   readonly arrivingBytes: number
   /** Of all answers that their callers have not taken yet. */
-  readonly leavingBytes: number
+  readonly unackedBytes: number
   /** Reviews of one webhook that wait for the watch; those beyond are decided at once. */
   readonly waiting: number
   readonly handshake: number
@@ -32,7 +34,7 @@ export const SERVER_LIMITS: ServerLimits = {
   connections: 4_096, // far more than the API servers of a cluster open, far fewer than descriptors last
   peerConnections: 2_048, // API servers may share an address
   arrivingBytes: 64 * 1024 * 1024, // nine of the largest reviews, thousands of the usual ones
-  leavingBytes: 64 * 1024 * 1024, // a dozen of the largest answers, beside what the system's buffers hold
+  unackedBytes: 64 * 1024 * 1024, // a dozen of the largest answers, beside what the system's buffers hold
   waiting: 256,
   handshake: 5_000,
   headers: 10_000,

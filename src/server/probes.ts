@@ -1,8 +1,7 @@
-import { fastify } from 'fastify'
-import type { FastifyInstance } from 'fastify'
+import { fastify, type FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
 import { SERVER_LIMITS, connectionOptions } from './limits.ts'
-import { refuseConnection } from './refuse-connection.ts'
+import { refuseConnection } from './overload/refuse-connection.ts'
 
 export interface ProbeDependencies {
   /** Why the server is not ready; undefined where it is. */
@@ -12,7 +11,10 @@ export interface ProbeDependencies {
   readonly playground?: string | undefined
 }
 
-/** `/healthz`, `/readyz` and `/metrics`, in plain HTTP on a port of their own; beside them the playground, where there is one. It does not listen yet. */
+/**
+ * `/healthz`, `/readyz` and `/metrics`, in plain HTTP on a port of their own; beside them the playground, where there
+ * is one. It does not listen yet.
+ */
 export function buildProbes ({ unready, registry, playground }: ProbeDependencies): FastifyInstance {
   const { fastify: options, node } = connectionOptions(SERVER_LIMITS)
   const app = fastify({ ...options, http: node, clientErrorHandler: refuseConnection, logger: false })
@@ -23,6 +25,6 @@ export function buildProbes ({ unready, registry, playground }: ProbeDependencie
     return await reply.code(why === undefined ? 200 : 503).send(why === undefined ? 'ok\n' : `not ready: ${why}\n`)
   })
   app.get('/metrics', async (_request, reply) => await reply.type(registry.contentType).send(await registry.metrics()))
-  if (playground !== undefined) app.register(import('@fastify/static'), { root: playground, prefix: '/playground', redirect: true })
+  if (playground !== undefined) { app.register(import('@fastify/static'), { root: playground, prefix: '/playground', redirect: true }) }
   return app
 }

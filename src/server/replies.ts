@@ -14,7 +14,10 @@ export function sendReview (reply: FastifyReply, review: string | Uint8Array, an
   else reply.type(JSON_TYPE).header('content-length', review.length).send(Readable.from(piecesOf(review), { objectMode: false }))
 }
 
-/** Past Fastify, which would hand it on as UTF-8. Of ASCII alone, as it nearly always is, Latin-1 is the same, and Node encrypts and writes it in less time. */
+/**
+ * Past Fastify, which would hand it on as UTF-8. Of ASCII alone, as it nearly always is, Latin-1 is the same, and Node
+ * encrypts and writes it in less time.
+ */
 function sendText (reply: FastifyReply, text: string, answering: Answering): void {
   const { raw } = reply.hijack()
   const bytes = Buffer.byteLength(text)
@@ -28,19 +31,25 @@ function * piecesOf (bytes: Uint8Array): Iterable<Uint8Array> {
 }
 
 /** Answers with one sentence, which never echoes what came in. */
-export function sendSentence (reply: FastifyReply, status: number, error: string): void {
+export function sendError (reply: FastifyReply, status: number, error: string): void {
   reply.code(status).type(JSON_TYPE).send(JSON.stringify({ error }))
 }
 
 /** Why a review is not taken is for `/readyz` to say, not for whoever reaches the port. */
 export const TRY_AGAIN = 'reviews are not taken at the moment; try again'
 
-/** Has the API server's client try again: it does after a 503 that names a time, and on a new connection where this one is closed. */
+/**
+ * Has the API server's client try again: it does after a 503 that names a time, and on a new connection where this one
+ * is closed.
+ */
 export function sendUnavailable (reply: FastifyReply, why: string): void {
-  sendSentence(reply.header('retry-after', '1').header('connection', 'close'), 503, why)
+  sendError(reply.header('retry-after', '1').header('connection', 'close'), 503, why)
 }
 
-/** Turns a caller away. As text, which the API server's client passes on to whoever reads its error; what comes as JSON it leaves out. */
+/**
+ * Turns a caller away. As text, which the API server's client passes on to whoever reads its error; what comes as JSON
+ * it leaves out.
+ */
 export function sendForbidden (reply: FastifyReply, why: string): void {
   reply.code(403).header('connection', 'close').type('text/plain; charset=utf-8').send(why)
 }
@@ -51,7 +60,10 @@ export function sendNothing (reply: FastifyReply): void {
   reply.raw.socket?.destroySoon()
 }
 
-/** Lets the rest of a body pass first: a connection that is closed on unread bytes is reset, and the caller may never see the answer. */
+/**
+ * Lets the rest of a body pass first: a connection that is closed on unread bytes is reset, and the caller may never
+ * see the answer.
+ */
 export function onceBodyHasPassed ({ raw }: FastifyRequest, answer: () => void): void {
   if (raw.readableEnded) answer()
   else raw.once('end', answer).resume()

@@ -1,24 +1,31 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto'
 import type { Server } from 'node:https'
-import { createSecureContext } from 'node:tls'
-import type { SecureContextOptions } from 'node:tls'
-import { reasonOf } from '../core/reason-of.ts'
+import { createSecureContext, type SecureContextOptions } from 'node:tls'
+import { errorMessage } from '../platform/error-message.ts'
 
 /** A certificate chain, the leaf first, and its key. PEM. */
 export interface PemPair { readonly cert: string, readonly key: string }
 
-/** What is served, and whom callers must show a certificate of: PEM of CA certificates; undefined where everybody may call. */
+/**
+ * What is served, and whom callers must show a certificate of: PEM of CA certificates; undefined where everybody may
+ * call.
+ */
 export interface TlsMaterial extends PemPair { readonly clientCa?: string | undefined }
 
 /** A serving pair that was found sound. */
 export interface ServingPair extends PemPair { readonly notAfter: Date }
 
-/** All that the server asks of TLS. Given whole each time: what a later swap leaves out falls back to Node's defaults. */
+/**
+ * All that the server asks of TLS. Given whole each time: what a later swap leaves out falls back to Node's defaults.
+ */
 export function tlsOptions ({ cert, key, clientCa }: TlsMaterial): SecureContextOptions {
   return { cert, key, minVersion: 'TLSv1.2', ...(clientCa !== undefined && { ca: clientCa }) }
 }
 
-/** Serves another pair from the next handshake on; open connections keep theirs. A pair that does not fit throws, and the old one stays. */
+/**
+ * Serves another pair from the next handshake on; open connections keep theirs. A pair that does not fit throws, and
+ * the old one stays.
+ */
 export function swapServingPair (server: Pick<Server, 'setSecureContext'>, material: TlsMaterial): void {
   server.setSecureContext(tlsOptions(material))
 }
@@ -33,17 +40,26 @@ export function servingPair (cert: string, key: string, title: string): ServingP
     createSecureContext(tlsOptions({ cert, key })) // reads what follows the first certificate, too
     return { cert, key, notAfter }
   } catch (error) {
-    throw new Error(`${title} cannot be served: ${reasonOf(error)}; give the PEM certificate chain and its PEM key`, { cause: error })
+    throw new Error(
+      `${title} cannot be served: ${errorMessage(error)}; give the PEM certificate chain and its PEM key`,
+      { cause: error }
+    )
   }
 }
 
-/** Checks the CA certificates that callers are verified by. Throws one sentence where there is none, or one cannot be read; `title` names them in the error. */
+/**
+ * Checks the CA certificates that callers are verified by. Throws one sentence where there is none, or one cannot be
+ * read; `title` names them in the error.
+ */
 export function clientAuthorities (pem: string, title: string): string {
   try {
     const certificates = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
     if (certificates.length === 0) throw new Error('it holds no certificate')
     return certificates.map((certificate) => new X509Certificate(certificate).toString()).join('')
   } catch (error) {
-    throw new Error(`${title} cannot verify callers: ${reasonOf(error)}; give the PEM certificates of the CA that signs those of the API servers`, { cause: error })
+    throw new Error(
+      `${title} cannot verify callers: ${errorMessage(error)}; give the PEM certificates of the CA that signs those of the API servers`,
+      { cause: error }
+    )
   }
 }

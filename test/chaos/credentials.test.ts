@@ -2,10 +2,9 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { startCluster } from '../support/cluster.ts'
-import type { Cluster } from '../support/cluster.ts'
-import { actionsOf, BLOCK, manifest } from '../support/manifests.ts'
-import { startProduct, startReconciler } from '../support/product.ts'
+import { startCluster, type Cluster } from '../support/cluster/cluster.ts'
+import { actionsOf, BLOCK, manifest } from '../support/builders/manifests.ts'
+import { startProduct, startReconciler } from '../support/programs/product.ts'
 import { until } from '../support/until.ts'
 
 /** How long the programs have no token that is of use. */
@@ -13,7 +12,8 @@ const OUTAGE_MS = Number(process.env['CHAOS_OUTAGE_SECONDS'] ?? 120) * 1_000
 
 /** The cluster as a program sees it that reads its token from a file. */
 async function withTokenFile (cluster: Cluster): Promise<{ cluster: Cluster, tokenFile: string, token: string }> {
-  const kubeconfig = JSON.parse(await readFile(cluster.kubeconfig, 'utf8')) as { users: [{ user: { token: string } }] } // by the test base, as JSON
+  // by the test base, as JSON
+  const kubeconfig = JSON.parse(await readFile(cluster.kubeconfig, 'utf8')) as { users: [{ user: { token: string } }] }
   const [{ user: { token }, ...named }] = kubeconfig.users
   const [file, tokenFile] = [path.join(cluster.dir, 'kubeconfig-token-file'), path.join(cluster.dir, 'token')]
   await writeFile(tokenFile, token)
@@ -30,7 +30,13 @@ t.teardown(async () => {
   await kept.stop()
 })
 
-const config = (storage: string): string => manifest({ kind: 'AIMRuntimeConfig', namespace: 'default', name: 'default', spec: { defaultStorageClassName: storage } })
+const config = (storage: string): string =>
+  manifest({
+    kind: 'AIMRuntimeConfig',
+    namespace: 'default',
+    name: 'default',
+    spec: { defaultStorageClassName: storage }
+  })
 
 const STORAGE = `${BLOCK}.defaultStorageClassName`
 
@@ -41,7 +47,10 @@ async function carried (storage: string): Promise<number> {
   return Math.round(performance.now() - from)
 }
 
-/** As if all connections had been cut: each request of the programs is a new one, with whatever credentials they have then. */
+/**
+ * As if all connections had been cut: each request of the programs is a new one, with whatever credentials they have
+ * then.
+ */
 async function restartApiServer (): Promise<void> {
   await kept.killApiServer()
   await kept.startApiServer()

@@ -6,17 +6,19 @@ import t from 'tap'
 import { endWithUs, leaveServerCore, startServer } from '../../bench/measured-server.ts'
 import { aWorkplace, shippedProgram } from '../../bench/product.ts'
 import { percentile } from '../../bench/statistics.ts'
-import type { Order } from '../support/attacker.ts'
-import type { Hostility } from '../support/hostile-sockets.ts'
-import type { LoadOrder } from '../support/load-process.ts'
-import type { ReviewsAnswered } from '../support/review-load.ts'
+import type { Order } from '../support/http/attacker.ts'
+import type { Hostility } from '../support/http/hostile-sockets.ts'
+import type { LoadOrder } from '../support/http/load-process.ts'
+import type { ReviewsAnswered } from '../support/http/review-load.ts'
 
 /** 2,000 in all; with the honest ones, just fewer than one address may have. */
 const COUNTS: Readonly<Record<Hostility, number>> = { handshake: 660, headers: 660, body: 660, answer: 20 }
 const NONE: typeof COUNTS = { handshake: 0, headers: 0, body: 0, answer: 0 }
 /** Honest reviews a second. */
 const RATE = 100
-/** Of Node, for whoever makes the load: its own collections, which would be taken for the server's, are short with them. */
+/**
+ * Of Node, for whoever makes the load: its own collections, which would be taken for the server's, are short with them.
+ */
 const LOAD_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=1'] as const
 /** Until everything that is used at all has been used and compiled. */
 const WARM_UP_MS = 10_000
@@ -28,7 +30,10 @@ const HELD_MS = 35_000
 const MOST_TIMES_IDLE = 3
 /** While those of one kind come, which are a few seconds. */
 const MOST_TIMES_IDLE_AT_ONCE = 10
-/** MiB: bodies and answers hold 64 each, twice over where they are encrypted; the rest is connections, and what is not yet collected. */
+/**
+ * MiB: bodies and answers hold 64 each, twice over where they are encrypted; the rest is connections, and what is not
+ * yet collected.
+ */
 const MOST_MEMORY = 768
 
 t.test('2,000 connections that finish nothing keep no review from being answered, and the memory is bounded', { timeout: 240_000 }, async (t) => {
@@ -36,11 +41,24 @@ t.test('2,000 connections that finish nothing keep no review from being answered
   t.teardown(workplace.remove)
   const pair = ['--cert-file', workplace.certFile, '--key-file', workplace.keyFile]
   await leaveServerCore()
-  const server = await startServer({ name: 'product', args: [...await shippedProgram(), 'serve', '--manifests', 'deploy/examples', '--port', '0', '--probe-port', '0', ...pair] })
+  const server = await startServer({
+    name: 'product',
+    args: [
+      ...(await shippedProgram()),
+      'serve',
+      '--manifests',
+      'deploy/examples',
+      '--port',
+      '0',
+      '--probe-port',
+      '0',
+      ...pair
+    ]
+  })
   t.teardown(server.stop)
-  const attacker = fork(path.join(import.meta.dirname, '../support/attacker.ts'))
+  const attacker = fork(path.join(import.meta.dirname, '../support/http/attacker.ts'))
   endWithUs(attacker)
-  const load = fork(path.join(import.meta.dirname, '../support/load-process.ts'), { execArgv: [...LOAD_FLAGS] })
+  const load = fork(path.join(import.meta.dirname, '../support/http/load-process.ts'), { execArgv: [...LOAD_FLAGS] })
   endWithUs(load)
   const answered = async (order: LoadOrder): Promise<ReviewsAnswered> => {
     load.send(order)
@@ -58,18 +76,27 @@ t.test('2,000 connections that finish nothing keep no review from being answered
   const sampling = setInterval(() => { most = Math.max(most, server.resident()) }, 100)
   t.teardown(() => { clearInterval(sampling) })
 
-  const timesIdle = ({ latencies }: ReviewsAnswered): number => percentile(latencies, 0.99) / percentile(idle.latencies, 0.99)
+  const timesIdle = ({ latencies }: ReviewsAnswered): number =>
+    percentile(latencies, 0.99) / percentile(idle.latencies, 0.99)
   const latencies: number[] = []
   const look = async (what: string): Promise<void> => {
     const reviews = await answered('take')
     t.strictSame(reviews.failed, [], what)
     t.comment(report(what, reviews))
-    t.ok(timesIdle(reviews) < MOST_TIMES_IDLE_AT_ONCE, `p99 ${timesIdle(reviews).toFixed(1)} times that of idle ${what}`)
+    t.ok(
+      timesIdle(reviews) < MOST_TIMES_IDLE_AT_ONCE,
+      `p99 ${timesIdle(reviews).toFixed(1)} times that of idle ${what}`
+    )
     latencies.push(...reviews.latencies)
   }
   for (const hostility of Object.keys(COUNTS) as Hostility[]) { // as its type says
     const coming = delay(COMING_MS)
-    attacker.send({ url: server.url.href, ca: workplace.ca, counts: { ...NONE, [hostility]: COUNTS[hostility] }, gap: 1_000 } satisfies Order)
+    attacker.send({
+      url: server.url.href,
+      ca: workplace.ca,
+      counts: { ...NONE, [hostility]: COUNTS[hostility] },
+      gap: 1_000
+    } satisfies Order)
     t.equal((await once(attacker, 'message'))[0], COUNTS[hostility], 'all of them were let in')
     await coming
     await look(`while ${COUNTS[hostility]} that finish no ${hostility} come`)
@@ -77,7 +104,11 @@ t.test('2,000 connections that finish nothing keep no review from being answered
   await delay(HELD_MS)
   await look('while they are held')
   t.strictSame((await answered('end')).failed, [])
-  const all: ReviewsAnswered = { sent: latencies.length, failed: [], latencies: latencies.sort((one, other) => one - other) }
+  const all: ReviewsAnswered = {
+    sent: latencies.length,
+    failed: [],
+    latencies: latencies.sort((one, other) => one - other)
+  }
   t.comment(report('in all', all))
   t.ok(timesIdle(all) < MOST_TIMES_IDLE, `p99 ${timesIdle(all).toFixed(1)} times that of idle in all`)
   t.comment(`memory: ${Math.round(before)} MiB before, ${Math.round(most)} MiB at most`)

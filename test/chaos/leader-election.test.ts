@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { changesOfWriter, strayWrites } from '../support/audit-log.ts'
-import { startCluster } from '../support/cluster.ts'
-import { installCrds } from '../support/product.ts'
-import { leaseActions, reconcilersOf } from '../support/reconcilers.ts'
-import type { ReplicaName } from '../support/reconcilers.ts'
+import { changesOfWriter, strayWrites } from '../support/cluster/audit-log.ts'
+import { startCluster } from '../support/cluster/cluster.ts'
+import { installCrds } from '../support/programs/product.ts'
+import { leaseActions, reconcilersOf, type ReplicaName } from '../support/programs/reconcilers.ts'
 
 /** Two clusters, since the times of a lease belong to all replicas of one. */
 async function setUp (seconds: number) {
@@ -87,7 +86,9 @@ t.test('through 100 forced changes of leader nobody writes who does not lead', a
     for (const name of frozen) replicas.running.get(name)?.signal('SIGCONT')
     frozen.clear()
   }
-  t.comment(`until somebody wrote again: ${Math.max(...waits)} ms at most, ${deeds.map((_, deed) => Math.max(...waits.filter((_, at) => at % deeds.length === deed))).join(', ')} by deed`)
+  t.comment(
+    `until somebody wrote again: ${Math.max(...waits)} ms at most, ${deeds.map((_, deed) => Math.max(...waits.filter((_, at) => at % deeds.length === deed))).join(', ')} by deed`
+  )
   const entries = await cluster.audited()
   t.ok(changesOfWriter(entries) >= 40, `the writer changed ${changesOfWriter(entries)} times`)
   t.strictSame(strayWrites(entries), [])

@@ -1,17 +1,30 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { aWorkplace, shippedProgram, startProduct } from '../../bench/product.ts'
-import { memoryGroup } from '../support/memory-group.ts'
-import { reviewLoad } from '../support/review-load.ts'
+import { memoryGroup } from '../support/programs/memory-group.ts'
+import { reviewLoad } from '../support/http/review-load.ts'
 
 const LIMIT_MIB = 256
 
 t.test(`100,000 services and 10,000 configurations fit into a container of ${LIMIT_MIB} MiB`, { timeout: 300_000 }, async (t) => {
   const [workplace, group] = await Promise.all([aWorkplace(), memoryGroup(LIMIT_MIB * 1024 * 1024)])
-  t.comment(group === undefined ? 'this machine lets nobody make a control group: the memory is looked at, not bounded' : 'in a control group')
+  t.comment(
+    group === undefined
+      ? 'this machine lets nobody make a control group: the memory is looked at, not bounded'
+      : 'in a control group'
+  )
   for (const command of ['serve', 'reconcile'] as const) {
-    const product = await startProduct({ workplace, program: await shippedProgram(), configs: 10_000, services: 100_000, command, group: group?.processes })
-    t.comment(`${command}: ready after ${Math.round(product.readyAfter)} ms, ${Math.round(product.resident())} MiB resident`)
+    const product = await startProduct({
+      workplace,
+      program: await shippedProgram(),
+      configs: 10_000,
+      services: 100_000,
+      command,
+      group: group?.processes
+    })
+    t.comment(
+      `${command}: ready after ${Math.round(product.readyAfter)} ms, ${Math.round(product.resident())} MiB resident`
+    )
     if (command === 'serve') {
       const load = reviewLoad({ url: product.url.href, ca: workplace.ca, rate: 200 })
       for (let change = 0; change < 100; change++) {

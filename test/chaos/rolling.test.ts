@@ -1,10 +1,10 @@
 import t from 'tap'
-import { startCluster } from '../support/cluster.ts'
-import { createLoad } from '../support/create-load.ts'
-import { findLeaks } from '../support/find-leaks.ts'
-import { manifest } from '../support/manifests.ts'
-import { startReconciler } from '../support/product.ts'
-import { startReplicas } from '../support/replicas.ts'
+import { startCluster } from '../support/cluster/cluster.ts'
+import { createLoad } from '../support/cluster/create-load.ts'
+import { findLeaks } from '../support/docs/find-leaks.ts'
+import { manifest } from '../support/builders/manifests.ts'
+import { startReconciler } from '../support/programs/product.ts'
+import { startReplicas } from '../support/programs/replicas.ts'
 import { eventually, until } from '../support/until.ts'
 
 const CREATES = Number(process.env['CHAOS_CREATES'] ?? 10_000)
@@ -30,8 +30,24 @@ const PASSWORD = 'never-to-be-seen-outside-4711'
 
 t.test(`replicas are replaced 10 times while ${CREATES} services are created, and not one create fails`, { timeout: 1_200_000 }, async (t) => {
   await kubectl(['create', 'namespace', 'rolling'])
-  await kubectl(['-n', 'rolling', 'create', 'secret', 'generic', 'registry-credentials', `--from-literal=password=${PASSWORD}`])
-  await kubectl(['apply', '-f', '-'], manifest({ kind: 'AIMRuntimeConfig', namespace: 'rolling', name: 'default', spec: { imagePullSecrets: [{ name: 'registry-credentials' }] } }))
+  await kubectl([
+    '-n',
+    'rolling',
+    'create',
+    'secret',
+    'generic',
+    'registry-credentials',
+    `--from-literal=password=${PASSWORD}`
+  ])
+  await kubectl(
+    ['apply', '-f', '-'],
+    manifest({
+      kind: 'AIMRuntimeConfig',
+      namespace: 'rolling',
+      name: 'default',
+      spec: { imagePullSecrets: [{ name: 'registry-credentials' }] }
+    })
+  )
   const load = createLoad(cluster, { namespace: 'rolling', count: CREATES, rate: RATE })
   const codes: Array<Promise<number | null>> = []
   for (let round = 0; round < 10; round++) {
@@ -69,11 +85,20 @@ t.test('a replica whose node is lost, and which answers nothing and ends no conn
   const [victim] = replicas.running.splice(0, 1)
   victim?.signal('SIGSTOP')
   const { failed, created } = await load
-  t.comment(`${failed.length} creates failed, the last was due ${Math.round(Math.max(0, ...failed.map(({ due }) => due)))} ms after the loss`)
-  const seconds = Array.from({ length: 1_000 / RATE }, (_, second) => failed.filter(({ due }) => Math.floor(due / 1_000) === second).length)
+  t.comment(
+    `${failed.length} creates failed, the last was due ${Math.round(Math.max(0, ...failed.map(({ due }) => due)))} ms after the loss`
+  )
+  const seconds = Array.from(
+    { length: 1_000 / RATE },
+    (_, second) => failed.filter(({ due }) => Math.floor(due / 1_000) === second).length
+  )
   t.ok(seconds.every((count) => count < RATE), `failed by second: ${seconds.join()}`)
   t.ok(created > 500)
-  t.strictSame(failed.filter(({ due }) => due > 10_000), [], 'once the endpoint has gone and the last call has run into its timeout')
+  t.strictSame(
+    failed.filter(({ due }) => due > 10_000),
+    [],
+    'once the endpoint has gone and the last call has run into its timeout'
+  )
   await victim?.stop('SIGKILL')
   victim?.remove()
 })
@@ -89,7 +114,10 @@ t.test('with no replica left, services are refused with a message that says why,
   t.match(stderr, /failed calling webhook "mutate-aimservices\.aim\.silogen\.ai"/)
   t.equal((await kubectl(['-n', 'down', 'create', 'configmap', 'a'])).code, 0)
   await replicas.start()
-  await eventually(async () => (await kubectl(['apply', '-f', '-'], manifest({ namespace: 'down', name: 'a' }))).code === 0 || undefined)
+  await eventually(
+    async () =>
+      (await kubectl(['apply', '-f', '-'], manifest({ namespace: 'down', name: 'a' }))).code === 0 || undefined
+  )
 })
 
 t.test('no log, metric, event or patch of all this holds a key or the value of a Secret', { timeout: 900_000 }, async (t) => {
@@ -97,7 +125,11 @@ t.test('no log, metric, event or patch of all this holds a key or the value of a
   const reconciler = await startReconciler(cluster) // only now, so that what it writes is not in the way of the load
   t.teardown(async () => { await reconciler.stop() })
   // ten events a second, for the services of all the tests above
-  await until(async () => (await kubectl(['-n', 'rolling', 'get', 'events', '-o', 'name'])).stdout !== '', undefined, EVENTS_MS)
+  await until(
+    async () => (await kubectl(['-n', 'rolling', 'get', 'events', '-o', 'name'])).stdout !== '',
+    undefined,
+    EVENTS_MS
+  )
   pages.push(await (await fetch(`${reconciler.probeUrl}/metrics`)).text())
   const texts = {
     logs: [...replicas.all, reconciler].flatMap(({ lines }) => lines).join('\n'),
@@ -105,7 +137,18 @@ t.test('no log, metric, event or patch of all this holds a key or the value of a
     events: (await kubectl(['get', 'events', '--all-namespaces', '-o', 'json'])).stdout,
     'the audit log': await cluster.auditLog()
   }
-  t.match(texts, { logs: /"webhook":"mutate-aimservices"/, metrics: /aim_admission_requests_total\{/, events: /"kind": "Event"/ }, 'there is something to look through')
+  t.match(
+    texts,
+    { logs: /"webhook":"mutate-aimservices"/, metrics: /aim_admission_requests_total\{/, events: /"kind": "Event"/ },
+    'there is something to look through'
+  )
   t.match(texts['the audit log'], /patch\.webhook\.admission\.k8s\.io.*registry-credentials/, 'patches, too')
-  t.strictSame(findLeaks(texts, { 'the serving key': replicas.keyPem, 'a password': PASSWORD, 'the token of the programs': 'admin-token' }), [])
+  t.strictSame(
+    findLeaks(texts, {
+      'the serving key': replicas.keyPem,
+      'a password': PASSWORD,
+      'the token of the programs': 'admin-token'
+    }),
+    []
+  )
 })

@@ -1,9 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { startCluster } from '../support/cluster.ts'
-import { createLoad } from '../support/create-load.ts'
-import { startReplicas } from '../support/replicas.ts'
-import { handshake, storedCertificates } from '../support/stored-certificates.ts'
+import { startCluster } from '../support/cluster/cluster.ts'
+import { createLoad } from '../support/cluster/create-load.ts'
+import { startReplicas } from '../support/programs/replicas.ts'
+import { handshake, storedCertificates } from '../support/cluster/stored-certificates.ts'
 import { until } from '../support/until.ts'
 
 const CREATES = Number(process.env['CHAOS_CREATES'] ?? 10_000)

@@ -7,8 +7,8 @@ const MAX_PAUSE_MS = 250
 const LIMIT_MS = 20_000
 
 /**
- * Waits until the condition holds, doing `meanwhile` between two looks; rejects after `limit` milliseconds. It pauses for twice as long as a look takes, so
- * that looking by kubectl does not take the processor from what is waited for.
+ * Waits until the condition holds, doing `meanwhile` between two looks; rejects after `limit` milliseconds. It pauses
+ * for twice as long as a look takes, so that looking by kubectl does not take the processor from what is waited for.
  */
 export async function until (condition: () => boolean | Promise<boolean>, meanwhile: () => void = () => {}, limit = LIMIT_MS): Promise<void> {
   const deadline = performance.now() + limit

@@ -1,0 +1,48 @@
+import { mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import type { Listening } from '../cli/commands/serve/command.ts'
+
+/** Prints a request that can be pasted: the review of a service of the example configurations. */
+export function printTryOut ({ url, probeUrl, caPem }: Listening, write: (text: string) => void): void {
+  if (caPem === undefined) return
+  const folder = mkdtempSync(path.join(tmpdir(), 'aim-admission-'))
+  const caFile = path.join(folder, 'ca.crt')
+  const reviewFile = path.join(folder, 'review.json')
+  writeFileSync(caFile, caPem)
+  writeFileSync(reviewFile, JSON.stringify(EXAMPLE, null, 2))
+  write(`aim-admission answers at ${url}, its probes and metrics at ${probeUrl}
+
+Try a review of the service in ${reviewFile}:
+
+  curl --silent --cacert ${caFile} --json @${reviewFile} ${url}/mutate/aimservices
+
+What it answers is an AdmissionReview whose patch, decoded with
+  … | node -p 'Buffer.from(JSON.parse(require("fs").readFileSync(0)).response.patch, "base64").toString()'
+adds spec.runtimeConfigName and spec.resolvedRuntimeConfig.
+
+The same as you type, in a browser: ${probeUrl}/playground
+
+Ctrl-C ends the server.
+`)
+}
+
+const EXAMPLE = {
+  apiVersion: 'admission.k8s.io/v1',
+  kind: 'AdmissionReview',
+  request: {
+    uid: '705ab4f5-6393-11e8-b7cc-42010a800002',
+    kind: { group: 'aim.silogen.ai', version: 'v1alpha1', kind: 'AIMService' },
+    resource: { group: 'aim.silogen.ai', version: 'v1alpha1', resource: 'aimservices' },
+    namespace: 'ml-team',
+    name: 'llama-chat',
+    operation: 'CREATE',
+    dryRun: false,
+    object: {
+      apiVersion: 'aim.silogen.ai/v1alpha1',
+      kind: 'AIMService',
+      metadata: { name: 'llama-chat', namespace: 'ml-team', labels: { team: 'nlp' } },
+      spec: { model: { ref: 'meta-llama-3-8b' } }
+    }
+  }
+}

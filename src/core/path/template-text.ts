@@ -1,0 +1,162 @@
+import { compileExpression, type PathExpression } from './expression.ts'
+import { segmentProblem } from './segment.ts'
+import { printable } from '../../platform/printable.ts'
+import { Refused, type TemplateProblem } from './problem.ts'
+
+/** Literal text, or an expression. */
+export type TemplatePart = string | PathExpression
+
+/** Takes a template apart, in one pass. Every problem at once, in the order of the text. */
+export function readTemplate (source: string): { parts: readonly TemplatePart[], problems: readonly TemplateProblem[] } {
+  const pieces = piecesOf(source)
+  const problems = [...pieces.flatMap((piece) => piece.problems), ...tooMany(pieces), ...literalSegments(pieces)]
+  return {
+    parts: pieces.flatMap(({ part }) => part ?? []),
+    problems: problems.toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0))
+  }
+}
+
+/** Size of an expression in bytes, and number of them, beyond which a template is refused. */
+const MAX_EXPRESSION_BYTES = 256
+const MAX_EXPRESSIONS = 16
+
+interface Piece {
+  readonly isExpression: boolean
+  readonly start: number
+  readonly end: number
+  /** Undefined where the piece cannot be read. */
+  readonly part: TemplatePart | undefined
+  readonly problems: readonly TemplateProblem[]
+}
+
+/** Up to the first expression too many. */
+function piecesOf (source: string): Piece[] {
+  const pieces: Piece[] = []
+  let expressions = 0
+  for (let at = 0; at < source.length && expressions <= MAX_EXPRESSIONS;) {
+    const piece = source[at] === '{' ? expressionPiece(source, at) : literalPiece(source, at)
+    if (piece.isExpression) expressions += 1
+    pieces.push(piece)
+    at = piece.end
+  }
+  return pieces
+}
+
+function literalPiece (source: string, start: number): Piece {
+  const open = source.indexOf('{', start)
+  const end = open === -1 ? source.length : open
+  return {
+    isExpression: false,
+    start,
+    end,
+    part: source.slice(start, end),
+    problems: flawsIn(source.slice(start, end + 1), start, LITERAL_FLAWS)
+  }
+}
+
+function expressionPiece (source: string, start: number): Piece {
+  const { part, end, problem } = attempt(source, start)
+  const text = source.slice(start, end)
+  const [flaw] = flawsIn(text, start, EXPRESSION_FLAWS)
+  const found = flaw ?? problem ?? tooLarge(text, start)
+  return {
+    isExpression: true,
+    start,
+    end,
+    part,
+    problems: found === undefined ? [] : [{ ...found, expression: printable(text) }]
+  }
+}
+
+/** An expression that cannot be read ends with the brace that follows its first mistake. */
+function attempt (source: string, start: number): { part?: TemplatePart, end: number, problem?: TemplateProblem } {
+  if (source.startsWith('{{', start)) return doubledBraces(source, start)
+  try {
+    return compileExpression(source, start)
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error
+    return { end: behind('}', source, error.problem.position ?? start), problem: error.problem }
+  }
+}
+
+function doubledBraces (source: string, start: number): { end: number, problem: TemplateProblem } {
+  const end = behind('}}', source, start)
+  const remedy = `write {${source.slice(start, end).replace(/^[{ ]+|[ }]+$/g, '')}}`
+  return {
+    end,
+    problem: { code: 'AIM-TEMPLATE-SYNTAX', position: start, what: 'the braces are doubled', remedy: printable(remedy) }
+  }
+}
+
+function behind (mark: string, source: string, from: number): number {
+  const at = source.indexOf(mark, from)
+  return at === -1 ? source.length : at + mark.length
+}
+
+interface Flaw { readonly pattern: RegExp, readonly what: string, readonly remedy: string }
+
+const INVISIBLE: Flaw = {
+  pattern: /[\p{Cc}\p{Zl}\p{Zp}]/u,
+  what: 'a control character or line break stands in the template',
+  remedy: 'remove it'
+}
+
+const EXPRESSION_FLAWS: readonly Flaw[] = [
+  INVISIBLE,
+  { pattern: /\p{Cs}/u, what: 'half of a surrogate pair stands in the template', remedy: 'remove it' }
+]
+
+const LITERAL_FLAWS: readonly Flaw[] = [
+  INVISIBLE,
+  {
+    pattern: /\}/,
+    what: 'a "}" stands without a "{" before it',
+    remedy: 'remove it, or write {"}"} for a brace in the path'
+  },
+  {
+    pattern: /\$\{/,
+    what: 'the "$" before the braces would become a part of the path',
+    remedy: 'remove it, or write {"$"} for a dollar sign in the path'
+  }
+]
+
+function flawsIn (text: string, start: number, flaws: readonly Flaw[]): TemplateProblem[] {
+  return flaws.flatMap(({ pattern, what, remedy }) => {
+    const at = text.search(pattern)
+    return at === -1 ? [] : [{ code: 'AIM-TEMPLATE-SYNTAX', position: start + at, what, remedy }]
+  })
+}
+
+function tooLarge (text: string, position: number): TemplateProblem | undefined {
+  const bytes = new TextEncoder().encode(text).length
+  if (bytes <= MAX_EXPRESSION_BYTES) return undefined
+  return {
+    code: 'AIM-TEMPLATE-TOO-COMPLEX',
+    position,
+    what: `the expression has ${bytes} bytes, at most ${MAX_EXPRESSION_BYTES} are allowed`,
+    remedy: 'shorten it'
+  }
+}
+
+function tooMany (pieces: readonly Piece[]): TemplateProblem[] {
+  const excess = pieces.filter(({ isExpression }) => isExpression)[MAX_EXPRESSIONS]
+  if (excess === undefined) return []
+  const what = `the template has more than ${MAX_EXPRESSIONS} expressions, and was not read any further`
+  return [{ code: 'AIM-TEMPLATE-TOO-COMPLEX', position: excess.start, what, remedy: 'leave some out' }]
+}
+
+/** Segments that are literal from slash to slash are faulty whatever the service. */
+function literalSegments (pieces: readonly Piece[]): TemplateProblem[] {
+  const literal = pieces
+    .map(({ isExpression, start, end, part }) =>
+      typeof part === 'string' && !isExpression ? part : 'x'.repeat(end - start)
+    )
+    .join('')
+  let position = 0
+  return literal.split('/').flatMap((segment) => {
+    const problem = segmentProblem(segment)
+    const found = problem === undefined ? [] : [{ ...problem, position }]
+    position += segment.length + 1
+    return found
+  })
+}

@@ -1,0 +1,40 @@
+import { ownObject, ownString, type JsonObject } from '../../platform/json.ts'
+import { readStatus, type Status } from '../client/status.ts'
+import { parseObject, versionedObject, type VersionedObject } from './versioned-object.ts'
+
+/** One line of a watch. Source: Kubernetes API concepts, "Efficient detection of changes". */
+export type WatchEvent =
+  | { readonly kind: 'upsert' | 'remove', readonly item: VersionedObject }
+  /** `complete`: every object that there was has been told of. */
+  | { readonly kind: 'bookmark', readonly version: string, readonly complete: boolean }
+  | { readonly kind: 'error', readonly status: Status }
+  | { readonly kind: 'unreadable' }
+
+/** Never throws: what is not an event is unreadable. */
+export function readWatchEvent (line: string): WatchEvent {
+  const event = parseObject(line)
+  const object = ownObject(event, 'object')
+  switch (ownString(event, 'type')) {
+    case 'ADDED':
+    case 'MODIFIED': return itemEvent('upsert', object)
+    case 'DELETED': return itemEvent('remove', object)
+    case 'BOOKMARK': return bookmark(ownObject(object, 'metadata'))
+    case 'ERROR': return { kind: 'error', status: readStatus(object) }
+    default: return { kind: 'unreadable' }
+  }
+}
+
+function itemEvent (kind: 'upsert' | 'remove', object: JsonObject): WatchEvent {
+  const item = versionedObject(object)
+  return item === undefined ? { kind: 'unreadable' } : { kind, item }
+}
+
+/** Source: metav1.InitialEventsAnnotationKey. */
+const COMPLETE = 'k8s.io/initial-events-end'
+
+function bookmark (metadata: JsonObject): WatchEvent {
+  const version = ownString(metadata, 'resourceVersion')
+  return version === ''
+    ? { kind: 'unreadable' }
+    : { kind: 'bookmark', version, complete: ownString(ownObject(metadata, 'annotations'), COMPLETE) === 'true' }
+}

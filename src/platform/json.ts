@@ -1,0 +1,68 @@
+/** A JSON object of unknown content, as `JSON.parse` or a YAML reader makes it. Read own properties only. */
+export type JsonObject = Readonly<Record<string, unknown>>
+/** Whether the value is a JSON object: neither null nor a list. */
+export function isJsonObject (value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** An own property; inherited names such as `constructor` are absent. A null counts as unset, as in the API server. */
+export function own (object: JsonObject, key: string): unknown {
+  return Object.hasOwn(object, key) ? object[key] ?? undefined : undefined
+}
+
+/** An own property that is an object, or an empty object where it is anything else. */
+export function ownObject (object: JsonObject, key: string): JsonObject {
+  const value = own(object, key)
+  return isJsonObject(value) ? value : EMPTY
+}
+
+/** The objects of an own property that is a list; none where it is anything else. */
+export function ownObjects (object: JsonObject, key: string): JsonObject[] {
+  const list = own(object, key)
+  return Array.isArray(list) ? list.filter(isJsonObject) : []
+}
+
+/** The strings of an own property that is a list; none where it is anything else. */
+export function ownStrings (object: JsonObject, key: string): string[] {
+  const list = own(object, key)
+  return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : []
+}
+
+/** An own property that is a string; empty where it is anything else. */
+export function ownString (object: JsonObject, key: string): string {
+  const value = own(object, key)
+  return typeof value === 'string' ? value : ''
+}
+
+/**
+ * Whether `actual` equals `expected` as JSON. Recursion follows `expected` alone, so a hostile `actual` cannot deepen
+ * it.
+ */
+export function sameJson (expected: unknown, actual: unknown): boolean {
+  if (Array.isArray(expected)) {
+    return (
+      Array.isArray(actual) &&
+      actual.length === expected.length &&
+      expected.every((item, at) => sameJson(item, actual[at]))
+    )
+  }
+  if (!isJsonObject(expected)) return expected === actual
+  if (!isJsonObject(actual)) return false
+  const keys = Object.keys(expected)
+  return (
+    Object.keys(actual).length === keys.length &&
+    keys.every((key) => Object.hasOwn(actual, key) && sameJson(expected[key], actual[key]))
+  )
+}
+
+/** Whether the value nests at most `limit` levels deep. Iterative: safe at any depth. */
+export function nestsAtMost (value: unknown, limit: number): boolean {
+  let level: unknown[] = [value]
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > limit) return false
+    level = level.flatMap((item): unknown[] => typeof item === 'object' && item !== null ? Object.values(item) : [])
+  }
+  return true
+}
+
+const EMPTY: JsonObject = Object.freeze({})

@@ -1,0 +1,96 @@
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import t from 'tap'
+import { issueEphemeralPair } from '../../../certs/issue.ts'
+import { startCluster } from '../../support/cluster/cluster.ts'
+import { startProduct, startReconciler } from '../../support/programs/product.ts'
+import { outputOf } from '../../support/programs/program.ts'
+import { eventually } from '../../support/until.ts'
+
+const cluster = await startCluster()
+const { kubectl, dir } = cluster
+const product = await startProduct(cluster)
+const reconciler = await startReconciler(cluster, ['--admission-probe-interval', '200ms'])
+t.teardown(async () => {
+  await reconciler.stop()
+  await product.stop('SIGKILL')
+  await cluster.stop()
+})
+
+/** What the leader says of its last probe, once that is this. */
+async function probed (want: { readonly success: number, readonly reason?: string }): Promise<string> {
+  return await eventually(async () => {
+    const metrics = await (await fetch(`${reconciler.probeUrl}/metrics`)).text()
+    const said = metrics.includes(`aim_admission_probe_success ${want.success}\n`) &&
+      (want.reason === undefined || reconciler.entries.findLast(({ failure }) => failure !== undefined)?.['failure'] === want.reason)
+    return said ? metrics : undefined
+  })
+}
+
+const register = async (url: string, caFile: string) =>
+  await kubectl(['apply', '-f', '-'], await outputOf(['manifests', 'webhooks', '--url', url, '--ca-file', caFile]))
+const caFile = path.join(dir, 'ca.crt')
+
+t.test('a service that is admitted as it should be is a success, and nothing is stored', async (t) => {
+  t.match(await probed({ success: 1 }), /^aim_admission_probe_duration_seconds 0\.\d+$/m)
+  t.equal((await kubectl(['get', 'aimservices', '--all-namespaces', '-o', 'name'])).stdout, '')
+})
+
+t.test('another CA in the registration', async (t) => {
+  const other = path.join(dir, 'other-ca.crt')
+  await writeFile(other, (await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })).caPem)
+  await register(product.url, other)
+  t.match(
+    await probed({ success: 0, reason: 'WrongCaBundle' }),
+    /^aim_admission_probe_failures_total\{reason="WrongCaBundle"\} [1-9]/m
+  )
+  await register(product.url, caFile)
+  await probed({ success: 1 })
+})
+
+t.test('a registration that is gone', async (t) => {
+  await kubectl(['delete', 'mutatingwebhookconfiguration', 'aim-admission'])
+  t.match(await probed({ success: 0, reason: 'NotRegistered' }), /reason="NotRegistered"/)
+  await register(product.url, caFile)
+  await probed({ success: 1 })
+})
+
+t.test('somebody who refuses it', async (t) => {
+  const policy = {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata: { name: 'no-services' },
+    spec: {
+      matchConstraints: {
+        resourceRules: [
+          { apiGroups: ['aim.silogen.ai'], apiVersions: ['*'], operations: ['CREATE'], resources: ['aimservices'] }
+        ]
+      },
+      validations: [{ expression: 'false', message: 'none today' }]
+    }
+  }
+  const binding = {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata: { name: 'no-services' },
+    spec: { policyName: 'no-services', validationActions: ['Deny'] }
+  }
+  await kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [policy, binding] }))
+  t.match(await probed({ success: 0, reason: 'Refused' }), /reason="Refused"/)
+  await kubectl(['delete', 'validatingadmissionpolicybinding', 'no-services'])
+  await probed({ success: 1 })
+})
+
+t.test('no server behind the registration', async (t) => {
+  await register('https://127.0.0.1:1', caFile)
+  t.match(await probed({ success: 0, reason: 'NoEndpoint' }), /reason="NoEndpoint"/)
+  await register(product.url, caFile)
+  await probed({ success: 1 })
+})
+
+t.test('no API server', async (t) => {
+  await cluster.killApiServer()
+  t.match(await probed({ success: 0, reason: 'ApiServerUnreachable' }), /reason="ApiServerUnreachable"/)
+  await cluster.startApiServer()
+  await probed({ success: 1 })
+})

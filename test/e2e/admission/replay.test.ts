@@ -1,0 +1,175 @@
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import t from 'tap'
+import { webhooksFor } from '../../../webhooks/routes.ts'
+import { newProgram } from '../../../src/cli/program.ts'
+import { reviewCommand } from '../../../src/cli/commands/review/command.ts'
+import type { WebhooksOver } from '../../../src/recording/replay-record.ts'
+import type { ReviewRecord } from '../../../src/recording/review-record.ts'
+import { startCluster } from '../../support/cluster/cluster.ts'
+import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
+import { actionsOf, BY_TEAM, manifest, routed } from '../../support/builders/manifests.ts'
+import { startProduct } from '../../support/programs/product.ts'
+
+const cluster = await startCluster()
+t.teardown(async () => { await cluster.stop() })
+const folder = path.join(cluster.dir, 'reviews')
+const product = await startProduct(cluster, ['--record', folder])
+const { kubectl } = cluster
+const { apply, aNamespace } = actionsOf(cluster)
+const SECRET = 'hunter2-do-not-tell'
+
+/** Traffic of a day: creates, changes and deletions of all kinds, with every outcome. */
+async function traffic (): Promise<void> {
+  const namespace = await aNamespace('traffic')
+  const config = (spec: object) => manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec })
+  await apply(
+    manifest({ kind: 'AIMClusterRuntimeConfig', name: 'shared', spec: { defaultStorageClassName: 'slow' } }),
+    config(routed(BY_TEAM))
+  )
+  const service = (name: string, parts: object = {}) => manifest({
+    namespace, name, labels: { team: 'nlp' }, metadata: { annotations: { note: SECRET } }, spec: { env: [{ name: 'TOKEN', value: SECRET }] }, ...parts
+  })
+  await apply(
+    service('first'),
+    service('second'),
+    service('shared', { spec: { runtimeConfigName: 'shared' } }),
+    service('none', { spec: { runtimeConfigName: 'none' } })
+  )
+  await apply(service('unlabelled', { labels: {} }))
+  await apply(service('thief', { spec: routed(`/${namespace}/nlp/first`) }))
+  await apply(service('above', { spec: routed(`/${namespace}/nlp`) }))
+  await apply(
+    service('first', { labels: { team: 'vision' } }),
+    service('second', { spec: { env: [{ name: 'TOKEN', value: `${SECRET}-2` }] } })
+  )
+  await kubectl(['-n', namespace, 'label', 'aimsvc/second', 'team-'])
+  await kubectl(['create', '--dry-run=server', '-f', '-'], service('dry'))
+  await kubectl(
+    ['create', '-f', '-'],
+    JSON.stringify({
+      apiVersion: 'aim.silogen.ai/v1alpha1',
+      kind: 'AIMService',
+      metadata: { namespace, generateName: 'made-' },
+      spec: { model: { ref: 'a' } }
+    })
+  )
+  await apply(config(routed('/{.metadata.namespace}/moved/{.metadata.name}')))
+  await apply(config(routed('/{')))
+  await kubectl(['-n', namespace, 'delete', 'aimrcfg/default'])
+  await kubectl(['-n', namespace, 'delete', 'aimsvc', '--all'])
+}
+
+async function replayed (dir: string, more: { output?: string, webhooksOver?: WebhooksOver } = {}): Promise<Shown> {
+  const { output = 'report', webhooksOver } = more
+  const { terminal, shown } = fakeTerminal()
+  await reviewCommand({
+    ...terminal,
+    version: '9.9.9',
+    ...(webhooksOver !== undefined && { webhooksOver })
+  }).parseAsync(['--replay', dir, '-o', output], { from: 'user' })
+  return shown
+}
+
+async function recorded (): Promise<{ file: string, records: ReviewRecord[] }> {
+  const [name = ''] = await readdir(folder)
+  const text = await readFile(path.join(folder, name), 'utf8')
+  // of records, as the server wrote them
+  return {
+    file: name,
+    records: text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as ReviewRecord)
+  }
+}
+
+await traffic()
+const { probeUrl } = product
+const metrics = await (await fetch(`${probeUrl}/metrics`)).text()
+await product.stop()
+
+t.test('every review of real traffic is recorded or like one that is', async (t) => {
+  const counts = Object.fromEntries(
+    [...metrics.matchAll(/^aim_admission_reviews_recorded_total\{outcome="(\w+)"\} (\d+)$/gm)].map(
+      ([, outcome = '', count]) => [outcome, Number(count)]
+    )
+  )
+  t.strictSame(Object.keys(counts).filter((outcome) => outcome !== 'written' && outcome !== 'duplicate'), [])
+  const { records } = await recorded()
+  t.equal(records.length, counts['written'])
+  for (const webhook of ['mutate-aimservices', 'validate-aimservices', 'validate-aimruntimeconfigs', 'validate-aimclusterruntimeconfigs']) {
+    t.ok(records.some((record) => record.webhook === webhook), webhook)
+  }
+  t.ok(records.filter(({ answer }) => answer.allowed === false).length >= 3, 'refusals are among them')
+  t.ok(records.filter(({ answer }) => answer.warnings !== undefined).length >= 3, 'and warnings')
+})
+
+t.test('no value that was to be kept secret is in the files', async (t) => {
+  for (const name of await readdir(folder)) { t.notMatch(await readFile(path.join(folder, name), 'utf8'), new RegExp(`${SECRET}|kubernetes-admin|system:masters`)) }
+})
+
+t.test('replayed by the same version, no answer differs', async (t) => {
+  const { records } = await recorded()
+  const { out, err, code } = await replayed(folder)
+  t.match(
+    out,
+    new RegExp(
+      `^${records.length} reviews recorded by \\d+\\.\\d+\\.\\d+, replayed by 9\\.9\\.9: ${records.length} answered as before, none answered otherwise\n$`
+    )
+  )
+  t.equal(err, '')
+  t.equal(code, 0)
+})
+
+t.test('an answer that another version gave is told of, and nothing else', async (t) => {
+  const { file, records } = await recorded()
+  const at = records.findIndex(({ answer }) => answer.allowed === false)
+  const edited = records.map((record, index) =>
+    index === at ? { ...record, version: '0.0.9', answer: { allowed: true } } : record
+  )
+  const dir = path.join(cluster.dir, 'edited')
+  await mkdir(dir)
+  await writeFile(path.join(dir, file), edited.map((record) => `${JSON.stringify(record)}\n`).join(''))
+  const { out, code } = await replayed(dir, { output: 'json' })
+  t.equal(code, 1)
+  t.match(out.trim().split('\n').map((line): unknown => JSON.parse(line)), [{
+    line: at + 1, recordedBy: '0.0.9', changes: [{ field: 'allowed', recorded: true, now: false }, { field: 'code', now: 422 }, { field: 'message' }, { field: 'causes' }, { field: 'audit' }]
+  }])
+  t.equal(out.trim().split('\n').length, 1)
+})
+
+t.test('a sentence that changed is told of wherever it is said, and nowhere else', async (t) => {
+  const said = 'runtime configuration "none" is missing'
+  const { records } = await recorded()
+  const affected = records.filter(({ answer }) => JSON.stringify(answer).includes(JSON.stringify(said).slice(1, -1)))
+  t.ok(affected.length > 0)
+  const webhooksOver: WebhooksOver = (world, policy) => webhooksFor(world, policy).map((webhook) => ({
+    ...webhook,
+    decide: (request) => {
+      const verdict = webhook.decide(request)
+      return {
+        ...verdict,
+        warnings: verdict.warnings.map((warning) => warning.replace(said, 'there is no configuration "none"'))
+      }
+    }
+  }))
+  const { out, code } = await replayed(folder, { webhooksOver })
+  t.equal(code, 1)
+  t.equal([...out.matchAll(/ is answered otherwise /g)].length, affected.length)
+  t.equal([...out.matchAll(/^ {2}warnings$/gm)].length, affected.length)
+  t.match(
+    out,
+    /^AIMService traffic\/none: CREATE at mutate-aimservices is answered otherwise \(.*\.jsonl:\d+\)\n {2}warnings\n {4}- \["runtime configuration/m
+  )
+})
+
+t.test('a folder without records is unusable', async (t) => {
+  const { terminal, shown } = fakeTerminal()
+  const program = await newProgram(
+    { name: 'aim-admission', version: '1.2.3', description: '', terminal },
+    (name) => name === 'review'
+  )
+  await program.parseAsync(['review', '--replay', path.join(cluster.dir, 'certs')], { from: 'user' })
+  t.match(shown, { err: /certs: no recorded review in it; give the folder that serve --record was given\n$/, code: 2 })
+})

@@ -1,0 +1,32 @@
+import t from 'tap'
+import { KINDS } from '../../../src/api/kinds.ts'
+import { API_VERSION } from '../../../src/api/meta.ts'
+import { startCluster } from '../../support/cluster/cluster.ts'
+import { installCrds } from '../../support/programs/product.ts'
+import { SCHEMA_CASES } from '../../support/builders/schema-cases.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+const cluster = await startCluster()
+t.teardown(async () => { await cluster.stop() })
+await installCrds(cluster)
+
+interface Answer { readonly code: number, readonly message: string }
+
+/** What the API server says of an object that is not stored; unknown fields are refused, as kubectl has it. */
+async function tried (object: JsonObject): Promise<Answer> {
+  const kind = KINDS.find((known) => known.kind === object['kind'])
+  if (kind === undefined) throw new Error('not one of the kinds')
+  const collection = kind.scope === 'Cluster' ? kind.plural : `namespaces/default/${kind.plural}`
+  const { statusCode, body } = await cluster.client.request(`/apis/${API_VERSION}/${collection}`, {
+    method: 'POST', query: { dryRun: 'All', fieldValidation: 'Strict' }, headers: { 'content-type': 'application/json' }, body: JSON.stringify(object)
+  })
+  const answer = await body.json() as { message?: string } // an object, or a Status
+  return { code: statusCode, message: answer.message ?? '' }
+}
+
+t.test('the API server judges every object as the offline validator does', async (t) => {
+  for (const [name, { object, faults }] of Object.entries(SCHEMA_CASES)) {
+    const { code, message } = await tried(object)
+    t.equal(code < 300, Object.keys(faults).length === 0, `${name}: ${code} ${message}`)
+  }
+})

@@ -1,0 +1,45 @@
+import t from 'tap'
+import { startCluster } from '../../support/cluster/cluster.ts'
+import { actionsOf, BLOCK, manifest, PATH, routed } from '../../support/builders/manifests.ts'
+import { startProduct } from '../../support/programs/product.ts'
+import { renderedChart } from '../../support/cluster/rendered-chart.ts'
+
+/**
+ * Minor versions before its own that the API server of the tests is asked to pass for, with their interfaces and
+ * features; none passes for a later one.
+ */
+const OLDER = ['1.35', '1.34']
+
+for (const version of OLDER) {
+  t.test(`an API server that passes for ${version} installs the same, and admits and refuses the same`, async (t) => {
+    const cluster = await startCluster({ apiServerFlags: [`--emulated-version=${version}`] })
+    const product = await startProduct(cluster)
+    t.teardown(async () => {
+      await product.stop()
+      await cluster.stop()
+    })
+    const { kubectl } = cluster
+    const { apply, get, aNamespace } = actionsOf(cluster)
+    const namespace = await aNamespace('aim-system')
+    t.match(JSON.parse((await kubectl(['get', '--raw', '/version'])).stdout), {
+      emulationMajor: '1',
+      emulationMinor: version.split('.')[1]
+    })
+    const installed = await kubectl(
+      ['apply', '--validate=strict', '--dry-run=server', '-f', '-'],
+      await renderedChart({}, namespace)
+    )
+    t.equal(installed.code, 0, installed.stderr)
+    const work = await aNamespace('work')
+    const sound = await apply(
+      manifest({ kind: 'AIMRuntimeConfig', namespace: work, name: 'default', spec: routed() }),
+      manifest({ namespace: work, name: 'a' })
+    )
+    t.equal(sound.code, 0, sound.stderr)
+    t.strictSame([await get(work, 'a', `${BLOCK}.kind`), await get(work, 'a', PATH)], ['AIMRuntimeConfig', '/work/a'])
+    t.match(
+      (await apply(manifest({ namespace: work, name: 'b', spec: routed('/{') }))).stderr,
+      /is invalid: spec\.routing\.pathTemplate: /
+    )
+  })
+}

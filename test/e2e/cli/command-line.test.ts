@@ -1,0 +1,218 @@
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import t from 'tap'
+import { newProgram } from '../../../src/cli/program.ts'
+import { startCluster } from '../../support/cluster/cluster.ts'
+import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
+import { actionsOf, manifest, PATH, routed } from '../../support/builders/manifests.ts'
+import { startProduct, startReconciler } from '../../support/programs/product.ts'
+import { until } from '../../support/until.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+const cluster = await startCluster()
+const product = await startProduct(cluster)
+t.teardown(async () => {
+  await product.stop()
+  await cluster.stop()
+})
+const { kubectl, kubeconfig, dir } = cluster
+const { apply, aNamespace, get } = actionsOf(cluster)
+
+/** Runs a command of the program against the cluster. */
+async function run (...args: string[]): Promise<Shown> {
+  const { terminal, shown } = fakeTerminal()
+  const program = await newProgram(
+    { name: 'aim-admission', version: '1.2.3', description: '', terminal },
+    (name) => name === args[0]
+  )
+  await program.parseAsync(args, { from: 'user' })
+  return shown
+}
+
+async function file (name: string, ...manifests: string[]): Promise<string> {
+  await writeFile(path.join(dir, name), manifests.join('\n---\n'))
+  return path.join(dir, name)
+}
+
+const lines = (out: string) =>
+  out
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as JsonObject)
+const config = (namespace: string, spec: object) =>
+  manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec })
+
+t.test('review knows what the cluster holds: a new service meets its configuration and the paths of others, a stored one is changed', async (t) => {
+  const namespace = await aNamespace('known')
+  await apply(
+    config(namespace, routed("/{.metadata.labels['team']}")),
+    manifest({ namespace, name: 'first', labels: { team: 'nlp' } })
+  )
+  const objects = [
+    manifest({ namespace, name: 'second', labels: { team: 'nlp' } }),
+    manifest({ namespace, name: 'first', labels: { team: 'vision' } })
+  ]
+  const { out, code } = await run(
+    'review',
+    '-f',
+    await file('known.json', ...objects),
+    '--kubeconfig',
+    kubeconfig,
+    '-o',
+    'json'
+  )
+  t.match(lines(out), [
+    {
+      name: 'second',
+      allowed: false,
+      status: { message: /path \/nlp of service second is already held by AIMService known\/first/ }
+    },
+    {
+      name: 'first',
+      allowed: true,
+      warnings: ['the live path moves from /nlp to /vision; clients of the old path will fail']
+    }
+  ])
+  t.equal(code, 1)
+})
+
+t.test('a context that is not there is unusable', async (t) => {
+  const { err, code } = await run(
+    'review',
+    '-f',
+    await file('a.json', manifest({ name: 'a' })),
+    '--kubeconfig',
+    kubeconfig,
+    '--context',
+    'none'
+  )
+  t.equal(err, 'error: cannot connect to a cluster: the kubeconfig has no context "none"; it has test\n')
+  t.equal(code, 2)
+})
+
+const CLASS = JSON.stringify({
+  apiVersion: 'storage.k8s.io/v1',
+  kind: 'StorageClass',
+  metadata: { name: 'fast-nvme' },
+  provisioner: 'none.example.com'
+})
+
+t.test('explain asks the cluster for one namespace, and checks what the settings name', async (t) => {
+  const namespace = await aNamespace('explained')
+  await kubectl(['apply', '-f', '-'], CLASS)
+  await kubectl(['-n', namespace, 'create', 'serviceaccount', 'aim-runtime'])
+  await kubectl(['-n', namespace, 'create', 'secret', 'generic', 'opaque', '--from-literal=a=b'])
+  await kubectl([
+    '-n',
+    namespace,
+    'create',
+    'secret',
+    'docker-registry',
+    'registry',
+    '--docker-username=a',
+    '--docker-password=b'
+  ])
+  const spec = {
+    defaultStorageClassName: 'fast-nvme',
+    serviceAccountName: 'aim-runtime',
+    imagePullSecrets: ['registry', 'opaque', 'gone'].map((name) => ({ name })),
+    ...routed()
+  }
+  await apply(config(namespace, spec), manifest({ namespace, name: 'one' }))
+  const { out, code } = await run(
+    'explain',
+    'one',
+    '-n',
+    namespace,
+    '--check',
+    '-o',
+    'json',
+    '--kubeconfig',
+    kubeconfig
+  )
+  const [{ config: title, current, path: explained, checks } = {}] = lines(out)
+  t.equal(title, 'AIMRuntimeConfig explained/default')
+  t.equal(current, true)
+  t.match(explained, { path: '/explained/one' })
+  t.match(checks, [
+    { object: 'ServiceAccount explained/aim-runtime', verdict: 'usable' },
+    { object: 'Secret explained/registry', verdict: 'usable' },
+    { object: 'Secret explained/opaque', verdict: 'unusable', reason: /^its type is Opaque; / },
+    { object: 'Secret explained/gone', verdict: 'missing', reason: 'secrets "gone" not found' },
+    { object: 'StorageClass fast-nvme', verdict: 'usable' },
+    { object: 'Gateway kgateway-system/kserve-gateway', verdict: 'missing' }
+  ])
+  t.equal(code, 1)
+})
+
+t.test('what-if predicts exactly what a changed configuration does once it is applied', async (t) => {
+  const namespace = await aNamespace('predicted')
+  const reconciler = await startReconciler(cluster, ['--rollout-failure-limit', '100'])
+  t.teardown(async () => { await reconciler.stop() })
+  const services = Array.from({ length: 50 }, (_, at) => manifest({
+    namespace,
+    name: `s${at}`,
+    labels: at % 5 === 0 ? {} : { team: at % 5 === 1 ? 'shared' : `t${at}` },
+    spec: at % 7 === 0 ? routed(`/own/${at}`) : {}
+  }))
+  t.equal((await apply(config(namespace, routed()), ...services)).code, 0)
+  const changed = config(namespace, routed("/moved/{.metadata.labels['team']}"))
+  const { out } = await run(
+    'review',
+    '--what-if',
+    await file('changed.json', changed),
+    '--kubeconfig',
+    kubeconfig,
+    '-o',
+    'json'
+  )
+  const predicted = lines(out).filter((line) => line['namespace'] === namespace)
+  t.same([...new Set(predicted.map(({ effect }) => effect))].sort(), ['breaks', 'moves', 'stays'])
+
+  const before = await pathsIn(namespace)
+  t.equal((await apply(changed)).code, 0)
+  await until(async () => (await get(namespace, 's48', PATH)).startsWith('/moved') && (await settled(namespace)))
+  const after = await pathsIn(namespace)
+  const happened = Object.fromEntries([...after].map(([name, { path, degraded }]) =>
+    [name, degraded ? 'breaks' : path === before.get(name)?.path ? 'stays' : 'moves']))
+  t.same(happened, Object.fromEntries(predicted.map(({ name, effect }) => [name, effect])))
+})
+
+interface Seen { readonly path: string, readonly degraded: boolean }
+
+async function pathsIn (namespace: string): Promise<Map<string, Seen>> {
+  const { stdout } = await kubectl(['-n', namespace, 'get', 'aimservices', '-o', 'json'])
+  const { items } = JSON.parse(stdout) as {
+    items: { metadata: { name: string }; spec: JsonObject; status?: { conditions?: JsonObject[] } }[]
+  }
+  return new Map(items.map(({ metadata: { name }, spec, status }) => {
+    const { path = '' } = (spec['resolvedRuntimeConfig'] as { routing: { path?: string } }).routing
+    return [
+      name,
+      {
+        path,
+        degraded:
+          status?.conditions?.some(({ type, status: state }) => type === 'Degraded' && state === 'True') ?? false
+      }
+    ]
+  }))
+}
+
+/** Whether the roll-out has reached every service, and its status says so. */
+async function settled (namespace: string): Promise<boolean> {
+  const objects = `/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}`
+  const current = await cluster.client.values(`${objects}/aimruntimeconfigs/default`, '.status.services.current')
+  const [generations, observed] = await Promise.all(
+    ['metadata.generation', 'status.observedGeneration'].map(
+      async (field) => await cluster.client.values(`${objects}/aimservices`, `.items[*].${field}`)
+    )
+  )
+  return (
+    current === '50' &&
+    generations === observed &&
+    (await cluster.client.values(
+      `${objects}/aimservices`,
+      '.items[*].status.conditions[?(@.reason=="RollingOut")].reason'
+    )) === ''
+  )
+}

@@ -1,0 +1,125 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import { startCluster, type Ran } from '../../support/cluster/cluster.ts'
+import { runStep, stepsOf, unprinted } from '../../support/docs/documented-steps.ts'
+import { actionsOf, BLOCK, GATEWAY, manifest } from '../../support/builders/manifests.ts'
+import { readPage } from '../../support/docs/pages.ts'
+import { startProduct } from '../../support/programs/product.ts'
+import { until } from '../../support/until.ts'
+
+const cluster = await startCluster()
+const { kubectl, kubeconfig } = cluster
+const { apply, get, aNamespace } = actionsOf(cluster)
+await aNamespace('aim-system') // where the reconciler's Lease is
+const product = await startProduct(cluster, ['--with-reconciler'])
+t.teardown(async () => {
+  await product.stop()
+  await cluster.stop()
+})
+
+t.test('every command of docs/getting-started.md that needs a cluster does what the page says, and prints what it shows', async (t) => {
+  const steps = stepsOf(await readPage('docs/getting-started.md')).filter(({ under }) => under === 'With a cluster')
+  t.ok(steps.length >= 7)
+  for (const { command, printed = '' } of steps) {
+    const ran = await runStep(command, { KUBECONFIG: kubeconfig })
+    t.equal(ran.code, printed.includes('is invalid') ? 1 : 0, `${command}: ${ran.stderr}`)
+    t.equal(unprinted(printed, ran), undefined, command)
+  }
+  // events come after what they tell of
+  await until(async () =>
+    /Normal +RolledForward/.test((await kubectl(['-n', 'ml-apps', 'describe', 'aimservice', 'translator'])).stdout)
+  )
+})
+
+/** As the two tools apply and compare; `--force-conflicts` is theirs, too. */
+const AS_TOOL = ['--server-side', '--force-conflicts', '--field-manager=gitops-tool']
+const applyAsTool = async (content: string): Promise<Ran> => await kubectl(['apply', ...AS_TOOL, '-f', '-'], content)
+const differenceAsTool = async (content: string): Promise<string> =>
+  (await kubectl(['diff', ...AS_TOOL, '-f', '-'], content)).stdout
+const difference = async (content: string): Promise<string> => (await kubectl(['diff', '-f', '-'], content)).stdout
+
+const config = (namespace: string, spec: object = {}, metadata: object = {}): string =>
+  manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', metadata, spec: { routing: { enabled: true, gatewayRef: GATEWAY }, ...spec } })
+
+/** That nobody is noted as the owner of what admission writes. */
+async function isUnowned (t: Test, namespace: string, when: string): Promise<void> {
+  // a stored object
+  const { metadata } = JSON.parse(
+    (await kubectl(['-n', namespace, 'get', 'aimservice', 'a', '--show-managed-fields', '-o', 'json'])).stdout
+  ) as { metadata: { managedFields: unknown[] } }
+  const owned = JSON.stringify(metadata.managedFields)
+  t.ok(owned.includes('f:spec'), when)
+  t.notMatch(owned, /f:runtimeConfigName|f:resolvedRuntimeConfig":\{"f:(?:model|routing)/, when)
+}
+
+const carried = async (namespace: string, storageClass: string): Promise<void> => {
+  await until(async () => await get(namespace, 'a', `${BLOCK}.defaultStorageClassName`) === storageClass)
+}
+
+const WAYS: Readonly<Record<string, { readonly applied: (content: string) => Promise<Ran>, readonly differs: (content: string) => Promise<string> }>> = {
+  'client-side': { applied: apply, differs: difference },
+  'server-side': { applied: applyAsTool, differs: differenceAsTool }
+}
+
+for (const [way, { applied, differs }] of Object.entries(WAYS)) {
+  t.test(`applied ${way}, what admission writes is owned by nobody and is no difference, before and after a roll-out`, async (t) => {
+    const namespace = await aNamespace(`gitops-${way}`)
+    const service = manifest({ namespace, name: 'a' })
+    await applied(config(namespace))
+    await applied(service)
+    await until(async () => await get(namespace, 'a', '.status.observedGeneration') === '1')
+    await isUnowned(t, namespace, 'created')
+    const version = await get(namespace, 'a', '.metadata.resourceVersion')
+    t.match((await applied(service)).stdout, way === 'client-side' ? /unchanged/ : /serverside-applied/)
+    t.equal(await get(namespace, 'a', '.metadata.resourceVersion'), version, 'a second apply stores nothing')
+    t.equal(await differs(service), '')
+    await applied(config(namespace, { defaultStorageClassName: 'fast' }))
+    await carried(namespace, 'fast')
+    await isUnowned(t, namespace, 'rolled forward')
+    t.equal(await differs(service), '')
+  })
+}
+
+/** A service whose configuration has a new version that a paused roll-out holds back. */
+async function heldBack (namespace: string, applied: (content: string) => Promise<Ran>): Promise<string> {
+  const service = manifest({ namespace, name: 'a' })
+  const paused = { annotations: { 'aim.silogen.ai/rollout': 'paused' } }
+  await applied(config(namespace, {}, paused))
+  await applied(service)
+  await applied(config(namespace, { defaultStorageClassName: 'fast' }, paused))
+  await until(async () => (await get(namespace, 'a', '.status.conditions[*].reason')).includes('RollingOut'))
+  return service
+}
+
+t.test('while a roll-out is paused, a server-side dry run shows the new version, and a server-side apply of the same manifest brings it', async (t) => {
+  const namespace = await aNamespace('paused-server-side')
+  const service = await heldBack(namespace, applyAsTool)
+  t.match(await differenceAsTool(service), /^\+ +defaultStorageClassName: fast$/m)
+  t.equal(await get(namespace, 'a', `${BLOCK}.defaultStorageClassName`), '')
+  await applyAsTool(service)
+  t.equal(await get(namespace, 'a', `${BLOCK}.defaultStorageClassName`), 'fast')
+})
+
+t.test('while a roll-out is paused, a client-side apply sends nothing where nothing changed in the manifest, else it brings the new version', async (t) => {
+  const namespace = await aNamespace('paused-client-side')
+  const service = await heldBack(namespace, apply)
+  t.equal(await difference(service), '')
+  t.match((await apply(service)).stdout, /unchanged/)
+  t.equal(await get(namespace, 'a', `${BLOCK}.defaultStorageClassName`), '')
+  await apply(manifest({ namespace, name: 'a', labels: { touched: 'yes' } }))
+  t.equal(await get(namespace, 'a', `${BLOCK}.defaultStorageClassName`), 'fast')
+})
+
+t.test('a path moves from one service to another in two steps, not in one', async (t) => {
+  const namespace = await aNamespace('moved-path')
+  const at = (name: string, path: string): string =>
+    manifest({ namespace, name, spec: { routing: { pathTemplate: path } } })
+  await apply(config(namespace), at('holder', '/chat'), at('heir', '/next'))
+  let refused = await apply(at('heir', '/chat'), at('holder', '/old'))
+  t.match(refused.stderr, /path \/chat of service heir is already held by AIMService moved-path\/holder/)
+  await apply(at('holder', '/old'))
+  await until(async () => {
+    refused = await apply(at('heir', '/chat')) // the watch delivers the first step in its own time
+    return refused.code === 0
+  })
+})

@@ -1,0 +1,310 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import { startCluster } from '../../support/cluster/cluster.ts'
+import { actionsOf, BY_TEAM, manifest, PATH, routed } from '../../support/builders/manifests.ts'
+import { conditionOf, observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
+import { startProduct, startReconciler } from '../../support/programs/product.ts'
+import { eventually, until } from '../../support/until.ts'
+
+const cluster = await startCluster()
+const { kubectl } = cluster
+const { apply, get, aNamespace } = actionsOf(cluster)
+const { object, objects, events, reaches } = observationsOf(cluster)
+const product = await startProduct(cluster)
+/** Slow enough for a roll-out to be watched. */
+const RATE = 10
+const LIMIT = 4
+const reconciler = await startReconciler(cluster, [
+  '--rollout-rate',
+  String(RATE),
+  '--rollout-failure-limit',
+  String(LIMIT)
+])
+t.teardown(async () => {
+  await reconciler.stop()
+  await product.stop()
+  await cluster.stop()
+})
+
+const config = (namespace: string, spec: object, annotation?: string): string =>
+  manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec, metadata: { annotations: annotation === undefined ? undefined : { 'aim.silogen.ai/rollout': annotation } } })
+const named = (count: number): string[] => Array.from({ length: count }, (_, at) => `s${String(at).padStart(2, '0')}`)
+const configIn = (namespace: string): string[] => ['-n', namespace, 'aimrcfg/default']
+
+/** A namespace with a configuration and services that are well. */
+async function aFleet (namespace: string, count: number, labelled = 0): Promise<string> {
+  await aNamespace(namespace)
+  const services = named(count).map((name, at) =>
+    manifest({ namespace, name, ...(at >= count - labelled && { labels: { team: 'nlp' } }) })
+  )
+  const { code, stderr } = await apply(config(namespace, routed()), ...services)
+  if (code !== 0) throw new Error(stderr)
+  await rolledOut(namespace, count)
+  await allReach(namespace, 'RoutingReady', 'PathRendered')
+  return namespace
+}
+
+/** Waits until a condition of every service of a namespace has this reason. */
+async function allReach (namespace: string, type: string, reason: string): Promise<void> {
+  await until(async () =>
+    (await objects('-n', namespace, 'aimsvc')).every((service) => conditionOf(service, type)?.reason === reason)
+  )
+}
+
+/** Waits until every service carries the configuration as it is now. */
+async function rolledOut (namespace: string, total: number): Promise<StoredObject> {
+  return await eventually(async () => {
+    const stored = await object(...configIn(namespace))
+    const { hash, services, observedGeneration } = stored.status ?? {}
+    const users = (await objects('-n', namespace, 'aimsvc')).filter(({ spec }) => spec.runtimeConfigName === 'default')
+    const isCurrent =
+      observedGeneration === stored.metadata.generation &&
+      users.every(({ spec }) => spec.resolvedRuntimeConfig?.hash === hash)
+    return isCurrent &&
+      services?.total === total &&
+      services.current === total &&
+      conditionOf(stored, 'RolledOut')?.status === 'True'
+      ? stored
+      : undefined
+  })
+}
+
+async function held (namespace: string, reason: string, current: number): Promise<StoredObject> {
+  return await eventually(async () => {
+    const stored = await object(...configIn(namespace))
+    return conditionOf(stored, 'RolledOut')?.reason === reason && stored.status?.services?.current === current
+      ? stored
+      : undefined
+  })
+}
+
+const versions = async (namespace: string): Promise<Record<string, string>> =>
+  Object.fromEntries((await objects('-n', namespace, 'aimsvc')).map(({ metadata }) => [metadata.name, metadata.resourceVersion]))
+const touched = (before: Record<string, string>, after: Record<string, string>): string[] =>
+  Object.keys(after).filter((name) => after[name] !== before[name])
+
+function isAccepted (t: Test, stored: StoredObject): void {
+  t.match(conditionOf(stored, 'Accepted'), {
+    status: 'True',
+    reason: 'Accepted',
+    observedGeneration: stored.metadata.generation
+  })
+}
+
+t.test('a changed configuration reaches exactly the services that use it, at the rate set, and its status tells how far it is', async (t) => {
+  const namespace = await aFleet('changed', 25)
+  await apply(
+    manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'other', spec: routed() }),
+    manifest({ namespace, name: 'bystander', spec: { runtimeConfigName: 'other' } })
+  )
+  t.equal(await reaches(['-n', namespace, 'aimsvc/bystander'], 'RoutingReady', 'PathRendered'), '')
+  await until(async () => (await object('-n', namespace, 'aimrcfg/other')).status?.services?.current === 1)
+  const elsewhere = await aFleet('unchanged', 2)
+  const before = { ...await versions(namespace), ...await versions(elsewhere) }
+  const from = performance.now()
+  await apply(config(namespace, { ...routed(), defaultStorageClassName: 'fast' }))
+  const seen = new Set<number>()
+  let inProgress = 0
+  const done = await eventually(async () => {
+    const { status, ...stored } = await object(...configIn(namespace))
+    const current = status?.services?.current ?? 0
+    seen.add(current)
+    if (conditionOf({ ...stored, ...(status !== undefined && { status }) }, 'RolledOut')?.reason === 'InProgress') { inProgress++ }
+    return status?.observedGeneration === stored.metadata.generation && current === 25
+      ? await rolledOut(namespace, 25)
+      : undefined
+  })
+  t.ok(performance.now() - from >= (25 - 1) / RATE * 1_000, 'no faster than the rate')
+  t.ok([...seen].some((current) => current > 0 && current < 25), `the counter moves: ${[...seen].join()}`)
+  t.ok(inProgress > 0)
+  t.strictSame(done.status?.services, { total: 25, current: 25, failing: 0 })
+  isAccepted(t, done)
+  t.match(conditionOf(done, 'RolloutHalted'), { status: 'False', reason: 'WithinLimit' })
+  t.equal(await get(namespace, 's00', '.spec.resolvedRuntimeConfig.defaultStorageClassName'), 'fast')
+  t.strictSame(touched(before, await versions(namespace)), named(25))
+  t.strictSame(touched(before, await versions(elsewhere)), [])
+  const told = await eventually(async () => {
+    const found = await events(namespace, 's24')
+    return found.some(({ reason }) => reason === 'RolledForward') ? found : undefined
+  })
+  t.match(
+    told.filter(({ reason }) => reason === 'RolledForward'),
+    [
+      {
+        type: 'Normal',
+        action: 'Readmit',
+        note: `now carries version ${done.status?.hash ?? ''} of AIMRuntimeConfig changed/default`
+      }
+    ]
+  )
+})
+
+t.test('a namespace\'s configuration takes over from the cluster\'s whole, gives back when it goes, and nothing is left when both are gone', async (t) => {
+  const namespace = await aNamespace('switched')
+  const shared = manifest({
+    kind: 'AIMClusterRuntimeConfig',
+    name: 'switched',
+    spec: { ...routed(), defaultStorageClassName: 'shared' }
+  })
+  const users = named(3)
+  const user = (name: string, inside = namespace): string =>
+    manifest({ namespace: inside, name, spec: { runtimeConfigName: 'switched' } })
+  const outside = await aNamespace('not-switched')
+  await apply(shared, ...users.map((name) => user(name)), user('bystander', outside))
+  const counted = async (kind: string, total: number): Promise<void> => {
+    await until(async () => {
+      const [stored] = (await objects(kind)).filter(({ metadata }) => metadata.name === 'switched')
+      return (
+        stored?.status?.services?.total === total &&
+        stored.status.services.current === total &&
+        conditionOf(stored, 'RolledOut')?.status === 'True'
+      )
+    })
+  }
+  await counted('aimcrcfg', 4)
+  await allReach(namespace, 'RoutingReady', 'PathRendered')
+  t.equal(await reaches(['-n', outside, 'aimsvc/bystander'], 'RoutingReady', 'PathRendered'), '')
+  const before = await versions(outside)
+  const blocks = async (): Promise<string> =>
+    (
+      await kubectl([
+        '-n',
+        namespace,
+        'get',
+        'aimsvc',
+        '-o',
+        'jsonpath={range .items[*]}{.spec.resolvedRuntimeConfig.kind} {.spec.resolvedRuntimeConfig.defaultStorageClassName}|{end}'
+      ])
+    ).stdout
+
+  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'switched', spec: {} }))
+  await counted('aimrcfg', 3)
+  await counted('aimcrcfg', 1)
+  t.equal(await blocks(), 'AIMRuntimeConfig |'.repeat(3), 'nothing is merged')
+  t.equal(await reaches(['-n', namespace, 'aimsvc/s00'], 'RoutingReady', 'RoutingDisabled'), '')
+  t.equal(await get(namespace, 's00', '.status.routing.path'), '')
+
+  await kubectl(['-n', namespace, 'delete', 'aimrcfg/switched'])
+  await counted('aimcrcfg', 4)
+  t.equal(await blocks(), 'AIMClusterRuntimeConfig shared|'.repeat(3))
+  t.equal(await reaches(['-n', namespace, 'aimsvc/s00'], 'RoutingReady', 'PathRendered'), '')
+  t.strictSame(touched(before, await versions(outside)), [], 'who has nothing to do with it is not written')
+
+  await kubectl(['delete', 'aimcrcfg/switched'])
+  await allReach(namespace, 'RuntimeConfigResolved', 'RuntimeConfigMissing')
+  t.equal(await blocks(), ' |'.repeat(3))
+  t.equal(await get(namespace, 's00', '.status.resolvedRuntimeConfig'), '')
+  t.match(conditionOf(await object('-n', namespace, 'aimsvc/s00'), 'Degraded'), {
+    status: 'True',
+    reason: 'RuntimeConfigMissing'
+  })
+})
+
+t.test('a configuration of the same settings that takes over is carried to the services all the same', async (t) => {
+  const namespace = await aNamespace('same-settings')
+  await apply(
+    manifest({ kind: 'AIMClusterRuntimeConfig', name: 'default', spec: routed() }),
+    manifest({ namespace, name: 'a' })
+  )
+  t.equal(await reaches(['-n', namespace, 'aimsvc/a'], 'RoutingReady', 'PathRendered'), '')
+  await apply(config(namespace, routed()))
+  await rolledOut(namespace, 1)
+  t.equal(await get(namespace, 'a', '.spec.resolvedRuntimeConfig.kind'), 'AIMRuntimeConfig')
+  await until(async () => (await get(namespace, 'a', '.status.resolvedRuntimeConfig.kind')) === 'AIMRuntimeConfig')
+  await kubectl(['delete', 'aimcrcfg/default'])
+})
+
+t.test('a roll-out can be tried on a few services, be paused, and go on', async (t) => {
+  const namespace = await aFleet('annotated', 6)
+  const before = await versions(namespace)
+  const changed = { ...routed(), defaultStorageClassName: 'fast' }
+  await apply(config(namespace, changed, 'paused'))
+  const paused = await held(namespace, 'Paused', 0)
+  t.match(
+    conditionOf(paused, 'RolledOut')?.message,
+    /^the roll-out is paused; to go on: kubectl -n annotated annotate aimrcfg\/default aim\.silogen\.ai\/rollout=all --overwrite$/
+  )
+  await allReach(namespace, 'RuntimeConfigResolved', 'RollingOut')
+  const waiting = await object('-n', namespace, 'aimsvc/s00')
+  t.match(
+    conditionOf(waiting, 'RuntimeConfigResolved')?.message,
+    /^AIMRuntimeConfig annotated\/default is yet to be carried to this service: the roll-out is paused; to go on: kubectl/
+  )
+  t.match(
+    [conditionOf(waiting, 'RoutingReady'), conditionOf(waiting, 'Degraded'), waiting.status?.routing],
+    [{ status: 'True' }, { status: 'False' }, { path: '/annotated/s00' }],
+    'the old settings are in force'
+  )
+  t.strictSame(waiting.metadata.generation, 1)
+
+  await kubectl(['annotate', ...configIn(namespace), 'aim.silogen.ai/rollout=canary=2', '--overwrite'])
+  await held(namespace, 'CanaryReached', 2)
+  t.equal((await objects('-n', namespace, 'aimsvc')).filter(({ metadata }) => metadata.generation === 2).length, 2)
+
+  await kubectl(['annotate', ...configIn(namespace), 'aim.silogen.ai/rollout=canery=4', '--overwrite'])
+  const nonsense = await held(namespace, 'RolloutAnnotationInvalid', 2)
+  t.match(
+    conditionOf(nonsense, 'RolledOut')?.message,
+    /^annotation aim\.silogen\.ai\/rollout is neither all, paused nor canary=N; correct it, or carry the change to all: kubectl/
+  )
+  t.equal((await objects('-n', namespace, 'aimsvc')).filter(({ metadata }) => metadata.generation === 2).length, 2)
+
+  const { stderr, code } = await kubectl([
+    'annotate',
+    ...configIn(namespace),
+    'aim.silogen.ai/rollout=all',
+    '--overwrite'
+  ])
+  t.equal(code, 0, stderr)
+  await rolledOut(namespace, 6)
+  await allReach(namespace, 'RuntimeConfigResolved', 'Resolved')
+  t.strictSame(touched(before, await versions(namespace)), named(6))
+  t.ok(
+    (await objects('-n', namespace, 'aimsvc')).every(({ metadata }) => metadata.generation === 2),
+    'each was changed once'
+  )
+})
+
+t.test('a change that breaks services touches no more of them than the bound, names them, and is healed by putting it back', async (t) => {
+  const namespace = await aFleet('broken', 30, 10)
+  await apply(config(namespace, routed(BY_TEAM)))
+  const halted = await held(namespace, 'Halted', LIMIT)
+  const broken = (await objects('-n', namespace, 'aimsvc'))
+    .filter((service) => conditionOf(service, 'Degraded')?.status === 'True')
+    .map(({ metadata }) => metadata.name)
+  t.equal(broken.length, LIMIT)
+  const condition = conditionOf(halted, 'RolloutHalted')
+  t.match(condition, { status: 'True', reason: 'ServicesFailing' })
+  t.match(condition?.message, new RegExp(`^halted, because ${LIMIT} services that were well began to fail with this version of AIMRuntimeConfig broken/default: ` +
+    `${broken.map((name) => `broken/${name}`).join(', ')}; put the configuration back, or mend these`))
+  t.strictSame(halted.status?.services, { total: 30, current: LIMIT, failing: LIMIT })
+  const changed = async (): Promise<number> =>
+    (await objects('-n', namespace, 'aimsvc')).filter(({ metadata }) => metadata.generation > 1).length
+  t.equal(await changed(), LIMIT)
+  const untouched = ['-n', namespace, 'aimsvc/s29']
+  t.equal(await reaches(untouched, 'RuntimeConfigResolved', 'RollingOut'), '')
+  t.match(
+    conditionOf(await object(...untouched), 'RuntimeConfigResolved')?.message,
+    /is yet to be carried to this service: halted, because 4 services/
+  )
+  t.equal(await changed(), LIMIT, 'and it stays so')
+
+  await apply(config(namespace, routed()))
+  const healed = await rolledOut(namespace, 30)
+  t.strictSame(healed.status?.services, { total: 30, current: 30, failing: 0 })
+  t.match(conditionOf(healed, 'RolloutHalted'), { status: 'False', reason: 'WithinLimit' })
+  for (const name of broken) t.equal(await get(namespace, name, PATH), `/broken/${name}`)
+  await until(async () => (await objects('-n', namespace, 'aimsvc')).every((service) =>
+    conditionOf(service, 'Degraded')?.status === 'False' && conditionOf(service, 'RuntimeConfigResolved')?.reason === 'Resolved'))
+  t.equal(await changed(), LIMIT)
+})
+
+t.test('mending the services that failed lets a halted roll-out go on', async (t) => {
+  const namespace = await aFleet('mended', 6, 1)
+  await apply(config(namespace, routed(BY_TEAM)))
+  await held(namespace, 'Halted', LIMIT)
+  await kubectl(['-n', namespace, 'label', 'aimsvc', '--all', 'team=nlp', '--overwrite'])
+  await rolledOut(namespace, 6)
+  await until(async () => (await object(...configIn(namespace))).status?.services?.failing === 0)
+  t.equal(await get(namespace, 's00', PATH), '/mended/nlp/s00')
+})

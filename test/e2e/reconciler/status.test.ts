@@ -1,0 +1,394 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import { startCluster } from '../../support/cluster/cluster.ts'
+import { actionsOf, BY_TEAM, GATEWAY, manifest, PATH, routed } from '../../support/builders/manifests.ts'
+import { conditionOf, observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
+import { startProduct, startReconciler } from '../../support/programs/product.ts'
+import { outputOf } from '../../support/programs/program.ts'
+import { asServiceAccount } from '../../support/cluster/service-account.ts'
+import { eventually, until } from '../../support/until.ts'
+
+const cluster = await startCluster()
+const { kubectl } = cluster
+const { apply, get, aNamespace } = actionsOf(cluster)
+const { object, objects, events, reaches } = observationsOf(cluster)
+await aNamespace('aim-system')
+await kubectl(['apply', '-f', '-'], await outputOf(['manifests', 'rbac']))
+const product = await startProduct(await asServiceAccount(cluster, 'aim-admission'))
+let reconciler = await startReconciler(await asServiceAccount(cluster, 'aim-admission-reconcile'))
+t.teardown(async () => {
+  await reconciler.stop()
+  await product.stop()
+  await cluster.stop()
+})
+
+const SERVICE = ['aimsvc/a'] as const
+const config = (namespace: string, spec: object): string =>
+  manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec })
+
+/** Does what the validating webhooks would refuse: an object may be stored that no webhook let in. */
+async function withoutValidation (act: () => Promise<unknown>): Promise<void> {
+  const which = ['validatingwebhookconfiguration', 'aim-admission']
+  // as applied
+  const {
+    metadata: { name },
+    ...registration
+  } = JSON.parse((await kubectl(['get', ...which, '-o', 'json'])).stdout) as { metadata: { name: string } }
+  const invalid = manifest({ kind: 'AIMRuntimeConfig', namespace: 'default', name: 'probe', spec: routed('/{') })
+  const isRefused = async (): Promise<boolean> => {
+    const { statusCode, body } = await cluster.client.request('/apis/aim.silogen.ai/v1alpha1/namespaces/default/aimruntimeconfigs', {
+      method: 'POST', query: { dryRun: 'All' }, headers: { 'content-type': 'application/json' }, body: invalid
+    })
+    await body.dump()
+    return statusCode !== 201
+  }
+  await kubectl(['delete', ...which])
+  await until(async () => !await isRefused())
+  await act()
+  await kubectl(['create', '-f', '-'], JSON.stringify({ ...registration, metadata: { name } }))
+  await until(isRefused)
+}
+
+/** What people read of a service: each condition's status and reason, and the path. */
+function standing (service: StoredObject): object {
+  const of = (type: string): string =>
+    `${conditionOf(service, type)?.status ?? ''} ${conditionOf(service, type)?.reason ?? ''}`
+  return {
+    resolved: of('RuntimeConfigResolved'),
+    routing: of('RoutingReady'),
+    degraded: of('Degraded'),
+    path: service.status?.routing?.path
+  }
+}
+
+const well = (path: string): object => ({
+  resolved: 'True Resolved',
+  routing: 'True PathRendered',
+  degraded: 'False AsExpected',
+  path
+})
+
+function isObserved (t: Test, { metadata: { generation }, status }: StoredObject): void {
+  t.strictSame(
+    [status?.observedGeneration, ...(status?.conditions ?? []).map(({ observedGeneration }) => observedGeneration)],
+    Array(4).fill(generation)
+  )
+}
+
+interface CauseCase {
+  readonly spec: object
+  readonly isDegraded?: boolean
+  readonly isRefused?: boolean
+  readonly path?: string
+  readonly says: RegExp
+}
+
+const CAUSES: Readonly<Record<string, CauseCase>> = {
+  RoutingDisabled: {
+    spec: { routing: { gatewayRef: GATEWAY } },
+    isDegraded: false,
+    says: /^routing is enabled neither on the service nor in its runtime configuration$/
+  },
+  PathTemplateInvalid: {
+    spec: routed('/{.metadata.name'),
+    isRefused: true,
+    says: /^\{\.metadata\.name at position 1: the expression is not closed \(path template of AIMRuntimeConfig pathtemplateinvalid\/default\); end it with \}/
+  },
+  PathFieldMissing: {
+    spec: routed(BY_TEAM),
+    says: /label "team" is not set on this service.*; run: kubectl -n pathfieldmissing label aimsvc\/a team=VALUE$/
+  },
+  PathTooLong: {
+    spec: routed('/' + 'é'.repeat(34)),
+    says: /^the rendered path has 205 characters, at most 200 are allowed/
+  },
+  GatewayMissing: {
+    spec: { routing: { enabled: true } },
+    path: '/gatewaymissing/a',
+    says: /^routing is enabled without a gateway, so no route can be made; set spec\.routing\.gatewayRef/
+  }
+}
+for (const [reason, { spec, isDegraded = true, isRefused = false, path, says }] of Object.entries(CAUSES)) {
+  t.test(`a configuration that leads to ${reason} is told in the conditions, and so is the way back`, async (t) => {
+    const namespace = await aNamespace(reason.toLowerCase())
+    const what = ['-n', namespace, ...SERVICE]
+    await apply(config(namespace, routed()), manifest({ namespace, name: 'a' }))
+    t.equal((await kubectl(['wait', ...what, '--for=condition=RoutingReady', '--timeout=20s'])).code, 0)
+    t.strictSame(standing(await object(...what)), well(`/${namespace}/a`))
+    const change = async (): Promise<void> => { t.equal((await apply(config(namespace, spec))).code, 0) }
+    await (isRefused ? withoutValidation(change) : change())
+    t.equal(await reaches(what, 'RoutingReady', reason), '')
+    const broken = await object(...what)
+    t.strictSame(standing(broken), {
+      resolved: 'True Resolved',
+      routing: `False ${reason}`,
+      degraded: isDegraded ? `True ${reason}` : 'False AsExpected',
+      path
+    })
+    t.match(conditionOf(broken, 'RoutingReady')?.message, says)
+    isObserved(t, broken)
+    await apply(config(namespace, routed()))
+    t.equal(await reaches(what, 'RoutingReady', 'PathRendered'), '')
+    const mended = await object(...what)
+    t.strictSame(standing(mended), well(`/${namespace}/a`))
+    isObserved(t, mended)
+  })
+}
+
+t.test('a missing configuration is told with the two places looked in, once, and so is its coming', async (t) => {
+  const namespace = await aNamespace('missing')
+  const what = ['-n', namespace, ...SERVICE]
+  await apply(manifest({ namespace, name: 'a', spec: routed() }))
+  const places =
+    /^runtime configuration "default" is missing: there is neither an AIMRuntimeConfig missing\/default nor an AIMClusterRuntimeConfig default; create one/
+  for (const round of [1, 2]) {
+    t.equal(await reaches(what, 'RuntimeConfigResolved', 'RuntimeConfigMissing'), '')
+    const lost = await object(...what)
+    t.strictSame(standing(lost), {
+      resolved: 'False RuntimeConfigMissing',
+      routing: 'False PathPending',
+      degraded: 'True RuntimeConfigMissing',
+      path: undefined
+    })
+    t.match(
+      [conditionOf(lost, 'RuntimeConfigResolved')?.message, conditionOf(lost, 'Degraded')?.message],
+      [places, places]
+    )
+    t.equal(lost.status?.resolvedRuntimeConfig, undefined)
+    isObserved(t, lost)
+    await apply(config(namespace, {}))
+    t.equal(await reaches(what, 'RuntimeConfigResolved', 'Resolved'), '')
+    t.strictSame(standing(await object(...what)), well('/missing/a'))
+    if (round === 1) await kubectl(['-n', namespace, 'delete', 'aimrcfg/default'])
+  }
+  const told = await eventually(async () => {
+    const found = (await events(namespace, 'a')).filter(({ reason }) => reason !== 'RolledForward')
+    return found.length >= 2 && found.every(({ series }) => series !== undefined) ? found : undefined
+  })
+  t.match(told, [
+    {
+      type: 'Warning',
+      reason: 'RuntimeConfigMissing',
+      note: places,
+      action: 'Reconcile',
+      reportingController: 'aim.silogen.ai/aim-admission',
+      series: { count: 2 }
+    },
+    {
+      type: 'Normal',
+      reason: 'RuntimeConfigResolved',
+      note: 'AIMRuntimeConfig missing/default',
+      regarding: { kind: 'AIMService' },
+      series: { count: 2 }
+    }
+  ])
+  t.equal(told.length, 2)
+  t.match(
+    (await kubectl(['-n', namespace, 'get', 'events'])).stdout,
+    /Warning +RuntimeConfigMissing +aimservice\/a +runtime configuration "default" is missing/
+  )
+})
+
+t.test('a path fault and a conflict are events, one each', async (t) => {
+  const namespace = await aNamespace('told')
+  await apply(config(namespace, routed()), manifest({ namespace, name: 'a' }), manifest({ namespace, name: 'b' }))
+  for (const name of ['a', 'b']) { t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathRendered'), '') }
+  await apply(config(namespace, routed('/told/same')))
+  t.equal(await reaches(['-n', namespace, 'aimsvc/b'], 'RoutingReady', 'PathConflict'), '')
+  await apply(config(namespace, routed(BY_TEAM)))
+  for (const name of ['a', 'b']) { t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathFieldMissing'), '') }
+  await apply(config(namespace, routed()))
+  for (const name of ['a', 'b']) { t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathRendered'), '') }
+  const reasons = async (name: string): Promise<string[]> =>
+    (await events(namespace, name)).map(({ reason }) => reason).sort()
+  await until(async () => (await reasons('a')).length >= 6 && (await reasons('b')).length >= 7)
+  t.strictSame(await reasons('a'), [
+    'PathFieldMissing',
+    'PathRendered',
+    'RolledForward',
+    'RolledForward',
+    'RolledForward',
+    'RuntimeConfigResolved'
+  ])
+  t.strictSame(await reasons('b'), [
+    'PathConflict',
+    'PathFieldMissing',
+    'PathRendered',
+    'RolledForward',
+    'RolledForward',
+    'RolledForward',
+    'RuntimeConfigResolved'
+  ])
+})
+
+t.test('the commands of the user guide show what they promise, and the columns answer the first questions', async (t) => {
+  const namespace = await aNamespace('guide')
+  await apply(config(namespace, routed(BY_TEAM)), manifest({ namespace, name: 'a', labels: { team: 'nlp' } }))
+  t.equal(await reaches(['-n', namespace, ...SERVICE], 'RoutingReady', 'PathRendered'), '')
+  await apply(config(namespace, routed("/{.metadata.labels['group']}")))
+  t.equal(await reaches(['-n', namespace, ...SERVICE], 'RoutingReady', 'PathFieldMissing'), '')
+  const hash = await get(namespace, 'a', '.spec.resolvedRuntimeConfig.hash')
+  const { metadata: { uid } } = await object('-n', namespace, 'aimrcfg/default')
+  const resolved = await kubectl([
+    '-n',
+    namespace,
+    'get',
+    'aimservice',
+    'a',
+    '-o',
+    'jsonpath={.status.resolvedRuntimeConfig}'
+  ])
+  t.strictSame(JSON.parse(resolved.stdout), {
+    kind: 'AIMRuntimeConfig',
+    scope: 'Namespace',
+    namespace,
+    name: 'default',
+    uid,
+    hash
+  })
+  const routing = await kubectl([
+    '-n',
+    namespace,
+    'get',
+    'aimservice',
+    'a',
+    '-o',
+    'jsonpath={.status.conditions[?(@.type=="RoutingReady")]}'
+  ])
+  t.match(JSON.parse(routing.stdout), {
+    status: 'False',
+    reason: 'PathFieldMissing',
+    message:
+      /label "group" is not set on this service.*labels set: team; run: kubectl -n guide label aimsvc\/a group=VALUE/
+  })
+  t.match((await kubectl(['-n', namespace, 'get', 'aimservice'])).stdout,
+    /^NAME +CONFIG +SCOPE +PATH +DEGRADED +REASON +AGE\na +default +Namespace +True +PathFieldMissing +\d+s\n$/)
+  await kubectl(['wait', '-n', namespace, 'aimrcfg/default', '--for=condition=RolledOut', '--timeout=20s'])
+  await until(async () => (await object('-n', namespace, 'aimrcfg/default')).status?.services?.failing === 1)
+  t.match((await kubectl(['-n', namespace, 'get', 'aimruntimeconfig'])).stdout,
+    /^NAME +ROUTING +PATH TEMPLATE +SERVICES +CURRENT +FAILING +ROLLED OUT +REASON +AGE\ndefault +true +\/\{\.metadata\.labels\['group'\]\} +1 +1 +1 +True +RolledOut +\d+s\n$/)
+})
+
+t.test('another manager writes its own conditions and fields at the same time, and neither loses any', async (t) => {
+  const namespace = await aNamespace('managers')
+  const what = ['-n', namespace, ...SERVICE]
+  await apply(config(namespace, routed()), manifest({ namespace, name: 'a' }))
+  const theirs = (turn: number): string => manifest({ namespace, name: 'a' }).replace(/"spec":.*$/, `"status":${JSON.stringify({
+    replicas: turn,
+    serving: { url: `https://gateway/${turn}` },
+    routing: { httpRouteRef: { name: `route-${turn}` } },
+    conditions: [
+      {
+        type: 'Ready',
+        status: turn % 2 === 0 ? 'True' : 'False',
+        reason: `Turn${turn}`,
+        message: '',
+        lastTransitionTime: '2026-01-01T00:00:00Z'
+      }
+    ]
+  })}}`)
+  for (let turn = 1; turn <= 8; turn++) {
+    const [applied] = await Promise.all([
+      kubectl(['apply', '--server-side', '--subresource=status', '--field-manager=serving', '-f', '-'], theirs(turn)),
+      apply(config(namespace, routed(turn % 2 === 0 ? undefined : '/managers/other')))
+    ])
+    t.equal(applied.code, 0, applied.stderr)
+  }
+  await until(async () => (await get(namespace, 'a', '.status.routing.path')) === '/managers/a')
+  const service = await object(...what)
+  t.match(service.status, {
+    replicas: 8,
+    serving: { url: 'https://gateway/8' },
+    routing: { path: '/managers/a', httpRouteRef: { name: 'route-8' } }
+  })
+  t.match(conditionOf(service, 'Ready'), { status: 'True', reason: 'Turn8' })
+  t.strictSame(standing(service), well('/managers/a'))
+  const owned = (manager: string): object => {
+    const fields = service.metadata.managedFields?.find(
+      (entry) => entry.manager === manager && entry.subresource === 'status' && entry.operation === 'Apply'
+    )?.fieldsV1
+    // as server-side apply notes it
+    const { 'f:conditions': conditions = {}, ...others } = (fields as { 'f:status': Record<string, object> })[
+      'f:status'
+    ]
+    return { fields: Object.keys(others).sort(), conditions: Object.keys(conditions).sort() }
+  }
+  const key = (type: string): string => `k:{"type":"${type}"}`
+  t.strictSame(owned('aim-admission'), {
+    fields: ['f:observedGeneration', 'f:resolvedRuntimeConfig', 'f:routing'], conditions: ['Degraded', 'RoutingReady', 'RuntimeConfigResolved'].map(key)
+  })
+  t.strictSame(owned('serving'), { fields: ['f:replicas', 'f:routing', 'f:serving'], conditions: [key('Ready')] })
+})
+
+t.test('a path that waits for what the API server assigns is there within a second of creation', async (t) => {
+  const namespace = await aNamespace('pending')
+  await apply(config(namespace, routed('/{.metadata.name}/{.metadata.uid}')))
+  const created = performance.now()
+  const { stdout: name } = await kubectl(
+    ['create', '-o', 'jsonpath={.metadata.name}', '-f', '-'],
+    manifest({ namespace, metadata: { generateName: 'llama-' } })
+  )
+  const { code, stderr } = await kubectl([
+    'wait',
+    '-n',
+    namespace,
+    `aimsvc/${name}`,
+    '--for=condition=RoutingReady',
+    '--timeout=10s'
+  ])
+  t.equal(code, 0, stderr)
+  t.comment(
+    `complete ${Math.round(performance.now() - created)} ms after the creation began, with two starts of kubectl`
+  )
+  const { metadata: { uid } } = await object('-n', namespace, `aimsvc/${name}`)
+  t.equal(await get(namespace, name, PATH), `/${name}/${uid}`)
+  t.equal(await get(namespace, name, '.status.routing.path'), `/${name}/${uid}`)
+})
+
+t.test('of two services that a race let in, the older keeps the path, also after a restart, until it goes', async (t) => {
+  const namespace = await aNamespace('race')
+  await apply(config(namespace, routed('/race/{.metadata.labels.team}')))
+  await withoutValidation(async () => {
+    for (const name of ['older', 'younger']) { t.equal((await apply(manifest({ namespace, name, labels: { team: 'nlp' } }))).code, 0) }
+  })
+  const younger = ['-n', namespace, 'aimsvc/younger']
+  const older = ['-n', namespace, 'aimsvc/older']
+  const conflict = {
+    resolved: 'True Resolved',
+    routing: 'False PathConflict',
+    degraded: 'True PathConflict',
+    path: undefined
+  }
+  t.equal(await reaches(younger, 'RoutingReady', 'PathConflict'), '')
+  t.equal(await reaches(older, 'RoutingReady', 'PathRendered'), '')
+  t.match(
+    conditionOf(await object(...younger), 'RoutingReady')?.message,
+    /path \/race\/nlp of service younger is already held by AIMService race\/older on gateway/
+  )
+  t.strictSame(standing(await object(...younger)), conflict)
+  t.strictSame(standing(await object(...older)), well('/race/nlp'))
+
+  const before = await versions()
+  await reconciler.stop()
+  reconciler = await startReconciler(await asServiceAccount(cluster, 'aim-admission-reconcile'))
+  await reconciler.logged('this replica leads')
+  await apply(manifest({ namespace, name: 'witness', labels: { team: 'other' } }))
+  t.equal(await reaches(['-n', namespace, 'aimsvc/witness'], 'RoutingReady', 'PathRendered'), '')
+  const after = await versions()
+  for (const [id, version] of Object.entries(before)) { if (!id.endsWith(' race/default')) t.equal(after[id], version, `${id} is not written`) }
+
+  await kubectl(['-n', namespace, 'delete', 'aimsvc/older'])
+  t.equal(await reaches(younger, 'RoutingReady', 'PathRendered'), '')
+  t.strictSame(standing(await object(...younger)), well('/race/nlp'))
+})
+
+/** Of every object of the three kinds, by kind and name. */
+async function versions (): Promise<Record<string, string>> {
+  const all = await Promise.all(['aimsvc', 'aimrcfg', 'aimcrcfg'].map(async (kind) =>
+    (await objects(kind)).map(({ metadata: { namespace = '', name, resourceVersion } }) => [`${kind} ${namespace}/${name}`, resourceVersion] as const)))
+  return Object.fromEntries(all.flat())
+}
+
+t.test('nothing that the reconciler asked for was forbidden', async (t) => {
+  t.strictSame([...product.lines, ...reconciler.lines].filter((line) => /forbidden|"level":[45]0/.test(line)), [])
+})

@@ -1,0 +1,75 @@
+import t from 'tap'
+import type { Test } from 'tap'
+import { explainCommand } from '../../../src/cli/commands/explain/command.ts'
+import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
+import { BY_TEAM, manifest, routed } from '../../support/builders/manifests.ts'
+
+const FILES = {
+  'c.yaml': manifest({
+    kind: 'AIMRuntimeConfig',
+    namespace: 'ml-team',
+    name: 'default',
+    spec: { serviceAccountName: 'aim-runtime', ...routed(BY_TEAM) }
+  }),
+  's.yaml': ['one', 'two']
+    .map((name) => manifest({ namespace: 'ml-team', name, labels: { team: 'A_B' } }))
+    .join('\n---\n'),
+  'broken.yaml': manifest({ namespace: 'ml-team', name: 'x', spec: { replicas: 'two' } })
+}
+
+async function run (t: Test, ...flags: string[]): Promise<Shown> {
+  const folder = t.testdir(FILES)
+  const { terminal, shown } = fakeTerminal()
+  await explainCommand(terminal).parseAsync(flags.map((flag) => flag.replace(/^\$/, `${folder}/`)), { from: 'user' })
+  return { ...shown, err: shown.err.replaceAll(`${folder}/`, '') }
+}
+
+t.test('a service of files is explained as a table', async (t) => {
+  const { out, code } = await run(t, 'one', '-f', '$c.yaml', '-f', '$s.yaml')
+  t.match(
+    out,
+    /^AIMService ml-team\/one\nConfiguration: AIMRuntimeConfig ml-team\/default \(spec\.runtimeConfigName is not set, which means default\)\n/
+  )
+  t.match(out, / {2}AIMClusterRuntimeConfig default: not there\n/)
+  t.match(out, /^serviceAccountName +aim-runtime +namespace config spec\.serviceAccountName +service: not set$/m)
+  t.match(out, /^routing\.enabled +true +namespace config spec\.routing\.enabled +service: not set; default: false$/m)
+  t.match(out, /^Path: \/ml-team\/a_b\/one\n/m)
+  t.match(out, /^\{\.metadata\.labels\['team'\]\} +A_B +a_b$/m)
+  t.equal(code, 0)
+})
+
+t.test('json is a line for each service, all of them where none is named', async (t) => {
+  const { out } = await run(t, '-f', '$c.yaml', '-f', '$s.yaml', '-o', 'json')
+  t.match(out.trimEnd().split('\n').map((line) => JSON.parse(line) as object), [
+    { name: 'one', config: 'AIMRuntimeConfig ml-team/default', path: { path: '/ml-team/a_b/one' } }, { name: 'two' }
+  ])
+})
+
+t.test('a service without a configuration is told of', async (t) => {
+  const { out } = await run(t, 'aimsvc/one', '-f', '$s.yaml')
+  t.match(out, /^Configuration: missing, so nothing is injected/m)
+  t.notMatch(out, /SETTING/)
+})
+
+const unusable: Record<string, { readonly flags: readonly string[], readonly want: RegExp }> = {
+  'a service that is not there': {
+    flags: ['none', '-f', '$s.yaml', '-n', 'ml-team'],
+    want: /^error: there is no AIMService none in the namespace ml-team\n$/
+  },
+  'an object that its schema refuses': {
+    flags: ['x', '-f', '$broken.yaml'],
+    want: /^error: broken\.yaml:1:\d+: spec\.replicas: /
+  },
+  'a kubeconfig that is not there': {
+    flags: ['x', '--kubeconfig', '$none'],
+    want: /^error: cannot connect to a cluster: kubeconfig none cannot be read: /
+  }
+}
+for (const [name, { flags, want }] of Object.entries(unusable)) {
+  t.test(`${name} is unusable: exit 2`, async (t) => {
+    const { err, code, out } = await run(t, ...flags)
+    t.match(err, want)
+    t.equal(code, 2)
+    t.equal(out, '')
+  })
+}

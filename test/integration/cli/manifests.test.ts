@@ -1,0 +1,266 @@
+import t from 'tap'
+import { parseAllDocuments } from 'yaml'
+import { KINDS } from '../../../src/api/kinds.ts'
+import { manifestsCommand } from '../../../src/cli/commands/manifests/command.ts'
+import { aTestAuthority } from '../../support/builders/test-certificates.ts'
+import { MATCH_CONDITIONS } from '../../../webhooks/bypass.ts'
+import type { RegisteredWebhook } from '../../../webhooks/webhook-configurations.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+const resource = (resource: string, kind: string, scope: 'Namespaced' | 'Cluster') => ({
+  group: 'aim.silogen.ai',
+  version: 'v1alpha1',
+  resource,
+  kind,
+  scope
+})
+const WEBHOOKS: readonly RegisteredWebhook[] = [
+  {
+    path: '/mutate/aimservices',
+    type: 'mutating',
+    resource: resource('aimservices', 'AIMService', 'Namespaced'),
+    registrations: [
+      { name: 'mutate.aimservices.aim.silogen.ai', operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
+    ]
+  },
+  {
+    path: '/validate/aimclusterruntimeconfigs',
+    type: 'validating',
+    resource: resource('aimclusterruntimeconfigs', 'AIMClusterRuntimeConfig', 'Cluster'),
+    registrations: [
+      {
+        name: 'validate.aimclusterruntimeconfigs.aim.silogen.ai',
+        operations: ['CREATE', 'UPDATE'],
+        failurePolicy: 'Configured'
+      },
+      { name: 'warn.aimclusterruntimeconfigs.aim.silogen.ai', operations: ['DELETE'], failurePolicy: 'Ignore' }
+    ]
+  }
+]
+
+/** What the command prints, as text and as objects; its problems where it refuses its flags. */
+async function run (...flags: string[]): Promise<{ text: string, objects: JsonObject[], problems: string[] }> {
+  let text = ''
+  let problems = ''
+  const command = manifestsCommand({ webhooks: WEBHOOKS, write: (part) => { text += part } })
+  for (const each of [command, ...command.commands]) {
+    each.exitOverride().configureOutput({
+      writeErr: (part) => { problems += part }
+    })
+  }
+  await command.parseAsync(flags, { from: 'user' }).catch((error: unknown) => {
+    if (problems === '') throw error
+  })
+  const objects = parseAllDocuments(text).map((document) => document.toJS() as JsonObject)
+  return { text, objects, problems: problems.split('\n').filter((line) => line !== '') }
+}
+
+const titles = (objects: readonly JsonObject[]) =>
+  objects.map(({ kind, metadata }) => `${String(kind)} ${(metadata as { name: string }).name}`)
+
+for (const what of ['crds', 'rbac', 'webhooks']) {
+  t.test(`${what} printed twice are the same`, async (t) => {
+    t.equal((await run(what)).text, (await run(what)).text)
+  })
+}
+
+t.test('crds are those of the three kinds', async (t) => {
+  t.same(
+    titles((await run('crds')).objects),
+    KINDS.map(({ plural }) => `CustomResourceDefinition ${plural}.aim.silogen.ai`)
+  )
+})
+
+t.test('rbac lets the server read the three kinds and look after its certificates, and nothing else', async (t) => {
+  const { objects } = await run('rbac', '--namespace', 'platform')
+  t.same(titles(objects).slice(0, 5), [
+    'ServiceAccount aim-admission', 'ClusterRole aim-admission', 'ClusterRoleBinding aim-admission', 'Role aim-admission', 'RoleBinding aim-admission'
+  ])
+  const [account, role, binding, ownRole, ownBinding] = objects
+  t.match(account, { metadata: { namespace: 'platform' } })
+  t.same(role?.['rules'], [{ apiGroups: ['aim.silogen.ai'], resources: KINDS.map(({ plural }) => plural), verbs: ['list', 'watch'] }, {
+    apiGroups: ['admissionregistration.k8s.io'],
+    resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
+    resourceNames: ['aim-admission'],
+    verbs: ['get', 'patch']
+  }])
+  t.same(ownRole?.['rules'], [
+    { apiGroups: [''], resources: ['secrets'], verbs: ['create'] },
+    { apiGroups: [''], resources: ['secrets'], resourceNames: ['aim-admission-tls'], verbs: ['get', 'update'] },
+    { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: ['list'] }
+  ])
+  t.match(
+    [ownRole, ownBinding],
+    [
+      { metadata: { namespace: 'platform' } },
+      { metadata: { namespace: 'platform' }, roleRef: { kind: 'Role', name: 'aim-admission' } }
+    ]
+  )
+  t.match(binding, {
+    roleRef: { name: 'aim-admission' },
+    subjects: [{ kind: 'ServiceAccount', name: 'aim-admission', namespace: 'platform' }]
+  })
+})
+
+t.test('rbac lets the reconciler write what it writes, and nothing else', async (t) => {
+  const objects = (await run('rbac', '--namespace', 'platform')).objects.slice(5)
+  t.same(
+    titles(objects),
+    ['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'].map(
+      (kind) => `${kind} aim-admission-reconcile`
+    )
+  )
+  const [account, clusterRole, clusterBinding, role, binding] = objects
+  t.match([account, role, binding], Array(3).fill({ metadata: { namespace: 'platform' } }))
+  const plurals = KINDS.map(({ plural }) => plural)
+  t.same(clusterRole?.['rules'], [
+    { apiGroups: ['aim.silogen.ai'], resources: plurals, verbs: ['list', 'watch'] },
+    {
+      apiGroups: ['aim.silogen.ai'],
+      resources: ['aimservices', ...plurals.map((plural) => `${plural}/status`)],
+      verbs: ['patch']
+    },
+    { apiGroups: ['aim.silogen.ai'], resources: ['aimservices'], verbs: ['create'] },
+    { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] }
+  ])
+  t.same(role?.['rules'], [
+    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
+    {
+      apiGroups: ['coordination.k8s.io'],
+      resources: ['leases'],
+      resourceNames: ['aim-admission-reconcile'],
+      verbs: ['get', 'update']
+    }
+  ])
+  const subjects = [{ kind: 'ServiceAccount', name: 'aim-admission-reconcile', namespace: 'platform' }]
+  t.match(clusterBinding, { roleRef: { kind: 'ClusterRole', name: 'aim-admission-reconcile' }, subjects })
+  t.match(binding, { roleRef: { kind: 'Role', name: 'aim-admission-reconcile' }, subjects })
+})
+
+t.test('webhooks are registered as their records say', async (t) => {
+  const { objects } = await run('webhooks')
+  t.same(titles(objects), [
+    'MutatingWebhookConfiguration aim-admission', 'ValidatingWebhookConfiguration aim-admission',
+    'ValidatingAdmissionPolicy aim-admission-bypass', 'ValidatingAdmissionPolicyBinding aim-admission-bypass'
+  ])
+  const exempt = {
+    matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'aim-system'] }]
+  }
+  t.same(objects[0]?.['webhooks'], [{
+    name: 'mutate.aimservices.aim.silogen.ai',
+    clientConfig: { service: { namespace: 'aim-system', name: 'aim-admission', path: '/mutate/aimservices' } },
+    rules: [
+      {
+        apiGroups: ['aim.silogen.ai'],
+        apiVersions: ['v1alpha1'],
+        operations: ['CREATE', 'UPDATE'],
+        resources: ['aimservices'],
+        scope: 'Namespaced'
+      }
+    ],
+    namespaceSelector: exempt,
+    failurePolicy: 'Fail',
+    matchPolicy: 'Equivalent',
+    matchConditions: MATCH_CONDITIONS,
+    reinvocationPolicy: 'IfNeeded',
+    sideEffects: 'None',
+    timeoutSeconds: 5,
+    admissionReviewVersions: ['v1']
+  }])
+  const common = {
+    matchPolicy: 'Equivalent',
+    matchConditions: MATCH_CONDITIONS,
+    sideEffects: 'None',
+    timeoutSeconds: 5,
+    admissionReviewVersions: ['v1']
+  }
+  const clientConfig = {
+    service: { namespace: 'aim-system', name: 'aim-admission', path: '/validate/aimclusterruntimeconfigs' }
+  }
+  const rule = {
+    apiGroups: ['aim.silogen.ai'],
+    apiVersions: ['v1alpha1'],
+    resources: ['aimclusterruntimeconfigs'],
+    scope: 'Cluster'
+  }
+  t.same(objects[1]?.['webhooks'], [
+    {
+      ...common,
+      name: 'validate.aimclusterruntimeconfigs.aim.silogen.ai',
+      clientConfig,
+      rules: [{ ...rule, operations: ['CREATE', 'UPDATE'] }],
+      failurePolicy: 'Fail'
+    },
+    {
+      ...common,
+      name: 'warn.aimclusterruntimeconfigs.aim.silogen.ai',
+      clientConfig,
+      rules: [{ ...rule, operations: ['DELETE'] }],
+      failurePolicy: 'Ignore'
+    }
+  ])
+})
+
+const flagged: Record<string, { flags: string[], want: object }> = {
+  "the failure policy is the operator's choice": {
+    flags: ['--failure-policy', 'Ignore'],
+    want: { failurePolicy: 'Ignore' }
+  },
+  'the timeout may be shorter': { flags: ['--timeout-seconds', '2'], want: { timeoutSeconds: 2 } },
+  'the program\'s own namespace is exempt': {
+    flags: ['--namespace', 'platform'],
+    want: {
+      clientConfig: { service: { namespace: 'platform' } },
+      namespaceSelector: { matchExpressions: [{ values: ['kube-system', 'platform'] }] }
+    }
+  },
+  'a Service may have another name, in another namespace': {
+    flags: ['--service-name', 'aim', '--service-namespace', 'edge'], want: { clientConfig: { service: { name: 'aim', namespace: 'edge' } } }
+  }
+}
+for (const [name, { flags, want }] of Object.entries(flagged)) {
+  t.test(name, async (t) => { t.match((await run('webhooks', ...flags)).objects, [{ webhooks: [want] }, {}, {}, {}]) })
+}
+
+t.test('a server outside the cluster is named by its address and the certificates that verify it, never by a key', async (t) => {
+  const { cert, key } = await (await aTestAuthority('an authority')).issue('a server')
+  const folder = t.testdir({ 'ca.pem': `${key}\n# ours\n${cert}\n` })
+  const { objects, text } = await run('webhooks', '--url', 'https://127.0.0.1:8443/', '--ca-file', `${folder}/ca.pem`)
+  t.match(objects, [
+    { webhooks: [{ clientConfig: { url: 'https://127.0.0.1:8443/mutate/aimservices', caBundle: String } }] },
+    {},
+    {},
+    {}
+  ])
+  const [caBundle = ''] = /(?<=caBundle: )\S+/.exec(text) ?? []
+  t.equal(Buffer.from(caBundle, 'base64').toString().trim(), cert.trim())
+})
+
+const refused: Record<string, { flags: string[], want: RegExp[] }> = {
+  'an address needs certificates': { flags: ['--url', 'https://a'], want: [/--url is given without --ca-file/] },
+  'certificates need an address': { flags: ['--ca-file', '/a'], want: [/--ca-file is given without --url/] },
+  'all problems are told at once': {
+    flags: ['--url', 'http://user@a?b', '--ca-file', '/none/ca.pem', '--timeout-seconds', '10'],
+    want: [
+      /--url is http:\/\/user@a\?b, and must be https:/,
+      /--ca-file \/none\/ca\.pem cannot be used: ENOENT/,
+      /--timeout-seconds is 10, and must be a whole number from 1 to 5/
+    ]
+  },
+  'a failure policy is one of two': { flags: ['--failure-policy', 'Maybe'], want: [/Allowed choices are Fail, Ignore/] }
+}
+for (const [name, { flags, want }] of Object.entries(refused)) {
+  t.test(name, async (t) => {
+    const { text, problems } = await run('webhooks', ...flags)
+    t.equal(text, '')
+    t.match(problems, want)
+    t.equal(problems.length, want.length)
+  })
+}
+
+t.test('a file without a certificate is refused', async (t) => {
+  const folder = t.testdir({ 'ca.pem': 'hello\n' })
+  t.match((await run('webhooks', '--url', 'https://a', '--ca-file', `${folder}/ca.pem`)).problems, [
+    /holds no certificate in PEM form/
+  ])
+})

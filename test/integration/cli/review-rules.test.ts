@@ -1,0 +1,350 @@
+import { readFile } from 'node:fs/promises'
+import { Ajv } from 'ajv'
+import { XMLParser } from 'fast-xml-parser'
+import t from 'tap'
+import type { Test } from 'tap'
+import { reviewCommand } from '../../../src/cli/commands/review/command.ts'
+import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
+import { BY_TEAM, manifest, routed, type Parts } from '../../support/builders/manifests.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+type Files = NonNullable<Parameters<Test['testdir']>[0]>
+interface Given {
+  readonly files: Files
+  readonly flags: readonly string[]
+  readonly stdin?: string
+  readonly watched?: boolean
+  readonly colour?: boolean
+}
+
+/** Runs the command, by the product's own rules, over files named by `$name` in the flags. */
+async function run (t: Test, { files, flags, ...about }: Given): Promise<Shown> {
+  const folder = t.testdir(files)
+  const { terminal, shown } = fakeTerminal(about)
+  await reviewCommand({ ...terminal, version: '1.2.3' }).parseAsync(
+    flags.map((flag) => flag.replace(/^\$/, `${folder}/`)),
+    { from: 'user' }
+  )
+  const bare = (text: string) => text.replaceAll(`${folder}/`, '').replaceAll(`file://${folder}/`, '')
+  return { ...shown, out: bare(shown.out), err: bare(shown.err) }
+}
+
+const service = (name: string, parts: Parts = {}) => manifest({ namespace: 'ml-team', name, ...parts })
+const config = (spec: object = {}, parts: Parts = {}) =>
+  manifest({ kind: 'AIMRuntimeConfig', namespace: 'ml-team', name: 'default', spec, ...parts })
+const lines = (out: string) =>
+  out
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line) as JsonObject)
+
+/** A service whose faults stand on known lines, and its configuration. */
+const MISTAKES = `apiVersion: aim.silogen.ai/v1alpha1
+kind: AIMRuntimeConfig
+metadata: {name: default, namespace: ml-team}
+spec:
+  routing: {enabled: true, pathTemplate: "/{.metadata.labels['team']}"}
+---
+apiVersion: aim.silogen.ai/v1alpha1
+kind: AIMService
+metadata:
+  name: no-label
+  namespace: ml-team
+  labels:
+    app: chat
+spec: {model: {ref: a}}
+---
+apiVersion: aim.silogen.ai/v1alpha1
+kind: AIMService
+metadata: {name: wrong-type, namespace: ml-team}
+spec:
+  model: {ref: a}
+  replicas: two
+  imagePullSecrets:
+  - name: a
+  - {}
+---
+apiVersion: aim.silogen.ai/v1alpha1
+kind: AIMService
+metadata: {name: bad-template, namespace: ml-team}
+spec:
+  model: {ref: a}
+  routing:
+    pathTemplate: "/{.metadata.name"
+---
+apiVersion: aim.silogen.ai/v1alpha1
+kind: List
+items:
+- apiVersion: aim.silogen.ai/v1alpha1
+  kind: AIMService
+  metadata: {name: listed, namespace: elsewhere}
+  spec:
+    model: {ref: a}
+    routing: {enabled: true}
+`
+
+t.test('a message points to the line and column of the offending value, or of what is there above it', async (t) => {
+  const { err, code } = await run(t, { files: { 'a.yaml': MISTAKES }, flags: ['-f', '$a.yaml'] })
+  const places = [...err.matchAll(/^ {2}(a\.yaml:\d+:\d+): (\S+): /gm)].map(
+    ([, place, field]) => `${field ?? ''} ${place ?? ''}`
+  )
+  t.same(places, [
+    'metadata.labels[team] a.yaml:12:3',
+    'spec.replicas a.yaml:21:13',
+    'spec.imagePullSecrets[1].name a.yaml:24:5',
+    'spec.routing.pathTemplate a.yaml:32:19'
+  ])
+  t.equal(code, 1)
+})
+
+t.test('github annotations name the file and the place, and escape what they have to', async (t) => {
+  const { out, err } = await run(t, { files: { 'a,b.yaml': MISTAKES }, flags: ['-f', '$a,b.yaml', '-o', 'github'] })
+  t.match(
+    out,
+    /^::error file=.*a%2Cb\.yaml,line=12,col=3,title=AIMService ml-team\/no-label%3A AIM-PATH-FIELD-MISSING::metadata\.labels\[team\]: /m
+  )
+  t.match(
+    out,
+    /^::warning file=.*line=37,col=3,title=AIMService elsewhere\/listed%3A WARNING::runtime configuration "default" is missing/m
+  )
+  t.equal(err, '')
+})
+
+t.test('junit has a case for each object and a failure for each fault', async (t) => {
+  const { out, code } = await run(t, { files: { 'a.yaml': MISTAKES }, flags: ['-f', '$a.yaml', '-o', 'junit'] })
+  const report = new XMLParser({ ignoreAttributes: false }).parse(out) as {
+    testsuites: { testsuite: JsonObject & { testcase: JsonObject[] } }
+  }
+  const { testsuite } = report.testsuites
+  t.match(testsuite, { '@_tests': '5', '@_failures': '3' })
+  t.same(testsuite.testcase.map((testcase) => [testcase['@_name'], testcase['@_line'], [testcase['failure'] ?? []].flat().length]),
+    [['ml-team/default', '1', 0], ['ml-team/no-label', '7', 1], ['ml-team/wrong-type', '16', 2], ['ml-team/bad-template', '26', 1], ['elsewhere/listed', '37', 0]])
+  t.equal(code, 1)
+})
+
+t.test('sarif is what its schema asks for, with a rule for each code', async (t) => {
+  const { out } = await run(t, { files: { 'a.yaml': MISTAKES }, flags: ['-f', '$a.yaml', '-o', 'sarif'] })
+  const file = new URL(import.meta.resolve('@microsoft/jest-sarif')).pathname.replace(
+    /lib\/.*/,
+    'lib/schemas/sarif-2.1.0-rtm.5.json'
+  )
+  // of draft 4, and nothing in it that later drafts read otherwise
+  const { $schema, id, ...schema } = JSON.parse(await readFile(file, 'utf8')) as JsonObject
+  const validate = new Ajv({ strict: false, validateFormats: false, unicodeRegExp: false }).compile(schema)
+  const log = JSON.parse(out) as { runs: [{ tool: { driver: { rules: JsonObject[] } }, results: JsonObject[] }] }
+  t.ok(validate(log), JSON.stringify(validate.errors))
+  t.notOk(validate({ ...log, version: '1' }), 'the schema is a schema')
+  const [{ tool, results }] = log.runs
+  t.same(
+    tool.driver.rules.map((rule) => rule['id']),
+    ['AIM-PATH-FIELD-MISSING', 'AIM-TEMPLATE-SYNTAX', 'SCHEMA', 'WARNING']
+  )
+  t.match(results[0], {
+    ruleId: 'AIM-PATH-FIELD-MISSING',
+    level: 'error',
+    locations: [
+      { physicalLocation: { artifactLocation: { uri: 'a.yaml' }, region: { startLine: 12, startColumn: 3 } } }
+    ]
+  })
+})
+
+t.test('a report says of each object what became of it, and counts', async (t) => {
+  const { out, err } = await run(t, { files: { 'a.yaml': MISTAKES }, flags: ['-f', '$a.yaml', '-o', 'report'] })
+  t.match(
+    out,
+    /^✓ AIMRuntimeConfig ml-team\/default admitted a\.yaml:1:1\n✗ AIMService ml-team\/no-label refused a\.yaml:7:1\n {4}a\.yaml:12:3 metadata\.labels\[team\]: /
+  )
+  t.match(
+    out,
+    /^! AIMService elsewhere\/listed admitted, with a warning a\.yaml:37:3\n {4}a\.yaml:37:3 warning: runtime configuration "default" is missing/m
+  )
+  t.match(out, /\n\n5 objects: 3 refused, 1 admitted with a warning, 1 admitted\n$/)
+  t.notOk(out.includes('\u{1B}'), 'no colour')
+  t.equal(err, '')
+})
+
+t.test('a report has colours where it may', async (t) => {
+  const { out } = await run(t, {
+    files: { 'a.yaml': MISTAKES },
+    flags: ['-f', '$a.yaml', '-o', 'report'],
+    colour: true
+  })
+  t.match(out, '\u{1B}[31m✗')
+})
+
+t.test('patterns and folders with all that is below them are read', async (t) => {
+  const files = {
+    a: { 'one.yaml': service('one'), '.hidden.yaml': 'oops: [', deep: { 'two.yml': service('two'), 'note.txt': 'no' } },
+    'b1.yaml': service('b1'),
+    'b2.yaml': service('b2')
+  }
+  const names = async (...flags: string[]) =>
+    lines((await run(t, { files, flags: [...flags, '-o', 'json'] })).out).map(({ name }) => name)
+  t.same(await names('-f', '$a'), ['one'])
+  t.same(await names('-R', '-f', '$a'), ['two', 'one'])
+  t.same(await names('-f', '$b*.yaml'), ['b1', 'b2'])
+})
+
+t.test('configurations of --configs are known and not judged, and one that is also under review counts as that', async (t) => {
+  const files = {
+    'c.yaml': config(routed(BY_TEAM)),
+    's.yaml': service('one', { labels: { team: 'nlp' } }),
+    'd.yaml': config(routed('/other'))
+  }
+  const known = await run(t, { files, flags: ['-f', '$s.yaml', '--configs', '$c.yaml', '-o', 'json'] })
+  t.match(lines(known.out), [
+    { name: 'one', object: { spec: { resolvedRuntimeConfig: { routing: { path: '/ml-team/nlp/one' } } } } }
+  ])
+  const judged = await run(t, { files, flags: ['-f', '$s.yaml', '$d.yaml', '--configs', '$c.yaml', '-o', 'json'] })
+  t.match(lines(judged.out)[0], { object: { spec: { resolvedRuntimeConfig: { routing: { path: '/other' } } } } })
+})
+
+t.test('a known configuration that its schema refuses is unusable', async (t) => {
+  const { err, code } = await run(t, {
+    files: { 'c.yaml': config({ routing: { enabled: 'yes' } }), 's.yaml': service('one') },
+    flags: ['-f', '$s.yaml', '--configs', '$c.yaml']
+  })
+  t.match(err, /^error: c\.yaml:1:\d+: AIMRuntimeConfig ml-team\/default: spec\.routing\.enabled: Invalid value/)
+  t.equal(code, 2)
+})
+
+const CONFIG = config(routed(BY_TEAM))
+const updates: Record<string, { readonly old: string, readonly now: string, readonly configs?: string, readonly want: JsonObject }> = {
+  'a service that its configuration has broken may be edited otherwise, with a warning': {
+    old: service('one'),
+    now: service('one', { spec: { replicas: 3 } }),
+    want: { allowed: true, warnings: [/^not caused by this change, but to be mended: metadata\.labels\[team\]: /] }
+  },
+  'a fault that the change causes refuses it': {
+    old: service('one', { labels: { team: 'nlp' } }),
+    now: service('one', { labels: {} }),
+    want: {
+      allowed: false,
+      status: {
+        code: 422,
+        message: /label "team" is not set on this service.*kubectl -n ml-team label aimsvc\/one team=/
+      }
+    }
+  },
+  'a path that moves is told of': {
+    old: service('one', { labels: { team: 'nlp' } }),
+    now: service('one', { labels: { team: 'vision' } }),
+    want: {
+      allowed: true,
+      warnings: ['the live path moves from /ml-team/nlp/one to /ml-team/vision/one; clients of the old path will fail']
+    }
+  },
+  'a value that the schema refuses may stay': {
+    old: service('one', { labels: { team: 'nlp' }, spec: { replicas: -1 } }),
+    now: service('one', { labels: { team: 'nlp' }, spec: { replicas: -1, cacheModel: true } }),
+    want: { allowed: true }
+  },
+  'a value that the schema refuses may not come': {
+    old: service('one', { labels: { team: 'nlp' } }),
+    now: service('one', { labels: { team: 'nlp' }, spec: { replicas: -1 } }),
+    want: { allowed: false, status: { message: /spec\.replicas/ } }
+  }
+}
+for (const [name, { old, now, want }] of Object.entries(updates)) {
+  t.test(`with --old: ${name}`, async (t) => {
+    const files = { 'old.json': old, 'now.json': now, 'c.yaml': CONFIG }
+    const { out } = await run(t, {
+      files,
+      flags: ['-f', '$now.json', '--old', '$old.json', '--configs', '$c.yaml', '-o', 'json']
+    })
+    t.match(lines(out), [want])
+  })
+}
+
+t.test('a configuration that is changed tells which of the stored services it breaks', async (t) => {
+  const files = { 'old.yaml': `${config(routed())}\n---\n${service('one')}`, 'new.yaml': CONFIG }
+  const { err, code } = await run(t, { files, flags: ['-f', '$new.yaml', '--old', '$old.yaml'] })
+  t.equal(
+    err,
+    'warning: AIMRuntimeConfig ml-team/default: 1 service (ml-team/one) would lose its path, because the template cannot be rendered for it\n'
+  )
+  t.equal(code, 0)
+})
+
+t.test('--missing-config refuse refuses a service without a configuration', async (t) => {
+  const { out } = await run(t, {
+    files: { 'a.yaml': service('one') },
+    flags: ['-f', '$a.yaml', '-o', 'json', '--missing-config', 'refuse']
+  })
+  t.match(lines(out), [
+    { allowed: false, status: { message: /spec\.runtimeConfigName: runtime configuration "default" is missing/ } }
+  ])
+})
+
+t.test('what-if tells of every service whether it breaks, heals, moves or stays', async (t) => {
+  const services = [
+    service('breaks'),
+    service('moves', { labels: { team: 'nlp' } }),
+    service('stays', { spec: routed('/own') }),
+    service('heals', { metadata: { labels: { team: 'x' } }, spec: { routing: { gatewayRef: null } } }),
+    manifest({ namespace: 'other', name: 'untouched' })
+  ]
+  const files = {
+    'now.yaml': [config({ routing: { enabled: true, gatewayRef: { name: 'g' } } }), ...services].join('\n---\n'),
+    'new.yaml': config(routed(BY_TEAM))
+  }
+  const { out, code } = await run(t, { files, flags: ['-f', '$now.yaml', '--what-if', '$new.yaml', '-o', 'json'] })
+  t.same(lines(out).map(({ name, effect, touched }) => [name, effect, touched]),
+    [['breaks', 'breaks', true], ['moves', 'moves', true], ['stays', 'stays', true], ['heals', 'moves', true], ['untouched', 'stays', false]])
+  t.match(lines(out)[1], { before: { path: '/ml-team/moves' }, after: { path: '/ml-team/nlp/moves', trouble: null } })
+  t.equal(code, 1)
+  const report = await run(t, { files, flags: ['-f', '$now.yaml', '--what-if', '$new.yaml'] })
+  t.match(report.out, /^breaks {2}ml-team\/breaks {2}\/ml-team\/breaks → \(no path\) {2}.*label "team" is not set/)
+  t.match(report.out, /\n5 services: 1 breaks, 0 heals, 2 moves, 2 stays\n$/)
+})
+
+t.test('what-if finds the service that another one moves in the way of', async (t) => {
+  const services = [service('a', { labels: { team: 'x' } }), service('b', { labels: { team: 'x' } })]
+  const files = {
+    'now.yaml': [config(routed()), ...services].join('\n---\n'),
+    'new.yaml': config(routed("/{.metadata.labels['team']}"))
+  }
+  const { out } = await run(t, { files, flags: ['-f', '$now.yaml', '--what-if', '$new.yaml', '-o', 'json'] })
+  t.match(lines(out), [
+    { name: 'a', effect: 'moves' },
+    { name: 'b', effect: 'breaks', after: { trouble: /already held by AIMService ml-team\/a/ } }
+  ])
+})
+
+t.test('what-if of a configuration that would be refused says so', async (t) => {
+  const files = { 'now.yaml': service('one'), 'new.yaml': config(routed('/{.metadata.name')) }
+  const { out, err, code } = await run(t, { files, flags: ['-f', '$now.yaml', '--what-if', '$new.yaml'] })
+  t.match(err, /^refused: AIMRuntimeConfig ml-team\/default\n {2}new\.yaml:1:\d+: spec\.routing\.pathTemplate: /)
+  t.equal(out, '')
+  t.equal(code, 1)
+})
+
+const misused: Record<string, { readonly flags: readonly string[], readonly want: RegExp }> = {
+  'nothing at all': { flags: [], want: /^error: nothing to review: give files with -f/ },
+  'what-if as SARIF': {
+    flags: ['-f', '$a.yaml', '--what-if', '$c.yaml', '-o', 'sarif'],
+    want: /^error: --what-if prints report or json, not sarif\n$/
+  },
+  'what-if with a service in it': {
+    flags: ['-f', '$a.yaml', '--what-if', '$a.yaml'],
+    want: /^error: a\.yaml:1:1: AIMService ml-team\/one is no configuration/
+  },
+  'a pattern that matches nothing': { flags: ['-f', '$none*.yaml'], want: /^error: none\*\.yaml: ENOENT/ }
+}
+for (const [name, { flags, want }] of Object.entries(misused)) {
+  t.test(`${name} is unusable: exit 2`, async (t) => {
+    const { err, code } = await run(t, { files: { 'a.yaml': service('one'), 'c.yaml': CONFIG }, flags })
+    t.match(err, want)
+    t.equal(code, 2)
+  })
+}
+
+t.test('progress is told of where somebody watches, and wiped away', async (t) => {
+  const many = Array.from({ length: 600 }, (_, at) => service(`s${at}`, { spec: { routing: {} } })).join('\n---\n')
+  const files = { 'a.yaml': `${config()}\n---\n${many}` }
+  t.equal(
+    (await run(t, { files, flags: ['-f', '$a.yaml'], watched: true })).err,
+    '\robjects reviewed: 250 of 601…\robjects reviewed: 500 of 601…\r\u{1B}[K'
+  )
+  t.equal((await run(t, { files, flags: ['-f', '$a.yaml'] })).err, '')
+})

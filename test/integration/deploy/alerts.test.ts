@@ -1,0 +1,47 @@
+import { spawnSync } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import t from 'tap'
+import { alerts, expressions } from '../../support/builders/expressions.ts'
+import { readExpression } from '../../support/docs/promql.ts'
+
+t.test('every expression of the alerts and of the dashboard can be read, and asks for a metric', async (t) => {
+  const all = await expressions()
+  t.ok(all.size > 40, String(all.size))
+  for (const [where, expression] of all) t.ok(readExpression(expression).asked.length > 0, where)
+})
+
+/** Prometheus's own tool, where there is one on the PATH. */
+const hasPromtool = spawnSync('promtool', ['--version']).status === 0
+
+t.test('Prometheus itself takes the alerts, and every expression of the dashboard', { skip: hasPromtool ? false : 'there is no promtool on the PATH' }, async (t) => {
+  const rules = [...(await expressions())].map(([where, expression], at) => ({
+    record: `expression_${at}`,
+    labels: { where },
+    expr: expression.replaceAll('$__rate_interval', '5m')
+  }))
+  const file = path.join(t.testdir({ 'all.yaml': JSON.stringify({ groups: [{ name: 'all', rules }] }) }), 'all.yaml')
+  for (const each of [file, path.resolve(import.meta.dirname, '../../../deploy/alerts.yaml')]) {
+    const { status, stdout, stderr } = spawnSync('promtool', ['check', 'rules', each], { encoding: 'utf8' })
+    t.equal(status, 0, stdout + stderr)
+  }
+})
+
+t.test('an expression that cannot be read is found', async (t) => {
+  t.throws(() => readExpression('sum by (a (rate(b[5m]))'))
+})
+
+t.test('every alert says what is the matter, how bad it is, and where the runbook says what to do', async (t) => {
+  const runbook = await readFile(path.resolve(import.meta.dirname, '../../../docs/runbook.md'), 'utf8')
+  const all = await alerts()
+  for (const { alert, labels, annotations } of all) {
+    t.ok(['info', 'warning', 'critical'].includes(labels.severity), alert)
+    t.ok(annotations.summary !== '' && annotations.description !== '', alert)
+    t.equal(annotations.runbook, `docs/runbook.md#${alert.toLowerCase()}`)
+  }
+  t.strictSame(
+    [...runbook.matchAll(/^## (\w+)$/gm)].map(([, title]) => title),
+    all.map(({ alert }) => alert),
+    'the runbook has each, and no other'
+  )
+})

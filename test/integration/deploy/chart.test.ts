@@ -1,0 +1,140 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import t from 'tap'
+import packageJson from '../../../package.json' with { type: 'json' }
+import { chartFiles, installManifest } from '../../../tools/rendered-files.ts'
+import { KINDS } from '../../../src/api/kinds.ts'
+import { newAdmissionEngine } from '../../../webhooks/engine.ts'
+import { reconcileCommand } from '../../../src/cli/commands/reconcile/command.ts'
+import { serveCommand } from '../../../src/cli/commands/serve/command.ts'
+import { bypassRecord } from '../../../webhooks/bypass.ts'
+import { webhookConfigurations, type WebhookConfigurationOptions } from '../../../webhooks/webhook-configurations.ts'
+import { CHART, helm } from '../../support/binaries/helm.ts'
+import { asFlags, CHART_VARIANTS, objectsIn, renderedChart, titleOf } from '../../support/cluster/rendered-chart.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+const ROOT = path.resolve(import.meta.dirname, '../../..')
+const fileText = async (file: string): Promise<string> => await readFile(path.join(ROOT, file), 'utf8')
+
+t.test('what is derived below deploy/ is what `npm run render` writes', async (t) => {
+  for (const [file, content] of Object.entries(await chartFiles())) { t.ok((await fileText(file)) === content, `${file} is up to date`) }
+  t.ok(await fileText('deploy/install.yaml') === await installManifest(), 'deploy/install.yaml is up to date')
+})
+
+for (const [name, values] of Object.entries(CHART_VARIANTS)) {
+  t.test(`the chart ${name} has nothing to complain of, renders twice alike, and holds no key`, async (t) => {
+    const { code, stdout, stderr } = await helm(['lint', '--strict', CHART, ...asFlags(values)])
+    t.equal(code, 0, stdout + stderr)
+    const rendered = await renderedChart(values)
+    t.ok(rendered === await renderedChart(values), 'twice alike')
+    t.notMatch(rendered, /PRIVATE KEY|^kind: Secret$/m)
+    const titles = objectsIn(rendered).map(titleOf)
+    t.equal(new Set(titles).size, titles.length, 'no object twice')
+  })
+}
+
+const refused: Record<string, { values: JsonObject, want: RegExp }> = {
+  'a policy that does not exist': { values: { webhooks: { failurePolicy: 'Maybe' } }, want: /failurePolicy/ },
+  'a timeout of more than 5 s': { values: { webhooks: { timeoutSeconds: 10 } }, want: /timeoutSeconds/ },
+  'no replica': { values: { serve: { replicas: 0 } }, want: /replicas/ },
+  'a value that is misspelt': { values: { serve: { replica: 3 } }, want: /replica/ },
+  'a way to certificates that does not exist': { values: { certificates: { mode: 'magic' } }, want: /mode/ },
+  'a key as caBundle': {
+    values: {
+      certificates: { mode: 'files', caBundle: Buffer.from('-----BEGIN PRIVATE KEY-----').toString('base64') }
+    },
+    want: /caBundle/
+  }
+}
+for (const [name, { values, want }] of Object.entries(refused)) {
+  t.test(`${name} is refused before anything is rendered`, async (t) => {
+    await t.rejects(renderedChart(values), { message: want })
+  })
+}
+
+/** Those of a kind, by name. */
+function ofKind (objects: readonly JsonObject[], kind: string): Record<string, JsonObject> {
+  return Object.fromEntries(
+    objects
+      .filter((object) => object['kind'] === kind)
+      .map((object) => [(object['metadata'] as { name: string }).name, object])
+  )
+}
+
+const registrations: Record<string, { values: JsonObject, want: Omit<WebhookConfigurationOptions, 'client' | 'namespace'>, exempt: string[] }> = {
+  'as it is': { values: {}, want: { failurePolicy: 'Fail', timeoutSeconds: 5 }, exempt: ['kube-system', 'platform'] },
+  'failing open': {
+    values: CHART_VARIANTS['failing open'] ?? {},
+    want: { failurePolicy: 'Ignore', timeoutSeconds: 2 },
+    exempt: ['kube-system', 'platform', 'sandbox']
+  }
+}
+for (const [name, { values, want, exempt }] of Object.entries(registrations)) {
+  t.test(`the chart ${name} registers the webhooks as their records say, without caBundle`, async (t) => {
+    const client = { kind: 'service', name: 'aim-admission', namespace: 'platform' } as const
+    const { webhooks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
+    const records = [...webhookConfigurations(webhooks, { ...want, client, namespace: 'platform' }), ...bypassRecord()]
+    const expected = JSON.parse(JSON.stringify(records), (key, value: unknown) => key === 'namespaceSelector'
+      ? { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: exempt }] }
+      : value) as JsonObject[]
+    const rendered = objectsIn(await renderedChart(values, 'platform')).filter(
+      ({ apiVersion }) => apiVersion === 'admissionregistration.k8s.io/v1'
+    )
+    t.strictSame(new Set(rendered.map(titleOf)), new Set(expected.map(titleOf)))
+    for (const object of rendered) {
+      const { metadata: { labels, ...metadata }, ...rest } = object as JsonObject & { metadata: JsonObject }
+      t.ok(labels)
+      t.strictSame({ ...rest, metadata }, expected.find((other) => titleOf(other) === titleOf(object)))
+    }
+  })
+}
+
+const COMMANDS = [serveCommand({ version: '0.0.0' }), reconcileCommand({ version: '0.0.0' })]
+
+interface Container { readonly args: string[], readonly env: ReadonlyArray<{ readonly name: string }> }
+interface PodTemplate {
+  readonly spec: { readonly serviceAccountName: string; readonly containers: readonly Container[] }
+}
+
+t.test('every variable that a pod is given is a flag of its command, and each command runs as a service account of its own', async (t) => {
+  for (const [variant, values] of Object.entries(CHART_VARIANTS)) {
+    const rendered = objectsIn(await renderedChart(values))
+    const accounts = Object.keys(ofKind(rendered, 'ServiceAccount'))
+    t.strictSame(accounts, ['aim-admission', 'aim-admission-reconcile'])
+    for (const [name, deployment] of Object.entries(ofKind(rendered, 'Deployment'))) {
+      const {
+        spec: {
+          serviceAccountName,
+          containers: [container]
+        }
+      } = (deployment['spec'] as { template: PodTemplate }).template
+      t.equal(serviceAccountName, name)
+      const flags =
+        COMMANDS.find((command) => command.name() === container?.args[0])?.options.map(({ envVar }) => envVar) ?? []
+      t.strictSame(container?.env.filter((variable) => !flags.includes(variable.name)), [], `${variant}: ${name}`)
+    }
+  }
+})
+
+t.test('the roles for users cover the three kinds, and nobody but those who are bound may bypass', async (t) => {
+  const roles = ofKind(objectsIn(await renderedChart()), 'ClusterRole')
+  t.match(roles['aim-admission-view'], {
+    rules: [
+      {
+        resources: KINDS.map(({ plural }) => plural)
+          .toSorted()
+          .toReversed(),
+        verbs: ['get', 'list', 'watch']
+      }
+    ]
+  })
+  t.match(roles['aim-admission-bypass'], { rules: [{ resources: ['aimservices'], verbs: ['bypass'] }] })
+  for (const role of ['aim-admission-view', 'aim-admission-edit']) { t.notMatch(JSON.stringify(roles[role]), /bypass|"\*"/) }
+})
+
+t.test('chart, program and manifest are of one version', async (t) => {
+  t.match(
+    await fileText('deploy/chart/Chart.yaml'),
+    new RegExp(`^version: ${packageJson.version}\nappVersion: ${packageJson.version}$`, 'm')
+  )
+})

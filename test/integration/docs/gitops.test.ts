@@ -1,0 +1,83 @@
+import { parse as parseCel } from '@marcbachmann/cel-js'
+import t from 'tap'
+import { LuaFactory } from 'wasmoon'
+import { parse } from 'yaml'
+import { wholeProgram } from '../../support/programs/whole-program.ts'
+import { readPage } from '../../support/docs/pages.ts'
+
+const page = await readPage('docs/gitops.md')
+const snippets = page.blocks.filter(({ language }) => language === 'yaml').map(({ text }) => parse(text) as Snippet)
+
+/** What the page's snippets may hold. */
+interface Snippet {
+  readonly data?: Readonly<Record<string, string>>
+  readonly spec?: {
+    readonly healthCheckExprs?: ReadonlyArray<
+      Readonly<Record<'apiVersion' | 'kind' | 'inProgress' | 'failed' | 'current', string>>
+    >
+  }
+}
+
+const conditions = (degraded: string, reason: string, message: string) => [
+  { type: 'RoutingReady', status: 'False', reason, message },
+  { type: 'Degraded', status: degraded, reason, message }
+]
+
+/** A service as the API server has it, and what the two tools are to make of it. */
+const CASES = {
+  'a service that the reconciler has not seen': { status: {}, argo: 'Progressing', flux: 'inProgress' },
+  'a change that it has not seen': {
+    status: { observedGeneration: 1, conditions: conditions('False', 'AsExpected', '') }, argo: 'Progressing', flux: 'inProgress'
+  },
+  'a service that is well, without routing': {
+    status: { observedGeneration: 2, conditions: conditions('False', 'AsExpected', '') }, argo: 'Healthy', flux: 'current'
+  },
+  'a degraded service': {
+    status: { observedGeneration: 2, conditions: conditions('True', 'GatewayMissing', 'no gateway') }, argo: 'Degraded', flux: 'failed'
+  }
+}
+
+t.test('the health check for Argo CD tells apart what is on its way, well and degraded', async (t) => {
+  const script =
+    snippets.flatMap(({ data }) => data?.['resource.customizations.health.aim.silogen.ai_AIMService'] ?? [])[0] ?? ''
+  for (const [name, { status, argo }] of Object.entries(CASES)) {
+    const lua = await new LuaFactory().createEngine()
+    lua.global.set('obj', { metadata: { generation: 2 }, status })
+    // as the script returns it
+    const { status: health, message } = (await lua.doString(script)) as { status: string; message: string }
+    lua.global.close()
+    t.equal(health, argo, name)
+    if (argo === 'Degraded') t.equal(message, 'GatewayMissing: no gateway')
+  }
+})
+
+t.test('the health check for Flux does so too, in the order in which Flux asks', async (t) => {
+  const [check] = snippets.flatMap(({ spec }) => spec?.healthCheckExprs ?? [])
+  t.match(check, { apiVersion: 'aim.silogen.ai/v1alpha1', kind: 'AIMService' })
+  for (const [name, { status, flux }] of Object.entries(CASES)) {
+    const first = (['inProgress', 'failed', 'current'] as const).find(
+      (which) => parseCel(check?.[which] ?? '')({ metadata: { generation: 2n }, status: withIntegers(status) }) === true
+    )
+    t.equal(first, flux, name)
+  }
+})
+
+/** CEL tells integers from other numbers, as Kubernetes does. */
+function withIntegers (status: object): object {
+  return Object.fromEntries(
+    Object.entries(status).map(([key, value]: [string, unknown]) => [
+      key,
+      typeof value === 'number' ? BigInt(value) : value
+    ])
+  )
+}
+
+t.test('the check before a merge is one that the program has', async (t) => {
+  const review = (await wholeProgram()).commands.find((command) => command.name() === 'review')
+  t.ok(
+    page.blocks.some(
+      ({ language, text }) => language === 'bash' && text.includes('aim-admission review -f - -o github')
+    )
+  )
+  t.ok(review?.options.find(({ long }) => long === '--output')?.argChoices?.includes('github'))
+})

@@ -1,0 +1,58 @@
+import t from 'tap'
+import { ROTATE_ANNOTATION } from '../../../certs/read-cluster.ts'
+import { referencePage } from '../../../tools/reference-page.ts'
+import { ROLLOUT_ANNOTATION } from '../../../src/api/meta.ts'
+import { OBJECT_SCHEMAS } from '../../../src/api/object-schemas.ts'
+import { newAdmissionEngine } from '../../../webhooks/engine.ts'
+import { PROBE_FAILURES } from '../../../src/kube/objects/admission-probe.ts'
+import type { ReviewOutcome } from '../../../src/telemetry/metrics.ts'
+import { BYPASS_ANNOTATION } from '../../../webhooks/bypass.ts'
+import { codeIn, readPage, rowsOf } from '../../support/docs/pages.ts'
+
+const page = await readPage('docs/reference.md')
+
+t.test('what comes from the program is as the program has it', async (t) => {
+  t.ok(page.text === await referencePage(page.text), 'else run: npm run render')
+})
+
+t.test('every field of a spec is in the table of its kind', async (t) => {
+  for (const [kind, { properties: { spec } }] of Object.entries(OBJECT_SCHEMAS)) {
+    const fields = page.tables.find(({ under }) => under === kind)?.rows.map(([field = '']) => codeIn(field)) ?? []
+    const { properties } = spec as { properties: object } // every kind's is an object
+    for (const field of Object.keys(properties)) t.ok(fields.includes(`spec.${field}`), `${kind} ${field}`)
+  }
+})
+
+/** Complete by its type. */
+const OUTCOMES: Readonly<Record<ReviewOutcome, true>> = {
+  allowed: true,
+  patched: true,
+  warned: true,
+  refused: true,
+  unmatched: true,
+  unavailable: true,
+  error: true
+}
+
+t.test('the values of labels are those that there are', async (t) => {
+  const values = Object.fromEntries(
+    rowsOf(page, 'label', 'values').map(([label = '', cell = '']) => [
+      label,
+      [...cell.matchAll(/`([\w-]+)`/g)].map(([, value]) => value)
+    ])
+  )
+  t.same(
+    values['`webhook`'],
+    newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' }).webhooks.map(({ name }) => name)
+  )
+  t.same(values['`outcome`'], Object.keys(OUTCOMES))
+  const reasons = rowsOf(await readPage('docs/operations.md'), 'reason', 'what to look at')
+  t.same(reasons.map(([reason = '']) => codeIn(reason)), PROBE_FAILURES)
+})
+
+t.test('the annotations are those that the program reads', async (t) => {
+  t.same(
+    rowsOf(page, 'annotation', 'on', 'does').map(([annotation = '']) => codeIn(annotation)),
+    [ROLLOUT_ANNOTATION, BYPASS_ANNOTATION, ROTATE_ANNOTATION]
+  )
+})

@@ -1,0 +1,100 @@
+import t from 'tap'
+import { assessService } from '../../../src/core/settings/assess.ts'
+import { ConfigIndex } from '../../../src/cache/config-index.ts'
+import { planRollout, ROLLED_OUT_REASONS } from '../../../src/core/status/rollout.ts'
+import { readRuntimeConfig } from '../../../src/core/settings/runtime-config.ts'
+import { missingBlockFault } from '../../../src/core/rules/service-faults.ts'
+import { ROUTING_REASONS } from '../../../src/core/status/health.ts'
+import { readService } from '../../../src/core/settings/service.ts'
+import { runStep } from '../../support/docs/documented-steps.ts'
+import { GATEWAY, manifest } from '../../support/builders/manifests.ts'
+import { aConfig, aService } from '../../support/builders/objects.ts'
+import { codeIn, readPage, rowsOf } from '../../support/docs/pages.ts'
+
+const page = await readPage('docs/troubleshooting.md')
+
+const namespace = 'ml-team'
+const config = (name: string, routing: object) =>
+  manifest({ kind: 'AIMRuntimeConfig', namespace, name, spec: { routing } })
+const service = (name: string, spec: object = {}, labels?: object) =>
+  manifest({ namespace, name, spec, ...(labels !== undefined && { labels }) })
+
+/** A block as an export of another cluster holds it. */
+const EXPORTED = {
+  kind: 'AIMRuntimeConfig',
+  scope: 'Namespace',
+  namespace,
+  name: 'default',
+  hash: `sha256:${'0'.repeat(64)}`,
+  model: { creationScope: 'Cluster', autoDiscovery: true },
+  routing: { enabled: false, pathTemplate: '/' }
+}
+
+/** Objects that get into each kind of trouble. */
+const OBJECTS = [
+  config('default', { enabled: true, gatewayRef: GATEWAY, pathTemplate: "/{.metadata.labels['team']}" }),
+  config('without-gateway', { enabled: true }),
+  manifest({ kind: 'AIMClusterRuntimeConfig', name: 'shared', spec: { serviceAccountName: 'a' } }),
+  service('first', {}, { team: 'nlp' }),
+  service('second', {}, { team: 'NLP' }),
+  service('unlabelled'),
+  service('lost', { runtimeConfigName: 'gone' }),
+  service('unrouted', { runtimeConfigName: 'without-gateway' }),
+  service('below', { routing: { pathTemplate: '/nlp/v2' } }),
+  service('exported', { resolvedRuntimeConfig: EXPORTED }, { team: 'exported' })
+]
+
+/**
+ * What the program says of them: refusals and warnings, and what the reconciler writes of a roll-out that breaks
+ * services.
+ */
+async function messages (): Promise<readonly string[]> {
+  const folder = t.testdir({ 'objects.yaml': OBJECTS.join('\n---\n') })
+  const { stdout } = await runStep(`npm run -s aim-admission -- review -f ${folder} -o report`)
+  const read = readRuntimeConfig('AIMRuntimeConfig', aConfig())
+  const robbed = readService(aService(), namespace)
+  if (read.kind === 'malformed' || robbed.kind === 'malformed') throw new Error('the builders make sound objects')
+  const configs = new ConfigIndex()
+  configs.sink('AIMRuntimeConfig').upsert(aConfig())
+  const since = '2026-01-01T00:00:00Z'
+  const { held } = planRollout({
+    config: read,
+    tally: {
+      total: 9,
+      current: 4,
+      failing: 3,
+      failingCurrent: new Map(['a', 'b', 'c'].map((name) => [`${namespace}/${name}`, since]))
+    },
+    known: {
+      conditions: [{ type: 'RolledOut', status: 'False', reason: 'InProgress', message: '', lastTransitionTime: since }]
+    },
+    limit: 3,
+    now: since
+  })
+  return [...stdout.split('\n'), held ?? '', missingBlockFault(assessService(robbed, configs)).message]
+}
+
+t.test('every message that the page quotes is one that the program prints', async (t) => {
+  const printed = await messages()
+  const quoted = page.blocks.filter(({ language }) => language === 'text')
+  t.ok(quoted.length >= 9)
+  for (const { under, text } of quoted) t.ok(printed.some((line) => holds(line, text.split('…'))), under)
+})
+
+/** Whether a line has all parts, in their order. */
+function holds (line: string, parts: readonly string[]): boolean {
+  let at = 0
+  return parts.every((part) => {
+    const found = line.indexOf(part, at)
+    at = found + part.length
+    return found !== -1
+  })
+}
+
+t.test('the page has an answer to every reason that keeps a path or a changed configuration away', async (t) => {
+  const reasons = rowsOf(page, 'reason', 'what to do').flatMap(([cell = '']) => cell.split(', ').map(codeIn))
+  t.same(
+    reasons.sort(),
+    [...ROUTING_REASONS.filter((reason) => reason !== 'PathRendered'), ...ROLLED_OUT_REASONS].sort()
+  )
+})

@@ -1,0 +1,141 @@
+import t from 'tap'
+import { deadlineOf } from '../../../src/server/deadline.ts'
+import { aReview } from '../../support/builders/a-review.ts'
+import { aWebhook, anAdmissionServer } from '../../support/http/admission-server.ts'
+import { untilClosed } from '../../support/cluster/api-server-client.ts'
+import { ManualClock } from '../../support/fakes/manual-clock.ts'
+import { until } from '../../support/until.ts'
+
+const deadlines: Record<string, { timeout: unknown, answerBy: number, end: number }> = {
+  seconds: { timeout: '5s', answerBy: 3_500, end: 5_000 },
+  milliseconds: { timeout: '1500ms', answerBy: 1_050, end: 1_500 },
+  'more than the API server ever gives': { timeout: '1m', answerBy: 21_000, end: 30_000 },
+  none: { timeout: undefined, answerBy: 7_000, end: 10_000 },
+  'no number': { timeout: 'abc', answerBy: 7_000, end: 10_000 },
+  'a negative one': { timeout: '-1s', answerBy: 7_000, end: 10_000 },
+  'no time at all': { timeout: '0s', answerBy: 7_000, end: 10_000 },
+  'no unit': { timeout: '5', answerBy: 7_000, end: 10_000 },
+  'an inherited name as unit': { timeout: '5constructor', answerBy: 7_000, end: 10_000 },
+  'two of them': { timeout: ['1s', '2s'], answerBy: 7_000, end: 10_000 }
+}
+
+for (const [name, { timeout, answerBy, end }] of Object.entries(deadlines)) {
+  t.test(`a deadline of ${name}`, async (t) => {
+    t.strictSame(deadlineOf(timeout, 100), { answerBy: 100 + answerBy, end: 100 + end })
+  })
+}
+
+/** A webhook whose reviews wait until the test lets them go. */
+function waitingWebhook () {
+  const waits: Array<{
+    readonly signal: AbortSignal
+    readonly arrive: () => void
+    readonly fail: (error: Error) => void
+  }> = []
+  return {
+    waits,
+    webhook: aWebhook({
+      arrival: async (_request, signal) => {
+        await new Promise<void>((resolve, reject) => {
+          waits.push({ signal: signal(), arrive: resolve, fail: reject })
+        })
+      }
+    })
+  }
+}
+
+t.test('a review waits for what is on its way, and is answered once it is there', async (t) => {
+  const { waits, webhook } = waitingWebhook()
+  const { client, gate, metricLines } = await anAdmissionServer(t, { webhooks: [webhook] })
+  const reply = client.post(aReview())
+  await until(() => waits.length === 1)
+  t.equal(gate.inFlight, 1)
+  t.strictSame(await metricLines('aim_admission_requests_in_flight'), ['aim_admission_requests_in_flight 1'])
+  waits[0]?.arrive()
+  t.match(await reply, { status: 200 })
+  await until(() => gate.inFlight === 0)
+})
+
+t.test('what never comes costs a 503 well before the deadline, and the wait is called off', async (t) => {
+  const { waits, webhook } = waitingWebhook()
+  const clock = new ManualClock()
+  const { client, metricLines, logged } = await anAdmissionServer(t, { webhooks: [webhook], clock })
+  const reply = client.post(aReview(), '/mutate/aimservices?timeout=1s')
+  await until(() => waits.length === 1)
+  clock.pass(699)
+  t.equal(waits[0]?.signal.aborted, false)
+  clock.pass(1)
+  t.match(await reply, { status: 503, headers: { 'retry-after': '1', connection: 'close' }, body: { error: /time/ } })
+  t.equal(waits[0]?.signal.aborted, true)
+  t.strictSame(await metricLines('aim_admission_deadline_exceeded_total'), ['aim_admission_deadline_exceeded_total 1'])
+  t.match((await metricLines('aim_admission_requests_total')).join(), /outcome="unavailable",dry_run="false"} 1/)
+  t.match(logged(), [{ level: 40, outcome: 'unavailable' }])
+})
+
+t.test('a wait that breaks is a defect', async (t) => {
+  const { waits, webhook } = waitingWebhook()
+  const { client } = await anAdmissionServer(t, { webhooks: [webhook] })
+  const reply = client.post(aReview())
+  await until(() => waits.length === 1)
+  waits[0]?.fail(new Error('broken'))
+  t.match(await reply, { status: 500 })
+})
+
+t.test('a caller that goes away ends the wait', async (t) => {
+  const { waits, webhook } = waitingWebhook()
+  const { client, gate, metricLines } = await anAdmissionServer(t, { webhooks: [webhook] })
+  const socket = await client.connect()
+  socket.write(
+    `POST /mutate/aimservices HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${aReview().length}\r\n\r\n${aReview()}`
+  )
+  await until(() => waits.length === 1)
+  socket.destroy()
+  await until(() => gate.inFlight === 0 && waits[0]?.signal.aborted === true)
+  t.strictSame(await metricLines('aim_admission_deadline_exceeded_total'), ['aim_admission_deadline_exceeded_total 0'])
+})
+
+t.test('reviews beyond those that may wait are decided at once', async (t) => {
+  const { waits, webhook } = waitingWebhook()
+  const { client, gate } = await anAdmissionServer(t, { webhooks: [webhook], limits: { waiting: 1 } })
+  const socket = await client.connect()
+  socket.write(
+    `POST /mutate/aimservices HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${aReview().length}\r\n\r\n${aReview()}`
+  )
+  await until(() => waits.length === 1)
+  t.match(await client.post(aReview()), { status: 200 })
+  t.equal(waits.length, 1)
+  waits[0]?.arrive()
+  socket.end()
+  await until(() => gate.inFlight === 0)
+})
+
+const late: Record<string, { timeout: string, want: RegExp }> = {
+  'later than an answer is due is answered 503': { timeout: '600ms', want: /^HTTP\/1\.1 503 [^]*retry-after: 1\r\n/ },
+  'after the deadline is answered nothing': { timeout: '100ms', want: /^$/ }
+}
+
+for (const [name, { timeout, want }] of Object.entries(late)) {
+  t.test(`a body that comes ${name}`, async (t) => {
+    const clock = new ManualClock()
+    const { client, gate } = await anAdmissionServer(t, { clock })
+    const socket = await client.connect()
+    socket.write(
+      `POST /mutate/aimservices?timeout=${timeout} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${aReview().length}\r\n\r\n`
+    )
+    await until(() => gate.arriving === 1)
+    clock.pass(450)
+    socket.write(aReview())
+    t.match(await untilClosed(socket), want)
+  })
+}
+
+t.test('an answer that was long in the making is not sent late', async (t) => {
+  const clock = new ManualClock()
+  const decide = () => {
+    clock.pass(30)
+    return { kind: 'admit', warnings: [] } as const
+  }
+  const { client, metricLines } = await anAdmissionServer(t, { webhooks: [aWebhook({ decide })], clock })
+  await t.rejects(client.post(aReview(), '/mutate/aimservices?timeout=20ms'), { code: 'ECONNRESET' })
+  t.strictSame(await metricLines('aim_admission_deadline_exceeded_total'), ['aim_admission_deadline_exceeded_total 1'])
+})

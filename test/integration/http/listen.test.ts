@@ -1,0 +1,32 @@
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { fastify } from 'fastify'
+import t from 'tap'
+import { listen } from '../../../src/server/listen.ts'
+
+t.test('a name is listened on by one of its addresses', async (t) => {
+  const app = fastify()
+  t.teardown(async () => { await app.close() })
+  const url = await listen(app, { host: 'localhost', port: 0, flag: '--port' }, async (host) =>
+    host === 'localhost' ? '127.0.0.2' : 'unknown'
+  )
+  t.match(url, /^http:\/\/127\.0\.0\.2:\d+$/)
+  t.match(app.addresses(), [{ address: '127.0.0.2' }])
+  t.equal(app.addresses().length, 1)
+})
+
+t.test('callers of IPv4 find what listens on localhost', async (t) => {
+  const app = fastify()
+  t.teardown(async () => { await app.close() })
+  const { port } = new URL(await listen(app, { host: 'localhost', port: 0, flag: '--port' }))
+  const socket = connect({ host: '127.0.0.1', port: Number(port) })
+  await once(socket, 'connect')
+  socket.destroy()
+})
+
+t.test('an address that cannot be listened on is one line that names the flags', async (t) => {
+  await t.rejects(listen(fastify(), { host: 'no-such-host.invalid', port: 0, flag: '--port' }), {
+    message:
+      /^cannot listen on no-such-host\.invalid:0: [^\n]*(ENOTFOUND|EAI_AGAIN)[^\n]*; choose another address by --host or --port$/
+  })
+})

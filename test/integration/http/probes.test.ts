@@ -1,0 +1,74 @@
+import t from 'tap'
+import { createMetrics } from '../../../src/telemetry/metrics.ts'
+import { buildProbes } from '../../../src/server/probes.ts'
+import { aReview } from '../../support/builders/a-review.ts'
+import { anAdmissionServer } from '../../support/http/admission-server.ts'
+
+t.test('the probes', async (t) => {
+  let why: string | undefined = 'AIMService: not listed yet'
+  const metrics = createMetrics('1.2.3')
+  const probes = buildProbes({ unready: () => why, registry: metrics.registry })
+  const url = await probes.listen({ host: '127.0.0.1', port: 0 })
+  t.teardown(async () => { await probes.close() })
+  const get = async (path: string) => {
+    const response = await fetch(url + path)
+    return { status: response.status, body: await response.text(), type: response.headers.get('content-type') }
+  }
+
+  t.test('/healthz is well as long as the process lives', async (t) => {
+    t.match(await get('/healthz'), { status: 200, body: 'ok\n' })
+  })
+
+  t.test('/readyz says why the server is not ready', async (t) => {
+    t.match(await get('/readyz'), { status: 503, body: 'not ready: AIMService: not listed yet\n' })
+    why = undefined
+    t.match(await get('/readyz'), { status: 200, body: 'ok\n' })
+  })
+
+  t.test('/metrics holds the documented names and no others', async (t) => {
+    const { status, body, type } = await get('/metrics')
+    t.match({ status, type }, { status: 200, type: /^text\/plain; version=0\.0\.4/ })
+    t.strictSame([...body.matchAll(/^# TYPE (\S+ \S+)$/gm)].map(([, name]) => name).sort(), [
+      'aim_admission_build_info gauge',
+      'aim_admission_cache_age_seconds gauge',
+      'aim_admission_cache_objects gauge',
+      'aim_admission_cache_synced gauge',
+      'aim_admission_certificate_expiry_timestamp_seconds gauge',
+      'aim_admission_certificate_reload_errors_total counter',
+      'aim_admission_client_gone_total counter',
+      'aim_admission_deadline_exceeded_total counter',
+      'aim_admission_refusals_total counter',
+      'aim_admission_request_duration_seconds histogram',
+      'aim_admission_requests_in_flight gauge',
+      'aim_admission_requests_total counter',
+      'aim_admission_reviews_recorded_total counter',
+      'aim_admission_watch_restarts_total counter',
+      'rest_client_requests_total counter'
+    ])
+    t.match(body, /^aim_admission_build_info\{version="1\.2\.3"\} 1$/m)
+  })
+
+  t.test('the buckets of the duration begin at 0.25 ms', async (t) => {
+    metrics.duration.observe({ webhook: 'mutate-aimservices' }, 0.0002)
+    t.match((await get('/metrics')).body, /_bucket\{le="0\.00025",webhook="mutate-aimservices"\} 1/)
+  })
+
+  t.test('two servers in one process do not share metrics', async (t) => {
+    t.notMatch(await createMetrics('1.2.3').registry.metrics(), /mutate-aimservices/)
+  })
+})
+
+t.test('a scrape while reviews are judged holds none of them up', async (t) => {
+  const { client, metrics } = await anAdmissionServer(t)
+  const times: number[] = []
+  for (let round = 0; round < 50; round++) {
+    const reviews = [client.post(aReview()), client.post(aReview())]
+    const before = process.cpuUsage()
+    await metrics.registry.metrics()
+    const { user, system } = process.cpuUsage(before)
+    times.push((user + system) / 1_000)
+    for (const { status } of await Promise.all(reviews)) t.equal(status, 200)
+  }
+  const median = times.toSorted((a, b) => a - b)[25] ?? Infinity
+  t.ok(median < 5, `a scrape takes ${median.toFixed(2)} ms of the processor`)
+})

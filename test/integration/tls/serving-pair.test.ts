@@ -1,0 +1,129 @@
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { connect as connectTcp, type AddressInfo } from 'node:net'
+import { connect, type ConnectionOptions } from 'node:tls'
+import t from 'tap'
+import { issueEphemeralPair } from '../../../certs/issue.ts'
+import { servingPair, swapServingPair } from '../../../src/server/tls.ts'
+import { anAdmissionServer, testPair } from '../../support/http/admission-server.ts'
+
+const other = await issueEphemeralPair({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'], days: 1 })
+const expired = await issueEphemeralPair({ dnsNames: ['localhost'], ipAddresses: [], days: -0.01 })
+const HOUR = 60 * 60 * 1_000
+
+t.test('the throw-away pair', async (t) => {
+  const pair = await issueEphemeralPair({
+    dnsNames: ['localhost', 'webhook.aim.svc'],
+    ipAddresses: ['127.0.0.1', '::1'],
+    days: 30
+  })
+  const [ca, leaf] = [new X509Certificate(pair.caPem), new X509Certificate(pair.certPem)]
+  t.test('is a CA and a leaf of it', async (t) => {
+    t.match({ ca: ca.ca, leaf: leaf.ca, issued: leaf.checkIssued(ca), signed: leaf.verify(ca.publicKey), self: ca.verify(ca.publicKey) },
+      { ca: true, leaf: false, issued: true, signed: true, self: true })
+    t.not(leaf.serialNumber, ca.serialNumber)
+  })
+  t.test('names every host and address that was asked for', async (t) => {
+    t.match({ dns: leaf.checkHost('webhook.aim.svc'), v4: leaf.checkIP('127.0.0.1'), v6: leaf.checkIP('::1'), none: leaf.checkHost('other.svc') },
+      { dns: 'webhook.aim.svc', v4: '127.0.0.1', v6: '::1', none: undefined })
+  })
+  t.test('is of P-256, for servers alone, an hour old already, and ends when it should', async (t) => {
+    t.equal(leaf.publicKey.asymmetricKeyDetails?.namedCurve, 'prime256v1')
+    t.strictSame(leaf.keyUsage, ['1.3.6.1.5.5.7.3.1'])
+    for (const certificate of [ca, leaf]) {
+      t.ok(Math.abs(certificate.validFromDate.getTime() - Date.now() + HOUR) < HOUR / 2)
+      t.ok(Math.abs(certificate.validToDate.getTime() - Date.now() - 30 * 24 * HOUR) < HOUR / 2)
+    }
+  })
+})
+
+const unusable: Record<string, { cert: string, key: string, why: RegExp }> = {
+  'a key of another certificate': { cert: testPair.certPem, key: other.keyPem, why: /key is not the certificate's/ },
+  'a certificate that has expired': { cert: expired.certPem, key: expired.keyPem, why: /expired on 20/ },
+  'no certificate': { cert: 'nonsense', key: testPair.keyPem, why: /cannot be served/ },
+  'no key': { cert: testPair.certPem, key: '', why: /cannot be served/ },
+  'a broken certificate behind the first': {
+    cert: `${testPair.certPem}\n-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n`, key: testPair.keyPem, why: /cannot be served/
+  }
+}
+
+for (const [name, { cert, key, why }] of Object.entries(unusable)) {
+  t.test(`${name} is refused in one line that names the pair`, async (t) => {
+    t.throws(() => servingPair(cert, key, 'the pair a.crt and a.key'), { message: why })
+    t.throws(() => servingPair(cert, key, 'the pair a.crt and a.key'), {
+      message: /^the pair a\.crt and a\.key cannot be served: .*; give the PEM/
+    })
+  })
+}
+
+/**
+ * What a handshake with these options ends with: the serial number of the server's certificate, or the error's code.
+ */
+async function handshake (port: number, options: ConnectionOptions = {}): Promise<string> {
+  const socket = connect({ host: '127.0.0.1', port, ca: testPair.caPem, ...options })
+  try {
+    await once(socket, 'secureConnect')
+    return socket.getPeerX509Certificate()?.serialNumber ?? ''
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code ?? ''
+  } finally {
+    socket.destroy()
+  }
+}
+
+const serialOf = ({ certPem }: { certPem: string }) => new X509Certificate(certPem).serialNumber
+
+t.test('handshakes', async (t) => {
+  const { app } = await anAdmissionServer(t)
+  const { port } = app.server.address() as AddressInfo // of a TCP server that listens
+
+  const cases: Record<string, { options?: ConnectionOptions, want: string | RegExp }> = {
+    'TLS 1.3': { want: serialOf(testPair) },
+    'TLS 1.2': { options: { maxVersion: 'TLSv1.2' }, want: serialOf(testPair) },
+    'TLS 1.1 is refused': {
+      options: { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' },
+      want: /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/
+    },
+    'null ciphers are refused': {
+      options: { maxVersion: 'TLSv1.2', ciphers: 'eNULL:@SECLEVEL=0' },
+      want: /HANDSHAKE_FAILURE|NO_CIPHER/
+    },
+    'HTTP/2 alone is refused': { options: { ALPNProtocols: ['h2'] }, want: /NO_APPLICATION_PROTOCOL/ },
+    'a caller who does not trust the CA': {
+      options: { ca: other.caPem },
+      want: /SELF_SIGNED|UNABLE_TO_VERIFY|CERT_SIGNATURE_FAILURE/
+    },
+    'a caller who asks for another name': { options: { servername: 'other.svc' }, want: 'ERR_TLS_CERT_ALTNAME_INVALID' }
+  }
+  for (const [name, { options, want }] of Object.entries(cases)) {
+    t.test(name, async (t) => { t.match(await handshake(port, options), want) })
+  }
+
+  t.test('one that is never begun is cut off', async (t) => {
+    const hasty = await anAdmissionServer(t, { limits: { handshake: 100 } })
+    const socket = connectTcp((hasty.app.server.address() as AddressInfo).port, '127.0.0.1')
+    await once(socket, 'close')
+    t.pass('closed')
+  })
+
+  t.test('plain HTTP gets no answer', async (t) => {
+    const socket = connectTcp(port, '127.0.0.1')
+    socket.on('error', () => {})
+    const chunks: Buffer[] = []
+    socket.on('data', (chunk) => { chunks.push(chunk) })
+    socket.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n')
+    await once(socket, 'close')
+    t.notMatch(Buffer.concat(chunks).toString('latin1'), /HTTP\//)
+  })
+
+  t.test('a pair that does not match is not swapped in; one that does is served from the next handshake on, TLS 1.1 still refused', async (t) => {
+    t.throws(() => { swapServingPair(app.server, { cert: other.certPem, key: testPair.keyPem }) })
+    t.equal(await handshake(port), serialOf(testPair))
+    swapServingPair(app.server, { cert: other.certPem, key: other.keyPem })
+    t.equal(await handshake(port, { ca: other.caPem }), serialOf(other))
+    t.match(
+      await handshake(port, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }),
+      /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/
+    )
+  })
+})

@@ -1,0 +1,98 @@
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { access, mkdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import { promisify } from 'node:util'
+
+/** A program that is built from a small Go module below `test/`. */
+export interface GoProgram {
+  readonly name: string
+  /** The package, as `go build` takes it. */
+  readonly source: string
+  /** Folder of the module, absolute. */
+  readonly module: string
+  /** Files of that folder, beside go.mod and go.sum, that the program depends on. */
+  readonly sources: readonly string[]
+}
+
+/**
+ * Absolute path of the program: built once, and cached outside the checkout. Rejects with one sentence where it is not
+ * there yet and Go is not installed.
+ */
+export async function goBinary (program: GoProgram): Promise<string> {
+  const folder = await cacheFolder(program)
+  const file = path.join(folder, program.name)
+  if (await exists(file)) return file
+  await mkdir(folder, { recursive: true })
+  const release = await lock(`${file}.lock`)
+  try {
+    if (!await exists(file)) await build(program, file)
+  } finally {
+    await release()
+  }
+  return file
+}
+
+/** The file of that name in one of the folders, absolute; undefined where there is none. */
+export async function foundIn (folders: readonly string[], name: string): Promise<string | undefined> {
+  for (const folder of folders) {
+    const file = path.resolve(folder, name)
+    if (await exists(file)) return file
+  }
+  return undefined
+}
+
+async function build ({ name, source, module }: GoProgram, file: string): Promise<void> {
+  process.stderr.write(
+    `building ${name} from its Go module, once; kube-apiserver takes about 6 minutes, the others less\n`
+  )
+  const partial = `${file}.${process.pid}`
+  try {
+    await promisify(execFile)('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', partial, source], {
+      cwd: module,
+      maxBuffer: 64 * 1024 * 1024
+    })
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') {
+      throw new Error(
+        `these tests need ${name}: install Go 1.26 so that it can be built, or have it where CONTRIBUTING.md says`,
+        { cause: error }
+      )
+    }
+    throw error
+  }
+  await rename(partial, file)
+}
+
+/** One folder for each state of the Go module, so that a changed version builds anew. */
+async function cacheFolder ({ module, sources }: GoProgram): Promise<string> {
+  const contents = await Promise.all(
+    ['go.mod', 'go.sum', ...sources].map(async (file) => await readFile(path.join(module, file)))
+  )
+  const hash = contents.reduce((sum, content) => sum.update(content), createHash('sha256')).digest('hex').slice(0, 16)
+  const cache = process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache')
+  return path.join(cache, 'aim-admission', `${process.platform}-${process.arch}-${hash}`)
+}
+
+/** Longer than any build takes; a lock that is older belongs to a process that died. */
+const STALE_MS = 30 * 60 * 1_000
+
+/** Waits for a lock that is a folder, which only one process can make. */
+async function lock (folder: string): Promise<() => Promise<void>> {
+  for (;;) {
+    try {
+      await mkdir(folder)
+      return async () => { await rm(folder, { recursive: true, force: true }) }
+    } catch {
+      const made = await stat(folder).catch(() => undefined)
+      if (made !== undefined && Date.now() - made.mtimeMs > STALE_MS) await rm(folder, { recursive: true, force: true })
+      else await delay(200)
+    }
+  }
+}
+
+async function exists (file: string): Promise<boolean> {
+  return await access(file).then(() => true, () => false)
+}

@@ -1,0 +1,29 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+
+export interface Question { readonly template: string, readonly object: unknown }
+
+/** What client-go selects, in order; null where it refuses, and says why. */
+export interface Answer { readonly values: readonly unknown[] | null, readonly error?: string }
+
+/**
+ * Asks client-go, as kubectl does, all questions at once. `binary` is the built tools/go/kubernetes/jsonpath-oracle.
+ */
+export async function askOracle (binary: string, questions: readonly Question[]): Promise<Answer[]> {
+  const oracle = spawn(binary, { stdio: ['pipe', 'pipe', 'inherit'] })
+  const exit = once(oracle, 'exit')
+  oracle.stdin.end(questions.map((question) => `${JSON.stringify(question)}\n`).join(''))
+  // the oracle's own protocol
+  const answers = (await text(oracle.stdout))
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Answer)
+  const [code] = await exit as [number | null] // node:child_process, event 'exit'
+  if (code !== 0 || answers.length !== questions.length) {
+    throw new Error(
+      `the oracle answered ${answers.length} of ${questions.length} questions and exited with ${String(code)}`
+    )
+  }
+  return answers
+}

@@ -1,0 +1,52 @@
+import type { Cluster, Ran } from '../cluster/cluster.ts'
+
+/** What a test says of an object; the rest is a plain, sound one. */
+export interface Parts {
+  readonly kind?: 'AIMService' | 'AIMRuntimeConfig' | 'AIMClusterRuntimeConfig'
+  readonly namespace?: string
+  readonly name?: string
+  readonly labels?: object
+  readonly metadata?: object
+  readonly spec?: object
+}
+
+/** A manifest as JSON, which is YAML. */
+export function manifest ({ kind = 'AIMService', namespace, name, labels, metadata, spec }: Parts): string {
+  const model = kind === 'AIMService' ? { model: { ref: 'meta-llama-3-8b' } } : {}
+  return JSON.stringify({
+    apiVersion: 'aim.silogen.ai/v1alpha1',
+    kind,
+    metadata: { namespace, name, labels, ...metadata },
+    spec: { ...model, ...spec }
+  })
+}
+
+export const GATEWAY = { name: 'kserve-gateway', namespace: 'kgateway-system' }
+
+/** The template that most tests of labels use. */
+export const BY_TEAM = "/{.metadata.namespace}/{.metadata.labels['team']}/{.metadata.name}"
+
+/** A spec that asks for a route. */
+export const routed = (pathTemplate?: string) => ({ routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate } })
+
+export const BLOCK = '.spec.resolvedRuntimeConfig'
+export const PATH = `${BLOCK}.routing.path`
+
+/** What the tests do again and again. */
+export function actionsOf ({ kubectl, client }: Pick<Cluster, 'kubectl' | 'client'>) {
+  return {
+    /** Applies several manifests as one file. */
+    apply: async (...manifests: string[]): Promise<Ran> =>
+      await kubectl(['apply', '-f', '-'], `{"apiVersion":"v1","kind":"List","items":[${manifests.join()}]}`),
+    /** What a JSONPath yields of a stored service; empty where nothing is there. */
+    get: async (namespace: string, name: string, path: string): Promise<string> =>
+      await client.values(`/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}/aimservices/${name}`, path),
+    /** Merges a patch into a stored service. */
+    patch: async (namespace: string, name: string, patch: object): Promise<Ran> =>
+      await kubectl(['-n', namespace, 'patch', `aimservice/${name}`, '--type=merge', '-p', JSON.stringify(patch)]),
+    aNamespace: async (name: string): Promise<string> => {
+      await client.create('/api/v1/namespaces', { metadata: { name } })
+      return name
+    }
+  }
+}

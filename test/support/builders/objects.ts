@@ -1,0 +1,51 @@
+import { GROUP, VERSION } from '../../../src/api/meta.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+/** What a test says of a service; the rest is a plain, sound one. */
+export interface ServiceParts {
+  readonly name?: string
+  readonly namespace?: string
+  readonly metadata?: JsonObject
+  readonly labels?: Readonly<Record<string, string>>
+  readonly spec?: JsonObject
+}
+
+export function aService ({ name = 'llama-chat', namespace = 'ml-team', metadata = {}, labels = {}, spec = {} }: ServiceParts = {}): JsonObject {
+  return {
+    apiVersion: `${GROUP}/${VERSION}`,
+    kind: 'AIMService',
+    metadata: { name, namespace, labels, ...metadata },
+    spec: { model: { ref: 'meta-llama-3-8b' }, ...spec }
+  }
+}
+
+export function aConfig (spec: JsonObject = {}, metadata: JsonObject = {}): JsonObject {
+  return {
+    apiVersion: `${GROUP}/${VERSION}`,
+    kind: 'AIMRuntimeConfig',
+    metadata: { name: 'default', namespace: 'ml-team', uid: 'c1', ...metadata },
+    spec
+  }
+}
+
+export function aClusterConfig (spec: JsonObject = {}, metadata: JsonObject = {}): JsonObject {
+  return {
+    apiVersion: `${GROUP}/${VERSION}`,
+    kind: 'AIMClusterRuntimeConfig',
+    metadata: { name: 'default', uid: 'c2', ...metadata },
+    spec
+  }
+}
+
+/** What the API server says of a request beside the objects it is about; to be given to `aReview`. */
+export function aboutObject (request: JsonObject): JsonObject {
+  const object = (request['object'] ?? request['oldObject']) as JsonObject // every request of a test has one of the two
+  const metadata = object['metadata'] as JsonObject
+  return {
+    kind: { group: GROUP, version: VERSION, kind: object['kind'] },
+    resource: { group: GROUP, version: VERSION, resource: `${String(object['kind']).toLowerCase()}s` },
+    namespace: metadata['namespace'] ?? '',
+    name: metadata['name'] ?? '',
+    ...request
+  }
+}

@@ -1,0 +1,97 @@
+import { parseAllDocuments } from 'yaml'
+import { CHART, helm } from '../binaries/helm.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+/** A digest and certificates as values of the chart may hold them. */
+const DIGEST = `sha256:${'0'.repeat(64)}`
+const CA_BUNDLE = Buffer.from('-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n').toString('base64')
+
+/** Values that together make the chart render everything that it can. */
+export const CHART_VARIANTS: Readonly<Record<string, JsonObject>> = {
+  'as it is': {},
+  'made for kubectl': { namespace: { create: true } },
+  'with cert-manager and a CA of its own': { certificates: { mode: 'cert-manager' } },
+  'with an issuer of cert-manager': {
+    certificates: {
+      mode: 'cert-manager',
+      certManager: { issuerRef: { name: 'corporate', kind: 'ClusterIssuer', group: 'cert-manager.io' } }
+    }
+  },
+  'with a pair from a Secret': { certificates: { mode: 'files', secretName: 'own-pair', caBundle: CA_BUNDLE } },
+  'failing open': {
+    webhooks: { failurePolicy: 'Ignore', timeoutSeconds: 2, exemptNamespaces: ['sandbox', 'kube-system'] },
+    serve: { missingConfig: 'refuse' }
+  },
+  'with monitoring': {
+    serviceMonitor: { enabled: true, labels: { release: 'prometheus' } },
+    prometheusRule: { enabled: true, labels: { release: 'prometheus' } },
+    dashboards: { enabled: true }
+  },
+  'scaled and placed': {
+    image: { repository: 'registry.example/aim-admission', digest: DIGEST, pullPolicy: 'Always' },
+    imagePullSecrets: [{ name: 'registry' }],
+    serve: {
+      autoscaling: { enabled: true },
+      preStopSeconds: 0,
+      spreadOverNodes: 'ScheduleAnyway',
+      priorityClassName: 'system-cluster-critical',
+      podAnnotations: { 'example.com/a': 'b' },
+      nodeSelector: { 'kubernetes.io/os': 'linux' },
+      tolerations: [{ key: 'dedicated', operator: 'Exists' }],
+      affinity: {
+        nodeAffinity: {
+          requiredDuringSchedulingIgnoredDuringExecution: {
+            nodeSelectorTerms: [{ matchExpressions: [{ key: 'a', operator: 'Exists' }] }]
+          }
+        }
+      }
+    }
+  },
+  'as little as can be': {
+    crds: { install: false },
+    rbac: { aggregate: false },
+    networkPolicy: { enabled: false },
+    serve: { replicas: 1 },
+    reconcile: { replicas: 1 }
+  },
+  'closed to all but its callers': {
+    networkPolicy: {
+      apiServer: [{ ipBlock: { cidr: '10.0.0.0/28' } }],
+      metrics: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
+      apiServerPorts: [8443]
+    },
+    listenAddress: '::',
+    logLevel: 'debug'
+  }
+}
+
+/** What Helm renders of the chart with these values, as text; rejects with what Helm says. */
+export async function renderedChart (values: JsonObject = {}, namespace = 'aim-system'): Promise<string> {
+  const { code, stdout, stderr } = await helm([
+    'template',
+    'aim-admission',
+    CHART,
+    '--namespace',
+    namespace,
+    ...asFlags(values)
+  ])
+  if (code !== 0) throw new Error(stderr)
+  return stdout
+}
+
+/** Values as Helm takes them on the command line. */
+export function asFlags (values: JsonObject): string[] {
+  return Object.entries(values).flatMap(([key, value]) => ['--set-json', `${key}=${JSON.stringify(value)}`])
+}
+
+/** The objects of a manifest. */
+export function objectsIn (manifest: string): JsonObject[] {
+  return parseAllDocuments(manifest)
+    .map((document) => document.toJS({ maxAliasCount: 0 }) as JsonObject | null)
+    .filter((object) => object !== null)
+}
+
+/** What identifies an object: `Deployment aim-admission`. */
+export function titleOf ({ kind, metadata }: JsonObject): string {
+  return `${String(kind)} ${(metadata as { name: string }).name}`
+}

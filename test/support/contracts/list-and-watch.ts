@@ -1,0 +1,142 @@
+import type { Test } from 'tap'
+import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
+import type { ApiResponse, SendRequest } from '../../../src/kube/client/api-connection.ts'
+import { isNewerVersion } from '../../../src/kube/watch/resource-version.ts'
+import { splitLines } from '../../../src/kube/watch/split-lines.ts'
+
+/** A server of one empty collection, real or fake, and the means to change what is in it. */
+export interface ListWatchServer {
+  readonly request: SendRequest
+  readonly path: string
+  create (name: string): Promise<void>
+  change (name: string): Promise<void>
+  remove (name: string): Promise<void>
+}
+
+/** What a reflector relies on, and what the fake API server must therefore do as the real one does. */
+export function listAndWatchContract (t: Test, server: ListWatchServer): void {
+  t.test('a collection that is not served is answered 404 with a Status', async (t) => {
+    const response = await server.request(`${server.path}-of-no-kind`)
+    t.equal(response.statusCode, 404)
+    t.match(await objectOf(response), { kind: 'Status', status: 'Failure', code: 404 })
+  })
+
+  t.test('pages of a list are of one version, and the last one has no token', async (t) => {
+    for (const name of ['a', 'b', 'c']) await server.create(name)
+    const pages: JsonObject[] = []
+    let token = ''
+    do {
+      const response = await server.request(server.path, {
+        query: { limit: '2', ...(token !== '' && { continue: token }) }
+      })
+      t.equal(response.statusCode, 200)
+      pages.push(await objectOf(response))
+      token = ownString(metadataOf(pages.at(-1)), 'continue')
+      if (pages.length === 1) await server.create('d')
+    } while (token !== '')
+    t.strictSame(
+      pages.map((page) => itemsOf(page).map(nameOf)),
+      [['a', 'b'], ['c']],
+      'what comes meanwhile is not in it'
+    )
+    t.strictSame(versionOf(pages[0]), versionOf(pages[1]))
+  })
+
+  t.test('a watch tells every change after its version, in the order of their versions', async (t) => {
+    const list = await objectOf(await server.request(server.path))
+    await server.create('e')
+    const response = await server.request(server.path, {
+      query: { watch: 'true', allowWatchBookmarks: 'true', resourceVersion: versionOf(list), timeoutSeconds: '30' }
+    })
+    t.equal(response.statusCode, 200)
+    await server.change('a')
+    await server.remove('e')
+    const events = await eventsOf(response, 3)
+    t.strictSame(
+      events.map((event) => [event['type'], nameOf(event['object'])]),
+      [
+        ['ADDED', 'e'],
+        ['MODIFIED', 'a'],
+        ['DELETED', 'e']
+      ]
+    )
+    const versions = [list, ...events.map((event) => event['object'])].map(versionOf)
+    t.ok(
+      versions.every((version, at) => at === 0 || isNewerVersion(version, versions[at - 1] ?? '')),
+      'that of a deletion included'
+    )
+  })
+
+  t.test('a stream tells of all that there is, and then that this was all, with the version that a watch goes on from', async (t) => {
+    const list = await objectOf(await server.request(server.path))
+    const query = {
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      sendInitialEvents: 'true',
+      resourceVersionMatch: 'NotOlderThan',
+      timeoutSeconds: '30'
+    }
+    const response = await server.request(server.path, { query })
+    t.equal(response.statusCode, 200)
+    const count = itemsOf(list).length
+    const events = await eventsOf(response, count + 1)
+    t.strictSame(
+      events
+        .slice(0, count)
+        .map((event) => [event['type'], nameOf(event['object'])])
+        .sort(),
+      itemsOf(list)
+        .map((item) => ['ADDED', nameOf(item)])
+        .sort()
+    )
+    t.match(events.at(-1), {
+      type: 'BOOKMARK',
+      object: { metadata: { annotations: { 'k8s.io/initial-events-end': 'true' } } }
+    })
+    t.notOk(isNewerVersion(versionOf(list), versionOf(events.at(-1)?.['object'])))
+  })
+
+  t.test('a page of no list is refused', async (t) => {
+    const response = await server.request(server.path, { query: { limit: '2', continue: 'made-up' } })
+    t.equal(response.statusCode, 400)
+    await response.body.dump()
+  })
+}
+
+async function objectOf ({ body }: ApiResponse): Promise<JsonObject> {
+  const value = await body.json()
+  if (!isJsonObject(value)) throw new Error('the answer is not an object')
+  return value
+}
+
+/** The first events of a watch, bookmarks left out; ends it. */
+/** The bookmark that ends a stream is an event; others come when they come. */
+async function eventsOf ({ body }: ApiResponse, count: number): Promise<JsonObject[]> {
+  const events: JsonObject[] = []
+  for await (const line of splitLines(body)) {
+    const event: unknown = JSON.parse(line)
+    if (
+      isJsonObject(event) &&
+      (event['type'] !== 'BOOKMARK' || Object.hasOwn(metadataOf(event['object']), 'annotations'))
+    ) { events.push(event) }
+    if (events.length === count) break
+  }
+  return events
+}
+
+function metadataOf (value: unknown): JsonObject {
+  return isJsonObject(value) ? ownObject(value, 'metadata') : {}
+}
+
+function nameOf (value: unknown): string {
+  return ownString(metadataOf(value), 'name')
+}
+
+function versionOf (value: unknown): string {
+  return ownString(metadataOf(value), 'resourceVersion')
+}
+
+function itemsOf (list: JsonObject): readonly unknown[] {
+  const items = own(list, 'items')
+  return Array.isArray(items) ? items : []
+}

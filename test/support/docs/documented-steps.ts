@@ -1,0 +1,55 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import type { Ran } from '../cluster/cluster.ts'
+import { ROOT, type Page } from './pages.ts'
+
+/** What a page has its readers do: a line of shell, under a heading, and what the page says is printed by it. */
+export interface Step { readonly under: string, readonly command: string, readonly printed: string | undefined }
+
+/**
+ * The lines of every block of shell, comments left out. A block marked `text` right after one is what its last line
+ * prints.
+ */
+export function stepsOf ({ blocks }: Page): Step[] {
+  return blocks.flatMap(({ under, language, text }, index) => {
+    if (language !== 'bash') return []
+    const next = blocks[index + 1]
+    const printed = next?.language === 'text' && next.under === under ? next.text : undefined
+    const commands = text
+      .split('\n')
+      .map((line) => line.replace(/(^|\s+)# .*$/, '').trim())
+      .filter((line) => line !== '')
+    return commands.map((command, at) => ({
+      under,
+      command,
+      printed: at === commands.length - 1 ? printed : undefined
+    }))
+  })
+}
+
+/** Runs a line as a reader would, in the root of the checkout; npm itself is left out. */
+export async function runStep (command: string, env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  const line = command.replaceAll('npm run -s aim-admission --', 'node src/main.ts')
+  const child = spawn('bash', ['-c', line], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env }
+  })
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { code: child.exitCode ?? 1, stdout, stderr }
+}
+
+/**
+ * What a page says is printed, where it is not: its lines one after another, each the beginning of one, the width of
+ * columns aside.
+ */
+export function unprinted (expected: string, { stdout, stderr }: Ran): string | undefined {
+  const [wanted, printed] = [linesOf(expected), linesOf(stdout + stderr)]
+  const isThere = printed.some((_, start) => wanted.every((line, at) => printed[start + at]?.startsWith(line) === true))
+  return isThere || expected === '' ? undefined : expected
+}
+
+function linesOf (printed: string): string[] {
+  return printed.split('\n').map((line) => line.replace(/(?<=\S) {2,}/g, '  ').trimEnd())
+}

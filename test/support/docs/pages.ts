@@ -1,0 +1,104 @@
+import { readdir, readFile } from 'node:fs/promises'
+import path from 'node:path'
+import GithubSlugger from 'github-slugger'
+import { lexer, walkTokens, type Token, type Tokens } from 'marked'
+
+export const ROOT = path.resolve(import.meta.dirname, '../../..')
+
+/** A page of the documentation, as GitHub reads it. */
+export interface Page {
+  /** From the root of the checkout. */
+  readonly file: string
+  readonly text: string
+  /** What links may end with behind `#`. */
+  readonly anchors: ReadonlySet<string>
+  /** The targets of its links, as written. */
+  readonly links: readonly string[]
+  readonly blocks: readonly Block[]
+  readonly tables: readonly Table[]
+}
+
+/** A fenced block. `under` is the heading that it stands under. */
+export interface Block { readonly under: string, readonly language: string, readonly text: string }
+
+/** A table: its head and its rows, each cell as Markdown. */
+export interface Table {
+  readonly under: string
+  readonly head: readonly string[]
+  readonly rows: ReadonlyArray<readonly string[]>
+}
+
+/** Every page for people, from the root of the checkout. */
+export async function pageFiles (): Promise<string[]> {
+  const docs = (await readdir(path.join(ROOT, 'docs')))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `docs/${name}`)
+  return ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs]
+}
+
+export async function readPage (file: string): Promise<Page> {
+  const text = await readFile(path.join(ROOT, file), 'utf8')
+  const tokens = lexer(text)
+  const slugger = new GithubSlugger()
+  const headings = await Promise.all(tokens.filter(isA('heading')).map(plain))
+  const links = (await allTokens(tokens)).filter(isA('link')).map(({ href }) => href)
+  return { file, text, anchors: new Set(headings.map((heading) => slugger.slug(heading))), links, ...sections(tokens) }
+}
+
+function sections (tokens: readonly Token[]): Pick<Page, 'blocks' | 'tables'> {
+  const blocks: Block[] = []
+  const tables: Table[] = []
+  let under = ''
+  for (const token of tokens) {
+    if (isA('heading')(token)) under = token.text
+    if (isA('code')(token)) blocks.push({ under, language: token.lang ?? '', text: token.text })
+    if (isA('table')(token)) {
+      tables.push({
+        under,
+        head: token.header.map(({ text }) => text),
+        rows: token.rows.map((row) => row.map(({ text }) => text))
+      })
+    }
+  }
+  return { blocks, tables }
+}
+
+interface Kinds {
+  readonly heading: Tokens.Heading
+  readonly code: Tokens.Code
+  readonly table: Tokens.Table
+  readonly link: Tokens.Link
+}
+
+function isA<K extends keyof Kinds> (kind: K) {
+  return (token: Token): token is Kinds[K] => token.type === kind
+}
+
+/** A heading without the marks of Markdown. */
+async function plain ({ tokens }: Tokens.Heading): Promise<string> {
+  return (await allTokens(tokens))
+    .flatMap((token) => (!('tokens' in token) && 'text' in token ? [String(token.text)] : []))
+    .join('')
+}
+
+/** With those inside of others, in the order of the text. */
+async function allTokens (tokens: Token[]): Promise<Token[]> {
+  const all: Token[] = []
+  for (const walked of walkTokens(tokens, (token) => { all.push(token) })) await walked
+  return all
+}
+
+/** The rows of the tables with such a head. */
+export function rowsOf (page: Page, ...head: readonly string[]): ReadonlyArray<readonly string[]> {
+  return page.tables.filter((table) => table.head.join() === head.join()).flatMap(({ rows }) => rows)
+}
+
+/**
+ * What stands in backquotes in a cell that holds nothing else; throws for any other. A code span may have two
+ * backquotes, and spaces at its ends.
+ */
+export function codeIn (cell: string): string {
+  const text = /^(`+)([^]+)\1$/.exec(cell)?.[2]
+  if (text === undefined) throw new Error(`not in backquotes: ${cell}`)
+  return text.startsWith(' ') && text.endsWith(' ') ? text.slice(1, -1) : text
+}

@@ -1,0 +1,92 @@
+import { assessService } from '../../../src/core/settings/assess.ts'
+import { ConfigIndex } from '../../../src/cache/config-index.ts'
+import { ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
+import type {
+  ConfigLookup, ObjectKey, ServiceKey, TransitionEvent, Unavailable, WriteResult
+} from '../../../src/core/ports.ts'
+import { ownConfigStatus } from '../../../src/core/status/rollout.ts'
+import { readService } from '../../../src/core/settings/service.ts'
+import { ServiceIndex } from '../../../src/cache/service-index.ts'
+import { ownServiceStatus } from '../../../src/core/status/service.ts'
+import { ObservedObjects } from '../../../src/reconcile/observed-objects.ts'
+import { watchedSinks } from '../../../src/reconcile/watched-sinks.ts'
+
+export interface StatusWrite {
+  readonly key: ObjectKey
+  readonly uid: string
+  readonly version: string
+  readonly status: object
+}
+
+/** A world of the reconciler without a cluster: objects are fed in, and writes are noted and answered by the test. */
+export function aReconcileWorld () {
+  const watched = {
+    configs: new ConfigIndex(),
+    services: new ServiceIndex(),
+    serviceStatuses: new ObservedObjects(ownServiceStatus),
+    configStatuses: {
+      AIMRuntimeConfig: new ObservedObjects(ownConfigStatus),
+      AIMClusterRuntimeConfig: new ObservedObjects(ownConfigStatus)
+    }
+  }
+  const written: StatusWrite[] = []
+  const readmitted: string[] = []
+  const told: TransitionEvent[] = []
+  /** What the API server answers next; by default that the object is gone. */
+  const answers: Array<WriteResult | Unavailable> = []
+  const answer = (): WriteResult | Unavailable => answers.shift() ?? { kind: 'gone' }
+  return {
+    written,
+    readmitted,
+    told,
+    answers,
+    sinks: watchedSinks(watched, { serviceChanged: () => {}, configChanged: () => {} }),
+    world: {
+      ...watched,
+      writer: {
+        applyStatus: async ({ key, uid, version }: Omit<StatusWrite, 'status'>, status: object) => {
+          written.push({ key, uid, version, status })
+          return await Promise.resolve(answer())
+        },
+        triggerAdmission: async ({ namespace, name }: ServiceKey) => {
+          readmitted.push(`${namespace}/${name}`)
+          return await Promise.resolve(answer())
+        }
+      },
+      events: { record: (event: TransitionEvent) => { told.push(event) } },
+      now: () => '2026-01-02T00:00:00Z'
+    }
+  }
+}
+
+/** A stored object of whatever kind: with the metadata that the API server gives it. */
+export function stored (object: JsonObject, version: number, metadata: JsonObject = {}): JsonObject {
+  const given = object['metadata'] as JsonObject // every builder gives one
+  return {
+    ...object,
+    metadata: {
+      uid: 'u1',
+      generation: 1,
+      creationTimestamp: '2026-01-01T00:00:00Z',
+      ...given,
+      resourceVersion: String(version),
+      ...metadata
+    }
+  }
+}
+
+/** A service as admission would write it today. */
+export function admitted (object: JsonObject, configs: ConfigLookup): JsonObject {
+  const service = readService(object, ownString(ownObject(object, 'metadata'), 'namespace'))
+  if (service.kind === 'malformed') throw new Error(service.field)
+  const { resolvedRuntimeConfig, ...spec } = ownObject(object, 'spec')
+  const { block } = assessService(service, configs)
+  return {
+    ...object,
+    spec: {
+      ...spec,
+      runtimeConfigName: service.configName,
+      ...(block !== undefined && { resolvedRuntimeConfig: block })
+    }
+  }
+}

@@ -1,0 +1,106 @@
+import { Writable } from 'node:stream'
+import { pino } from 'pino'
+import type { Test } from 'tap'
+import { issueEphemeralPair } from '../../../certs/issue.ts'
+import { ADMIT } from '../../../src/admission/verdict.ts'
+import { systemClock, type Clock } from '../../../src/platform/clock.ts'
+import { buildApp, CONNECTIONS } from '../../../src/server/app.ts'
+import type { Connections } from '../../../src/server/overload/connections.ts'
+import { AdmissionGate } from '../../../src/server/lifecycle/admission-gate.ts'
+import type { LargeReviews } from '../../../src/server/offload/large-reviews.ts'
+import { SERVER_LIMITS, type ServerLimits } from '../../../src/server/limits.ts'
+import { createMetrics } from '../../../src/telemetry/metrics.ts'
+import type { Webhook } from '../../../webhooks/webhook.ts'
+import { ApiServerClient } from '../cluster/api-server-client.ts'
+
+/** One for all tests of a file: making it costs more than a test. */
+export const testPair = await issueEphemeralPair({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'], days: 1 })
+
+/** A webhook for AIMServices at `/mutate/aimservices` that admits all of them. */
+export function aWebhook (fields: Partial<Webhook> = {}): Webhook {
+  return {
+    name: 'mutate-aimservices',
+    path: '/mutate/aimservices',
+    type: 'mutating',
+    resource: {
+      group: 'aim.silogen.ai',
+      version: 'v1alpha1',
+      resource: 'aimservices',
+      kind: 'AIMService',
+      scope: 'Namespaced'
+    },
+    registrations: [
+      { name: 'mutate-aimservices.aim.silogen.ai', operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
+    ],
+    decide: () => ADMIT,
+    ...fields
+  }
+}
+
+interface ServerOptions {
+  readonly webhooks?: readonly Webhook[]
+  readonly limits?: Partial<ServerLimits>
+  readonly maxInFlight?: number
+  readonly unready?: () => string | undefined
+  readonly clock?: Clock
+  /** Has callers show a certificate of this CA, with one of the names where there are any. */
+  readonly clientCa?: string
+  readonly clientNames?: readonly string[]
+  readonly large?: LargeReviews
+}
+
+/** An admission server that listens on a free port, and a client that trusts it. Both end with the test. */
+export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
+  const {
+    webhooks = [aWebhook()],
+    limits = {},
+    maxInFlight,
+    unready = () => undefined,
+    clientCa,
+    clientNames = [],
+    clock = systemClock,
+    large
+  } = options
+  const lines: string[] = []
+  const log = pino({ level: 'debug', base: null, timestamp: false }, new Writable({
+    write: (chunk: Buffer, _encoding, done) => {
+      lines.push(chunk.toString())
+      done()
+    }
+  }))
+  const metrics = createMetrics('0.0.0-test')
+  const gate = new AdmissionGate(unready, maxInFlight)
+  const tls = { cert: testPair.certPem, key: testPair.keyPem, clientCa }
+  const app = buildApp({
+    webhooks,
+    tls,
+    clientNames,
+    gate,
+    metrics,
+    log,
+    clock,
+    limits: { ...SERVER_LIMITS, ...limits },
+    large
+  })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const client = new ApiServerClient(url, testPair.caPem)
+  t.teardown(async () => {
+    client.close()
+    app.server.closeAllConnections()
+    await app.close()
+  })
+  return {
+    app,
+    url,
+    connections: app.getDecorator<Connections>(CONNECTIONS),
+    log,
+    gate,
+    metrics,
+    client,
+    /** Each line logged so far, parsed. */
+    logged: (): unknown[] => lines.map((line): unknown => JSON.parse(line)),
+    /** The value lines of the metrics whose name begins so. */
+    metricLines: async (name: string): Promise<string[]> =>
+      (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(name))
+  }
+}

@@ -1,0 +1,91 @@
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { issueEphemeralPair } from '../../../certs/issue.ts'
+import { KINDS } from '../../../src/api/kinds.ts'
+import { API_VERSION } from '../../../src/api/meta.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { outputOf, startProgram, type Program } from './program.ts'
+import { until } from '../until.ts'
+
+/** A server of the product that is registered in a cluster. */
+export interface Product extends Program {
+  readonly url: string
+  readonly probeUrl: string
+  /** PEM file of the certificates that it is verified by. */
+  readonly caFile: string
+}
+
+/** Applies the CRDs, starts the server as a process of its own, waits until it is ready, and registers its webhooks. */
+export async function startProduct (cluster: Cluster, flags: readonly string[] = []): Promise<Product> {
+  const { dir, kubeconfig, kubectl } = cluster
+  const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
+  const file = async (name: string, content: string): Promise<string> => {
+    await writeFile(path.join(dir, name), content)
+    return path.join(dir, name)
+  }
+  const [caFile, certFile, keyFile] = [
+    await file('ca.crt', caPem),
+    await file('tls.crt', certPem),
+    await file('tls.key', keyPem)
+  ]
+  await installCrds(cluster)
+  const program = startProgram([
+    'serve',
+    '--kubeconfig',
+    kubeconfig,
+    '--port',
+    '0',
+    '--probe-port',
+    '0',
+    '--cert-file',
+    certFile,
+    '--key-file',
+    keyFile,
+    ...flags
+  ])
+  const { url, probeUrl } = await addressesOf(program)
+  await ready(probeUrl)
+  await applied(kubectl, await outputOf(['manifests', 'webhooks', '--url', url, '--ca-file', caFile]))
+  return { ...program, url, probeUrl, caFile }
+}
+
+/** A reconciler as a process of its own. */
+export interface ReconcilerProcess extends Program { readonly probeUrl: string }
+
+/**
+ * Starts a reconciler and waits until its caches are filled; it leads once the Lease is free. Its namespace
+ * `aim-system` is made where it is missing.
+ */
+export async function startReconciler ({ kubeconfig, client }: Pick<Cluster, 'kubeconfig' | 'client'>, flags: readonly string[] = []): Promise<ReconcilerProcess> {
+  await client.create('/api/v1/namespaces', { metadata: { name: 'aim-system' } })
+  const program = startProgram(['reconcile', '--kubeconfig', kubeconfig, '--probe-port', '0', ...flags])
+  const { probeUrl } = await program.logged('reconciling') as unknown as { probeUrl: string } // what the command logs
+  await ready(probeUrl)
+  return { ...program, probeUrl }
+}
+
+/** Applies the CRDs, and waits until they are served. */
+export async function installCrds ({ kubectl, client }: Pick<Cluster, 'kubectl' | 'client'>): Promise<void> {
+  await applied(kubectl, await outputOf(['manifests', 'crds']))
+  await until(async () => {
+    const known = (await client.values(`/apis/${API_VERSION}`, '.resources[*].name')).split(' ')
+    const lists = await Promise.all(
+      KINDS.map(async ({ plural }) => await client.request(`/apis/${API_VERSION}/${plural}`))
+    )
+    await Promise.all(lists.map(async ({ body }) => { await body.dump() }))
+    return lists.every(({ statusCode }) => statusCode === 200) && KINDS.every(({ plural }) => known.includes(plural))
+  })
+}
+
+async function addressesOf (program: Program): Promise<{ url: string, probeUrl: string }> {
+  return await program.logged('serving') as unknown as { url: string, probeUrl: string } // what the command logs
+}
+
+export async function ready (probeUrl: string): Promise<void> {
+  await until(async () => (await fetch(`${probeUrl}/readyz`)).ok)
+}
+
+export async function applied (kubectl: Cluster['kubectl'], manifest: string): Promise<void> {
+  const { code, stderr } = await kubectl(['apply', '-f', '-'], manifest)
+  if (code !== 0) throw new Error(stderr)
+}

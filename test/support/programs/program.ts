@@ -1,0 +1,100 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import path from 'node:path'
+import { createInterface } from 'node:readline'
+import { text } from 'node:stream/consumers'
+import { newProgram } from '../../../src/cli/program.ts'
+import type { Ran } from '../cluster/cluster.ts'
+import { fakeTerminal } from '../fakes/fake-terminal.ts'
+
+const ROOT = path.resolve(import.meta.dirname, '../../..')
+
+/** One line of a process's log, as far as tests read it. */
+export type LogEntry = Readonly<Record<string, unknown>> & { readonly msg: string }
+
+/** A process of the program that runs until it is ended, and ends with the test at the latest. */
+export interface Program {
+  readonly pid: number
+  /** Every line that it has written to standard error. */
+  readonly lines: readonly string[]
+  /** Those of them that are log entries. */
+  readonly entries: readonly LogEntry[]
+  /** The first entry with this sentence, once it comes; rejects where the process ends without it. */
+  logged (sentence: string): Promise<LogEntry>
+  signal (signal: NodeJS.Signals): void
+  /** Resolves with the exit code, or null where a signal ended it. */
+  stop (signal?: NodeJS.Signals): Promise<number | null>
+}
+
+/** Where nobody opens connections to a server that has failed its readiness, none of them need be waited for. */
+const IMPATIENT = { AIM_ADMISSION_DRAIN_MIN: '0s', AIM_ADMISSION_DRAIN_QUIET: '0s' }
+
+/** Starts `aim-admission` with these arguments. */
+export function startProgram (args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
+  const child = spawn('node', ['src/main.ts', ...args], {
+    cwd: ROOT,
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: { ...process.env, ...IMPATIENT, ...env }
+  })
+  const kill = (): void => { child.kill('SIGKILL') }
+  process.once('exit', kill)
+  const gone = once(child, 'exit').finally(() => process.removeListener('exit', kill))
+  const lines: string[] = []
+  const entries: LogEntry[] = []
+  const awaited = new Set<() => void>()
+  createInterface(child.stderr).on('line', (line) => {
+    lines.push(line)
+    if (line.startsWith('{')) entries.push(JSON.parse(line) as LogEntry) // as pino writes it
+    for (const look of awaited) look()
+  })
+  return {
+    pid: child.pid ?? 0,
+    lines,
+    entries,
+    logged: async (sentence) => await new Promise((resolve, reject) => {
+      const look = (): void => {
+        const entry = entries.find(({ msg }) => msg === sentence)
+        if (entry === undefined) return
+        awaited.delete(look)
+        resolve(entry)
+      }
+      awaited.add(look)
+      look()
+      gone.then(() => { reject(new Error(`the program ended without "${sentence}": ${lines.join('\n')}`)) }, reject)
+    }),
+    signal: (signal) => { child.kill(signal) },
+    stop: async (signal = 'SIGTERM') => {
+      child.kill(signal)
+      await gone
+      return child.exitCode
+    }
+  }
+}
+
+/** What a command of the program that ends by itself prints, run in this process; rejects where it complains. */
+export async function outputOf (args: readonly string[]): Promise<string> {
+  const { terminal, shown } = fakeTerminal()
+  const program = await newProgram(
+    { name: 'aim-admission', version: '0.0.0-test', description: '', terminal },
+    (name) => name === args[0]
+  )
+  await program.parseAsync(args, { from: 'user' })
+  if (shown.err !== '') throw new Error(shown.err)
+  return shown.out
+}
+
+/** Runs a command of the program that ends by itself. */
+export async function runProgram (args: readonly string[]): Promise<Ran> {
+  return await run('node', ['src/main.ts', ...args])
+}
+
+/** Runs a line of shell as a person would who pastes it, with `aim-admission` on the PATH. */
+export async function runPasted (line: string, env: NodeJS.ProcessEnv): Promise<Ran> {
+  return await run('bash', ['-c', `aim-admission() { node src/main.ts "$@"; }\n${line}`], env)
+}
+
+async function run (file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
+  const child = spawn(file, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env } })
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { code: child.exitCode ?? 1, stdout, stderr }
+}

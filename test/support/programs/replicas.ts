@@ -1,0 +1,87 @@
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { issueEphemeralPair } from '../../../certs/issue.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { installCrds } from './product.ts'
+import { outputOf, startProgram, type Program } from './program.ts'
+import { startServiceProxy, type ServiceProxyOptions } from './service-proxy.ts'
+import { until } from '../until.ts'
+
+export interface Replica extends Program {
+  readonly probeUrl: string
+  /** Whether new connections may reach it. */
+  readonly isListed: () => boolean
+  /** As the endpoint of a pod that is deleted goes with it. */
+  readonly remove: () => void
+}
+
+export type Replicas = Awaited<ReturnType<typeof startReplicas>>
+
+export interface ReplicasOptions extends ServiceProxyOptions {
+  readonly count?: number
+  readonly flags?: readonly string[]
+  /** Whether they serve a pair that they are given, or keep their own in a Secret of `aim-system`, as in a cluster. */
+  readonly certificates?: 'given' | 'managed'
+}
+
+/** Several servers of one cluster behind one address, which is registered in it. */
+export async function startReplicas (cluster: Cluster, { count = 2, flags = [], certificates = 'given', ...options }: ReplicasOptions = {}) {
+  const { dir, kubeconfig, kubectl } = cluster
+  const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
+  // as many as names
+  const [caFile, certFile, keyFile] = ['service-ca.crt', 'service.crt', 'service.key'].map((name) =>
+    path.join(dir, name)
+  ) as [string, string, string]
+  await Promise.all([writeFile(caFile, caPem), writeFile(certFile, certPem), writeFile(keyFile, keyPem)])
+  const pairFlags =
+    certificates === 'given'
+      ? ['--cert-file', certFile, '--key-file', keyFile]
+      : ['--cert-name', '127.0.0.1', '--rotation-wait', '2']
+  await installCrds(cluster)
+  const proxy = await startServiceProxy(options)
+  const all: Program[] = []
+  const running: Replica[] = []
+  const start = async (more: readonly string[] = []): Promise<Replica> => {
+    const program = startProgram(
+      ['serve', '--kubeconfig', kubeconfig, '--port', '0', '--probe-port', '0', ...pairFlags, ...flags, ...more])
+    all.push(program)
+    // what the command logs
+    const address = (await program.logged('serving')) as unknown as { url: string; probeUrl: string }
+    const replica = { ...program, probeUrl: address.probeUrl, ...proxy.add(address) }
+    running.push(replica)
+    return replica
+  }
+  const listed = async (replica: Replica): Promise<void> => { await until(() => replica.isListed()) }
+  await Promise.all(Array.from({ length: count }, async () => { await listed(await start()) }))
+  const manifest = await outputOf(['manifests', 'webhooks', '--url', proxy.url, '--ca-file', caFile])
+  const register = async (): Promise<void> => {
+    const { code, stderr } = await kubectl(['apply', '-f', '-'], manifest)
+    if (code !== 0) throw new Error(stderr)
+  }
+  await register()
+  return {
+    url: proxy.url,
+    /** PEM of the given pair that all of them serve with. */
+    keyPem,
+    /** Every one that was ever started. */
+    all: all as readonly Program[],
+    running,
+    start,
+    /**
+     * Replaces each replica, the new one first, as a Deployment with maxUnavailable 0 does. Yields the exit codes of
+     * the old ones, once they end.
+     */
+    roll: async (): Promise<Array<Promise<number | null>>> => {
+      const codes: Array<Promise<number | null>> = []
+      for (const old of running.splice(0)) {
+        await listed(await start())
+        codes.push(old.stop().finally(() => { old.remove() }))
+      }
+      return codes
+    },
+    stop: async () => {
+      await Promise.all(all.map(async (program) => await program.stop('SIGKILL')))
+      await proxy.close()
+    }
+  }
+}

@@ -1,0 +1,110 @@
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+
+/** A server behind the address, and where its readiness is asked for. */
+export interface Endpoint { readonly url: string, readonly probeUrl: string }
+
+export interface ServiceProxyOptions {
+  /** How long after a change of readiness connections follow it, in milliseconds. */
+  readonly delay?: { readonly min: number, readonly max: number }
+}
+
+interface Followed { readonly port: number, listed: boolean, ready: boolean, readonly stop: () => void }
+
+export type ServiceProxy = Awaited<ReturnType<typeof startServiceProxy>>
+
+/** How often readiness is asked for, and how long an answer may take, in milliseconds. */
+const PROBE_MS = 250
+const PROBE_TIMEOUT_MS = 1_000
+
+/**
+ * Stands in for a Kubernetes Service: one address, behind it the servers that are ready. As kube-proxy does, it hears
+ * of a change a while later, chooses a server for each new connection alone, never tries another one, and keeps
+ * connections that are open whatever becomes of readiness.
+ */
+export async function startServiceProxy ({ delay = { min: 1_000, max: 3_000 } }: ServiceProxyOptions = {}) {
+  const followed = new Set<Followed>()
+  const sockets = new Set<Socket>()
+  const server = createServer((client) => {
+    const listed = [...followed].filter((endpoint) => endpoint.listed)
+    const chosen = listed[Math.floor(Math.random() * listed.length)]
+    if (chosen === undefined) client.resetAndDestroy()
+    else relay(client, connect(chosen.port, '127.0.0.1'), sockets)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo // it listens on a port
+  return {
+    url: `https://127.0.0.1:${port}`,
+    /** Follows a server until it is removed. */
+    add: ({ url, probeUrl }: Endpoint): { isListed: () => boolean, remove: () => void } => {
+      const endpoint = follow({ port: Number(new URL(url).port), probeUrl, delay })
+      followed.add(endpoint)
+      return {
+        isListed: () => endpoint.listed,
+        remove: () => {
+          endpoint.stop()
+          followed.delete(endpoint)
+        }
+      }
+    },
+    close: async () => {
+      for (const endpoint of followed) endpoint.stop()
+      server.close()
+      for (const socket of sockets) socket.destroy()
+      await once(server, 'close')
+    }
+  }
+}
+
+/** Both ends as they are: an end is an end, a reset is a reset. */
+function relay (client: Socket, upstream: Socket, sockets: Set<Socket>): void {
+  for (const [from, to] of [[client, upstream], [upstream, client]] as const) {
+    sockets.add(from)
+    from.on('error', () => { reset(to) })
+    from.on('close', () => {
+      sockets.delete(from)
+      if (!to.writableEnded) to.end()
+    })
+    from.pipe(to)
+  }
+}
+
+/** Node never closes a socket that is reset while its end is on the way: then the reset has to wait. */
+function reset (socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.once('finish', () => { socket.resetAndDestroy() })
+  else socket.resetAndDestroy()
+}
+
+interface FollowOptions {
+  readonly port: number
+  readonly probeUrl: string
+  readonly delay: { readonly min: number; readonly max: number }
+}
+
+function follow ({ port, probeUrl, delay }: FollowOptions): Followed {
+  const timers = new Set<NodeJS.Timeout>()
+  const endpoint: Followed = {
+    port,
+    listed: false,
+    ready: false,
+    stop: () => {
+      clearInterval(probing)
+      for (const timer of timers) clearTimeout(timer)
+    }
+  }
+  const look = async (): Promise<void> => {
+    const ready = await fetch(`${probeUrl}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) }).then(
+      ({ ok }) => ok,
+      () => false
+    )
+    if (ready === endpoint.ready) return
+    endpoint.ready = ready
+    const timer = setTimeout(() => {
+      endpoint.listed = endpoint.ready // as it is by then: an older change must not undo a newer one
+      timers.delete(timer)
+    }, delay.min + Math.random() * (delay.max - delay.min))
+    timers.add(timer)
+  }
+  const probing = setInterval(() => { look().catch(() => {}) }, PROBE_MS)
+  return endpoint
+}

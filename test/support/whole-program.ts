@@ -1,8 +1,0 @@
-import type { Command } from 'commander'
-import { newProgram } from '../../src/cli/commands.ts'
-import { fakeTerminal } from './fake-terminal.ts'
-
-/** The program with every command in full. */
-export async function wholeProgram (): Promise<Command> {
-  return await newProgram({ name: 'aim-admission', version: '1.2.3', description: 'what it does', terminal: fakeTerminal().terminal }, () => true)
-}

@@ -1,0 +1,106 @@
+import t from 'tap'
+import { decodeReview } from '../../../src/admission/decode.ts'
+import { encodeReview } from '../../../src/admission/encode.ts'
+import type { Verdict } from '../../../src/admission/verdict.ts'
+import type { Fault } from '../../../src/core/rules/faults.ts'
+import { aReview } from '../../support/builders/a-review.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+interface Response { warnings?: string[], status: { message: string, details: { name: string, causes: unknown[] } } }
+
+function responseTo (verdict: Verdict, fields: JsonObject = {}): Response {
+  const decoded = decodeReview(Buffer.from(aReview(fields)))
+  if (decoded.kind !== 'review') throw new Error(decoded.sentence)
+  return (JSON.parse(encodeReview(decoded.request, verdict)) as { response: Response }).response
+}
+
+const admit = (...warnings: string[]): Verdict => ({ kind: 'admit', warnings })
+const fault = (message: string, field = 'spec.a'): Fault => ({ code: 'AIM-PATH-TOO-LONG', field, message })
+
+t.test('the uid comes back as it came, whatever it holds', async (t) => {
+  for (const uid of ['u', '"\\\n', '\ud800', '__proto__', 'ü'.repeat(1_000)]) { t.match(responseTo(admit(), { uid }), { uid, allowed: true }) }
+})
+
+t.test('an admitted review says nothing more', async (t) => {
+  t.strictSame(Object.keys(responseTo(admit())), ['uid', 'allowed'])
+})
+
+t.test('what is to be audited is passed on', async (t) => {
+  t.match(responseTo({ ...admit(), audit: { config: 'missing' } }), { auditAnnotations: { config: 'missing' } })
+})
+
+const warnings: Record<string, { given: string[], want: string[] }> = {
+  'a short one as it is': { given: ['mind this'], want: ['mind this'] },
+  'exactly 256 bytes as they are': { given: ['x'.repeat(256)], want: ['x'.repeat(256)] },
+  'one byte more is cut out of the middle, and says so': {
+    given: [`${'x'.repeat(200)}${'y'.repeat(57)}`],
+    want: [`${'x'.repeat(126)}…${'x'.repeat(70)}${'y'.repeat(57)}`]
+  },
+  'no character is cut in two': { given: ['é'.repeat(200)], want: [`${'é'.repeat(63)}…${'é'.repeat(63)}`] },
+  'nor one of four bytes': { given: ['😀'.repeat(65)], want: [`${'😀'.repeat(31)}…${'😀'.repeat(31)}`] },
+  'line breaks and control characters become a space': { given: ['a\r\nb\u0000c\u2028d'], want: ['a b c d'] },
+  'no more than 4,096 bytes together, the first ones': {
+    given: Array.from({ length: 20 }, (_, at) => `${at} `.padEnd(256, 'x')),
+    want: Array.from({ length: 16 }, (_, at) => `${at} `.padEnd(256, 'x'))
+  }
+}
+
+t.test('warnings', async (t) => {
+  for (const [name, { given, want }] of Object.entries(warnings)) {
+    t.test(name, async (t) => { t.strictSame(responseTo(admit(...given)).warnings, want) })
+  }
+})
+
+t.test('a refusal lists every fault as a cause, and joins them to one message', async (t) => {
+  const { status } = responseTo({
+    kind: 'deny',
+    faults: [fault('too\nlong'), fault('not set', 'metadata.labels[team]')],
+    warnings: []
+  })
+  t.strictSame(status, {
+    status: 'Failure',
+    code: 422,
+    reason: 'Invalid',
+    message: 'spec.a: too long; metadata.labels[team]: not set',
+    details: {
+      group: 'aim.silogen.ai',
+      kind: 'AIMService',
+      name: 'llama-chat',
+      causes: [
+        { reason: 'AIM-PATH-TOO-LONG', message: 'too long', field: 'spec.a' },
+        { reason: 'AIM-PATH-TOO-LONG', message: 'not set', field: 'metadata.labels[team]' }
+      ]
+    }
+  })
+})
+
+t.test('a refusal names an object that has no name yet by its generateName', async (t) => {
+  const { status } = responseTo(
+    { kind: 'deny', faults: [fault('no')], warnings: [] },
+    { name: '', object: { metadata: { generateName: 'llama-' } } }
+  )
+  t.equal(status.details.name, 'llama-')
+})
+
+t.test('a cause of more than 1,024 characters loses its middle, and keeps the remedy at its end', async (t) => {
+  const { status } = responseTo({
+    kind: 'deny',
+    faults: [fault(`what ${'😀'.repeat(700)}; run: kubectl label`)],
+    warnings: []
+  })
+  const [{ message }] = status.details.causes as [{ message: string }]
+  t.ok(message.length <= 1_024)
+  t.match(message, /^what 😀.*😀; run: kubectl label$/u)
+  t.ok(message.isWellFormed())
+})
+
+t.test('a refusal with many long faults keeps its message short and all its causes', async (t) => {
+  const { status } = responseTo({
+    kind: 'deny',
+    faults: [fault('x'.repeat(900)), fault('y'.repeat(900)), fault('z'.repeat(900))],
+    warnings: []
+  })
+  t.equal(status.message.length, 1_024)
+  t.match(status.message, /y…$/)
+  t.equal(status.details.causes.length, 3)
+})

@@ -1,0 +1,81 @@
+import t from 'tap'
+import { isJsonObject, ownObject } from '../../../src/platform/json.ts'
+import { ServiceIndex } from '../../../src/cache/service-index.ts'
+import { readService } from '../../../src/core/settings/service.ts'
+import { aService } from '../../support/builders/objects.ts'
+
+const GATEWAY = { namespace: 'kgateway-system', name: 'kserve-gateway' }
+const aBlock = (path?: string) => ({
+  name: 'default',
+  hash: 'sha256:0',
+  routing: { enabled: true, gatewayRef: GATEWAY, ...(path !== undefined && { path }) }
+})
+const KEY = { namespace: 'ml-team', name: 'llama-chat' }
+
+const cases = {
+  'a plain one': {},
+  'one with a block and a path': { runtimeConfigName: 'fast', resolvedRuntimeConfig: aBlock('/ml-team/llama-chat') },
+  'one whose block has no path': { resolvedRuntimeConfig: aBlock() },
+  'one whose block is none': { resolvedRuntimeConfig: 'gone' },
+  'one with routing, secrets and an account of its own': {
+    routing: { enabled: false, pathTemplate: '/{.metadata.name}' }, imagePullSecrets: [{ name: 'own' }], serviceAccountName: 'own', env: [{ name: 'A', value: 'ü "quoted"' }]
+  }
+}
+
+t.test('a known service says what it was fed as', async (t) => {
+  for (const [name, spec] of Object.entries(cases)) {
+    const object = aService({
+      labels: { team: 'nlp' },
+      metadata: { uid: 'u', generation: 3, creationTimestamp: '2026-11-24T10:00:00Z' },
+      spec
+    })
+    const read = readService(object, 'ml-team')
+    if (read.kind === 'malformed') throw new Error(read.field)
+    const index = new ServiceIndex()
+    index.sink().upsert({ ...object, status: { observedGeneration: 1 } })
+    const known = index.get(KEY)
+    const { object: fed, ...fields } = read
+    t.match(known, fields, name)
+    t.strictSame(known?.block, read.block, `${name}: the block`)
+    t.strictSame(
+      known?.object,
+      { ...fed, metadata: { ...ownObject(fed, 'metadata'), annotations: {} }, spec: withoutBlock(fed['spec']) },
+      `${name}: what expressions read`
+    )
+  }
+})
+
+t.test('what nobody reads is not kept', async (t) => {
+  const index = new ServiceIndex()
+  index.sink().upsert(aService({
+    metadata: {
+      managedFields: [{ manager: 'kubectl' }], resourceVersion: '7', annotations: { 'kubectl.kubernetes.io/last-applied-configuration': '{}', owner: 'jane' }
+    }
+  }))
+  t.strictSame(ownObject(index.get(KEY)?.object ?? {}, 'metadata'), {
+    ...KEY,
+    labels: {},
+    annotations: { owner: 'jane' }
+  })
+})
+
+t.test('a path is held for as long as its service has it', async (t) => {
+  const index = new ServiceIndex()
+  const sink = index.sink()
+  const rival = { service: { namespace: 'other', name: 'rival' }, gateway: GATEWAY, path: '/a/b' }
+  sink.upsert(aService({ spec: { resolvedRuntimeConfig: aBlock('/a/b') } }))
+  sink.upsert(aService({ name: 'second', spec: { resolvedRuntimeConfig: aBlock('/a/b') } }))
+  t.strictSame(index.paths.holders(rival).map(({ service }) => service.name), ['llama-chat', 'second'])
+  sink.upsert(aService({ spec: { resolvedRuntimeConfig: aBlock('/a/b/c') } }))
+  t.strictSame(index.paths.holders(rival).map(({ service }) => service.name), ['second'])
+  t.strictSame(index.paths.covered(rival)?.path, '/a/b/c')
+  sink.remove(KEY)
+  sink.remove({ ...KEY, name: 'second' })
+  t.strictSame([index.paths.holders(rival), index.paths.covered(rival), index.count()], [[], undefined, 0])
+})
+
+function withoutBlock (spec: unknown): unknown {
+  return isJsonObject(spec)
+    ? Object.fromEntries(Object.entries(spec).filter(([key]) => key !== 'resolvedRuntimeConfig'))
+    : spec
+}

@@ -1,0 +1,215 @@
+import t from 'tap'
+import type { Condition } from '../../../../src/api/condition.ts'
+import {
+  ACCEPTED_REASONS, CONFIG_CONDITIONS, HALTED_REASONS, ownConfigStatus, planRollout, ROLLED_OUT_REASONS,
+  rolloutMode, type OwnConfigStatus, type RolloutPlan, type Tally
+} from '../../../../src/core/status/rollout.ts'
+import { readRuntimeConfig } from '../../../../src/core/settings/runtime-config.ts'
+import { aConfig } from '../../../support/builders/objects.ts'
+
+const BEGAN = '2026-01-01T00:00:00Z'
+const NOW = '2026-01-01T01:00:00Z'
+
+/** A roll-out that began at a known time. */
+const UNDER_WAY: OwnConfigStatus = {
+  conditions: [
+    {
+      type: 'RolledOut',
+      status: 'False',
+      reason: 'InProgress',
+      message: '',
+      observedGeneration: 1,
+      lastTransitionTime: BEGAN
+    }
+  ]
+}
+
+interface Case {
+  readonly annotation?: string
+  readonly template?: string
+  readonly tally?: Partial<Tally>
+  /** Services that carry the present version and fail, and since when. */
+  readonly failing?: Readonly<Record<string, string>>
+  readonly known?: OwnConfigStatus
+}
+
+function plan ({ annotation = '', template, tally = {}, failing = {}, known = UNDER_WAY }: Case): RolloutPlan {
+  const spec = template === undefined ? {} : { routing: { pathTemplate: template } }
+  const config = readRuntimeConfig(
+    'AIMRuntimeConfig',
+    aConfig(spec, { generation: 7, annotations: { 'aim.silogen.ai/rollout': annotation } })
+  )
+  if (config.kind === 'malformed') throw new Error(config.field)
+  const counts = { total: 10, current: 4, failing: 0, failingCurrent: new Map(Object.entries(failing)), ...tally }
+  return planRollout({ config, tally: counts, known, limit: 2, now: NOW })
+}
+
+function condition ({ status }: RolloutPlan, type: string): Condition | undefined {
+  return status.conditions.find((each) => each.type === type)
+}
+
+const DONE: Partial<Tally> = { total: 4, current: 4 }
+const TWO = { 'ml-team/b': '2026-01-01T00:30:00Z', 'ml-team/a': '' }
+
+const cases: Readonly<Record<string, Case & { readonly want: object, readonly rolledOut: string, readonly halted?: string }>> = {
+  'goes on to all by itself': {
+    want: { held: undefined, quota: Infinity, breakable: 2 },
+    rolledOut: 'False InProgress'
+  },
+  'is over when every service is current': { tally: DONE, want: { held: undefined }, rolledOut: 'True RolledOut' },
+  'is over where nobody uses the configuration': {
+    tally: { total: 0, current: 0 },
+    want: { held: undefined },
+    rolledOut: 'True RolledOut'
+  },
+  'is held while paused': {
+    annotation: 'paused',
+    want: {
+      held: /^the roll-out is paused; to go on: kubectl -n ml-team annotate aimrcfg\/default aim\.silogen\.ai\/rollout=all/,
+      quota: 0
+    },
+    rolledOut: 'False Paused'
+  },
+  'is not held where there is nothing to hold': {
+    annotation: 'paused',
+    tally: DONE,
+    want: { held: undefined },
+    rolledOut: 'True RolledOut'
+  },
+  'is tried on as many as the annotation says': {
+    annotation: 'canary=7',
+    want: { held: undefined, quota: 3 },
+    rolledOut: 'False InProgress'
+  },
+  'is held when the trial is on': {
+    annotation: 'canary=4',
+    want: { held: /^the change is on trial on 4 services; to go on: /, quota: 0 },
+    rolledOut: 'False CanaryReached'
+  },
+  'goes on where one says so': {
+    annotation: 'all',
+    want: { held: undefined, quota: Infinity },
+    rolledOut: 'False InProgress'
+  },
+  'is held by what cannot be read': {
+    annotation: 'canery=4',
+    want: { held: /is neither all, paused nor canary=N; correct it/, quota: 0 },
+    rolledOut: 'False RolloutAnnotationInvalid'
+  },
+  'may break fewer the more it has broken': {
+    failing: { 'ml-team/a': NOW },
+    want: { held: undefined, quota: Infinity, breakable: 1 },
+    rolledOut: 'False InProgress'
+  },
+  'halts at the bound, and names who was well': {
+    failing: TWO,
+    want: {
+      held: /^halted, because 2 services that were well began to fail with this version of AIMRuntimeConfig ml-team\/default: ml-team\/a, ml-team\/b; put the/,
+      quota: 0,
+      breakable: 0
+    },
+    rolledOut: 'False Halted',
+    halted: 'True ServicesFailing'
+  },
+  'does not count who failed before it began': {
+    failing: { 'ml-team/a': '2025-12-31T23:59:59Z', 'ml-team/b': NOW },
+    want: { held: undefined, breakable: 1 },
+    rolledOut: 'False InProgress'
+  },
+  'counts nobody before it is known to have begun': {
+    failing: TWO,
+    known: { conditions: [] },
+    want: { held: undefined, breakable: 2 },
+    rolledOut: 'False InProgress'
+  },
+  'is not halted when it is over': {
+    failing: TWO,
+    tally: DONE,
+    want: { held: undefined },
+    rolledOut: 'True RolledOut'
+  },
+  'is paused rather than halted where both hold': {
+    annotation: 'paused',
+    failing: TWO,
+    want: { held: /paused/ },
+    rolledOut: 'False Paused',
+    halted: 'True ServicesFailing'
+  }
+}
+for (const [name, { want, rolledOut, halted = 'False WithinLimit', ...given }] of Object.entries(cases)) {
+  t.test(`a roll-out ${name}`, async (t) => {
+    const found = plan(given)
+    t.match(found, want)
+    t.equal(`${condition(found, 'RolledOut')?.status ?? ''} ${condition(found, 'RolledOut')?.reason ?? ''}`, rolledOut)
+    t.equal(
+      `${condition(found, 'RolloutHalted')?.status ?? ''} ${condition(found, 'RolloutHalted')?.reason ?? ''}`,
+      halted
+    )
+    t.strictSame(found.status.conditions.map(({ type }) => type), CONFIG_CONDITIONS)
+  })
+}
+
+t.test('the status counts, and says which version and generation it is about', async (t) => {
+  const { status } = plan({ tally: { failing: 3 } })
+  t.match(status, {
+    observedGeneration: 7,
+    hash: /^sha256:[0-9a-f]{64}$/,
+    services: { total: 10, current: 4, failing: 3 }
+  })
+  t.ok(status.conditions.every(({ observedGeneration }) => observedGeneration === 7))
+})
+
+t.test('the time of a transition stays while the status does, and a roll-out that ends and begins again has a new one', async (t) => {
+  t.equal(condition(plan({ annotation: 'paused' }), 'RolledOut')?.lastTransitionTime, BEGAN)
+  t.equal(condition(plan({ tally: DONE }), 'RolledOut')?.lastTransitionTime, NOW)
+})
+
+t.test('more than ten names are not told', async (t) => {
+  const failing = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`ml-team/s${at}`, NOW]))
+  t.match(plan({ failing, tally: { total: 30 } }).held, /^halted, because 12 services .*ml-team\/s7, …; put/)
+})
+
+t.test('an invalid template is said not to be accepted, with what is wrong', async (t) => {
+  t.match(condition(plan({ template: '/{.metadata.name' }), 'Accepted'), {
+    status: 'False',
+    reason: 'PathTemplateInvalid',
+    message: /^spec\.routing\.pathTemplate: .*not closed/
+  })
+  t.match(condition(plan({}), 'Accepted'), { status: 'True', reason: 'Accepted' })
+})
+
+t.test('every reason is one of a closed set', async (t) => {
+  const closed: ReadonlyArray<readonly string[]> = [ACCEPTED_REASONS, ROLLED_OUT_REASONS, HALTED_REASONS]
+  for (const given of Object.values(cases)) {
+    t.ok(plan(given).status.conditions.every(({ reason }, at) => closed[at]?.includes(reason)))
+  }
+})
+
+t.test('the annotation is read strictly', async (t) => {
+  const modes = {
+    '': 'all',
+    all: 'all',
+    paused: 'paused',
+    'canary=1': 'canary',
+    'canary=0': 'invalid',
+    'canary=': 'invalid',
+    'canary=1.5': 'invalid',
+    ' all': 'invalid',
+    Paused: 'invalid'
+  }
+  for (const [annotation, kind] of Object.entries(modes)) t.equal(rolloutMode(annotation).kind, kind, annotation)
+})
+
+t.test('of a stored status only the own part is read', async (t) => {
+  const own = { observedGeneration: 1, hash: 'sha256:x', services: { total: 1, current: 1, failing: 0 } }
+  const status = {
+    ...own,
+    theirs: 1,
+    conditions: [
+      { type: 'Theirs', status: 'True' },
+      { type: 'RolledOut', status: 'True' }
+    ]
+  }
+  t.strictSame(ownConfigStatus({ status }), { ...own, conditions: [{ type: 'RolledOut', status: 'True' }] })
+  t.strictSame(ownConfigStatus({}), { conditions: [] })
+})

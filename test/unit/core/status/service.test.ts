@@ -1,0 +1,256 @@
+import t from 'tap'
+import type { Condition } from '../../../../src/api/condition.ts'
+import { conditionsOf, knownConditions } from '../../../../src/core/status/conditions.ts'
+import { FAULTS } from '../../../../src/core/rules/faults.ts'
+import { SERVICE_EVENT_REASONS, statusEvents } from '../../../../src/core/status/events.ts'
+import { DEGRADED_REASONS, RESOLVED_REASONS, ROUTING_REASONS } from '../../../../src/core/status/health.ts'
+import {
+  ownServiceStatus, SERVICE_CONDITIONS, serviceStatus, type OwnServiceStatus
+} from '../../../../src/core/status/service.ts'
+import { situationOf } from '../../../../src/reconcile/service-snapshot.ts'
+import { aClusterConfig, aConfig, aService } from '../../../support/builders/objects.ts'
+import { admitted, aReconcileWorld, stored } from '../../../support/fakes/reconcile-world.ts'
+import type { JsonObject } from '../../../../src/platform/json.ts'
+
+const LONG_AGO = '2026-01-01T00:00:00Z'
+const NOW = '2026-01-02T00:00:00Z'
+const GATEWAY = { name: 'gateway' }
+const routed = (pathTemplate?: string): JsonObject => ({
+  routing: { enabled: true, gatewayRef: GATEWAY, ...(pathTemplate !== undefined && { pathTemplate }) }
+})
+
+interface Case {
+  readonly config?: JsonObject
+  readonly service?: Parameters<typeof aService>[0]
+  readonly others?: readonly JsonObject[]
+  readonly known?: OwnServiceStatus
+  readonly waiting?: string
+}
+
+/** The status of a service that admission has seen. */
+function statusOf ({ config = aConfig(routed()), service = {}, others = [], known, waiting }: Case): OwnServiceStatus {
+  const { world, sinks } = aReconcileWorld()
+  if (config['kind'] !== 'none') sinks[config['kind'] as 'AIMRuntimeConfig'].upsert(config)
+  const object = stored(admitted(aService(service), world.configs), 1, { generation: 3 })
+  for (const other of others) sinks.AIMService.upsert(stored(admitted(other, world.configs), 1))
+  sinks.AIMService.upsert({ ...object, status: known })
+  const situation = situationOf('ml-team/llama-chat', world)
+  if (situation === undefined) throw new Error('no service')
+  return serviceStatus(situation.assessment, {
+    configs: world.configs,
+    faults: situation.faults,
+    known: situation.observed.status,
+    now: NOW,
+    waiting
+  })
+}
+
+const of = ({ conditions }: OwnServiceStatus, type: string): Condition | undefined =>
+  conditions.find((condition) => condition.type === type)
+const told = (status: OwnServiceStatus): string[] =>
+  status.conditions.map(({ status, reason }) => `${status} ${reason}`)
+
+const NONE = { kind: 'none' }
+const OLDER = aService({
+  name: 'older',
+  metadata: { creationTimestamp: '2025-01-01T00:00:00Z' },
+  labels: { team: 'nlp' }
+})
+
+const cases: Readonly<Record<string, Case & { readonly want: readonly [string, string, string], readonly path?: string, readonly says?: RegExp }>> = {
+  'all is well': {
+    want: ['True Resolved', 'True PathRendered', 'False AsExpected'],
+    path: '/ml-team/llama-chat',
+    says: /^served at \/ml-team\/llama-chat of gateway gateway$/
+  },
+  'routing is disabled': { config: aConfig(), want: ['True Resolved', 'False RoutingDisabled', 'False AsExpected'] },
+  'the configuration is missing': {
+    config: NONE,
+    want: ['False RuntimeConfigMissing', 'False RoutingDisabled', 'True RuntimeConfigMissing']
+  },
+  'the configuration of a routed service is missing': {
+    config: NONE, service: { spec: routed() }, want: ['False RuntimeConfigMissing', 'False PathPending', 'True RuntimeConfigMissing'], says: /waits for the runtime configuration/
+  },
+  'the template is invalid': {
+    config: aConfig(routed('/{.metadata.name')), want: ['True Resolved', 'False PathTemplateInvalid', 'True PathTemplateInvalid'], says: /not closed/
+  },
+  'the template is invalid while routing is disabled': {
+    config: aConfig({ routing: { pathTemplate: '/{' } }), want: ['True Resolved', 'False PathTemplateInvalid', 'True PathTemplateInvalid']
+  },
+  'a label is missing': {
+    config: aConfig(routed('/{.metadata.labels.team}')),
+    want: ['True Resolved', 'False PathFieldMissing', 'True PathFieldMissing'],
+    says: /kubectl -n ml-team label aimsvc\/llama-chat team=VALUE$/
+  },
+  'the path is too long': {
+    config: aConfig(routed('/' + 'é'.repeat(40))),
+    want: ['True Resolved', 'False PathTooLong', 'True PathTooLong']
+  },
+  'an older service holds the path': {
+    config: aConfig(routed('/same')), others: [OLDER], want: ['True Resolved', 'False PathConflict', 'True PathConflict'], says: /held by AIMService ml-team\/older/
+  },
+  'a younger service holds the path': {
+    config: aConfig(routed('/same')),
+    others: [aService({ name: 'younger', metadata: { creationTimestamp: '2027-01-01T00:00:00Z' } })],
+    want: ['True Resolved', 'True PathRendered', 'False AsExpected'],
+    path: '/same'
+  },
+  'there is no gateway': {
+    config: aConfig({ routing: { enabled: true } }), want: ['True Resolved', 'False GatewayMissing', 'True GatewayMissing'], path: '/ml-team/llama-chat'
+  },
+  'it waits, and was never judged before': {
+    waiting: 'the roll-out is paused', want: ['False RollingOut', 'False PathPending', 'False AsExpected'], path: '/ml-team/llama-chat'
+  }
+}
+for (const [name, { want, path, says, ...given }] of Object.entries(cases)) {
+  t.test(`the conditions say it where ${name}`, async (t) => {
+    const status = statusOf(given)
+    t.strictSame(told(status), want)
+    t.equal(status.routing?.path, path)
+    if (says !== undefined) t.match(of(status, 'RoutingReady')?.message, says)
+    t.equal(status.observedGeneration, 3)
+    t.ok(status.conditions.every(({ observedGeneration }) => observedGeneration === 3))
+  })
+}
+
+t.test('every reason is of a closed set, and every one of the sets is reached', async (t) => {
+  const reached = Object.values(cases).map((given) => statusOf(given).conditions.map(({ reason }) => reason))
+  const sets: ReadonlyArray<readonly string[]> = [RESOLVED_REASONS, ROUTING_REASONS, DEGRADED_REASONS]
+  for (const [at, set] of sets.entries()) { t.strictSame([...new Set(reached.map((reasons) => reasons[at] ?? ''))].sort(), [...set].sort()) }
+  t.strictSame(SERVICE_CONDITIONS, ['RuntimeConfigResolved', 'RoutingReady', 'Degraded'])
+})
+
+t.test('every fault that a stored service can have has a reason of the condition it shows in', async (t) => {
+  const reasons: readonly string[] = [...RESOLVED_REASONS, ...ROUTING_REASONS]
+  for (const [code, entry] of Object.entries(FAULTS)) if ('reason' in entry) t.ok(reasons.includes(entry.reason), code)
+})
+
+t.test('which configuration won is told with its uid and version', async (t) => {
+  t.match(statusOf({}).resolvedRuntimeConfig, {
+    kind: 'AIMRuntimeConfig',
+    scope: 'Namespace',
+    namespace: 'ml-team',
+    name: 'default',
+    uid: 'c1',
+    hash: /^sha256:/
+  })
+  const shared = statusOf({ config: aClusterConfig() }).resolvedRuntimeConfig
+  t.match(shared, { kind: 'AIMClusterRuntimeConfig', scope: 'Cluster', name: 'default', uid: 'c2' })
+  t.notOk(Object.hasOwn(shared ?? {}, 'namespace'))
+  t.equal(statusOf({ config: NONE }).resolvedRuntimeConfig, undefined)
+})
+
+/** The same, as it was written long ago. */
+const known = (status: OwnServiceStatus): OwnServiceStatus => ({
+  ...status, conditions: status.conditions.map((condition) => ({ ...condition, lastTransitionTime: LONG_AGO }))
+})
+
+t.test('the time of a transition is kept while the status stays, even where the reason changes', async (t) => {
+  const broken = known(statusOf({ config: aConfig(routed('/{.metadata.labels.team}')) }))
+  const { conditions } = statusOf({ config: aConfig(routed('/' + 'é'.repeat(40))), known: broken })
+  t.strictSame(conditions.map(({ type, reason, lastTransitionTime }) => [type, reason, lastTransitionTime]), [
+    ['RuntimeConfigResolved', 'Resolved', LONG_AGO], ['RoutingReady', 'PathTooLong', LONG_AGO], ['Degraded', 'PathTooLong', LONG_AGO]
+  ])
+  t.strictSame(
+    statusOf({ known: broken }).conditions.map(({ lastTransitionTime }) => lastTransitionTime),
+    [LONG_AGO, NOW, NOW]
+  )
+})
+
+t.test('what is judged again is the same in every field, so that nothing is written', async (t) => {
+  const first = statusOf({})
+  t.strictSame(statusOf({ known: first }), first)
+})
+
+t.test('while new settings are on their way, what is known of the old ones stays', async (t) => {
+  const before = known(statusOf({ config: aConfig(routed('/{.metadata.labels.team}')) }))
+  const status = statusOf({
+    config: aConfig(routed('/{.metadata.labels.team}')),
+    known: before,
+    waiting: 'the roll-out is paused'
+  })
+  t.strictSame(told(status), ['False RollingOut', 'False PathFieldMissing', 'True PathFieldMissing'])
+  t.equal(
+    of(status, 'RuntimeConfigResolved')?.message,
+    'AIMRuntimeConfig ml-team/default is yet to be carried to this service: the roll-out is paused'
+  )
+  t.strictSame(status.conditions.map(({ lastTransitionTime }) => lastTransitionTime), [NOW, LONG_AGO, LONG_AGO])
+})
+
+t.test('of a stored status only the own part is read', async (t) => {
+  const condition = { type: 'Degraded', status: 'True' }
+  t.strictSame(ownServiceStatus({ status: { observedGeneration: 1, theirs: 1, routing: { path: '/a', theirs: 1 }, conditions: [{ type: 'Ready' }, condition, 'x'] } }),
+    { observedGeneration: 1, routing: { path: '/a' }, conditions: [condition] })
+  t.strictSame(ownServiceStatus({}), { conditions: [] })
+})
+
+t.test('conditions come in the order in which they are asked for', async (t) => {
+  t.strictSame(
+    knownConditions({ status: { conditions: [{ type: 'B' }, { type: 'A' }] } }, ['A', 'B', 'C']).map(
+      ({ type }) => type
+    ),
+    ['A', 'B']
+  )
+  const finding = { type: 'A', status: 'True', reason: 'New', message: 'm' } as const
+  t.strictSame(conditionsOf([finding], { known: [], generation: 5, now: NOW }), [
+    { ...finding, observedGeneration: 5, lastTransitionTime: NOW }
+  ])
+})
+
+type Reasons = readonly [string, string]
+
+/** From these reasons of the two conditions that are told of, to those. */
+const transitions: Readonly<Record<string, { readonly from?: Reasons, readonly to: Reasons, readonly want: readonly string[] }>> = {
+  'a service that is well from the start': { to: ['Resolved', 'PathRendered'], want: ['RuntimeConfigResolved'] },
+  'nothing new': { from: ['Resolved', 'PathRendered'], to: ['Resolved', 'PathRendered'], want: [] },
+  'a configuration that is gone': {
+    from: ['Resolved', 'PathRendered'],
+    to: ['RuntimeConfigMissing', 'PathPending'],
+    want: ['RuntimeConfigMissing']
+  },
+  'one that came': {
+    from: ['RuntimeConfigMissing', 'PathPending'],
+    to: ['Resolved', 'PathRendered'],
+    want: ['RuntimeConfigResolved']
+  },
+  'a fault': { from: ['Resolved', 'PathRendered'], to: ['Resolved', 'PathConflict'], want: ['PathConflict'] },
+  'another fault': {
+    from: ['Resolved', 'PathTooLong'],
+    to: ['Resolved', 'PathFieldMissing'],
+    want: ['PathFieldMissing']
+  },
+  'a fault that is mended': {
+    from: ['Resolved', 'PathTemplateInvalid'],
+    to: ['Resolved', 'PathRendered'],
+    want: ['PathRendered']
+  },
+  'routing that is switched off': { from: ['Resolved', 'PathRendered'], to: ['Resolved', 'RoutingDisabled'], want: [] },
+  'and on': { from: ['Resolved', 'RoutingDisabled'], to: ['Resolved', 'PathRendered'], want: [] },
+  'a roll-out that begins': { from: ['Resolved', 'PathRendered'], to: ['RollingOut', 'PathRendered'], want: [] },
+  'a roll-out that arrives': { from: ['RollingOut', 'PathRendered'], to: ['Resolved', 'PathRendered'], want: [] }
+}
+for (const [name, { from, to, want }] of Object.entries(transitions)) {
+  t.test(`${name} is told as it should be`, async (t) => {
+    const status = (reasons: readonly string[] = []): OwnServiceStatus => ({
+      conditions: reasons.map((reason, at) => {
+        const status = /Resolved|PathRendered/.test(reason) ? 'True' : 'False'
+        return {
+          type: SERVICE_CONDITIONS[at] ?? '',
+          status,
+          reason,
+          message: 'why',
+          lastTransitionTime: NOW,
+          observedGeneration: 1
+        }
+      })
+    })
+    const events = statusEvents(status(from), status(to))
+    t.strictSame(events.map(({ reason }) => reason), want)
+    for (const { type, reason, note } of events) { t.strictSame([type, note], [/Resolved|PathRendered/.test(reason) ? 'Normal' : 'Warning', 'why']) }
+  })
+}
+
+t.test('every routing fault is an event', async (t) => {
+  const told: readonly string[] = SERVICE_EVENT_REASONS
+  t.strictSame(ROUTING_REASONS.filter((reason) => !told.includes(reason)), ['RoutingDisabled', 'PathPending'])
+})

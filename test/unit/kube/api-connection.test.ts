@@ -1,0 +1,412 @@
+import { readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, connect as openSocket, type AddressInfo, type Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import t from 'tap'
+import type { Test } from 'tap'
+import { connectToCluster, type ApiConnection, type ApiRequest } from '../../../src/kube/client/api-connection.ts'
+import { FakeApiServer, silence, status } from '../../support/fakes/fake-api-server.ts'
+import { silentLog } from '../../support/fakes/silent-log.ts'
+import { aTestAuthority, type KeyPair } from '../../support/builders/test-certificates.ts'
+import { until } from '../../support/until.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+const PATH = '/api/v1/configmaps'
+const authority = await aTestAuthority('present authority')
+const otherAuthority = await aTestAuthority('earlier authority')
+
+interface Setup {
+  readonly api: FakeApiServer
+  /** Where the kubeconfig is, and the files that it names. */
+  readonly folder: string
+  readonly connect: () => Promise<ApiConnection>
+  readonly warned: string[]
+}
+
+/** An HTTPS server that knows its clients by their certificates, if they have any, and a kubeconfig for it. */
+async function setUp (t: Test, { user = {}, files = {} }: { user?: JsonObject, files?: Record<string, string> }): Promise<Setup> {
+  const api = new FakeApiServer({
+    ...(await authority.issue('server')),
+    ca: [authority.cert],
+    requestCert: true,
+    rejectUnauthorized: false
+  })
+  await api.start()
+  api.serve(PATH)
+  const folder = t.testdir({ 'ca.crt': authority.cert, ...files, kubeconfig: kubeconfig(api.url, user) })
+  const warned: string[] = []
+  const log = { ...silentLog, warn: (_keys: object, sentence: string) => { warned.push(sentence) } }
+  const connections: ApiConnection[] = []
+  const connect = async () => {
+    const connection = await connectToCluster({ kubeconfig: `${folder}/kubeconfig`, log })
+    connections.push(connection)
+    return connection
+  }
+  t.teardown(async () => {
+    for (const connection of connections) await connection.close()
+    await api.stop()
+  })
+  return { api, folder, connect, warned }
+}
+
+function kubeconfig (server: string, user: JsonObject = {}, cluster: JsonObject = {}): string {
+  return JSON.stringify({
+    'current-context': 'test',
+    contexts: [{ name: 'test', context: { cluster: 'test', user: 'me' } }],
+    clusters: [{ name: 'test', cluster: { server, 'certificate-authority': 'ca.crt', ...cluster } }],
+    users: [{ name: 'me', user }]
+  })
+}
+
+/** A TCP server in the way of the connection; yields its port. */
+async function listen (t: Test, onConnection: (socket: Socket) => void): Promise<number> {
+  const sockets: Socket[] = []
+  const server = createServer((socket) => {
+    sockets.push(socket)
+    onConnection(socket)
+  })
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+    server.close()
+  })
+  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
+  return (server.address() as AddressInfo).port // of a TCP server that listens
+}
+
+/** Sends a request and reads its answer to the end. */
+async function get (connection: ApiConnection, options: ApiRequest = {}): Promise<number> {
+  const { statusCode, body } = await connection.request(PATH, options)
+  await body.dump()
+  return statusCode
+}
+
+/** How the server knew the client of its last question. */
+function lastCaller (api: FakeApiServer): { authorization: string | undefined, certificate: string | undefined } {
+  const request = api.questions.at(-1)?.request
+  const socket = request?.socket as TLSSocket | undefined // of an HTTPS server
+  return { authorization: request?.headers.authorization, certificate: socket?.getPeerX509Certificate()?.subject }
+}
+
+const [alice, bob]: [KeyPair, KeyPair] = [await authority.issue('alice'), await authority.issue('bob')]
+const base64 = (text: string) => Buffer.from(text).toString('base64')
+const printToken = (token: string) =>
+  `console.log(JSON.stringify({ kind: 'ExecCredential', status: { token: ${token} } }))`
+
+const credentialCases: Record<string, { user: JsonObject, files?: Record<string, string>, authorization?: string, certificate?: string }> = {
+  'a client certificate in files': {
+    user: { 'client-certificate': 'me.crt', 'client-key': 'me.key' }, files: { 'me.crt': alice.cert, 'me.key': alice.key }, certificate: 'CN=alice'
+  },
+  'a client certificate within': {
+    user: { 'client-certificate-data': base64(alice.cert), 'client-key-data': base64(alice.key) },
+    certificate: 'CN=alice'
+  },
+  'a token': { user: { token: 'secret' }, authorization: 'Bearer secret' },
+  'a token file, whose last newline does not count': {
+    user: { tokenFile: 'token' },
+    files: { token: 'secret\n' },
+    authorization: 'Bearer secret'
+  },
+  'a token file before a token': {
+    user: { tokenFile: 'token', token: 'old' },
+    files: { token: 'secret' },
+    authorization: 'Bearer secret'
+  },
+  'a name and a password': { user: { username: 'me', password: 'päss' }, authorization: `Basic ${base64('me:päss')}` },
+  'a credential plugin': {
+    user: { exec: { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', printToken('"secret"')] } }, authorization: 'Bearer secret'
+  },
+  nothing: { user: {} }
+}
+
+t.test('the API server knows the client by', async (t) => {
+  for (const [name, { user, files = {}, authorization, certificate }] of Object.entries(credentialCases)) {
+    t.test(name, async (t) => {
+      const { api, connect } = await setUp(t, { user, files })
+      t.strictSame(await get(await connect()), 200)
+      t.strictSame(lastCaller(api), { authorization, certificate })
+    })
+  }
+})
+
+t.test('what is rotated', async (t) => {
+  t.test('a client certificate is used by the next request', async (t) => {
+    const { api, folder, connect } = await setUp(t, {
+      user: { 'client-certificate': 'me.crt', 'client-key': 'me.key' }, files: { 'me.crt': alice.cert, 'me.key': alice.key }
+    })
+    const connection = await connect()
+    await get(connection)
+    await writeFile(`${folder}/me.crt`, bob.cert)
+    await t.rejects(get(connection), /key/, 'with half of the new pair, it fails')
+    await writeFile(`${folder}/me.key`, bob.key)
+    await get(connection)
+    t.strictSame(lastCaller(api).certificate, 'CN=bob')
+  })
+
+  t.test('an authority is trusted by the next request', async (t) => {
+    const { folder, connect } = await setUp(t, { files: { 'ca.crt': otherAuthority.cert } })
+    const connection = await connect()
+    await t.rejects(get(connection), /certificate/)
+    await writeFile(`${folder}/ca.crt`, `${otherAuthority.cert}\n${authority.cert}`)
+    t.strictSame(await get(connection), 200)
+  })
+
+  const refusedCredentials: Record<string, { user: (folder: string) => JsonObject, file: string }> = {
+    'a token file': { user: () => ({ tokenFile: 'token' }), file: 'token' },
+    'the token of a credential plugin': {
+      user: (folder) => ({
+        exec: {
+          apiVersion: 'client.authentication.k8s.io/v1',
+          command: process.execPath,
+          args: ['-e', printToken(`fs.readFileSync('${folder}/token', 'utf8')`)]
+        }
+      }),
+      file: 'token'
+    },
+    'the kubeconfig itself': { user: () => ({ token: 'old' }), file: 'kubeconfig' }
+  }
+  for (const [name, { user, file }] of Object.entries(refusedCredentials)) {
+    t.test(`${name} is read again once it is answered 401`, async (t) => {
+      const folder = t.testdirName
+      const { api, connect } = await setUp(t, { user: user(folder), files: { token: 'old' } })
+      const connection = await connect()
+      await get(connection)
+      t.strictSame(lastCaller(api).authorization, 'Bearer old')
+      await writeFile(`${folder}/${file}`, file === 'token' ? 'new' : kubeconfig(api.url, { token: 'new' }))
+      api.next('list', status(401))
+      t.strictSame(await get(connection), 401)
+      t.strictSame(await get(connection), 200)
+      t.strictSame(lastCaller(api).authorization, 'Bearer new')
+    })
+  }
+
+  t.test('a credential plugin runs once for many requests', async (t) => {
+    const { api, folder, connect } = await setUp(t, { user: { token: 'old' } })
+    const connection = await connect()
+    const command = `fs.appendFileSync('${folder}/runs', '.'); ${printToken('"new"')}`
+    await writeFile(
+      `${folder}/kubeconfig`,
+      kubeconfig(api.url, {
+        exec: { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', command] }
+      })
+    )
+    api.next('list', status(401))
+    await get(connection)
+    await Promise.all(Array.from({ length: 10 }, async () => get(connection)))
+    t.strictSame(await readFile(`${folder}/runs`, 'utf8'), '.')
+    t.strictSame(lastCaller(api).authorization, 'Bearer new')
+  })
+
+  t.test('a file that cannot be read leaves the last good credentials in use, which is told once', async (t) => {
+    const { api, folder, connect, warned } = await setUp(t, { user: { token: 'secret' } })
+    const connection = await connect()
+    await rm(`${folder}/ca.crt`)
+    for (let time = 0; time < 3; time++) t.strictSame(await get(connection), 200)
+    t.strictSame(lastCaller(api).authorization, 'Bearer secret')
+    t.strictSame(warned, ['credentials for the API server cannot be read, the last good ones stay in use'])
+    await writeFile(`${folder}/ca.crt`, authority.cert)
+    await get(connection)
+    await rm(`${folder}/ca.crt`)
+    await get(connection)
+    t.strictSame(warned.length, 2)
+  })
+})
+
+t.test('connections', async (t) => {
+  t.test('are kept: two at most for 100 requests in a row, five for 100 at once, and one more for what never waits', async (t) => {
+    const { api, connect } = await setUp(t, {})
+    const connection = await connect()
+    for (let time = 0; time < 100; time++) await get(connection)
+    t.ok(api.accepted <= 2)
+    await Promise.all(Array.from({ length: 100 }, async () => get(connection)))
+    t.strictSame(api.accepted, 5)
+    for (let hanging = 0; hanging < 5; hanging++) api.next('list', silence)
+    const abort = new AbortController()
+    const hanging = Promise.allSettled(
+      Array.from({ length: 20 }, async () => get(connection, { signal: abort.signal }))
+    )
+    await until(() => api.questions.length === 205)
+    for (let time = 0; time < 10; time++) t.strictSame(await get(connection, { reserved: true }), 200)
+    t.strictSame(await api.openConnections(), 6)
+    abort.abort()
+    await hanging
+  })
+
+  t.test('that come free carry no request that may not leave any more', async (t) => {
+    const { api, connect } = await setUp(t, {})
+    const connection = await connect()
+    for (let hanging = 0; hanging < 5; hanging++) api.next('list', silence)
+    const abort = new AbortController()
+    const hanging = Promise.allSettled(Array.from({ length: 5 }, async () => get(connection, { signal: abort.signal })))
+    await until(() => api.questions.length === 5)
+    let leads = true
+    const waiting = get(connection, { mayLeave: () => leads })
+    const rejected = t.rejects(waiting, { message: 'this replica no longer leads' })
+    await new Promise((resolve) => { setImmediate(resolve) })
+    leads = false
+    abort.abort()
+    await Promise.all([hanging, rejected])
+    t.strictSame(api.questions.length, 5)
+    t.strictSame(await get(connection, { mayLeave: () => true }), 200)
+  })
+
+  t.test('carry the last byte of a body only where it may still leave', async (t) => {
+    const { api, connect } = await setUp(t, {})
+    const connection = await connect()
+    const write = async (answers: boolean[]): Promise<number> => {
+      const { statusCode, body } = await connection.request(PATH, {
+        method: 'PATCH',
+        body: '{"a":"ü"}',
+        mayLeave: () => answers.shift() ?? true
+      })
+      await body.dump()
+      return statusCode
+    }
+    t.ok(await write([true, true]) < 500)
+    const whole = (): number => api.questions.filter(({ request }) => request.complete).length
+    t.equal(whole(), 1)
+    await t.rejects(write([true, false]), { message: 'this replica no longer leads' })
+    await t.rejects(write([false]), { message: 'this replica no longer leads' })
+    t.ok(await write([true, true]) < 500)
+    t.equal(whole(), 2, 'what was held back never came whole')
+  })
+
+  t.test('are not replaced while the files stay the same, and end when they are closed', async (t) => {
+    const { api, folder, connect } = await setUp(t, {})
+    const connection = await connect()
+    await get(connection)
+    await writeFile(`${folder}/ca.crt`, authority.cert)
+    await get(connection)
+    t.ok(api.accepted <= 2)
+    api.next('list', silence)
+    const hanging = connection.request(PATH)
+    await until(() => api.questions.length === 3)
+    await Promise.all([t.rejects(hanging), connection.close()])
+    await until(async () => await api.openConnections() === 0)
+  })
+})
+
+t.test('a request', async (t) => {
+  t.test('is sent with its method, query, headers and body, below the path of the server', async (t) => {
+    const { api, connect } = await setUp(t, {})
+    const connection = await connect()
+    const received = new Promise((resolve) => {
+      api.next('list', (response) => {
+        const { req } = response
+        req.setEncoding('utf8').on('data', (body) => {
+          resolve([req.method, req.url, req.headers['content-type'], req.headers['user-agent'], body])
+        })
+        response.end()
+      })
+    })
+    const { body } = await connection.request(PATH, {
+      method: 'PATCH', query: { fieldManager: 'aim & co' }, headers: { 'content-type': 'application/merge-patch+json' }, body: '{}'
+    })
+    await body.dump()
+    t.strictSame(await received, [
+      'PATCH',
+      `${PATH}?fieldManager=aim+%26+co`,
+      'application/merge-patch+json',
+      'aim-admission',
+      '{}'
+    ])
+  })
+
+  t.test('goes below the path of the server, where it has one', async (t) => {
+    const { api, folder, connect } = await setUp(t, {})
+    await writeFile(`${folder}/kubeconfig`, kubeconfig(`${api.url}/k8s/clusters/c-1`))
+    await get(await connect())
+    t.strictSame(api.questions.at(-1)?.request.url, `/k8s/clusters/c-1${PATH}`)
+  })
+
+  t.test('goes through the proxy of the cluster, where it has one', async (t) => {
+    const { api, folder, connect } = await setUp(t, {})
+    const asked: string[] = []
+    const port = await listen(t, (client) => {
+      client.once('data', (head) => {
+        asked.push(String(head).split('\r\n', 1)[0] ?? '')
+        const server = openSocket(Number(new URL(api.url).port), '127.0.0.1')
+        client.write('HTTP/1.1 200 Connected\r\n\r\n')
+        client.pipe(server).pipe(client)
+      })
+    })
+    await writeFile(`${folder}/kubeconfig`, kubeconfig(api.url, {}, { 'proxy-url': `http://127.0.0.1:${port}` }))
+    const connection = await connect()
+    t.strictSame(await get(connection), 200)
+    t.strictSame(asked, [`CONNECT ${new URL(api.url).host} HTTP/1.1`])
+    await Promise.all(Array.from({ length: 100 }, async () => get(connection)))
+    t.ok(await api.openConnections() <= 6)
+  })
+
+  t.test('is given up at once when its signal fires, also while it waits for a connection', async (t) => {
+    const port = await listen(t, () => {}) // no TLS handshake is ever answered
+    const { folder, connect } = await setUp(t, {})
+    await writeFile(`${folder}/kubeconfig`, kubeconfig(`https://127.0.0.1:${port}`))
+    const connection = await connect()
+    const abort = new AbortController()
+    const hanging = connection.request(PATH, { signal: abort.signal })
+    setTimeout(() => { abort.abort(new Error('given up')) }, 20)
+    const started = performance.now()
+    await t.rejects(hanging, { message: 'given up' })
+    t.ok(performance.now() - started < 5_000)
+    await t.rejects(
+      connection.request(PATH, { signal: abort.signal }),
+      { message: 'given up' },
+      'nor is one sent whose signal has fired'
+    )
+  })
+
+  t.test('is given up when its signal fires, also while a credential plugin hangs', async (t) => {
+    const { api, folder, connect } = await setUp(t, { user: { token: 'old' } })
+    const connection = await connect()
+    const plugin = {
+      apiVersion: 'client.authentication.k8s.io/v1',
+      command: process.execPath,
+      args: ['-e', 'setTimeout(() => {}, 3_000)']
+    }
+    await writeFile(`${folder}/kubeconfig`, kubeconfig(api.url, { exec: plugin }))
+    api.next('list', status(401))
+    await get(connection)
+    await t.rejects(connection.request(PATH, { signal: AbortSignal.timeout(20) }), { name: 'TimeoutError' })
+    t.strictSame(api.questions.length, 1)
+  })
+})
+
+const unusable: Record<string, { kubeconfig: string, wanted: RegExp }> = {
+  'is not there': {
+    kubeconfig: '',
+    wanted: /^cannot connect to a cluster: kubeconfig .*missing cannot be read: ENOENT/
+  },
+  'is not YAML': { kubeconfig: '{', wanted: /^cannot connect to a cluster: kubeconfig .* cannot be read: / },
+  'has a cluster without a server': {
+    kubeconfig: '{"clusters": [{"name": "test", "cluster": {}}]}', wanted: /^cannot connect to a cluster: kubeconfig .* cannot be read: clusters\[0\]\.cluster\.server is missing/
+  },
+  'has no current context': {
+    kubeconfig: '{"clusters": []}',
+    wanted:
+      /^cannot connect to a cluster: kubeconfig .* names no cluster: its current-context is undefined; choose one by kubectl config use-context$/
+  },
+  'names an authority that is not there': {
+    kubeconfig: kubeconfig('https://127.0.0.1:1'), wanted: /^cannot connect to a cluster: ENOENT.*ca\.crt/
+  },
+  'has a server without TLS': {
+    kubeconfig: '{"current-context": "test", "contexts": [{"name": "test", "context": {"cluster": "test"}}], "clusters": [{"name": "test", "cluster": {"server": "http://127.0.0.1:1"}}]}', wanted: /^cannot connect to a cluster: HTTP protocol is not allowed/
+  }
+}
+
+t.test('no connection is made from a kubeconfig that', async (t) => {
+  for (const [name, { kubeconfig, wanted }] of Object.entries(unusable)) {
+    t.test(name, async (t) => {
+      const folder = t.testdir({ kubeconfig })
+      const file = kubeconfig === '' ? `${folder}/missing` : `${folder}/kubeconfig`
+      await t.rejects(connectToCluster({ kubeconfig: file, log: silentLog }), { message: wanted })
+    })
+  }
+})
+
+t.test('without a kubeconfig and outside a pod, it is said what to do', async (t) => {
+  const host = process.env['KUBERNETES_SERVICE_HOST']
+  delete process.env['KUBERNETES_SERVICE_HOST']
+  t.teardown(() => { if (host !== undefined) process.env['KUBERNETES_SERVICE_HOST'] = host })
+  await t.rejects(connectToCluster({ log: silentLog }), {
+    message: /^cannot connect to a cluster: KUBERNETES_SERVICE_HOST .*name a kubeconfig file$/
+  })
+})

@@ -1,0 +1,161 @@
+import t from 'tap'
+import type { Log, TransitionEvent } from '../../../src/core/ports.ts'
+import type { ApiRequest, ApiResponse } from '../../../src/kube/client/api-connection.ts'
+import { EventRecorder } from '../../../src/kube/events/event-recorder.ts'
+import { ManualClock } from '../../support/fakes/manual-clock.ts'
+import { silentLog } from '../../support/fakes/silent-log.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+interface Sent { readonly method: string, readonly path: string, readonly body: JsonObject }
+
+/** A recorder whose requests are noted, and answered with the status given. */
+function aRecorder ({ statusCode = 201, log = silentLog }: { statusCode?: number, log?: Log } = {}) {
+  const clock = new ManualClock()
+  const sent: Sent[] = []
+  // as far as it is read
+  const body = {
+    text: async () => await Promise.resolve('{"message":"no"}'),
+    dump: async () => { await Promise.resolve() }
+  } as unknown as ApiResponse['body']
+  const recorder = new EventRecorder({
+    request: async (path: string, { method = 'GET', body: content = '{}' }: ApiRequest = {}) => {
+      sent.push({ method, path, body: JSON.parse(content) as JsonObject }) // what the recorder wrote
+      return await Promise.resolve({ statusCode, headers: {}, body })
+    },
+    instance: 'replica-1',
+    clock,
+    wallTime: () => new Date('2026-01-01T00:00:00.123Z'),
+    mayWrite: () => true,
+    log
+  })
+  const pass = async (ms: number): Promise<void> => {
+    clock.pass(ms)
+    for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => { setImmediate(resolve) })
+  }
+  /** Records an event, and lets it be sent. */
+  const tell = async (event: TransitionEvent): Promise<void> => {
+    recorder.record(event)
+    await pass(0)
+    await pass(50)
+  }
+  return { recorder, sent, tell, pass }
+}
+
+const anEvent = (parts: Partial<TransitionEvent> = {}): TransitionEvent => ({
+  regarding: { kind: 'AIMService', namespace: 'ml-team', name: 'llama-chat', uid: 'u1' }, type: 'Warning', reason: 'PathTooLong', action: 'Reconcile', note: 'why', ...parts
+})
+
+t.test('an event is written as events.k8s.io/v1 has it', async (t) => {
+  const { sent, tell } = aRecorder()
+  await tell(anEvent())
+  t.match(sent, [{
+    method: 'POST',
+    path: '/apis/events.k8s.io/v1/namespaces/ml-team/events',
+    body: {
+      kind: 'Event',
+      metadata: { namespace: 'ml-team', name: /^llama-chat\.[0-9a-f]{16}$/ },
+      eventTime: '2026-01-01T00:00:00.123000Z',
+      reportingController: 'aim.silogen.ai/aim-admission',
+      reportingInstance: 'replica-1',
+      regarding: {
+        apiVersion: 'aim.silogen.ai/v1alpha1',
+        kind: 'AIMService',
+        namespace: 'ml-team',
+        name: 'llama-chat',
+        uid: 'u1'
+      },
+      type: 'Warning',
+      reason: 'PathTooLong',
+      action: 'Reconcile',
+      note: 'why'
+    }
+  }])
+})
+
+t.test('what comes again is one series: counted at once, then once a minute, and a new event after six', async (t) => {
+  const { sent, tell, pass } = aRecorder()
+  for (let time = 1; time <= 4; time++) await tell(anEvent())
+  t.match(sent.slice(1), [
+    {
+      method: 'PATCH',
+      path: new RegExp(`/events/${(sent[0]?.body['metadata'] as { name: string }).name}$`),
+      body: { series: { count: 2 } }
+    }
+  ])
+  t.equal(sent.length, 2)
+  await pass(60_000)
+  await tell(anEvent())
+  t.match(sent.slice(2), [{ method: 'PATCH', body: { series: { count: 5 } } }])
+  await pass(6 * 60_000)
+  await tell(anEvent())
+  t.match(sent.slice(3), [{ method: 'POST' }])
+})
+
+t.test('events of a roll-out wait behind every other, and are further apart', async (t) => {
+  const { recorder, sent, pass } = aRecorder()
+  const rolled = (uid: string): TransitionEvent =>
+    anEvent({ type: 'Normal', reason: 'RolledForward', regarding: { ...anEvent().regarding, uid } })
+  recorder.record(rolled('u1'))
+  recorder.record(rolled('u2'))
+  recorder.record(anEvent())
+  await pass(0)
+  const reasons = (): unknown[] => sent.map(({ body }) => body['reason'])
+  await pass(50)
+  t.strictSame(reasons(), ['RolledForward'], 'the second is not due')
+  await pass(50)
+  t.strictSame(reasons(), ['RolledForward', 'PathTooLong'])
+  await pass(20)
+  t.strictSame(reasons(), ['RolledForward', 'PathTooLong', 'RolledForward'])
+})
+
+t.test('another reason, note or object is another event', async (t) => {
+  const { sent, tell } = aRecorder()
+  const parts: Array<Partial<TransitionEvent>> = [
+    {},
+    { reason: 'PathConflict' },
+    { note: 'other' },
+    { regarding: { ...anEvent().regarding, uid: 'u2' } }
+  ]
+  for (const part of parts) await tell(anEvent(part))
+  t.strictSame(sent.map(({ method }) => method), Array(4).fill('POST'))
+})
+
+t.test('names and notes keep to the bounds of the API server', async (t) => {
+  const { sent, tell } = aRecorder()
+  const name = `${'a'.repeat(235)}.${'b'.repeat(17)}`
+  await tell(anEvent({ regarding: { ...anEvent().regarding, name }, note: 'é'.repeat(600) }))
+  const { metadata, note } = sent[0]?.body as { metadata: { name: string }, note: string } // as sent above
+  t.match(metadata.name, /^a{235}\.[0-9a-f]{16}$/)
+  t.ok(Buffer.byteLength(note) <= 1_024 && /^é+…$/.test(note), `${Buffer.byteLength(note)} bytes`)
+})
+
+t.test('an event of a cluster object goes to the namespace default', async (t) => {
+  const { sent, tell } = aRecorder()
+  await tell(anEvent({ regarding: { kind: 'AIMClusterRuntimeConfig', namespace: '', name: 'a', uid: 'u' } }))
+  t.match(sent, [
+    { path: '/apis/events.k8s.io/v1/namespaces/default/events', body: { metadata: { namespace: 'default' } } }
+  ])
+})
+
+t.test('what cannot be told is dropped, and said once', async (t) => {
+  const lines: string[] = []
+  const { sent, tell } = aRecorder({
+    statusCode: 403,
+    log: {
+      ...silentLog,
+      warn: (_, sentence) => { lines.push(sentence) }
+    }
+  })
+  await tell(anEvent())
+  await tell(anEvent({ note: 'other' }))
+  t.strictSame([sent.length, lines], [2, ['events cannot be told at the moment']])
+  await tell(anEvent())
+  t.match(sent[2], { method: 'POST' }, 'no series goes on that never began')
+})
+
+t.test('after a stop nothing is told', async (t) => {
+  const { recorder, sent, tell } = aRecorder()
+  await recorder.stop()
+  await tell(anEvent())
+  t.strictSame(sent, [])
+})

@@ -1,0 +1,59 @@
+import t from 'tap'
+import { ConfigIndex } from '../../../src/cache/config-index.ts'
+import { ServiceIndex } from '../../../src/cache/service-index.ts'
+import { AdmittedServices } from '../../../src/offline/admitted-services.ts'
+import { aConfig, aService } from '../../support/builders/objects.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+const routed = (pathTemplate: string): JsonObject =>
+  aConfig({ routing: { enabled: true, gatewayRef: { name: 'gateway' }, pathTemplate } })
+const claimOf = (path: string) => ({
+  service: { namespace: 'ml-team', name: 'another' },
+  gateway: { namespace: 'ml-team', name: 'gateway' },
+  path
+})
+
+function setUp () {
+  const configs = new ConfigIndex()
+  const services = new ServiceIndex()
+  const sink = configs.sink('AIMRuntimeConfig')
+  return { services, config: sink, service: new AdmittedServices(configs, services.sink()) }
+}
+
+t.test('a service of a folder holds the path that admission would have given it', async (t) => {
+  const { services, config, service } = setUp()
+  config.upsert(routed('/a/{.metadata.name}'))
+  service.upsert(aService())
+  t.match(services.paths.holders(claimOf('/a/llama-chat')), [{ service: { namespace: 'ml-team', name: 'llama-chat' } }])
+})
+
+t.test('its path follows the configuration, and goes with it', async (t) => {
+  const { services, config, service } = setUp()
+  config.upsert(routed('/a/{.metadata.name}'))
+  service.upsert(aService())
+  config.upsert(routed('/b/{.metadata.name}'))
+  await Promise.resolve()
+  t.strictSame(services.paths.holders(claimOf('/a/llama-chat')), [])
+  t.equal(services.paths.holders(claimOf('/b/llama-chat')).length, 1)
+  config.remove({ namespace: 'ml-team', name: 'default' })
+  await Promise.resolve()
+  t.strictSame(services.paths.holders(claimOf('/b/llama-chat')), [])
+})
+
+t.test('a service that has gone holds nothing, whatever happens to its configuration', async (t) => {
+  const { services, config, service } = setUp()
+  config.upsert(routed('/a/{.metadata.name}'))
+  service.upsert(aService())
+  service.remove({ namespace: 'ml-team', name: 'llama-chat' })
+  config.upsert(routed('/b/{.metadata.name}'))
+  await Promise.resolve()
+  t.strictSame([services.count(), services.paths.holders(claimOf('/b/llama-chat'))], [0, []])
+})
+
+t.test('a block in a manifest is nobody\'s word', async (t) => {
+  const { services, service } = setUp()
+  service.upsert(
+    aService({ spec: { resolvedRuntimeConfig: { routing: { path: '/mine', gatewayRef: { name: 'gateway' } } } } })
+  )
+  t.strictSame(services.paths.holders(claimOf('/mine')), [])
+})

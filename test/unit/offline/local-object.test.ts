@@ -1,0 +1,42 @@
+import t from 'tap'
+import { localObject, objectTitle } from '../../../src/offline/local-object.ts'
+
+const apiVersion = 'aim.silogen.ai/v1alpha1'
+
+t.test('an object of another group or kind is none of ours', async (t) => {
+  t.equal(localObject({ apiVersion: 'v1', kind: 'Secret', metadata: { name: 'a' } }), undefined)
+  t.equal(
+    localObject({ apiVersion: 'serving.example.com/v1alpha1', kind: 'AIMService', metadata: { name: 'a' } }),
+    undefined
+  )
+  t.equal(localObject({ apiVersion, kind: 'AIMModel', metadata: { name: 'a' } }), undefined)
+})
+
+t.test('a service without a namespace is in default, with defaults filled in', async (t) => {
+  const found = localObject({ apiVersion, kind: 'AIMService', metadata: { name: 'a' }, spec: { model: { ref: 'b' } } })
+  t.match(found, {
+    key: { namespace: 'default', name: 'a' },
+    object: { metadata: { namespace: 'default' }, spec: { replicas: 1 } },
+    errors: []
+  })
+  t.equal(found && objectTitle(found), 'AIMService default/a')
+})
+
+t.test('a cluster config has no namespace', async (t) => {
+  const found = localObject({ apiVersion, kind: 'AIMClusterRuntimeConfig', metadata: { name: 'a', namespace: 'b' } })
+  t.same(found?.key, { namespace: '', name: 'a' })
+  t.equal(found && objectTitle(found), 'AIMClusterRuntimeConfig a')
+})
+
+t.test('another version of our kinds is ours, and a fault', async (t) => {
+  t.match(localObject({ apiVersion: 'aim.silogen.ai/v2', kind: 'AIMRuntimeConfig', metadata: { name: 'a' } })?.errors, [
+    { field: 'apiVersion' }
+  ])
+})
+
+t.test('metadata that is no object is a fault like any other', async (t) => {
+  t.match(localObject({ apiVersion, kind: 'AIMRuntimeConfig', metadata: 'a' }), {
+    key: { namespace: '', name: '' },
+    errors: [{ field: 'metadata' }]
+  })
+})

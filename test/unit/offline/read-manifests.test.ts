@@ -1,0 +1,92 @@
+import t from 'tap'
+import { readManifests } from '../../../src/offline/read-manifests.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+const HEAD = 'apiVersion: v1\nkind: X\n'
+
+const objects: Record<string, { text: string, want: JsonObject[] }> = {
+  'an empty text holds nothing': { text: '', want: [] },
+  'documents of nothing but comments count for nothing': { text: '# a\n---\n---\n# b\n', want: [] },
+  'documents come in order': {
+    text: `${HEAD}a: 1\n---\n${HEAD}a: 2\n`,
+    want: [
+      { apiVersion: 'v1', kind: 'X', a: 1 },
+      { apiVersion: 'v1', kind: 'X', a: 2 }
+    ]
+  },
+  'JSON is read too': { text: '{"apiVersion": "v1",\n\t"kind": "X"}', want: [{ apiVersion: 'v1', kind: 'X' }] },
+  'the items of a List stand in its place': {
+    text: `apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: A}\n- {apiVersion: v1, kind: B}\n---\n${HEAD}`,
+    want: [{ apiVersion: 'v1', kind: 'A' }, { apiVersion: 'v1', kind: 'B' }, { apiVersion: 'v1', kind: 'X' }]
+  },
+  'yes and on are booleans, as kubectl reads them': {
+    text: `${HEAD}a: yes\nb: [on, "on", off]\n`,
+    want: [{ apiVersion: 'v1', kind: 'X', a: true, b: [true, 'on', false] }]
+  },
+  'dates and times stay texts, as kubectl reads them': {
+    text: `${HEAD}a: 2026-01-31\nb: 12:30:45\n`,
+    want: [{ apiVersion: 'v1', kind: 'X', a: '2026-01-31', b: '12:30:45' }]
+  },
+  'anchors and merge keys are resolved': {
+    text: `${HEAD}a: &a {b: 1}\nc: {<<: *a, d: 2}\n`,
+    want: [{ apiVersion: 'v1', kind: 'X', a: { b: 1 }, c: { b: 1, d: 2 } }]
+  }
+}
+for (const [name, { text, want }] of Object.entries(objects)) {
+  t.test(name, async (t) => {
+    const { manifests, faults } = readManifests(text)
+    t.same(manifests.map(({ object }) => object), want)
+    t.same(faults, [])
+  })
+}
+
+const faulty: Record<string, { text: string, line: number, column: number, reason: RegExp }> = {
+  'an open bracket': { text: `${HEAD}a: [1\nb: 2\n`, line: 4, column: 1, reason: /flow sequence/i },
+  'a tab as indentation': { text: `${HEAD}a:\n\tb: 1\n`, line: 4, column: 1, reason: /tabs/i },
+  'a key given twice': { text: `${HEAD}a: 1\na: 2\n`, line: 4, column: 1, reason: /unique/ },
+  'a fault in the second document': { text: `${HEAD}---\n${HEAD}a: "\n`, line: 7, column: 1, reason: /quote/ },
+  'an alias without its anchor': { text: `${HEAD}a: *b\n`, line: 1, column: 1, reason: /alias/i },
+  'aliases that multiply': {
+    text: `${HEAD}a: &a [x,x,x,x,x,x,x,x,x,x]\nb: &b [*a,*a,*a,*a,*a,*a,*a,*a,*a,*a]\nc: &c [*b,*b,*b,*b,*b,*b,*b,*b,*b,*b]\nd: [*c,*c,*c,*c]\n`,
+    line: 1,
+    column: 1,
+    reason: /alias count/
+  },
+  'a document that is no object': {
+    text: `${HEAD}---\nhello\n`,
+    line: 4,
+    column: 1,
+    reason: /needs an apiVersion and a kind/
+  },
+  'an object without a kind': {
+    text: 'apiVersion: v1\n',
+    line: 1,
+    column: 1,
+    reason: /needs an apiVersion and a kind/
+  },
+  'an item of a List without a kind': {
+    text: 'apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: A}\n- apiVersion: v1\n',
+    line: 5,
+    column: 3,
+    reason: /needs an apiVersion and a kind/
+  }
+}
+for (const [name, { text, line, column, reason }] of Object.entries(faulty)) {
+  t.test(`${name} is told of once, by line and column`, async (t) => {
+    const { faults: [fault, ...others] } = readManifests(text)
+    t.match(fault, { position: { line, column }, reason })
+    t.notMatch(fault?.reason, /\n/)
+    t.same(others, [])
+  })
+}
+
+t.test('what is nested beyond measure is a fault, not a crash', async (t) => {
+  t.match(readManifests('['.repeat(100_000)), { manifests: [], faults: [{ position: { line: 1 } }] })
+})
+
+t.test('an object is placed where it starts', async (t) => {
+  const { manifests } = readManifests(
+    `# first\n${HEAD}---\napiVersion: v1\nkind: List\nitems:\n- kind: A\n  apiVersion: v1\n`
+  )
+  t.same(manifests.map(({ position }) => position), [{ line: 2, column: 1 }, { line: 8, column: 3 }])
+})

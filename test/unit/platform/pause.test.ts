@@ -1,0 +1,32 @@
+import { getEventListeners } from 'node:events'
+import t from 'tap'
+import { pause } from '../../../src/platform/pause.ts'
+import { ManualClock } from '../../support/fakes/manual-clock.ts'
+
+t.test('it lasts as long as it is told to, and leaves nothing behind', async (t) => {
+  const clock = new ManualClock()
+  const { signal } = new AbortController()
+  let over = false
+  const pausing = pause(clock, 100, signal).then(() => { over = true })
+  clock.pass(99)
+  await Promise.resolve()
+  t.notOk(over)
+  clock.pass(1)
+  await pausing
+  t.strictSame([clock.pending, getEventListeners(signal, 'abort').length], [0, 0])
+})
+
+t.test('it ends as soon as the signal fires', async (t) => {
+  const clock = new ManualClock()
+  const ending = new AbortController()
+  const pausing = pause(clock, 100, ending.signal)
+  ending.abort()
+  await pausing
+  t.strictSame([clock.now(), clock.pending, getEventListeners(ending.signal, 'abort').length], [0, 0, 0])
+})
+
+t.test('it is none where the signal has fired before', async (t) => {
+  const clock = new ManualClock()
+  await pause(clock, 100, AbortSignal.abort())
+  t.equal(clock.pending, 0)
+})

@@ -1,0 +1,41 @@
+import t from 'tap'
+import { ConfigTallies, type Contribution } from '../../../src/reconcile/config-tallies.ts'
+
+const CONFIG = 'AIMRuntimeConfig/ml-team/default'
+const uses = (hash: string, parts: Partial<Contribution> = {}): Contribution => ({
+  config: CONFIG,
+  hash,
+  failing: false,
+  failingSince: '',
+  ...parts
+})
+
+t.test('services are counted as they come, change and go', async (t) => {
+  const tallies = new ConfigTallies()
+  t.match(tallies.tally(CONFIG, 'new'), { total: 0, current: 0, failing: 0 })
+  tallies.update('a', uses('old'))
+  tallies.update('b', uses('new'))
+  tallies.update('c', uses('new', { failing: true, failingSince: '2026-01-01T00:00:00Z' }))
+  tallies.update('d', uses('', { failing: true }))
+  t.match(tallies.tally(CONFIG, 'new'), { total: 4, current: 2, failing: 2 })
+  t.strictSame([...tallies.tally(CONFIG, 'new').failingCurrent], [['c', '2026-01-01T00:00:00Z']])
+  t.strictSame([...tallies.stale(CONFIG, 'new')], ['a', 'd'])
+  tallies.update('a', uses('new'))
+  tallies.update('c', undefined)
+  tallies.update('d', uses('new'))
+  t.match(tallies.tally(CONFIG, 'new'), { total: 3, current: 3, failing: 0, failingCurrent: new Map() })
+  t.strictSame([...tallies.stale(CONFIG, 'new')], [])
+  t.match(tallies.tally(CONFIG, 'old'), { total: 3, current: 0 })
+})
+
+t.test('a change tells whose tally it is: the one left, the one joined, or nobody\'s where nothing has changed', async (t) => {
+  const tallies = new ConfigTallies()
+  const other = 'AIMClusterRuntimeConfig//default'
+  t.strictSame(tallies.update('a', uses('old')), [CONFIG])
+  t.strictSame(tallies.update('a', uses('old')), [])
+  t.strictSame(tallies.update('a', uses('new')), [CONFIG])
+  t.strictSame(tallies.update('a', uses('new', { config: other })), [CONFIG, other])
+  t.strictSame(tallies.update('a', undefined), [other])
+  t.strictSame(tallies.update('a', undefined), [])
+  t.match([tallies.tally(CONFIG, 'new'), tallies.tally(other, 'new')], [{ total: 0 }, { total: 0 }])
+})

@@ -1,0 +1,117 @@
+import t from 'tap'
+import { watchedSinks } from '../../../src/reconcile/watched-sinks.ts'
+import { aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
+import { aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+/** Sinks, and what they tell: `edited` in capitals. */
+function aWatch () {
+  const { world } = aReconcileWorld()
+  const told: string[] = []
+  const sinks = watchedSinks(world, {
+    serviceChanged: (id, { edited }) => { told.push(`${edited ? 'EDITED' : 'changed'} ${id}`) },
+    configChanged: ({ kind, namespace, name }, { edited }) => {
+      told.push(`${edited ? 'EDITED' : 'changed'} ${kind} ${namespace}/${name}`)
+    }
+  })
+  const since = (act: () => void): string[] => {
+    told.length = 0
+    act()
+    return [...told]
+  }
+  return { world, sinks, since }
+}
+
+const routing = (path: string): JsonObject => ({
+  enabled: true,
+  gatewayRef: { name: 'gateway' },
+  pathTemplate: path,
+  path
+})
+const holding = (name: string, path: string): JsonObject =>
+  aService({ name, spec: { resolvedRuntimeConfig: { routing: routing(path) } } })
+
+t.test('a service is edited where a person can have done it, and changed where only its status differs', async (t) => {
+  const { sinks, since } = aWatch()
+  const service = aService({ labels: { team: 'nlp' } })
+  t.strictSame(since(() => { sinks.AIMService.upsert(stored(service, 1)) }), ['EDITED ml-team/llama-chat'])
+  t.strictSame(
+    since(() => { sinks.AIMService.upsert({ ...stored(service, 2), status: { observedGeneration: 1 } }) }),
+    ['changed ml-team/llama-chat']
+  )
+  t.strictSame(
+    since(() => { sinks.AIMService.upsert(stored(service, 3, { generation: 2 })) }),
+    ['EDITED ml-team/llama-chat']
+  )
+  t.strictSame(
+    since(() => { sinks.AIMService.upsert(stored(service, 4, { generation: 2, labels: { team: 'vision' } })) }),
+    ['EDITED ml-team/llama-chat']
+  )
+  t.strictSame(
+    since(() => { sinks.AIMService.remove({ namespace: 'ml-team', name: 'llama-chat' }) }),
+    ['EDITED ml-team/llama-chat']
+  )
+})
+
+t.test('who holds the same path is looked at when another takes it, leaves it or goes', async (t) => {
+  const { sinks, since } = aWatch()
+  sinks.AIMService.upsert(stored(holding('a', '/same'), 1))
+  t.strictSame(
+    since(() => { sinks.AIMService.upsert(stored(holding('b', '/same'), 2)) }),
+    ['EDITED ml-team/b', 'changed ml-team/a']
+  )
+  t.strictSame(
+    since(() => { sinks.AIMService.upsert({ ...stored(holding('b', '/same'), 3), status: {} }) }),
+    ['changed ml-team/b']
+  )
+  t.strictSame(
+    since(() => { sinks.AIMService.upsert(stored(holding('b', '/other'), 4, { generation: 2 })) }),
+    ['EDITED ml-team/b', 'changed ml-team/a']
+  )
+  sinks.AIMService.upsert(stored(holding('b', '/same'), 5, { generation: 3 }))
+  t.strictSame(
+    since(() => { sinks.AIMService.remove({ namespace: 'ml-team', name: 'a' }) }),
+    ['EDITED ml-team/a', 'changed ml-team/b']
+  )
+})
+
+t.test('a configuration is edited where more than its status differs', async (t) => {
+  const { sinks, since } = aWatch()
+  const title = 'AIMRuntimeConfig ml-team/default'
+  t.strictSame(since(() => { sinks.AIMRuntimeConfig.upsert(stored(aConfig(), 1)) }), [`EDITED ${title}`])
+  t.strictSame(
+    since(() => { sinks.AIMRuntimeConfig.upsert({ ...stored(aConfig(), 2), status: { hash: 'x' } }) }),
+    [`changed ${title}`]
+  )
+  t.strictSame(
+    since(() => {
+      sinks.AIMRuntimeConfig.upsert(stored(aConfig(), 3, { annotations: { 'aim.silogen.ai/rollout': 'paused' } }))
+    }),
+    [`EDITED ${title}`]
+  )
+  t.strictSame(
+    since(() => { sinks.AIMRuntimeConfig.remove({ namespace: 'ml-team', name: 'default' }) }),
+    [`EDITED ${title}`]
+  )
+  t.strictSame(
+    since(() => { sinks.AIMClusterRuntimeConfig.upsert(stored(aClusterConfig(), 4)) }),
+    ['EDITED AIMClusterRuntimeConfig /default']
+  )
+})
+
+t.test('the status as it is written is known, with the version that a write is safe by, and an older one does not replace it', async (t) => {
+  const { world, sinks } = aWatch()
+  const key = { namespace: 'ml-team', name: 'llama-chat' }
+  sinks.AIMService.upsert({
+    ...stored(aService(), 5),
+    status: { observedGeneration: 2, routing: { path: '/new', theirs: 1 }, theirs: 1, conditions: [{ type: 'Theirs' }] }
+  })
+  sinks.AIMService.upsert({ ...stored(aService(), 4), status: { observedGeneration: 1 } })
+  t.strictSame(world.serviceStatuses.get(key), {
+    uid: 'u1',
+    version: '5',
+    status: { observedGeneration: 2, routing: { path: '/new' }, conditions: [] }
+  })
+  sinks.AIMService.remove(key)
+  t.equal(world.serviceStatuses.get(key), undefined)
+})

@@ -1,0 +1,141 @@
+import t from 'tap'
+import { decodeReview } from '../../../src/admission/decode.ts'
+import type { Verdict } from '../../../src/admission/verdict.ts'
+import { newAdmissionEngine } from '../../../webhooks/engine.ts'
+import { aReview } from '../../support/builders/a-review.ts'
+import { aboutObject, aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+const ENABLED = { enabled: true, gatewayRef: { name: 'gateway' } }
+
+function judge (request: JsonObject, known: readonly JsonObject[] = []): Verdict {
+  const { webhooks, sinks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
+  for (const object of known) sinks[object['kind'] as keyof typeof sinks].upsert(object)
+  const decoded = decodeReview(Buffer.from(aReview(aboutObject(request))))
+  if (decoded.kind !== 'review') throw new Error(decoded.sentence)
+  const webhook = webhooks.find(({ type, resource }) => type === 'validating' && resource.kind === decoded.request.kind)
+  if (webhook === undefined) throw new Error('no webhook')
+  return webhook.decide(decoded.request)
+}
+
+const BAD = aConfig({ routing: { pathTemplate: '/{.metadata.name' } })
+
+t.test('a configuration with an invalid template is refused', async (t) => {
+  t.match(judge({ object: BAD }), {
+    kind: 'deny',
+    faults: [{ code: 'AIM-TEMPLATE-SYNTAX', field: 'spec.routing.pathTemplate' }]
+  })
+})
+
+t.test('a template that this request does not change is no reason to refuse', async (t) => {
+  t.match(
+    judge({
+      operation: 'UPDATE',
+      object: { ...BAD, metadata: { ...(BAD['metadata'] as JsonObject), labels: { a: 'b' } } },
+      oldObject: BAD
+    }),
+    { kind: 'admit' }
+  )
+})
+
+t.test('a configuration that is being deleted is never refused', async (t) => {
+  t.match(
+    judge({
+      operation: 'UPDATE',
+      object: { ...BAD, metadata: { ...(BAD['metadata'] as JsonObject), deletionTimestamp: '2026-01-01T00:00:00Z' } },
+      oldObject: aConfig()
+    }),
+    { kind: 'admit' }
+  )
+})
+
+t.test('credentials in a cluster configuration are refused, naming the place for them', async (t) => {
+  t.match(judge({ object: aClusterConfig({ serviceAccountName: 'a', imagePullSecrets: [{ name: 'b' }] }) }), {
+    kind: 'deny',
+    faults: [
+      { field: 'spec.serviceAccountName', message: /AIMRuntimeConfig/ },
+      { field: 'spec.imagePullSecrets', message: /AIMRuntimeConfig/ }
+    ]
+  })
+})
+
+t.test('a change tells how many services it breaks and moves', async (t) => {
+  const known = [
+    aConfig({ routing: ENABLED }),
+    aService({ name: 'a' }),
+    aService({ name: 'b', labels: { team: 'nlp' } }),
+    aService({ name: 'c', namespace: 'elsewhere' })
+  ]
+  const object = aConfig({ routing: { ...ENABLED, pathTemplate: "/{.metadata.labels['team']}" } })
+  t.strictSame(judge({ operation: 'UPDATE', object, oldObject: known[0] }, known).warnings, [
+    '1 service (ml-team/a) would lose its path, because the template cannot be rendered for it',
+    '1 service (ml-team/b) would move to another path'
+  ])
+})
+
+t.test('a change tells what becomes of each service, the worst first, and counts it once', async (t) => {
+  const old = aConfig({ routing: ENABLED })
+  const service = (name: string, team: string): JsonObject => aService({ name, labels: { team } })
+  const change = (routing: JsonObject, ...services: JsonObject[]): readonly string[] =>
+    judge({ operation: 'UPDATE', object: aConfig({ routing }), oldObject: old }, [old, ...services]).warnings
+  const byTeam = { ...ENABLED, pathTemplate: "/{.metadata.labels['team']}" }
+  const other = { gateway: { name: 'gateway', namespace: 'ml-team' }, path: '/nlp' }
+  const held = aService({
+    name: 'other',
+    namespace: 'elsewhere',
+    spec: { resolvedRuntimeConfig: { routing: { gatewayRef: other.gateway, path: other.path } } }
+  })
+
+  t.strictSame(change(byTeam, service('a', 'x'), service('b', 'X'), service('c', 'y'), service('d', '')), [
+    '1 service (ml-team/d) would lose its path, because the template cannot be rendered for it',
+    '2 services (ml-team/a, ml-team/b) would get paths that another service holds or gets on the same gateway',
+    '1 service (ml-team/c) would move to another path'
+  ])
+  t.strictSame(change(byTeam, service('a', 'nlp'), held), [
+    '1 service (ml-team/a) would get a path that another service holds or gets on the same gateway'
+  ])
+  t.strictSame(change({ ...ENABLED, enabled: false }, service('a', 'x')), [
+    '1 service (ml-team/a) would lose its path, because routing would not be enabled for it'
+  ])
+  t.strictSame(change({ ...ENABLED, gatewayRef: { name: 'b' } }, service('a', 'x'), service('b', 'x')), [
+    '2 services (ml-team/a, ml-team/b) would move to another gateway'
+  ])
+  t.strictSame(change({ ...ENABLED }, service('a', 'x')), [])
+})
+
+t.test('two services that change places do not collide', async (t) => {
+  const template = (by: string): JsonObject => ({ routing: { ...ENABLED, pathTemplate: `/{.metadata.labels.${by}}` } })
+  const known = [
+    aConfig(template('first')),
+    aService({ name: 'a', labels: { first: 'x', second: 'y' } }),
+    aService({ name: 'b', labels: { first: 'y', second: 'x' } })
+  ]
+  t.strictSame(
+    judge({ operation: 'UPDATE', object: aConfig(template('second')), oldObject: known[0] }, known).warnings,
+    ['2 services (ml-team/a, ml-team/b) would move to another path']
+  )
+})
+
+t.test('a configuration of the namespace that comes before the cluster\'s tells what it changes', async (t) => {
+  const known = [aClusterConfig({ routing: ENABLED }), aService({ name: 'a' })]
+  t.strictSame(judge({ object: aConfig() }, known).warnings, [
+    '1 service (ml-team/a) would lose its path, because routing would not be enabled for it'
+  ])
+})
+
+t.test('a deletion tells who uses the configuration and what they fall back to', async (t) => {
+  const services = ['a', 'b', 'c', 'd'].map((name) => aService({ name }))
+  const oldObject = aConfig()
+  t.strictSame(judge({ operation: 'DELETE', object: null, oldObject }, [oldObject, aClusterConfig(), ...services]).warnings,
+    ['4 services (ml-team/a, ml-team/b, ml-team/c, …) use AIMRuntimeConfig ml-team/default and fall back to AIMClusterRuntimeConfig default'])
+  t.match(judge({ operation: 'DELETE', object: null, oldObject }, [oldObject, ...services]).warnings, [
+    /are left without a runtime configuration$/
+  ])
+  t.strictSame(judge({ operation: 'DELETE', object: null, oldObject }, [oldObject, aService()]).warnings,
+    ['1 service (ml-team/llama-chat) uses AIMRuntimeConfig ml-team/default and is left without a runtime configuration'])
+})
+
+t.test('a cluster configuration does not reach services that have their own', async (t) => {
+  const oldObject = aClusterConfig()
+  t.strictSame(judge({ operation: 'DELETE', object: null, oldObject }, [oldObject, aConfig(), aService()]).warnings, [])
+})

@@ -1,0 +1,480 @@
+import fastJsonPatch from 'fast-json-patch'
+import t from 'tap'
+import { decodeReview } from '../../../src/admission/decode.ts'
+import type { Verdict } from '../../../src/admission/verdict.ts'
+import { newAdmissionEngine, type AdmissionEngine } from '../../../webhooks/engine.ts'
+import { aReview } from '../../support/builders/a-review.ts'
+import { ManualClock } from '../../support/fakes/manual-clock.ts'
+import { aboutObject, aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
+
+const GATEWAY = { name: 'kserve-gateway', namespace: 'kgateway-system' }
+const ROUTED = {
+  routing: {
+    enabled: true,
+    gatewayRef: GATEWAY,
+    pathTemplate: "/{.metadata.namespace}/{.metadata.labels['team']}/{.metadata.name}"
+  }
+}
+
+const POLICY = { missingConfig: 'warn', missingBlock: 'refuse' } as const
+
+function admissionWith (...objects: JsonObject[]): AdmissionEngine {
+  return filled(newAdmissionEngine(POLICY), objects)
+}
+
+function filled (admission: AdmissionEngine, objects: readonly JsonObject[]): AdmissionEngine {
+  for (const object of objects) admission.sinks[object['kind'] as keyof AdmissionEngine['sinks']].upsert(object)
+  return admission
+}
+
+function judge ({ webhooks }: AdmissionEngine, path: string, request: JsonObject): Verdict {
+  const decoded = decodeReview(Buffer.from(aReview(aboutObject(request))))
+  const webhook = webhooks.find((candidate) => candidate.path === path)
+  if (decoded.kind !== 'review' || webhook === undefined) throw new Error('no review, or no webhook')
+  return webhook.decide(decoded.request)
+}
+
+/** The service as the mutating webhook leaves it. */
+function mutated (admission: AdmissionEngine, request: JsonObject): JsonObject {
+  const verdict = judge(admission, '/mutate/aimservices', request)
+  const object = structuredClone(request['object'])
+  if (verdict.kind !== 'patch') return object as JsonObject
+  return fastJsonPatch.applyPatch(object, structuredClone([...verdict.operations]) as fastJsonPatch.Operation[], true)
+    .newDocument as JsonObject
+}
+
+function block (service: JsonObject): JsonObject | undefined {
+  return (service['spec'] as JsonObject)['resolvedRuntimeConfig'] as JsonObject | undefined
+}
+
+t.test('the block', async (t) => {
+  t.test('holds the namespace configuration whole, the service first and defaults last', async (t) => {
+    const config = aConfig({
+      defaultStorageClassName: 'fast-nvme',
+      serviceAccountName: 'aim-runtime',
+      imagePullSecrets: [{ name: 'registry' }],
+      ...ROUTED
+    })
+    const admission = admissionWith(config, aClusterConfig({ model: { creationScope: 'Namespace' } }))
+    const service = mutated(admission, {
+      object: aService({ labels: { team: 'NLP' }, spec: { imagePullSecrets: [{ name: 'own' }, { name: 'registry' }] } })
+    })
+    t.match(service, {
+      spec: { runtimeConfigName: 'default', imagePullSecrets: [{ name: 'own' }, { name: 'registry' }] }
+    })
+    t.strictSame(block(service), {
+      kind: 'AIMRuntimeConfig',
+      scope: 'Namespace',
+      namespace: 'ml-team',
+      name: 'default',
+      hash: block(service)?.['hash'],
+      defaultStorageClassName: 'fast-nvme',
+      serviceAccountName: 'aim-runtime',
+      imagePullSecrets: [{ name: 'own' }, { name: 'registry' }],
+      model: { creationScope: 'Cluster', autoDiscovery: true },
+      routing: {
+        enabled: true,
+        gatewayRef: GATEWAY,
+        pathTemplate: ROUTED.routing.pathTemplate,
+        path: '/ml-team/nlp/llama-chat'
+      }
+    })
+    t.match(block(service)?.['hash'], /^sha256:[0-9a-f]{64}$/)
+  })
+
+  t.test('yields no operation when admission meets its own result', async (t) => {
+    const admission = admissionWith(aConfig(ROUTED))
+    const object = mutated(admission, { object: aService({ labels: { team: 'nlp' } }) })
+    t.match(judge(admission, '/mutate/aimservices', { object }), { kind: 'admit', warnings: [] })
+  })
+
+  t.test('leaves nothing of another configuration behind', async (t) => {
+    const admission = admissionWith(
+      aConfig({ defaultStorageClassName: 'a', serviceAccountName: 'b' }),
+      aConfig({}, { name: 'other' })
+    )
+    const old = mutated(admission, { object: aService() })
+    const object = { ...old, spec: { ...old['spec'] as JsonObject, runtimeConfigName: 'other' } }
+    t.strictSame(Object.keys(block(mutated(admission, { operation: 'UPDATE', object, oldObject: old })) ?? {}), [
+      'kind',
+      'scope',
+      'namespace',
+      'name',
+      'hash',
+      'model',
+      'routing'
+    ])
+  })
+
+  t.test('is taken away with a warning where the configuration is missing', async (t) => {
+    const old = mutated(admissionWith(aConfig()), { object: aService() })
+    const verdict = judge(admissionWith(), '/mutate/aimservices', { operation: 'UPDATE', object: old, oldObject: old })
+    t.match(verdict, {
+      kind: 'patch',
+      operations: [{ op: 'remove', path: '/spec/resolvedRuntimeConfig' }],
+      warnings: [/neither an AIMRuntimeConfig ml-team\/default nor an AIMClusterRuntimeConfig default/]
+    })
+  })
+
+  t.test('is put right with a warning where somebody edited it', async (t) => {
+    const admission = admissionWith(aConfig())
+    const old = mutated(admission, { object: aService() })
+    const object = {
+      ...old,
+      spec: { ...(old['spec'] as JsonObject), resolvedRuntimeConfig: { ...block(old), hash: 'sha256:0' } }
+    }
+    t.match(judge(admission, '/mutate/aimservices', { operation: 'UPDATE', object, oldObject: old }).warnings, [
+      /written by admission alone/
+    ])
+    t.strictSame(mutated(admission, { operation: 'UPDATE', object, oldObject: old }), old)
+  })
+
+  t.test('has no path while the name is still to be made', async (t) => {
+    const object = aService({ name: '', metadata: { generateName: 'llama-' } })
+    const routing = block(
+      mutated(admissionWith(aConfig({ routing: { enabled: true, gatewayRef: GATEWAY } })), { object })
+    )?.['routing']
+    t.strictSame(routing, {
+      enabled: true,
+      gatewayRef: GATEWAY,
+      pathTemplate: '/{.metadata.namespace}/{.metadata.name}'
+    })
+  })
+})
+
+t.test('refusals', async (t) => {
+  const routed = (pathTemplate: string): JsonObject => ({
+    routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate }
+  })
+  const cases: Record<string, { template: string, code: string, field: string, message: RegExp }> = {
+    'a label that is not set, with the command that sets it': {
+      template: "/{.metadata.labels['team']}",
+      code: 'AIM-PATH-FIELD-MISSING',
+      field: 'metadata.labels[team]',
+      message:
+        /label "team" is not set on this service; labels set: none; run: kubectl label --local -f FILE team=VALUE/
+    },
+    'a template of 201 characters': {
+      template: '/' + 'a'.repeat(200),
+      code: 'AIM-TEMPLATE-TOO-LONG',
+      field: 'spec.routing.pathTemplate',
+      message: /201 characters, at most 200/
+    },
+    'a template that cannot be read': {
+      template: '/{.metadata.name',
+      code: 'AIM-TEMPLATE-SYNTAX',
+      field: 'spec.routing.pathTemplate',
+      message: /./
+    }
+  }
+  for (const [name, { template, code, field, message }] of Object.entries(cases)) {
+    t.test(`name ${name}`, async (t) => {
+      const verdict = judge(admissionWith(aConfig()), '/validate/aimservices', {
+        object: aService({ spec: routed(template) })
+      })
+      t.match(verdict, { kind: 'deny', faults: [{ code, field, message }] })
+    })
+  }
+
+  t.test('come all at once', async (t) => {
+    const verdict = judge(admissionWith(aConfig()), '/validate/aimservices', {
+      object: aService({ spec: routed("/{.metadata.labels['a']}/{.metadata.annotations['b']}") })
+    })
+    t.match(verdict, { kind: 'deny', faults: [{ field: 'metadata.labels[a]' }, { field: 'metadata.annotations[b]' }] })
+  })
+
+  t.test('name the holder of a path, whatever the case of the labels', async (t) => {
+    const admission = admissionWith(aConfig(routed("/{.metadata.labels['team']}")))
+    admission.sinks.AIMService.upsert(
+      mutated(admission, { object: aService({ name: 'first', labels: { team: 'nlp' } }) })
+    )
+    const verdict = judge(admission, '/validate/aimservices', {
+      object: aService({ name: 'second', labels: { team: 'NLP' } })
+    })
+    t.match(verdict, {
+      kind: 'deny',
+      faults: [
+        {
+          code: 'AIM-PATH-CONFLICT',
+          message: /already held by AIMService ml-team\/first on gateway kgateway-system\/kserve-gateway/
+        }
+      ]
+    })
+  })
+})
+
+t.test('the words of a refusal', async (t) => {
+  const routed = (own: { pathTemplate?: string } = {}): JsonObject => ({
+    routing: { enabled: true, gatewayRef: GATEWAY, ...own }
+  })
+  const refuse = (request: JsonObject, admission = admissionWith(aConfig(), aConfig(ROUTED, { name: 'by-team' }))): { code: string, field: string, message: string }[] => {
+    const verdict = judge(admission, '/validate/aimservices', request)
+    t.strictSame(verdict.warnings, [], 'nothing is told of what does not happen')
+    return verdict.kind === 'deny' ? [...verdict.faults] : []
+  }
+
+  t.test('hold no command with what no label can be called, since people paste it into a shell', async (t) => {
+    for (const key of ['a b; rm -rf ~', '$(touch x)', '-x', '__proto__', 'x`y`', 'a/b/c', 'Upper.Case/x', 'a|b', 'k'.repeat(64)]) {
+      const [fault] = refuse({ object: aService({ spec: routed({ pathTemplate: `/{.metadata.labels["${key}"]}` }) }) })
+      t.match(
+        fault,
+        {
+          code: 'AIM-PATH-FIELD-MISSING',
+          field: 'spec.routing.pathTemplate',
+          message: /cannot be set on any service.*; name another key, such as team or example\.com\/team$/
+        },
+        key
+      )
+      t.notMatch(fault?.message, /run:/)
+    }
+  })
+
+  t.test('name the namespace in the command, which the manifest may not', async (t) => {
+    t.match(
+      refuse({ object: aService({ spec: routed({ pathTemplate: "/{.metadata.labels['team']}" }) }) })[0]?.message,
+      /-o yaml \| kubectl -n ml-team apply -f -$/
+    )
+  })
+
+  t.test('end with the remedy however many and long the labels are', async (t) => {
+    const labels = Object.fromEntries(
+      Array.from({ length: 100 }, (_, at) => [`${'l'.repeat(120)}.example.com/${at}`, 'x'])
+    )
+    const [fault] = refuse({
+      object: aService({ labels: { app: 'x', ...labels }, spec: { runtimeConfigName: 'by-team' } })
+    })
+    t.ok((fault?.message.length ?? 0) < 1_024)
+    t.match(
+      fault?.message,
+      /labels set: app, l+\.example\.com\/0, l+\.example\.com\/1 and 98 more; run: kubectl label [^;]+ -f -$/
+    )
+  })
+
+  t.test('overwrite the label that the refused request wanted to take away', async (t) => {
+    const [fault] = refuse({
+      operation: 'UPDATE',
+      object: aService({ spec: { runtimeConfigName: 'by-team' } }),
+      oldObject: aService({ labels: { team: 'nlp' }, spec: { runtimeConfigName: 'by-team' } })
+    })
+    t.match(
+      fault?.message,
+      /labels set: none; run: kubectl -n ml-team label aimsvc\/llama-chat team=VALUE --overwrite$/
+    )
+  })
+
+  t.test('ask for a shorter name where nobody wrote a template', async (t) => {
+    t.match(refuse({ object: aService({ name: 'n'.repeat(192), spec: routed() }) }), [
+      {
+        field: 'metadata.name',
+        message: /201 characters.*; give the service a shorter name, or a spec\.routing\.pathTemplate of its own$/
+      }
+    ])
+    t.strictSame(refuse({ object: aService({ name: 'n'.repeat(191), spec: routed() }) }), [])
+  })
+
+  t.test('say which configuration is missing, where the operator refuses that', async (t) => {
+    const admission = newAdmissionEngine({ ...POLICY, missingConfig: 'refuse' })
+    const refused = {
+      code: 'AIM-CONFIG-MISSING',
+      field: 'spec.runtimeConfigName',
+      message: 'runtime configuration "default" is missing: there is neither an AIMRuntimeConfig ml-team/default nor an AIMClusterRuntimeConfig default; ' +
+        'create one of the two, or name another one in spec.runtimeConfigName'
+    }
+    t.strictSame(refuse({ object: aService() }, admission), [refused])
+    t.strictSame(judge(admission, '/mutate/aimservices', { object: aService() }).warnings, [])
+    t.match(judge(admission, '/validate/aimservices', { operation: 'UPDATE', object: aService({ labels: { a: 'b' } }), oldObject: aService() }),
+      { kind: 'admit', warnings: [/^not caused by this change, but to be mended: spec\.runtimeConfigName: runtime configuration "default" is missing/] })
+    t.match(
+      judge(admission, '/validate/aimservices', {
+        operation: 'UPDATE',
+        object: aService({ spec: { runtimeConfigName: 'b' } }),
+        oldObject: aService()
+      }),
+      { kind: 'deny' }
+    )
+  })
+
+  t.test('name the configuration whose template is invalid, to services that have none of their own', async (t) => {
+    const admission = admissionWith(aConfig({ routing: { pathTemplate: '/{.metadata.name' } }))
+    t.match(refuse({ object: aService() }, admission), [{
+      field: 'spec.runtimeConfigName',
+      message:
+        /\(path template of AIMRuntimeConfig ml-team\/default\); end it with }; or give the service .*: kubectl -n ml-team patch aimrcfg\/default --type=merge -p '\{"spec":\{"routing":\{"pathTemplate":null\}\}\}'$/
+    }])
+    t.strictSame(refuse({ object: aService({ spec: { routing: { pathTemplate: '/own' } } }) }, admission), [])
+    const update = { operation: 'UPDATE', object: aService({ spec: { replicas: 2 } }), oldObject: aService() }
+    t.match(judge(admission, '/validate/aimservices', update), {
+      kind: 'admit',
+      warnings: [/^not caused by this change/]
+    })
+  })
+
+  t.test('name the holder to a service whose name has just been made', async (t) => {
+    const admission = admissionWith(aConfig(routed({ pathTemplate: '/same' })))
+    admission.sinks.AIMService.upsert(mutated(admission, { object: aService({ name: 'first' }) }))
+    t.match(refuse({ object: aService({ name: 'gen-x2k4p', metadata: { generateName: 'gen-' } }) }, admission),
+      [{ code: 'AIM-PATH-CONFLICT', field: 'spec.runtimeConfigName', message: /service gen-x2k4p is already held by AIMService ml-team\/first/ }])
+  })
+})
+
+t.test('a path that is held by two', async (t) => {
+  const admission = admissionWith(aConfig({ routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate: '/same' } }))
+  const service = (name: string, created: string, more: Parameters<typeof aService>[0] = {}): JsonObject =>
+    mutated(admission, { object: aService({ name, metadata: { creationTimestamp: `2026-01-01T00:00:0${created}Z` }, ...more }) })
+  const [older, younger] = [service('older', '1'), service('younger', '2')]
+  for (const object of [older, younger]) admission.sinks.AIMService.upsert(object)
+  const update = (object: JsonObject, oldObject: JsonObject): Verdict =>
+    judge(admission, '/validate/aimservices', { operation: 'UPDATE', object, oldObject })
+  const touched = { metadata: { annotations: { a: 'b' } } }
+
+  t.test('is kept by the older one in silence, and by the younger one with a warning', async (t) => {
+    t.match(
+      update(
+        service('older', '1', { metadata: { creationTimestamp: '2026-01-01T00:00:01Z', ...touched.metadata } }),
+        older
+      ),
+      { kind: 'admit', warnings: { length: 0 } }
+    )
+    t.match(update(service('younger', '2', { metadata: { creationTimestamp: '2026-01-01T00:00:02Z', ...touched.metadata } }), younger),
+      { kind: 'admit', warnings: [/path \/same of service younger is already held by AIMService ml-team\/older/] })
+  })
+
+  t.test('is refused to whoever left it and wants it back', async (t) => {
+    const away = service('younger', '2', {
+      spec: { routing: { pathTemplate: '/away' } },
+      metadata: { creationTimestamp: '2026-01-01T00:00:02Z' }
+    })
+    t.match(update(away, younger), { kind: 'admit', warnings: [/moves from \/same to \/away/] })
+    t.match(update(younger, away), { kind: 'deny', faults: [{ code: 'AIM-PATH-CONFLICT' }] })
+  })
+})
+
+t.test('warnings', async (t) => {
+  const warned = (admission: AdmissionEngine, request: JsonObject): readonly string[] =>
+    judge(admission, '/validate/aimservices', request).warnings
+
+  t.test('tell of routing without a gateway', async (t) => {
+    t.strictSame(warned(admissionWith(aConfig()), { object: aService({ spec: { routing: { enabled: true } } }) }),
+      ['routing is enabled without a gateway, so no route can be made; set spec.routing.gatewayRef on the service or in its runtime configuration'])
+  })
+
+  t.test('tell of a live path that is withdrawn', async (t) => {
+    const admission = admissionWith(aConfig(ROUTED))
+    const oldObject = mutated(admission, { object: aService({ labels: { team: 'nlp' } }) })
+    const object = aService({ labels: { team: 'nlp' }, spec: { routing: { enabled: false } } })
+    t.strictSame(warned(admission, { operation: 'UPDATE', object, oldObject }), [
+      'the live path /ml-team/nlp/llama-chat is withdrawn; clients that use it will fail'
+    ])
+  })
+
+  t.test('tell of a path that covers another, and of one that is covered, on the same gateway alone', async (t) => {
+    const at = (pathTemplate: string, gatewayRef: JsonObject = GATEWAY): JsonObject => ({
+      routing: { enabled: true, gatewayRef, pathTemplate }
+    })
+    const admission = admissionWith(aConfig())
+    admission.sinks.AIMService.upsert(mutated(admission, { object: aService({ name: 'first', spec: at('/a/b') }) }))
+    t.strictSame(warned(admission, { object: aService({ spec: at('/a') }) }), [
+      'path /a covers /a/b of AIMService ml-team/first as a prefix on the same gateway'
+    ])
+    t.strictSame(warned(admission, { object: aService({ spec: at('/a/b/c') }) }), [
+      'path /a/b/c is covered by /a/b of AIMService ml-team/first as a prefix on the same gateway'
+    ])
+    t.strictSame(warned(admission, { object: aService({ spec: at('/a/bc') }) }), [])
+    t.strictSame(warned(admission, { object: aService({ spec: at('/a', { name: 'other' }) }) }), [])
+  })
+})
+
+t.test('an UPDATE', async (t) => {
+  const admission = admissionWith(aConfig(ROUTED))
+  const broken = aService({ spec: { replicas: 1 } })
+
+  t.test('that did not cause a fault is only warned of it', async (t) => {
+    const verdict = judge(admission, '/validate/aimservices', {
+      operation: 'UPDATE',
+      object: aService({ labels: { app: 'x' }, spec: { replicas: 2 } }),
+      oldObject: broken
+    })
+    t.match(verdict, { kind: 'admit', warnings: [/^not caused by this change.*label "team" is not set/] })
+  })
+
+  t.test('that causes it is refused, with a command for the stored service', async (t) => {
+    const verdict = judge(admission, '/validate/aimservices', {
+      operation: 'UPDATE',
+      object: broken,
+      oldObject: aService({ labels: { team: 'nlp' } })
+    })
+    t.match(verdict, { kind: 'deny', faults: [{ message: /kubectl -n ml-team label aimsvc\/llama-chat team=VALUE/ }] })
+  })
+
+  t.test('that moves the live path is warned of it', async (t) => {
+    const oldObject = mutated(admission, { object: aService({ labels: { team: 'nlp' } }) })
+    const object = { ...oldObject, metadata: { ...oldObject['metadata'] as JsonObject, labels: { team: 'vision' } } }
+    t.match(judge(admission, '/validate/aimservices', { operation: 'UPDATE', object, oldObject }).warnings, [
+      /moves from \/ml-team\/nlp\/llama-chat to \/ml-team\/vision\/llama-chat/
+    ])
+  })
+
+  t.test('of a service that is being deleted is let through untouched', async (t) => {
+    const object = aService({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } })
+    for (const path of ['/mutate/aimservices', '/validate/aimservices']) {
+      t.match(
+        judge(admission, path, { operation: 'UPDATE', object, oldObject: aService({ labels: { team: 'nlp' } }) }),
+        { kind: 'admit', warnings: [] }
+      )
+    }
+  })
+})
+
+t.test('a block that another webhook took away', async (t) => {
+  const robbed = { object: aService({ spec: { runtimeConfigName: 'default' } }) }
+  const setUp = ({ missingBlock }: { missingBlock: 'refuse' | 'admit' } = { missingBlock: 'refuse' }) => {
+    const clock = new ManualClock()
+    return { clock, admission: filled(newAdmissionEngine({ ...POLICY, missingBlock }, { clock }), [aConfig()]) }
+  }
+  const refusal = {
+    kind: 'deny',
+    faults: [
+      {
+        code: 'AIM-BLOCK-MISSING',
+        field: 'spec.resolvedRuntimeConfig',
+        message: /^the settings of AIMRuntimeConfig ml-team\/default were written here/
+      }
+    ]
+  }
+
+  t.test('is refused once the configuration has been known for 5 s, by which every replica knows it', async (t) => {
+    const { clock, admission } = setUp()
+    clock.pass(4_999)
+    t.match(judge(admission, '/validate/aimservices', robbed), { kind: 'admit' })
+    clock.pass(1)
+    t.match(judge(admission, '/validate/aimservices', robbed), refusal)
+    t.match(
+      judge(admission, '/validate/aimservices', {
+        operation: 'UPDATE',
+        ...robbed,
+        oldObject: mutated(admission, robbed)
+      }),
+      refusal
+    )
+  })
+
+  t.test('is no reason to refuse the update of a service that had none, nor of one that may have come while no server answered', async (t) => {
+    const { clock, admission } = setUp()
+    const lenient = setUp({ missingBlock: 'admit' })
+    clock.pass(60_000)
+    lenient.clock.pass(60_000)
+    t.match(judge(admission, '/validate/aimservices', { operation: 'UPDATE', ...robbed, oldObject: robbed.object }), {
+      kind: 'admit'
+    })
+    t.match(judge(lenient.admission, '/validate/aimservices', robbed), { kind: 'admit' })
+  })
+
+  t.test('is not missed where it is there, or where the configuration is not', async (t) => {
+    const { clock, admission } = setUp()
+    clock.pass(60_000)
+    t.match(judge(admission, '/validate/aimservices', { object: mutated(admission, robbed) }), { kind: 'admit' })
+    admission.sinks.AIMRuntimeConfig.remove({ namespace: 'ml-team', name: 'default' })
+    t.match(judge(admission, '/validate/aimservices', robbed), { kind: 'admit' })
+  })
+})

@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { accessManifests } from '../src/cli/commands/manifests/access.ts'
+import { newAdmissionEngine } from '../webhooks/engine.ts'
+import { toYaml } from '../src/cli/output/yaml.ts'
+import { customResourceDefinitions } from '../src/api/custom-resource-definitions.ts'
+import { CHART, helm } from '../test/support/binaries/helm.ts'
+import { bypassRecord } from '../webhooks/bypass.ts'
+import { webhookConfigurations } from '../webhooks/webhook-configurations.ts'
+
+const ROOT = path.resolve(import.meta.dirname, '..')
+const NAMESPACE = 'aim-system'
+
+/** What the chart takes from the program's own records and from the files beside it: content by path. */
+export async function chartFiles (): Promise<Record<string, string>> {
+  const { webhooks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
+  const options = {
+    client: { kind: 'service', name: 'aim-admission', namespace: NAMESPACE },
+    failurePolicy: 'Fail',
+    timeoutSeconds: 5,
+    namespace: NAMESPACE
+  } as const
+  const crds = toYaml(customResourceDefinitions())
+  return {
+    'deploy/crds/aim.silogen.ai.yaml': crds,
+    'deploy/chart/files/crds.yaml': crds,
+    'deploy/chart/files/rbac.yaml': toYaml(accessManifests(NAMESPACE)),
+    'deploy/chart/files/webhooks.yaml': toYaml([...webhookConfigurations(webhooks, options), ...bypassRecord()]),
+    'deploy/chart/files/alerts.yaml': await readFile(path.join(ROOT, 'deploy/alerts.yaml'), 'utf8'),
+    'deploy/chart/files/dashboard.json': await readFile(path.join(ROOT, 'deploy/dashboards/aim-admission.json'), 'utf8')
+  }
+}
+
+/** `deploy/install.yaml`: the chart with its default values, in the namespace that the program expects. */
+export async function installManifest (): Promise<string> {
+  const { code, stdout, stderr } = await helm([
+    'template',
+    'aim-admission',
+    CHART,
+    '--namespace',
+    NAMESPACE,
+    '--set',
+    'namespace.create=true'
+  ])
+  if (code !== 0) throw new Error(stderr)
+  return `# Rendered from deploy/chart by \`npm run render\`. For kubectl: see docs/installation.md, above all on how to take it away.\n${stdout}`
+}
