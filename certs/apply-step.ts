@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
-import { ownObject, ownString, type JsonObject } from '../src/platform/json.ts'
 import type { ObjectStore, WriteResult } from '../src/core/ports.ts'
+import { ownObject, ownString, type JsonObject } from '../src/platform/json.ts'
 import {
   authority, servingCertificate, writeCertificateSet, type Authority, type CertificateSet, type ServingCertificate
 } from './certificate-set.ts'
@@ -17,124 +17,112 @@ export interface IssuePolicy {
   readonly certDays: number
 }
 
-export interface CarryingOut {
+export interface StepContext {
   readonly store: ObjectStore
   readonly objects: CertificateObjects
   readonly policy: IssuePolicy
   readonly now: Date
 }
 
-/** `outdated`: somebody else was faster, and all is to be looked at anew. */
+/** `outdated`: the object has changed since it was read; observe again. */
 export type StepResult =
   | { readonly kind: 'written', readonly set?: CertificateSet }
   | { readonly kind: 'outdated' }
   | { readonly kind: 'failed', readonly reason: string }
 
-/** Writes what a step asks for, unless what it was decided on has changed meanwhile. */
-export async function applyStep (step: Exclude<Step, { kind: 'rest' }>, view: ClusterView, carrying: CarryingOut): Promise<StepResult> {
-  if (step.kind === 'trust') return await writeBundles(step, view, carrying.store)
-  const set = await setAfter(step, carrying)
-  const { objects: { secret: id }, store } = carrying
-  const object = secretOf(id, view.secret, {
-    set,
-    answered: step.kind === 'announce' ? 'ca' : step.kind === 'renew' ? 'leaf' : ''
-  })
+type WritingStep = Exclude<Step, { kind: 'rest' }>
+
+/** Writes the change of a step, unless the objects have changed since they were read. */
+export async function applyStep (step: WritingStep, view: ClusterView, context: StepContext): Promise<StepResult> {
+  if (step.kind === 'trust') return await writeBundles(step, view, context.store)
+  const { objects: { secret: id }, store } = context
+  const set = await setAfter(step, context)
+  const completed = step.kind === 'announce' ? 'ca' : step.kind === 'renew' ? 'leaf' : ''
   const path = secretsPath(id)
-  const result =
-    view.secret === undefined ? await store.create(path, object) : await store.replace(`${path}/${id.name}`, object)
-  const outcome = outcomeOf(result, `secrets/${id.name}`)
-  return outcome.kind === 'written' ? { kind: 'written', set } : outcome
+  const result = view.secret === undefined
+    ? await store.create(path, newSecret(id, set))
+    : await store.replace(`${path}/${id.name}`, updatedSecret(view.secret, set, completed))
+  const stepResult = stepResultOf(result, `secrets/${id.name}`)
+  return stepResult.kind === 'written' ? { kind: 'written', set } : stepResult
 }
 
-async function writeBundles ({ wanted }: Step & { kind: 'trust' }, { registrations = [] }: ClusterView, store: ObjectStore): Promise<StepResult> {
-  let outcome: StepResult = { kind: 'written' }
+async function writeBundles (
+  { target }: Step & { kind: 'trust' }, { registrations = [] }: ClusterView, store: ObjectStore
+): Promise<StepResult> {
+  let result: StepResult = { kind: 'written' }
   for (const registration of registrations) {
-    const operations = bundlePatch(registration, wanted)
+    const operations = bundlePatch(registration, target)
     if (operations.length === 0) continue
-    const patched = outcomeOf(await store.patch(registration.path, operations), `caBundle of ${registration.path}`)
-    if (patched.kind !== 'written') outcome = patched
+    const patched = stepResultOf(await store.patch(registration.path, operations), `caBundle of ${registration.path}`)
+    if (patched.kind !== 'written') result = patched
   }
-  return outcome
+  return result
 }
 
-/**
- * Something that has gone meanwhile is no failure: the next look finds it gone. But a Secret cannot be made where its
- * namespace is missing.
- */
-function outcomeOf (result: WriteResult, what: string): StepResult {
+/** `gone` is a failure: a Secret cannot be created in a missing namespace. */
+function stepResultOf (result: WriteResult, what: string): StepResult {
   if (result.kind === 'written') return { kind: 'written' }
   if (result.kind === 'outdated') return { kind: 'outdated' }
   return { kind: 'failed', reason: `${what}: ${result.kind === 'gone' ? 'not found' : result.reason}` }
 }
 
-async function setAfter (step: Exclude<Step, { kind: 'rest' | 'trust' }>, carrying: CarryingOut): Promise<CertificateSet> {
+async function setAfter (step: Exclude<WritingStep, { kind: 'trust' }>, context: StepContext): Promise<CertificateSet> {
   switch (step.kind) {
     case 'restore': return step.set
     case 'begin': {
-      const ca = await newAuthority(carrying)
-      return { ca, serving: await newServing(ca, [], carrying), next: undefined, old: step.old }
+      const ca = await newAuthority(context)
+      return { ca, serving: await newServing(ca, [], context), next: undefined, old: step.old }
     }
     case 'keep-trust': return { ...step.set, old: [...step.set.old, step.ca] }
-    case 'renew': return { ...step.set, serving: await newServing(step.set.ca, step.set.serving.names, carrying) }
-    case 'announce': return { ...step.set, next: await newAuthority(carrying) }
+    case 'renew': return { ...step.set, serving: await newServing(step.set.ca, step.set.serving.names, context) }
+    case 'announce': return { ...step.set, next: await newAuthority(context) }
     case 'promote': {
-      const { set: { ca: { keyPem: _, ...past }, old, serving }, next } = step
-      return {
-        ca: next,
-        serving: await newServing(next, serving.names, carrying),
-        next: undefined,
-        old: [...old, past]
-      }
+      const { set: { ca: { keyPem: _, ...previous }, old, serving }, next } = step
+      const promoted = await newServing(next, serving.names, context)
+      return { ca: next, serving: promoted, next: undefined, old: [...old, previous] }
     }
     case 'retire': return { ...step.set, old: [] }
   }
 }
 
-/** CAs have names of their own, so that nobody takes one for another. */
-async function newAuthority ({ policy, now }: CarryingOut): Promise<Authority> {
-  return authority(
-    await issueAuthority(`aim-admission CA ${randomBytes(4).toString('hex')}`, validityFrom(now, policy.caDays))
-  )
+/** Each CA has a unique name, so that verifiers do not confuse two of them. */
+async function newAuthority ({ policy, now }: StepContext): Promise<Authority> {
+  const name = `aim-admission CA ${randomBytes(4).toString('hex')}`
+  return authority(await issueAuthority(name, validityFrom(now, policy.caDays)))
 }
 
-/**
- * For the wanted names and for those that the certificate before it had: replicas with other flags may still be asked
- * for them.
- */
-async function newServing (ca: Authority, hadNames: readonly string[], { policy, now }: CarryingOut): Promise<ServingCertificate> {
+/** Keeps the previous names, because replicas with other flags may still be called by them. */
+async function newServing (
+  ca: Authority, previousNames: readonly string[], { policy, now }: StepContext
+): Promise<ServingCertificate> {
   const { notBefore, notAfter } = validityFrom(now, policy.certDays)
-  const names = [...new Set([...policy.names, ...hadNames])]
-  return servingCertificate(
-    await issueServingPair(ca, { names, notBefore, notAfter: new Date(Math.min(notAfter.getTime(), ca.notAfter)) })
-  )
+  const names = [...new Set([...policy.names, ...previousNames])]
+  const end = new Date(Math.min(notAfter.getTime(), ca.notAfter))
+  return servingCertificate(await issueServingPair(ca, { names, notBefore, notAfter: end }))
 }
 
-/** The Secret as it is to be, with whatever else its metadata holds; a request that is answered is taken away. */
-function secretOf (
-  { namespace, name }: CertificateObjects['secret'], known: JsonObject | undefined, { set, answered }: { readonly set: CertificateSet, readonly answered: string }
-): JsonObject {
-  const data = writeCertificateSet(set)
-  if (known === undefined) {
-    return {
-      apiVersion: 'v1',
-      kind: 'Secret',
-      metadata: { namespace, name, labels: MANAGED_BY },
-      type: 'kubernetes.io/tls',
-      data
-    }
-  }
-  const metadata = ownObject(known, 'metadata')
-  const annotations = ownObject(metadata, 'annotations')
-  const kept = Object.entries(annotations).filter(
-    ([key]) => key !== ROTATE_ANNOTATION || ownString(annotations, key) !== answered
-  )
+function newSecret ({ namespace, name }: CertificateObjects['secret'], set: CertificateSet): JsonObject {
   return {
-    ...known,
+    apiVersion: 'v1',
+    kind: 'Secret',
+    metadata: { namespace, name, labels: MANAGED_BY },
+    type: 'kubernetes.io/tls',
+    data: writeCertificateSet(set)
+  }
+}
+
+/** Keeps all other metadata, and removes the annotation of the completed request. */
+function updatedSecret (secret: JsonObject, set: CertificateSet, completed: string): JsonObject {
+  const metadata = ownObject(secret, 'metadata')
+  const { [ROTATE_ANNOTATION]: _, ...others } = ownObject(metadata, 'annotations')
+  const isCompleted = ownString(ownObject(metadata, 'annotations'), ROTATE_ANNOTATION) === completed
+  return {
+    ...secret,
     metadata: {
       ...metadata,
       labels: { ...ownObject(metadata, 'labels'), ...MANAGED_BY },
-      annotations: Object.fromEntries(kept)
+      annotations: isCompleted ? others : ownObject(metadata, 'annotations')
     },
-    data
+    data: writeCertificateSet(set)
   }
 }

@@ -1,12 +1,12 @@
-import { createHash, createPrivateKey, X509Certificate } from 'node:crypto'
-import { ownString, type JsonObject } from '../src/platform/json.ts'
+import { createHash, X509Certificate } from 'node:crypto'
 import { errorMessage } from '../src/platform/error-message.ts'
-import type { KeyedCertificate } from './issue.ts'
+import { ownString, type JsonObject } from '../src/platform/json.ts'
+import { parseCertificates, parsePair, type KeyedCertificate } from './pem.ts'
 
-/** A certificate that was read and found sound. Times in milliseconds since 1970. */
+/** A parsed certificate. Times in milliseconds since 1970. */
 export interface KnownCertificate {
   readonly certPem: string
-  /** SHA-256 of the certificate, in hex: which one it is. */
+  /** SHA-256 of the certificate, in hex. */
   readonly fingerprint: string
   readonly notBefore: number
   readonly notAfter: number
@@ -19,31 +19,33 @@ export interface ServingCertificate extends KnownCertificate, KeyedCertificate {
   readonly names: readonly string[]
 }
 
-/** All that the replicas share: what they serve, and whom they ask the API server to trust. */
+/** The certificates that all replicas share through one Secret. */
 export interface CertificateSet {
   readonly serving: ServingCertificate
-  /** The CA that signed it. */
+  /** The CA that signed the serving certificate. */
   readonly ca: Authority
-  /** The CA that takes over, once it is trusted everywhere. */
+  /** The CA that takes over once every webhook trusts it. */
   readonly next: Authority | undefined
-  /** CAs that replicas may still serve certificates of. Their keys are gone. */
+  /** Previous CAs, without keys: replicas may still serve certificates that they signed. */
   readonly old: readonly KnownCertificate[]
 }
 
-/** Every CA that is to be trusted: those that have expired are not. */
+/** The CAs that every webhook must trust: all except expired old ones. */
 export function trustedBy ({ ca, next, old }: CertificateSet, now: number): KnownCertificate[] {
   return [ca, ...(next === undefined ? [] : [next]), ...old.filter(({ notAfter }) => notAfter > now)]
 }
 
-/** Reads the data of a Secret. A string says why it cannot be used; it never holds any of it. */
+/** Reads the data of a Secret, or returns why it is unusable. The reason contains no data of the Secret. */
 export function readCertificateSet (data: JsonObject): CertificateSet | string {
   const text = (key: string): string => Buffer.from(ownString(data, key), 'base64').toString()
   try {
     const ca = authority({ certPem: text('ca.crt'), keyPem: text('ca.key') })
     const serving = servingCertificate({ certPem: text('tls.crt'), keyPem: text('tls.key') })
-    if (!new X509Certificate(serving.certPem).verify(new X509Certificate(ca.certPem).publicKey)) { throw new Error('tls.crt is not signed by ca.crt') }
-    const next =
-      text('next-ca.crt') === '' ? undefined : authority({ certPem: text('next-ca.crt'), keyPem: text('next-ca.key') })
+    if (!new X509Certificate(serving.certPem).verify(new X509Certificate(ca.certPem).publicKey)) {
+      throw new Error('tls.crt is not signed by ca.crt')
+    }
+    const nextPem = text('next-ca.crt')
+    const next = nextPem === '' ? undefined : authority({ certPem: nextPem, keyPem: text('next-ca.key') })
     return { serving, ca, next, old: certificatesOf(text('old-ca.crt')) }
   } catch (error) {
     return errorMessage(error)
@@ -63,31 +65,26 @@ export function writeCertificateSet ({ serving, ca, next, old }: CertificateSet)
   return Object.fromEntries(Object.entries(texts).map(([key, value]) => [key, Buffer.from(value).toString('base64')]))
 }
 
-/** Throws where the certificate is no CA, or the key is not its own. */
+/** Throws if the certificate is not a CA certificate or the key does not match it. */
 export function authority (pair: KeyedCertificate): Authority {
-  const certificate = keyed(pair)
-  if (!certificate.ca) throw new Error('the certificate is not one of a CA')
+  const certificate = parsePair(pair)
+  if (!certificate.ca) throw new Error('the certificate is not a CA certificate')
   return { ...known(certificate), keyPem: pair.keyPem }
 }
 
-/** Throws where the key is not the certificate's. */
+/** Throws if the key does not match the certificate. */
 export function servingCertificate (pair: KeyedCertificate): ServingCertificate {
-  const certificate = keyed(pair)
+  const certificate = parsePair(pair)
   return { ...known(certificate), keyPem: pair.keyPem, names: namesOf(certificate) }
 }
 
-/** The certificates of a PEM text, each once. Throws where one of them cannot be read. */
+/** The distinct certificates of a PEM text. Throws if one cannot be parsed. */
 export function certificatesOf (pem: string): KnownCertificate[] {
-  const certificates = (pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []).map((each) =>
-    known(new X509Certificate(each))
-  )
-  return [...new Map(certificates.map((certificate) => [certificate.fingerprint, certificate])).values()]
+  return distinct(parseCertificates(pem).map(known))
 }
 
-function keyed ({ certPem, keyPem }: KeyedCertificate): X509Certificate {
-  const certificate = new X509Certificate(certPem)
-  if (!certificate.checkPrivateKey(createPrivateKey(keyPem))) throw new Error('a key is not its certificate\'s')
-  return certificate
+export function distinct (certificates: readonly KnownCertificate[]): KnownCertificate[] {
+  return [...new Map(certificates.map((certificate) => [certificate.fingerprint, certificate])).values()]
 }
 
 function known (certificate: X509Certificate): KnownCertificate {
@@ -99,7 +96,7 @@ function known (certificate: X509Certificate): KnownCertificate {
   }
 }
 
-/** Of certificates that this program issued: their names hold nothing that would be quoted. */
+/** This program issued the certificate, so no name contains quoted characters. */
 function namesOf ({ subjectAltName = '' }: X509Certificate): string[] {
   return subjectAltName.split(', ').flatMap((name) => /^(?:DNS|IP Address):(.+)$/.exec(name)?.slice(1) ?? [])
 }

@@ -1,43 +1,39 @@
 import { randomBytes, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { X509Certificate } from '@peculiar/x509'
+import type { KeyedCertificate } from './pem.ts'
 
 export interface IssueOptions {
   readonly dnsNames: readonly string[]
   readonly ipAddresses: readonly string[]
-  /** How long both certificates are valid, in days. */
+  /** Validity of both certificates. */
   readonly days: number
 }
 
-/** PEM throughout; the key is PKCS #8. */
-export interface IssuedPair { readonly caPem: string, readonly certPem: string, readonly keyPem: string }
-
-/** A certificate and its key. PEM; the key is PKCS #8. */
-export interface KeyedCertificate { readonly certPem: string, readonly keyPem: string }
+export interface IssuedPair extends KeyedCertificate { readonly caPem: string }
 
 export interface Validity { readonly notBefore: Date, readonly notAfter: Date }
 
-/** In milliseconds. */
 export const DAY_MS = 24 * 60 * 60 * 1_000
-/** For clocks that are behind. */
+/** Tolerance for verifiers whose clock is behind. */
 const BACK_DATED_MS = 60 * 60 * 1_000
 
-/** From an hour ago, so that a clock that is behind accepts it, for so many days from now. */
+/** Starts one hour in the past, so that a clock that is behind accepts the certificate. */
 export function validityFrom (now: Date, days: number): Validity {
   return { notBefore: new Date(now.getTime() - BACK_DATED_MS), notAfter: new Date(now.getTime() + days * DAY_MS) }
 }
 
-/** A CA made for this one pair, whose key is forgotten at once, and a serving pair of it. */
+/** Issues a serving pair from a single-use CA, whose key is discarded. */
 export async function issueEphemeralPair ({ dnsNames, ipAddresses, days }: IssueOptions): Promise<IssuedPair> {
   const validity = validityFrom(new Date(), days)
-  const authority = await issueAuthority('aim-admission throw-away CA', validity)
+  const authority = await issueAuthority('aim-admission ephemeral CA', validity)
   return {
     caPem: authority.certPem,
     ...(await issueServingPair(authority, { names: [...dnsNames, ...ipAddresses], ...validity }))
   }
 }
 
-/** A CA that signs serving certificates and no further CA. Source: RFC 5280. */
+/** Issues a CA that can sign serving certificates but no intermediate CA. Source: RFC 5280. */
 export async function issueAuthority (commonName: string, validity: Validity): Promise<KeyedCertificate> {
   const x509 = await loadX509()
   const keys = await newKeys()
@@ -61,8 +57,10 @@ export interface ServingOptions extends Validity {
   readonly names: readonly string[]
 }
 
-/** A serving pair of a CA. Names stand in the SAN alone, as RFC 9525 wants. */
-export async function issueServingPair (authority: KeyedCertificate, { names, notBefore, notAfter }: ServingOptions): Promise<KeyedCertificate> {
+/** Issues a serving pair signed by a CA. Names are only in the SAN, as RFC 9525 requires. */
+export async function issueServingPair (
+  authority: KeyedCertificate, { names, notBefore, notAfter }: ServingOptions
+): Promise<KeyedCertificate> {
   const x509 = await loadX509()
   const issuer = new x509.X509Certificate(authority.certPem)
   const keys = await newKeys()
@@ -89,12 +87,9 @@ export async function issueServingPair (authority: KeyedCertificate, { names, no
   return await withKey(certificate, keys.privateKey)
 }
 
-/**
- * Only where a certificate is issued: it takes longer to load than any other part of the program, and whoever reads
- * certificates from files never needs it.
- */
+/** Loaded on demand: it is the slowest module to load, and only issuing a certificate needs it. */
 async function loadX509 () {
-  await import('reflect-metadata') // it asks for it
+  await import('reflect-metadata') // required by @peculiar/x509
   return await import('@peculiar/x509')
 }
 
@@ -105,13 +100,8 @@ async function newKeys (): Promise<webcrypto.CryptoKeyPair> {
 }
 
 async function signingKeyOf (keyPem: string): Promise<webcrypto.CryptoKey> {
-  return await webcrypto.subtle.importKey(
-    'pkcs8',
-    (await loadX509()).PemConverter.decodeFirst(keyPem),
-    ALGORITHM,
-    false,
-    ['sign']
-  )
+  const pkcs8 = (await loadX509()).PemConverter.decodeFirst(keyPem)
+  return await webcrypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, false, ['sign'])
 }
 
 async function withKey (certificate: X509Certificate, key: webcrypto.CryptoKey): Promise<KeyedCertificate> {
@@ -122,10 +112,7 @@ async function withKey (certificate: X509Certificate, key: webcrypto.CryptoKey):
   }
 }
 
-/**
- * 127 random bits, in hex. The first byte is neither 0 nor above 7f, so that the number is positive and as long as it
- * looks.
- */
+/** 16 random bytes in hex. The first is 40 to 7f, so that the DER integer is positive and has no leading zero. */
 function newSerialNumber (): string {
   const bytes = randomBytes(16)
   bytes[0] = ((bytes[0] ?? 0) & 0x7f) | 0x40

@@ -1,27 +1,25 @@
-import { pause } from '../src/platform/pause.ts'
 import type { Log, ObjectStore } from '../src/core/ports.ts'
+import type { Clock } from '../src/platform/clock.ts'
 import { errorMessage } from '../src/platform/error-message.ts'
+import { pause } from '../src/platform/pause.ts'
 import { applyStep, type IssuePolicy, type StepResult } from './apply-step.ts'
 import { trustedBy, type CertificateSet } from './certificate-set.ts'
-import { discoverReplicas } from './discover-replicas.ts'
-import { SteadyTimer } from './steady-timer.ts'
 import { readCluster, type CertificateObjects, type ClusterView } from './read-cluster.ts'
-import { mayServe, nextStep, type Seen, type Step } from './rotate.ts'
-import type { HandshakeResult, Peer } from './probe-serving-cert.ts'
+import { discoverReplicas, type HandshakeResult, type ServerAddress } from './replicas.ts'
+import { isTrusted, mayServe, nextStep, type RotationState, type Step } from './rotate.ts'
 import type { RegisteredClient } from './trust.ts'
-import type { Clock } from '../src/platform/clock.ts'
 
 export interface ManagedCertificatesOptions {
   readonly store: ObjectStore
   readonly objects: CertificateObjects
   /** `settle` in milliseconds. */
   readonly policy: IssuePolicy & { readonly settle: number }
-  /** Serves this set's pair from the next handshake on. Throws where it cannot be served. */
+  /** Serves the pair of this set from the next handshake on. Throws if the pair is unusable. */
   readonly serve: (set: CertificateSet) => void
-  readonly probeServingCert: (peer: Peer, caPem: string) => Promise<HandshakeResult>
-  /** Where this replica listens; undefined as long as it does not. The others listen on the same port. */
-  readonly self: () => Peer | undefined
-  /** A pair or a Secret was passed over because it cannot be used. */
+  readonly probeServingCert: (address: ServerAddress, caPem: string) => Promise<HandshakeResult>
+  /** The address of this replica; undefined until it listens. The other replicas listen on the same port. */
+  readonly self: () => ServerAddress | undefined
+  /** Called when a pair or a Secret is unusable and therefore skipped. */
   readonly onUnusable: () => void
   readonly clock: Clock
   readonly wallTime: () => Date
@@ -30,56 +28,51 @@ export interface ManagedCertificatesOptions {
   readonly log: Log
 }
 
-/**
- * Times between two looks, in milliseconds: after a write, while a CA change is under way, and otherwise. What was lost
- * is healed within the last.
- */
+/** Reconcile intervals in milliseconds: after a write, during a CA rotation, and otherwise. */
 const AFTER_WRITE_MS = 100
-const CHANGING_MS = 1_000
-const LOOK_MS = 3_000
+const ROTATING_MS = 1_000
+const IDLE_MS = 3_000
 
-/** What is told of each step once it is done. */
+/** Logged after each step. */
 const MESSAGES: Readonly<Record<Exclude<Step['kind'], 'rest'>, string>> = {
-  restore: 'the certificates were lost from their Secret and are put back',
-  begin: 'a CA and a serving certificate were made',
-  'keep-trust': 'the certificates in their Secret are others, the CA that is still served stays trusted for now',
-  trust: 'the caBundle of the webhooks was put right',
-  renew: 'the serving certificate was renewed',
-  announce: 'a new CA was made, to be trusted beside the present one',
-  promote: 'the serving certificate is of the new CA from now on',
-  retire: 'the old CA is trusted no longer'
+  restore: 'restored lost certificates in their Secret',
+  begin: 'issued CA and serving certificate',
+  'keep-trust': 'Secret replaced, keeping trust in the served CA',
+  trust: 'updated caBundle of the webhooks',
+  renew: 'renewed serving certificate',
+  announce: 'issued next CA, to be trusted beside the current one',
+  promote: 'issued serving certificate of the new CA',
+  retire: 'stopped trusting the old CA'
 }
 
 /**
- * Keeps the certificates of all replicas in one Secret, and the webhook configurations trusting them. Every replica
- * does so: the version of each object decides who is first, and whoever is not looks again.
+ * Keeps the certificates of all replicas in one Secret, and the webhook configurations trusting them. Runs in every
+ * replica: object versions decide which write wins, and the others observe again.
  */
 export class ManagedCertificates {
   readonly #options: ManagedCertificatesOptions
   readonly #jitter: number
   readonly #stopping = new AbortController()
-  readonly #lasting = new SteadyTimer()
+  readonly #timer = new SteadyTimer()
   readonly #ready = Promise.withResolvers<undefined>()
   #running: Promise<void> = Promise.resolve()
   #remembered: CertificateSet | undefined
   #served: CertificateSet | undefined
-  /** Fingerprint of a pair, or version of a Secret, that was told of already. */
-  #unusable = ''
-  #trouble: string | undefined
+  /** The pair or Secret that was last reported as unusable. */
+  #reportedUnusable = ''
+  #problem: string | undefined
 
   constructor (options: ManagedCertificatesOptions) {
     this.#options = options
     this.#jitter = options.random()
   }
 
-  /** Resolves when the first pair is served, or this has been stopped. */
+  /** Resolves when the first pair is served, or on stop. */
   get ready (): Promise<void> { return this.#ready.promise }
 
-  /** Why no pair is served yet; undefined where one is. */
-  unready (): string | undefined {
-    return this.#served === undefined
-      ? `there is no serving certificate yet${this.#trouble === undefined ? '' : `: ${this.#trouble}`}`
-      : undefined
+  notReadyReason (): string | undefined {
+    if (this.#served !== undefined) return undefined
+    return `no serving certificate yet${this.#problem === undefined ? '' : `: ${this.#problem}`}`
   }
 
   start (): void {
@@ -94,38 +87,36 @@ export class ManagedCertificates {
 
   async #run (): Promise<void> {
     while (!this.#stopping.signal.aborted) {
-      let wait = LOOK_MS
+      let wait = IDLE_MS
       try {
-        wait = await this.#look()
+        wait = await this.#reconcile()
       } catch (error) {
-        this.#tell(`a defect: ${errorMessage(error)}`)
+        this.#report(`internal error: ${errorMessage(error)}`)
       }
       await pause(this.#options.clock, wait, this.#stopping.signal)
     }
   }
 
-  /** Reads, serves what may be served, takes one step. Milliseconds until the next look. */
-  async #look (): Promise<number> {
+  /** Observes, serves the pair that may be served, and takes one step. Returns the milliseconds until the next run. */
+  async #reconcile (): Promise<number> {
     const view = await readCluster(this.#options.store, this.#options.objects)
     if (this.#stopping.signal.aborted) return 0
-    const seen = await this.#observe(view)
-    this.#take(view, seen)
-    const now = { ...seen, remembered: this.#remembered, served: this.#served }
-    const { step, outcome } = await this.#step(view, now)
-    this.#tell(view.trouble ?? (outcome?.kind === 'failed' ? outcome.reason : undefined))
-    return waitAfter(view, step, outcome)
+    const state = await this.#observe(view)
+    this.#use(view, state)
+    const { step, result } = await this.#step(view, { ...state, remembered: this.#remembered, served: this.#served })
+    this.#report(view.problem ?? failureOf(result))
+    const hasChanged = result?.kind === 'written' || result?.kind === 'outdated'
+    return hasChanged ? AFTER_WRITE_MS : step.kind !== 'rest' || isRotating(view) ? ROTATING_MS : IDLE_MS
   }
 
-  async #observe ({ registrations, stored }: ClusterView): Promise<Seen> {
+  async #observe ({ registrations, stored }: ClusterView): Promise<RotationState> {
     const { clock, wallTime } = this.#options
-    const clients = registrations?.flatMap(({ clients }) => clients)
+    const clients = registrations?.flatMap((registration) => registration.clients)
     if (stored.kind === 'found') {
-      for (const { fingerprint } of trustedBy(stored.set, 0)) {
-        const trusted =
-          clients?.every(({ bundle }) => bundle.some((certificate) => certificate.fingerprint === fingerprint)) === true
-        this.#lasting.note(`${fingerprint} is trusted`, trusted, clock.now())
+      for (const ca of trustedBy(stored.set, 0)) {
+        this.#timer.note(`trusted ${ca.fingerprint}`, isTrusted(ca, { clients }), clock.now())
       }
-      await this.#confirm(stored.set, clients ?? [])
+      await this.#probeReplicas(stored.set, clients ?? [])
     }
     const ca = stored.kind === 'found' ? stored.set.ca.fingerprint : ''
     const at = clock.now()
@@ -134,106 +125,118 @@ export class ManagedCertificates {
       clients,
       remembered: this.#remembered,
       served: this.#served,
-      trustedFor: (fingerprint) => this.#lasting.for(`${fingerprint} is trusted`, at),
-      confirmedFor: this.#lasting.for(`${ca} is confirmed`, at),
-      unrefutedFor: this.#lasting.for(`${ca} is not refuted`, at),
+      trustedFor: (fingerprint) => this.#timer.for(`trusted ${fingerprint}`, at),
+      confirmedFor: this.#timer.for(`confirmed ${ca}`, at),
+      unrefutedFor: this.#timer.for(`unrefuted ${ca}`, at),
       now: wallTime().getTime()
     }
   }
 
-  /** While an old CA is still trusted: whether everybody serves a certificate of the present one. */
-  async #confirm ({ ca, old }: CertificateSet, clients: readonly RegisteredClient[]): Promise<void> {
+  /** While an old CA is still trusted: checks whether all replicas serve a certificate of the current one. */
+  async #probeReplicas ({ ca, old }: CertificateSet, clients: readonly RegisteredClient[]): Promise<void> {
     const { store, probeServingCert, self, clock } = this.#options
     const own = old.length > 0 ? self() : undefined
-    const others = own === undefined ? [] : await discoverReplicas(store, clients, own.port)
-    const changing = own !== undefined
-    const results = changing
-      ? await Promise.all([own, ...(others ?? [])].map(async (peer) => await probeServingCert(peer, ca.certPem)))
-      : []
-    const all = changing && others !== undefined && results.every((result) => result === 'confirmed')
-    this.#lasting.note(`${ca.fingerprint} is confirmed`, all, clock.now())
-    this.#lasting.note(`${ca.fingerprint} is not refuted`, changing && !results.includes('refuted'), clock.now())
+    const others = own && await discoverReplicas(store, clients, own.port)
+    const results = own === undefined
+      ? []
+      : await Promise.all([own, ...(others ?? [])].map(async (address) => await probeServingCert(address, ca.certPem)))
+    const confirmed = others !== undefined && results.every(({ kind }) => kind === 'verified')
+    const unrefuted = own !== undefined && results.every(({ kind }) => kind !== 'unverified')
+    this.#timer.note(`confirmed ${ca.fingerprint}`, confirmed, clock.now())
+    this.#timer.note(`unrefuted ${ca.fingerprint}`, unrefuted, clock.now())
   }
 
-  /** Remembers what can be used, and serves it where it may be served. */
-  #take ({ stored, unusable, secret }: ClusterView, seen: Seen): void {
-    if (unusable !== undefined) this.#passOver(JSON.stringify(secret?.['metadata']), unusable)
+  /** Remembers a usable set, and serves it if allowed. */
+  #use ({ stored, unusable, secret }: ClusterView, state: RotationState): void {
+    if (unusable !== undefined) this.#skip(JSON.stringify(secret?.['metadata']), unusable)
     if (stored.kind !== 'found') return
     const { set } = stored
     this.#remembered = set
-    if (this.#served?.serving.fingerprint !== set.serving.fingerprint && mayServe(set, seen, this.#options.policy)) this.#serve(set)
-    else if (this.#served?.serving.fingerprint === set.serving.fingerprint) this.#served = set
+    if (this.#served?.serving.fingerprint === set.serving.fingerprint) this.#served = set
+    else if (mayServe(set, state, this.#options.policy)) this.#serve(set)
   }
 
   #serve (set: CertificateSet): void {
     try {
       this.#options.serve(set)
     } catch (error) {
-      this.#passOver(set.serving.fingerprint, errorMessage(error))
+      this.#skip(set.serving.fingerprint, errorMessage(error))
       return
     }
     this.#served = set
-    this.#options.log.info({ ...keysOf(set) }, 'a serving certificate is in use')
+    this.#options.log.info(logKeys(set), 'loaded serving certificate')
     this.#ready.resolve(undefined)
   }
 
-  #passOver (what: string, reason: string): void {
-    if (this.#unusable === what) return
-    this.#unusable = what
-    this.#options.onUnusable()
-    this.#options.log.error(
-      { secret: this.#options.objects.secret, reason },
-      'the certificates of the Secret cannot be used, the last good ones stay in use'
-    )
+  /** Reports an unusable pair or Secret once. */
+  #skip (id: string, reason: string): void {
+    if (this.#reportedUnusable === id) return
+    this.#reportedUnusable = id
+    const { onUnusable, log, objects: { secret } } = this.#options
+    onUnusable()
+    log.error({ secret, reason }, 'failed to load certificates of the Secret, keeping the last good ones')
   }
 
-  /** Where the bundles cannot be written, at least the certificates in the Secret are kept fresh. */
-  async #step (view: ClusterView, seen: Seen): Promise<{ step: Step, outcome: StepResult | undefined }> {
+  /** If bundles cannot be written, at least a due serving certificate is renewed. */
+  async #step (view: ClusterView, state: RotationState): Promise<{ step: Step, result: StepResult | undefined }> {
     const policy = { ...this.#options.policy, jitter: this.#jitter }
-    const step = nextStep(seen, policy)
-    const outcome = await this.#carryOut(step, view)
-    if (step.kind !== 'trust' || outcome?.kind !== 'failed') return { step, outcome }
-    const other = nextStep({ ...seen, clients: undefined }, policy)
-    return other.kind === 'renew' ? { step: other, outcome: await this.#carryOut(other, view) } : { step, outcome }
+    const step = nextStep(state, policy)
+    const result = await this.#apply(step, view)
+    if (step.kind !== 'trust' || result?.kind !== 'failed') return { step, result }
+    const other = nextStep({ ...state, clients: undefined }, policy)
+    return other.kind === 'renew' ? { step: other, result: await this.#apply(other, view) } : { step, result }
   }
 
-  async #carryOut (step: Step, view: ClusterView): Promise<StepResult | undefined> {
+  async #apply (step: Step, view: ClusterView): Promise<StepResult | undefined> {
     if (step.kind === 'rest') return undefined
     const { store, objects, policy, wallTime, log } = this.#options
-    const outcome = await applyStep(step, view, { store, objects, policy, now: wallTime() })
-    if (outcome.kind !== 'written') return outcome
-    if (outcome.set !== undefined) this.#remembered = outcome.set
-    log.info({ secret: objects.secret, ...(outcome.set !== undefined && keysOf(outcome.set)) }, MESSAGES[step.kind])
-    return outcome
+    const result = await applyStep(step, view, { store, objects, policy, now: wallTime() })
+    if (result.kind !== 'written') return result
+    if (result.set !== undefined) this.#remembered = result.set
+    log.info({ secret: objects.secret, ...(result.set !== undefined && logKeys(result.set)) }, MESSAGES[step.kind])
+    return result
   }
 
-  /** Of the same trouble once. */
-  #tell (trouble: string | undefined): void {
-    if (trouble !== undefined && trouble !== this.#trouble && !this.#stopping.signal.aborted) {
-      this.#options.log.warn({ reason: trouble }, 'the certificates cannot be looked after at the moment')
+  /** Logs a problem once, until it changes. */
+  #report (problem: string | undefined): void {
+    if (problem !== undefined && problem !== this.#problem && !this.#stopping.signal.aborted) {
+      this.#options.log.warn({ reason: problem }, 'failed to reconcile certificates')
     }
-    this.#trouble = trouble
+    this.#problem = problem
   }
 }
 
-function waitAfter (view: ClusterView, step: Step, outcome: StepResult | undefined): number {
-  if (outcome?.kind === 'written' || outcome?.kind === 'outdated') return AFTER_WRITE_MS
-  return step.kind === 'rest' && !isChanging(view) ? LOOK_MS : CHANGING_MS
+/** Measures how long conditions have held continuously. Times in milliseconds. */
+class SteadyTimer {
+  readonly #since = new Map<string, number>()
+
+  note (condition: string, holds: boolean, now: number): void {
+    if (!holds) this.#since.delete(condition)
+    else if (!this.#since.has(condition)) this.#since.set(condition, now)
+  }
+
+  /** 0 if the condition does not hold. */
+  for (condition: string, now: number): number {
+    return now - (this.#since.get(condition) ?? now)
+  }
 }
 
-function isChanging ({ stored }: ClusterView): boolean {
+function failureOf (result: StepResult | undefined): string | undefined {
+  return result?.kind === 'failed' ? result.reason : undefined
+}
+
+function isRotating ({ stored }: ClusterView): boolean {
   return stored.kind === 'found' && (stored.set.next !== undefined || stored.set.old.length > 0)
 }
 
-/** What a log says of a set: which certificates, and until when. */
-function keysOf ({ serving, ca, next, old }: CertificateSet): object {
-  const brief = (fingerprint: string): string => fingerprint.slice(0, 16)
+function logKeys ({ serving, ca, next, old }: CertificateSet): object {
+  const short = (fingerprint: string): string => fingerprint.slice(0, 16)
   return {
-    certificate: brief(serving.fingerprint),
+    certificate: short(serving.fingerprint),
     expires: new Date(serving.notAfter).toISOString(),
-    ca: brief(ca.fingerprint),
+    ca: short(ca.fingerprint),
     caExpires: new Date(ca.notAfter).toISOString(),
-    ...(next !== undefined && { nextCa: brief(next.fingerprint) }),
-    ...(old.length > 0 && { oldCas: old.map(({ fingerprint }) => brief(fingerprint)) })
+    ...(next !== undefined && { nextCa: short(next.fingerprint) }),
+    ...(old.length > 0 && { oldCas: old.map(({ fingerprint }) => short(fingerprint)) })
   }
 }

@@ -1,169 +1,147 @@
-import { trustedBy, type CertificateSet, type KnownCertificate } from './certificate-set.ts'
+import { distinct, trustedBy, type CertificateSet, type KnownCertificate } from './certificate-set.ts'
 import { DAY_MS } from './issue.ts'
-import { trustsExactly, type RegisteredClient } from './trust.ts'
+import { trusts, trustsExactly, type RegisteredClient } from './trust.ts'
 
-/**
- * What is to be done next. Each step is one write, after which everything is looked at anew: all state is in the
- * cluster, so that a replica may end after any of them.
- */
+/** The next write; then observe again. All state is in the cluster, so a replica may stop after any step. */
 export type Step =
   | { readonly kind: 'rest' }
-  /** The Secret is lost: put back what is remembered of it. */
+  /** The Secret is lost: write the remembered set. */
   | { readonly kind: 'restore', readonly set: CertificateSet }
-  /**
-   * There is no Secret that anybody remembers: make a CA and a serving pair. What is trusted at present stays trusted
-   * for the time being.
-   */
+  /** There is no Secret and no remembered set: issue a CA and a serving pair. Currently trusted CAs stay trusted. */
   | { readonly kind: 'begin', readonly old: readonly KnownCertificate[] }
-  /** The Secret was replaced by one that does not know the CA that is served: keep that one trusted. */
+  /** The Secret was replaced by one without the served CA: keep that CA trusted. */
   | { readonly kind: 'keep-trust', readonly set: CertificateSet, readonly ca: KnownCertificate }
-  /** Some caBundle is not what it should be. */
-  | { readonly kind: 'trust', readonly wanted: readonly KnownCertificate[] }
+  /** A caBundle differs from the target. */
+  | { readonly kind: 'trust', readonly target: readonly KnownCertificate[] }
   | { readonly kind: 'renew', readonly set: CertificateSet }
-  /** A CA change begins: make the CA that takes over, to be trusted beside the present one. */
+  /** Start a CA rotation: issue the next CA, to be trusted beside the current one. */
   | { readonly kind: 'announce', readonly set: CertificateSet }
-  /** It is trusted everywhere: sign with it. */
+  /** Every webhook trusts the next CA: sign with it. */
   | { readonly kind: 'promote', readonly set: CertificateSet, readonly next: NonNullable<CertificateSet['next']> }
-  /** Everybody serves a certificate of it: trust the old one no longer. */
+  /** Every replica serves a certificate of the current CA: stop trusting the old ones. */
   | { readonly kind: 'retire', readonly set: CertificateSet }
 
-/** What an operator asks for, by an annotation. */
+/** The rotation that an operator requested by annotation. */
 export type RotationRequest = 'ca' | 'leaf' | undefined
 
 export type StoredSet =
   | { readonly kind: 'found', readonly set: CertificateSet, readonly request: RotationRequest }
-  /** Missing, or not usable. */
+  /** Missing or unusable. */
   | { readonly kind: 'lost' }
-  /**
-   * It holds something that this program did not write: not to be overwritten, unless it took the place of what is
-   * remembered.
-   */
+  /** Contains data of another program: must not be overwritten, except to restore a remembered set. */
   | { readonly kind: 'foreign' }
-  /** It could not be read. */
   | { readonly kind: 'unknown' }
 
-/**
- * Everything that a replica knows when it decides. Times in milliseconds; how long something has been so is by this
- * replica's own observation, which begins anew with it.
- */
-export interface Seen {
+/** What one replica observes. Durations are in milliseconds and start at 0 with each process. */
+export interface RotationState {
   readonly stored: StoredSet
-  /** The last set that could be used. */
+  /** The last usable set. */
   readonly remembered: CertificateSet | undefined
   /** The set whose pair this replica serves. */
   readonly served: CertificateSet | undefined
-  /** The webhooks of this program that are registered; undefined where that could not be read. */
+  /** The registered webhooks of this program; undefined if they could not be read. */
   readonly clients: readonly RegisteredClient[] | undefined
-  /** How long every registered webhook has trusted a CA without a break; 0 where one does not. */
+  /** How long every registered webhook has continuously trusted a CA; 0 if one does not. */
   readonly trustedFor: (fingerprint: string) => number
-  /**
-   * How long every handshake with every replica in reach has shown a certificate of the present CA; 0 where one could
-   * not be made.
-   */
+  /** How long every probe of every replica has verified a certificate of the current CA; 0 if one failed. */
   readonly confirmedFor: number
-  /** How long no handshake has shown a certificate of another CA. */
+  /** How long no probe has found a certificate of another CA. Unreachable replicas do not count. */
   readonly unrefutedFor: number
   readonly now: number
 }
 
 export interface RotationPolicy {
-  /** What a serving certificate must be good for. */
+  /** The names that a serving certificate must contain. */
   readonly names: readonly string[]
-  /** How long each step of a CA change rests, in milliseconds: longer than any API server lags behind. */
+  /** How long each step of a CA rotation waits, in milliseconds; must exceed the propagation delay of API servers. */
   readonly settle: number
-  /** From 0 to 1, this replica's own: replicas do not all renew in the same moment. */
+  /** From 0 to 1, random per replica, so that replicas do not renew at the same time. */
   readonly jitter: number
 }
 
-/**
- * How many times the settling time an old CA is kept where not every replica can be reached, nor any be seen to serve a
- * certificate of it.
- */
-const PATIENCE = 20
-
-/**
- * Of a certificate's life, as a fraction: how much is left when it is renewed, and by how much replicas differ in that.
- */
+/** Multiple of the settle time after which an old CA is retired although some replicas are unreachable. */
+const UNREACHABLE_FACTOR = 20
+/** The fraction of a certificate's lifetime that is left at renewal, and the jitter in it. */
 const LEFT_AT_RENEWAL = 1 / 3
 const JITTER = 1 / 50
+/** Maximum number of previously trusted CAs that a new set keeps. */
+const MAX_KEPT = 8
 
 const REST: Step = { kind: 'rest' }
 
-/** Decides what to do next. Pure. */
-export function nextStep (seen: Seen, policy: RotationPolicy): Step {
-  const { stored, remembered, clients, now } = seen
+/** Decides the next step. Pure. */
+export function nextStep (state: RotationState, policy: RotationPolicy): Step {
+  const { stored, remembered, clients, now } = state
   if (stored.kind === 'unknown') return REST
   if (stored.kind !== 'found') {
     if (remembered !== undefined) return { kind: 'restore', set: remembered }
-    return stored.kind === 'lost' ? begin(seen) : REST
+    return stored.kind === 'lost' ? begin(state) : REST
   }
   const { set } = stored
-  const forgotten = forgottenCa(set, seen, policy)
-  if (forgotten !== undefined) return { kind: 'keep-trust', set, ca: forgotten }
-  const wanted = trustedBy(set, now)
-  if (clients?.some((client) => !trustsExactly(client, wanted)) === true) return { kind: 'trust', wanted }
-  return (
-    changeOf(stored.set, seen, policy) ??
-    (mustRenew(stored, now, policy) ? { kind: 'renew', set } : beginChange(stored, seen, policy))
-  )
+  const ca = droppedCa(set, state, policy)
+  if (ca !== undefined) return { kind: 'keep-trust', set, ca }
+  const target = trustedBy(set, now)
+  if (clients?.some((client) => !trustsExactly(client, target)) === true) return { kind: 'trust', target }
+  const next = continueRotation(set, state, policy)
+  if (next !== undefined) return next
+  return mustRenew(stored, now, policy) ? { kind: 'renew', set } : startRotation(stored, state, policy)
 }
 
-/**
- * Whether the stored pair may be served from now on: whoever serves a trusted one already waits until its successor is
- * trusted everywhere, too.
- */
-export function mayServe (set: CertificateSet, seen: Seen, { settle }: Pick<RotationPolicy, 'settle'>): boolean {
-  const { served, now, trustedFor } = seen
+/** Whether to serve the stored pair now. A trusted pair is kept until its successor is trusted everywhere. */
+export function mayServe (
+  set: CertificateSet, state: RotationState, { settle }: Pick<RotationPolicy, 'settle'>
+): boolean {
+  const { served, now, trustedFor } = state
   if (set.serving.notAfter <= now) return false
-  if (served === undefined) return isTrusted(set.ca, seen)
+  if (served === undefined) return isTrusted(set.ca, state)
   if (served.ca.fingerprint === set.ca.fingerprint || served.serving.notAfter <= now) return true
-  return isTrusted(set.ca, seen) && (!isTrusted(served.ca, seen) || trustedFor(set.ca.fingerprint) >= settle)
+  return isTrusted(set.ca, state) && (!isTrusted(served.ca, state) || trustedFor(set.ca.fingerprint) >= settle)
 }
 
-function begin ({ clients, now }: Seen): Step {
+export function isTrusted (ca: KnownCertificate, { clients }: Pick<RotationState, 'clients'>): boolean {
+  return clients?.every((client) => trusts(client, ca)) === true
+}
+
+function begin ({ clients, now }: RotationState): Step {
   if (clients === undefined) return REST
-  const trusted = clients.flatMap(({ bundle }) => bundle).filter(({ notAfter }) => notAfter > now)
-  return {
-    kind: 'begin',
-    old: [...new Map(trusted.map((certificate) => [certificate.fingerprint, certificate])).values()].slice(0, MAX_KEPT)
-  }
+  const trusted = distinct(clients.flatMap(({ bundle }) => bundle).filter(({ notAfter }) => notAfter > now))
+  return { kind: 'begin', old: trusted.slice(0, MAX_KEPT) }
 }
 
-/** Of CAs that were trusted before this program came. */
-const MAX_KEPT = 8
-
-/** The CA of the pair that this replica has to go on serving, where the Secret does not know it. */
-function forgottenCa (set: CertificateSet, seen: Seen, policy: RotationPolicy): KnownCertificate | undefined {
-  const { served, now } = seen
-  if (served === undefined || served.ca.notAfter <= now || mayServe(set, seen, policy)) return undefined
+/** The CA of the served pair if this replica must keep serving it and the Secret does not contain it. */
+function droppedCa (set: CertificateSet, state: RotationState, policy: RotationPolicy): KnownCertificate | undefined {
+  const { served, now } = state
+  if (served === undefined || served.ca.notAfter <= now || mayServe(set, state, policy)) return undefined
   return trustedBy(set, now).some(({ fingerprint }) => fingerprint === served.ca.fingerprint) ? undefined : served.ca
 }
 
-/** The next step of a CA change that is under way, where it can be taken. */
-function changeOf (set: CertificateSet, seen: Seen, { settle }: RotationPolicy): Step | undefined {
-  const { now, trustedFor } = seen
+function continueRotation (set: CertificateSet, state: RotationState, { settle }: RotationPolicy): Step | undefined {
+  const { now, trustedFor } = state
   if (set.next !== undefined) {
-    const isReady =
-      isTrusted(set.next, seen) && (trustedFor(set.next.fingerprint) >= settle || set.serving.notAfter <= now)
-    return isReady ? { kind: 'promote', set, next: set.next } : undefined
+    const settled = trustedFor(set.next.fingerprint) >= settle || set.serving.notAfter <= now
+    return settled && isTrusted(set.next, state) ? { kind: 'promote', set, next: set.next } : undefined
   }
-  return set.old.length > 0 && mayRetire(set, seen, settle) ? { kind: 'retire', set } : undefined
+  return set.old.length > 0 && mayRetire(set, state, settle) ? { kind: 'retire', set } : undefined
 }
 
-function mayRetire ({ ca, old }: CertificateSet, seen: Seen, settle: number): boolean {
-  const { served, now, confirmedFor, unrefutedFor } = seen
+function mayRetire ({ ca, old }: CertificateSet, state: RotationState, settle: number): boolean {
+  const { served, now, confirmedFor, unrefutedFor } = state
   if (old.every(({ notAfter }) => notAfter <= now)) return true
-  const servesIt = served?.ca.fingerprint === ca.fingerprint && isTrusted(ca, seen)
-  return servesIt && (confirmedFor >= settle || unrefutedFor >= PATIENCE * settle)
+  const isServed = served?.ca.fingerprint === ca.fingerprint && isTrusted(ca, state)
+  return isServed && (confirmedFor >= settle || unrefutedFor >= UNREACHABLE_FACTOR * settle)
 }
 
-function beginChange ({ set, request }: StoredSet & { kind: 'found' }, { clients, now }: Seen, { jitter }: RotationPolicy): Step {
+function startRotation (
+  { set, request }: StoredSet & { kind: 'found' }, { clients, now }: RotationState, { jitter }: RotationPolicy
+): Step {
   if (clients === undefined || set.next !== undefined || set.old.length > 0) return REST
   return request === 'ca' || isDue(set.ca, now, jitter) ? { kind: 'announce', set } : REST
 }
 
-/** No certificate outlives its CA: where it would not last longer than the present one, there is no use in another. */
-function mustRenew ({ set: { serving, ca }, request }: StoredSet & { kind: 'found' }, now: number, { names, jitter }: RotationPolicy): boolean {
+/** A certificate never outlives its CA, so renewal is pointless if the new one would not last longer. */
+function mustRenew (
+  { set: { serving, ca }, request }: StoredSet & { kind: 'found' }, now: number, { names, jitter }: RotationPolicy
+): boolean {
   if (ca.notAfter <= now) return false
   if (request === 'leaf' || names.some((name) => !serving.names.includes(name))) return true
   return isDue(serving, now, jitter) && serving.notAfter < ca.notAfter - DAY_MS / 24
@@ -171,8 +149,4 @@ function mustRenew ({ set: { serving, ca }, request }: StoredSet & { kind: 'foun
 
 function isDue ({ notBefore, notAfter }: KnownCertificate, now: number, jitter: number): boolean {
   return now >= notAfter - (notAfter - notBefore) * (LEFT_AT_RENEWAL + JITTER * jitter)
-}
-
-function isTrusted ({ fingerprint }: KnownCertificate, { clients }: Seen): boolean {
-  return clients?.every(({ bundle }) => bundle.some((certificate) => certificate.fingerprint === fingerprint)) === true
 }

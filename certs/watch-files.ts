@@ -2,37 +2,31 @@ import { createHash } from 'node:crypto'
 import { readFileSync, watch, type FSWatcher } from 'node:fs'
 import path from 'node:path'
 import type { Log } from '../src/core/ports.ts'
-import { errorMessage } from '../src/platform/error-message.ts'
 import type { Clock } from '../src/platform/clock.ts'
+import { errorMessage } from '../src/platform/error-message.ts'
 
 export interface WatchedFilesOptions {
   readonly files: readonly string[]
-  /**
-   * Takes what the files hold, in their order. Throws one sentence where it cannot be used: then what was taken before
-   * stays.
-   */
+  /** Receives the contents in the order of `files`. Throws if they are unusable; then the previous contents stay. */
   readonly take: (texts: readonly string[]) => void
   readonly onUnusable: () => void
   readonly clock: Clock
   readonly log: Log
 }
 
-/**
- * How long after the first sign of a change the files are read, in milliseconds: a pair is seldom written in one go.
- */
+/** Delay between the first file event and the read, in milliseconds: the files of a pair are written separately. */
 const SETTLE_MS = 50
-/** How often they are read without a sign, in milliseconds: some file systems give none. */
+/** Interval of reads without a file event, in milliseconds: some file systems send none. */
 const POLL_MS = 3_000
 
 /**
- * Files that belong together, taken anew whenever they have changed. Their folders are watched, since a mounted Secret
- * changes by a link beside the files that is put in another's place; and they are read now and then without a sign.
- * Files that cannot be used are told of once, until they change again.
+ * Reads files that belong together, again after each change. Watches their folders, because a mounted Secret changes by
+ * a symbolic link beside the files. Reports unusable contents once per change.
  */
 export class WatchedFiles {
   readonly #options: WatchedFilesOptions
   #watchers: readonly FSWatcher[] = []
-  #seen = ''
+  #lastHash = ''
   #cancel: () => void = () => undefined
   #settling = false
   #stopped = false
@@ -41,15 +35,15 @@ export class WatchedFiles {
     this.#options = options
   }
 
-  /** Reads and takes the files, then follows them. Throws one sentence where they cannot be read or used. */
+  /** Reads the files once, then follows them. Throws if they are missing or unusable. */
   start (): void {
     const { files, take } = this.#options
-    const { texts, trouble, hash } = readTogether(files)
-    if (trouble !== undefined) throw new Error(trouble)
+    const { texts, problem, hash } = readAll(files)
+    if (problem !== undefined) throw new Error(problem)
     take(texts)
-    this.#seen = hash
+    this.#lastHash = hash
     this.#watchers = [...new Set(files.map((file) => path.dirname(file)))].flatMap((folder) => this.#watch(folder))
-    this.#wait(POLL_MS)
+    this.#scheduleRead(POLL_MS)
   }
 
   stop (): void {
@@ -60,10 +54,7 @@ export class WatchedFiles {
 
   #watch (folder: string): FSWatcher[] {
     const fail = (error: unknown): void => {
-      this.#options.log.warn(
-        { folder, reason: errorMessage(error) },
-        'a folder cannot be watched, its files are read now and then'
-      )
+      this.#options.log.warn({ folder, reason: errorMessage(error) }, 'failed to watch folder, polling its files')
     }
     try {
       return [watch(folder, () => { this.#settle() }).on('error', fail)]
@@ -76,49 +67,53 @@ export class WatchedFiles {
   #settle (): void {
     if (this.#settling || this.#stopped) return
     this.#settling = true
-    this.#wait(SETTLE_MS)
+    this.#scheduleRead(SETTLE_MS)
   }
 
-  #wait (ms: number): void {
+  #scheduleRead (ms: number): void {
     this.#cancel()
     this.#cancel = this.#options.clock.setTimeout(ms, () => {
       this.#settling = false
       this.#read()
-      this.#wait(POLL_MS)
+      this.#scheduleRead(POLL_MS)
     })
   }
 
   #read (): void {
     const { files, take, onUnusable, log } = this.#options
-    const { texts, trouble, hash } = readTogether(files)
-    if (hash === this.#seen) return
-    this.#seen = hash
+    const { texts, problem, hash } = readAll(files)
+    if (hash === this.#lastHash) return
+    this.#lastHash = hash
     try {
-      if (trouble !== undefined) throw new Error(trouble)
+      if (problem !== undefined) throw new Error(problem)
       take(texts)
-      log.info({ files }, 'changed files are in use')
+      log.info({ files }, 'loaded changed files')
     } catch (error) {
       onUnusable()
-      log.error(
-        { files, reason: errorMessage(error) },
-        'changed files cannot be used, what they held before stays in use'
-      )
+      log.error({ files, reason: errorMessage(error) }, 'failed to load changed files, keeping their previous contents')
     }
   }
 }
 
-/** What the files hold, why one cannot be read, and a hash of both. */
-function readTogether (files: readonly string[]): { readonly texts: readonly string[], readonly trouble: string | undefined, readonly hash: string } {
+interface FileContents {
+  readonly texts: readonly string[]
+  /** Why a file cannot be read. */
+  readonly problem: string | undefined
+  /** Covers the texts and the problem. */
+  readonly hash: string
+}
+
+function readAll (files: readonly string[]): FileContents {
   const hash = createHash('sha256')
-  let trouble: string | undefined
+  let problem: string | undefined
   const texts = files.map((file) => {
     try {
       return readFileSync(file, 'utf8')
     } catch (error) {
-      trouble ??= `cannot read ${file}: ${errorMessage(error)}`
+      problem ??= `cannot read ${file}: ${errorMessage(error)}`
       return ''
     }
   })
-  for (const text of [...texts, trouble ?? '']) hash.update(`${text.length}:${text}`)
-  return { texts, trouble, hash: hash.digest('hex') }
+  for (const text of [...texts, problem ?? '']) hash.update(`${text.length}:${text}`)
+  return { texts, problem, hash: hash.digest('hex') }
 }

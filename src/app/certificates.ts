@@ -4,14 +4,15 @@ import type { Logger } from 'pino'
 import type { CertificateSet } from '../../certs/certificate-set.ts'
 import { issueEphemeralPair } from '../../certs/issue.ts'
 import { ManagedCertificates } from '../../certs/managed-certificates.ts'
-import { probeServingCert, type Peer } from '../../certs/probe-serving-cert.ts'
+import { checkServingPair, clientAuthorities } from '../../certs/pem.ts'
+import { probeServingCert, type ServerAddress } from '../../certs/replicas.ts'
 import { WatchedFiles } from '../../certs/watch-files.ts'
 import type { RegisteredWebhook } from '../../webhooks/webhook-configurations.ts'
 import type { ManagedSettings } from '../cli/flags/certificate-settings.ts'
 import type { ObjectStore } from '../core/ports.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import { clientAuthorities, servingPair, swapServingPair, type TlsMaterial } from '../server/tls.ts'
+import { swapServingPair, type TlsMaterial } from '../server/tls.ts'
 import type { ServeSettings } from '../cli/flags/settings.ts'
 
 /** What the server shows to its callers, from wherever it comes, kept fresh for as long as the server runs. */
@@ -96,7 +97,7 @@ class LiveMaterial {
   }
 
   usePair (cert: string, key: string, title: string): void {
-    const { notAfter } = servingPair(cert, key, title)
+    const notAfter = checkServingPair({ certPem: cert, keyPem: key }, title)
     if (this.#server !== undefined) swapServingPair(this.#server, { cert, key, clientCa: this.#clientCa })
     this.#pair = { cert, key }
     this.#metrics.certificateExpiry.set({ which: 'serving' }, notAfter.getTime() / 1_000)
@@ -128,7 +129,7 @@ function throwawayOrigin (material: LiveMaterial, { onThrowaway }: OriginDepende
         ipAddresses: ['127.0.0.1', '::1'],
         days: 30
       })
-      material.usePair(certPem, keyPem, 'the throw-away pair')
+      material.usePair(certPem, keyPem, 'the ephemeral pair')
       onThrowaway(caPem)
     },
     unready: () => undefined,
@@ -192,13 +193,13 @@ function managedOrigin (settings: HostedSettings, material: LiveMaterial, { stor
       managed.start()
       await managed.ready
     },
-    unready: () => managed.unready(),
+    unready: () => managed.notReadyReason(),
     stop: async () => { await managed.stop() }
   }
 }
 
 /** Where a server can be reached from its own host. */
-function selfAt (server: Server | undefined, { host, names }: HostedSettings): Peer | undefined {
+function selfAt (server: Server | undefined, { host, names }: HostedSettings): ServerAddress | undefined {
   const address = server?.address() as AddressInfo | null | undefined // it listens on a port, if at all
   if (!address) return undefined
   const reachable = host === '0.0.0.0' ? '127.0.0.1' : host === '::' ? '::1' : host

@@ -1,8 +1,8 @@
-import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { Option } from 'commander'
 import type { WebhookClient, WebhookConfigurationOptions } from '../../../webhooks/webhook-configurations.ts'
 import { errorMessage } from '../../platform/error-message.ts'
+import { parseCertificates, toPem } from '../../../certs/pem.ts'
 import { environmentVariable, namespaceFlag } from './options.ts'
 
 /** The flags that say how the webhooks are registered, as they were given. */
@@ -78,12 +78,9 @@ function isBaseUrl (text: string): boolean {
 /** The certificates of a PEM file, and nothing else of it, in base64. */
 function caBundle (file: string, problems: string[]): string {
   try {
-    const certificates =
-      readFileSync(file, 'utf8').match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? []
+    const certificates = parseCertificates(readFileSync(file, 'utf8'))
     if (certificates.length === 0) problems.push(`--ca-file ${file} holds no certificate in PEM form`)
-    return Buffer.from(
-      certificates.map((certificate) => new X509Certificate(certificate).toString()).join('')
-    ).toString('base64')
+    return Buffer.from(toPem(certificates)).toString('base64')
   } catch (error) {
     problems.push(`--ca-file ${file} cannot be used: ${errorMessage(error)}`)
     return ''

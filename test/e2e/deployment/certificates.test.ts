@@ -114,7 +114,7 @@ const [first, second] = replicas
 
 t.test('two replicas that start at once share one CA, and the webhooks come to trust it', async (t) => {
   const made = replicas.filter(({ program }) =>
-    program.entries.some(({ msg }) => msg === 'a CA and a serving certificate were made')
+    program.entries.some(({ msg }) => msg === 'issued CA and serving certificate')
   )
   t.equal(made.length, 1)
   await register(first.url, second.url)
@@ -291,6 +291,8 @@ t.test('no log holds a key', async (t) => {
   const keys = await Promise.all(['tls.key', 'ca.key'].map(secret))
   const lines = programs.flatMap(({ lines }) => lines).join('\n')
   t.ok(lines.length > 1_000)
-  for (const key of keys) { t.notOk(lines.includes(key) || lines.includes(Buffer.from(key, 'base64').toString().split('\n')[1] ?? '-')) }
+  for (const key of keys) {
+    t.notOk(lines.includes(key) || lines.includes(Buffer.from(key, 'base64').toString().split('\n')[1] ?? '-'))
+  }
   t.notMatch(lines, /PRIVATE KEY/)
 })

@@ -4,7 +4,8 @@ import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { checkClient } from '../../../src/server/client-certificate.ts'
-import { clientAuthorities, swapServingPair } from '../../../src/server/tls.ts'
+import { clientAuthorities } from '../../../certs/pem.ts'
+import { swapServingPair } from '../../../src/server/tls.ts'
 import { anAdmissionServer, testPair } from '../../support/http/admission-server.ts'
 import { aReview } from '../../support/builders/a-review.ts'
 import { aTestAuthority, type KeyPair } from '../../support/builders/test-certificates.ts'
@@ -75,7 +76,7 @@ t.test('a reason is logged at most once a minute, with how often it came', async
 
 t.test('what holds no certificate cannot verify anybody', async (t) => {
   t.throws(() => clientAuthorities(apiServer.key, '/a/ca.crt'), {
-    message: /^\/a\/ca\.crt cannot verify callers: it holds no certificate; give the PEM/
+    message: /^\/a\/ca\.crt cannot verify clients: it holds no certificate; give the PEM/
   })
   t.notOk(
     clientAuthorities(`${apiServer.key}\n${ours.cert}`, '/a/ca.crt').includes('PRIVATE'),

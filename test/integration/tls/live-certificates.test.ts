@@ -107,7 +107,7 @@ for (const [name, pair] of Object.entries(broken)) {
     swap(pair)
     await until(async () => await errors() === '1')
     t.equal(await shown(port), serialOf(first))
-    const told = logged().filter((line) => JSON.stringify(line).includes('cannot be used'))
+    const told = logged().filter((line) => JSON.stringify(line).includes('failed to load changed files'))
     t.match(told, [{ reason: /tls\.crt and .*tls\.key cannot be served/ }])
     t.equal(told.length, 1)
     t.notMatch(JSON.stringify(logged()), /PRIVATE KEY/)

@@ -4,7 +4,8 @@ import { connect as connectTcp, type AddressInfo } from 'node:net'
 import { connect, type ConnectionOptions } from 'node:tls'
 import t from 'tap'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
-import { servingPair, swapServingPair } from '../../../src/server/tls.ts'
+import { checkServingPair } from '../../../certs/pem.ts'
+import { swapServingPair } from '../../../src/server/tls.ts'
 import { anAdmissionServer, testPair } from '../../support/http/admission-server.ts'
 
 const other = await issueEphemeralPair({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'], days: 1 })
@@ -38,7 +39,7 @@ t.test('the throw-away pair', async (t) => {
 })
 
 const unusable: Record<string, { cert: string, key: string, why: RegExp }> = {
-  'a key of another certificate': { cert: testPair.certPem, key: other.keyPem, why: /key is not the certificate's/ },
+  'a key of another certificate': { cert: testPair.certPem, key: other.keyPem, why: /key does not match the certificate/ },
   'a certificate that has expired': { cert: expired.certPem, key: expired.keyPem, why: /expired on 20/ },
   'no certificate': { cert: 'nonsense', key: testPair.keyPem, why: /cannot be served/ },
   'no key': { cert: testPair.certPem, key: '', why: /cannot be served/ },
@@ -49,8 +50,8 @@ const unusable: Record<string, { cert: string, key: string, why: RegExp }> = {
 
 for (const [name, { cert, key, why }] of Object.entries(unusable)) {
   t.test(`${name} is refused in one line that names the pair`, async (t) => {
-    t.throws(() => servingPair(cert, key, 'the pair a.crt and a.key'), { message: why })
-    t.throws(() => servingPair(cert, key, 'the pair a.crt and a.key'), {
+    t.throws(() => checkServingPair({ certPem: cert, keyPem: key }, 'the pair a.crt and a.key'), { message: why })
+    t.throws(() => checkServingPair({ certPem: cert, keyPem: key }, 'the pair a.crt and a.key'), {
       message: /^the pair a\.crt and a\.key cannot be served: .*; give the PEM/
     })
   })

@@ -5,18 +5,18 @@ import type { RegisteredClient } from '../../../certs/trust.ts'
 export const NAME = 'aim-admission.aim-system.svc'
 export const DAY = 24 * 60 * 60 * 1_000
 
-/** A CA that begins today and lives for a year. */
+/** A CA that is valid from now on. */
 export async function aCa (name: string, days = 365): Promise<Authority> {
   return authority(await issueAuthority(name, validityFrom(new Date(), days)))
 }
 
-/** What replicas share: a serving pair of this CA, for 30 days. */
+/** A set with a serving pair of this CA, valid for 30 days. */
 export async function aSet (ca: Authority, fields: Partial<CertificateSet> = {}): Promise<CertificateSet> {
   const pair = await issueServingPair(ca, { names: [NAME], ...validityFrom(new Date(), 30) })
   return { serving: servingCertificate(pair), ca, next: undefined, old: [], ...fields }
 }
 
-/** A registered webhook that trusts these. */
+/** A registered webhook that trusts these CAs. */
 export function aClient (...bundle: Authority[]): RegisteredClient {
   return {
     index: 0,

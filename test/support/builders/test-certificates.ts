@@ -1,4 +1,4 @@
-import 'reflect-metadata' // @peculiar/x509 needs it, and first
+import 'reflect-metadata' // must precede @peculiar/x509
 import { webcrypto } from 'node:crypto'
 import * as x509 from '@peculiar/x509'
 
@@ -7,9 +7,9 @@ const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 export interface KeyPair { readonly cert: string, readonly key: string }
 
 export interface TestAuthority {
-  /** Its own certificate, PEM. */
+  /** PEM. */
   readonly cert: string
-  /** A pair for a client of this name, and for a server at 127.0.0.1. */
+  /** Issues a pair for a client of this name and a server at 127.0.0.1. */
   issue (name: string): Promise<KeyPair>
 }
 

@@ -6,26 +6,32 @@ const { keyPem, certPem } = await issueEphemeralPair({ dnsNames: ['localhost'], 
 const secrets = { 'the serving key': keyPem, 'a password': 'correct-horse-battery' }
 
 const leaks: Record<string, { text: string, want: RegExp }> = {
-  'a key as it is': { text: keyPem, want: /holds a private key.*holds the serving key/ },
-  'a line of it': { text: `{"key":"${keyPem.split('\n')[1]}"}`, want: /^a log holds the serving key$/ },
-  'a key of somebody else': { text: '-----BEGIN RSA PRIVATE KEY-----\nAAAA', want: /^a log holds a private key$/ },
-  'the base64 of a key': {
+  'a private key': { text: keyPem, want: /holds a private key.*holds the serving key/ },
+  'one line of a private key': { text: `{"key":"${keyPem.split('\n')[1]}"}`, want: /^a log holds the serving key$/ },
+  'a foreign private key': { text: '-----BEGIN RSA PRIVATE KEY-----\nAAAA', want: /^a log holds a private key$/ },
+  'base64 of a private key': {
     text: Buffer.from(keyPem).toString('base64'),
     want: /base64 of a private key.*the serving key/
   },
-  'the base64 of something with a key in it': {
+  'base64 with a key at offset 1': {
     text: Buffer.from(`x${keyPem}`).toString('base64'),
     want: /base64 of a private key/
   },
-  'the same, one further': { text: Buffer.from(`xy${keyPem}`).toString('base64'), want: /base64 of a private key/ },
+  'base64 with a key at offset 2': {
+    text: Buffer.from(`xy${keyPem}`).toString('base64'),
+    want: /base64 of a private key/
+  },
   'a password': { text: 'password=correct-horse-battery', want: /^a log holds a password$/ },
-  'its base64': { text: Buffer.from('correct-horse-battery').toString('base64'), want: /^a log holds a password$/ }
+  'base64 of a password': {
+    text: Buffer.from('correct-horse-battery').toString('base64'),
+    want: /^a log holds a password$/
+  }
 }
 for (const [name, { text, want }] of Object.entries(leaks)) {
-  t.test(`${name} is found`, async (t) => { t.match(findLeaks({ 'a log': text }, secrets).join(', '), want) })
+  t.test(`finds ${name}`, async (t) => { t.match(findLeaks({ 'a log': text }, secrets).join(', '), want) })
 }
 
-t.test('a certificate, and what names a Secret, are none', async (t) => {
+t.test('a certificate and the name of a Secret are no leaks', async (t) => {
   t.strictSame(
     findLeaks(
       { 'a log': `${certPem} ${Buffer.from(certPem).toString('base64')} imagePullSecrets: registry-credentials` },

@@ -18,21 +18,21 @@ const SETTLE = 5_000
 
 interface Replica { readonly certificates: ManagedCertificates, served: CertificateSet | undefined, unusable: number }
 
-/** Replicas over one store, whose time passes by hand. */
-class World {
+/** Replicas over one store with a manual clock. */
+class TestWorld {
   readonly store = new FakeObjectStore()
   readonly clock = new ManualClock()
   readonly replicas: Replica[] = []
   readonly lines: string[] = []
-  /** Whether a replica has begun to serve what a webhook did not trust yet. */
+  /** Whether a replica has served a certificate that a webhook did not trust yet. */
   tooSoon = false
-  readonly #log = (keys: object, sentence: string): void => { this.lines.push(`${sentence} ${JSON.stringify(keys)}`) }
+  readonly #log = (keys: object, message: string): void => { this.lines.push(`${message} ${JSON.stringify(keys)}`) }
 
-  /** By how much the clocks that tell the time of day have been moved, in milliseconds: of the whole world. */
-  movedBy = 0
+  /** Offset of the wall clock of all replicas, in milliseconds. */
+  wallOffset = 0
 
-  /** A replica, and by how much its clock is off, in milliseconds. */
-  start (off = 0): Replica {
+  /** Starts a replica; `skew` is the error of its wall clock, in milliseconds. */
+  start (skew = 0): Replica {
     const replica: Replica = {
       served: undefined,
       unusable: 0,
@@ -48,12 +48,13 @@ class World {
           replica.served = set
           this.tooSoon ||= this.failures().length > 0
         },
-        probeServingCert: async (_peer, caPem) =>
-          this.replicas.every(({ served }) => served?.ca.certPem === caPem) ? 'confirmed' : 'refuted',
+        probeServingCert: async (_address, caPem) => this.replicas.every(({ served }) => served?.ca.certPem === caPem)
+          ? { kind: 'verified', notAfter: new Date() }
+          : { kind: 'unverified', reason: 'another CA' },
         self: () => ({ host: '127.0.0.1', port: 8443, serverName: NAME }),
         onUnusable: () => { replica.unusable++ },
         clock: this.clock,
-        wallTime: () => new Date(Date.now() + this.movedBy + off),
+        wallTime: () => new Date(Date.now() + this.wallOffset + skew),
         random: () => 0.5,
         log: { info: this.#log, warn: this.#log, error: this.#log }
       })
@@ -63,7 +64,7 @@ class World {
     return replica
   }
 
-  /** Ends a replica without notice: it serves no more, and what it was about to do is not done. */
+  /** Stops a replica: it serves no longer and takes no further step. */
   async end (replica: Replica): Promise<void> {
     this.replicas.splice(this.replicas.indexOf(replica), 1)
     await replica.certificates.stop()
@@ -80,7 +81,7 @@ class World {
     }
   }
 
-  /** Lets every replica look once more, and all that looked settle. */
+  /** Passes time in steps, and waits until every replica is idle after each. */
   async pass (ms: number): Promise<void> {
     for (let left = ms; left > 0; left -= 100) {
       await until(() => this.clock.pending >= this.replicas.length)
@@ -103,7 +104,7 @@ class World {
     return set
   }
 
-  ask (rotate: string): void {
+  request (rotate: string): void {
     const secret = this.store.objects.get(SECRET) ?? {}
     this.store.put(SECRET, {
       ...secret,
@@ -111,7 +112,7 @@ class World {
     })
   }
 
-  /** Which replicas serve what a webhook does not trust. */
+  /** The configurations with a webhook that does not trust a served certificate. */
   failures (): string[] {
     return CONFIGURATIONS.filter((path) => this.store.objects.has(path)).filter((path) =>
       this.replicas.some(({ served }) => served !== undefined && !this.trusted(path).includes(served.ca.fingerprint)))
@@ -122,8 +123,8 @@ class World {
   }
 }
 
-async function aWorld (t: Test, replicas = 2): Promise<World> {
-  const world = new World()
+async function aWorld (t: Test, replicas = 2): Promise<TestWorld> {
+  const world = new TestWorld()
   t.teardown(async () => { await world.stop() })
   world.register()
   for (let count = 0; count < replicas; count++) world.start()
@@ -131,7 +132,7 @@ async function aWorld (t: Test, replicas = 2): Promise<World> {
   return world
 }
 
-t.test('two replicas that start at once end with one CA, which both webhooks trust', async (t) => {
+t.test('two replicas that start together agree on one CA, which both webhooks trust', async (t) => {
   const world = await aWorld(t)
   const { ca, serving } = world.stored()
   t.strictSame(
@@ -144,10 +145,10 @@ t.test('two replicas that start at once end with one CA, which both webhooks tru
   t.strictSame(serving.names, [NAME])
   const { length } = world.store.writes
   await world.pass(10_000)
-  t.equal(world.store.writes.length, length, 'and then nothing is written any more')
+  t.equal(world.store.writes.length, length, 'no further writes')
 })
 
-t.test('only the caBundle of our own webhooks is written', async (t) => {
+t.test('writes only the caBundle of its own webhooks', async (t) => {
   const world = await aWorld(t, 1)
   const { webhooks } = world.store.objects.get(MUTATING) as { webhooks: object[] }
   t.match(webhooks, [
@@ -156,20 +157,20 @@ t.test('only the caBundle of our own webhooks is written', async (t) => {
   ])
 })
 
-t.test('a pair is served before anything is registered, and trusted soon after that is', async (t) => {
-  const world = new World()
+t.test('serves a pair before webhooks are registered; they trust it soon after registration', async (t) => {
+  const world = new TestWorld()
   t.teardown(async () => { await world.stop() })
   const replica = world.start()
-  t.match(replica.certificates.unready(), /no serving certificate yet/)
+  t.match(replica.certificates.notReadyReason(), /no serving certificate yet/)
   await world.pass(300)
   await replica.certificates.ready
-  t.equal(replica.certificates.unready(), undefined)
+  t.equal(replica.certificates.notReadyReason(), undefined)
   world.register()
   await world.pass(3_100)
   t.strictSame(world.failures(), [])
 })
 
-const damages: Record<string, (world: World) => void> = {
+const damages: Record<string, (world: TestWorld) => void> = {
   'is deleted': ({ store }) => { store.objects.delete(SECRET) },
   'is emptied': ({ store }) => {
     store.put(SECRET, { ...store.objects.get(SECRET), data: { 'tls.crt': '', 'tls.key': '' } })
@@ -186,7 +187,7 @@ const damages: Record<string, (world: World) => void> = {
   }
 }
 for (const [name, damage] of Object.entries(damages)) {
-  t.test(`a Secret that ${name} is put back as it was, and what is served stays`, async (t) => {
+  t.test(`restores a Secret that ${name}, and keeps the served pair`, async (t) => {
     const world = await aWorld(t)
     const { serving, ca } = world.stored()
     damage(world)
@@ -196,15 +197,15 @@ for (const [name, damage] of Object.entries(damages)) {
       world.replicas.map(({ served }) => served?.serving.fingerprint),
       [serving.fingerprint, serving.fingerprint]
     )
-    t.strictSame(world.replicas.map(({ certificates }) => certificates.unready()), [undefined, undefined])
-    t.ok(name === 'is deleted' || world.replicas.some(({ unusable }) => unusable === 1), 'and counted once')
+    t.strictSame(world.replicas.map(({ certificates }) => certificates.notReadyReason()), [undefined, undefined])
+    t.ok(name === 'is deleted' || world.replicas.some(({ unusable }) => unusable === 1), 'counted once')
   })
 }
 
-for (const [name, bundle] of Object.entries({ emptied: '', 'filled with garbage': 'AAAA', 'given to somebody else': undefined })) {
-  t.test(`a caBundle that was ${name} is healed`, async (t) => {
+for (const [name, bundle] of Object.entries({ emptied: '', 'filled with garbage': 'AAAA', 'replaced by another CA': undefined })) {
+  t.test(`repairs a caBundle that was ${name}`, async (t) => {
     const world = await aWorld(t)
-    const other = new World()
+    const other = new TestWorld()
     other.start()
     await other.pass(300)
     await other.stop()
@@ -217,24 +218,24 @@ for (const [name, bundle] of Object.entries({ emptied: '', 'filled with garbage'
   })
 }
 
-t.test('a Secret of somebody else is left alone', async (t) => {
-  const world = new World()
+t.test('leaves a Secret with other data unchanged', async (t) => {
+  const world = new TestWorld()
   t.teardown(async () => { await world.stop() })
   world.store.put(SECRET, { metadata: { name: 'aim-admission-tls' }, data: { password: 'aHVudGVyMg==' } })
   const replica = world.start()
   await world.pass(1_000)
   t.strictSame(world.store.writes, [])
   t.match(
-    replica.certificates.unready(),
-    /aim-admission-tls holds something else; name another by --cert-secret, or delete it/
+    replica.certificates.notReadyReason(),
+    /aim-admission-tls contains other data; set another name with --cert-secret, or delete it/
   )
   t.notMatch(world.lines.join(), /hunter2|aHVudGVyMg/)
 })
 
-t.test('a forced renewal keeps the CA, and answers the request once', async (t) => {
+t.test('a requested renewal keeps the CA and happens once', async (t) => {
   const world = await aWorld(t)
   const before = world.stored()
-  world.ask('leaf')
+  world.request('leaf')
   await world.pass(6_500)
   const { ca, serving } = world.stored()
   t.equal(ca.fingerprint, before.ca.fingerprint)
@@ -248,19 +249,19 @@ t.test('a forced renewal keeps the CA, and answers the request once', async (t) 
   })
 })
 
-t.test('where bundles cannot be written, certificates are renewed all the same, and the trouble is told once', async (t) => {
+t.test('renews certificates although bundles cannot be written, and logs the problem once', async (t) => {
   const world = await aWorld(t, 1)
   const before = world.stored()
   world.store.failing.set(`write ${VALIDATING}`, 'the API server answered 403: no')
   world.register()
-  world.ask('leaf')
+  world.request('leaf')
   await world.pass(6_500)
   t.not(world.stored().serving.fingerprint, before.serving.fingerprint)
   t.equal(world.lines.filter((line) => line.includes('403: no')).length, 1)
 })
 
-/** Lets time pass until the change is over; nobody may serve what is not trusted at any moment. */
-async function changedUnderWatch (t: Test, world: World, from: string): Promise<void> {
+/** Passes time until the CA rotation is complete, and checks that every served certificate is trusted at each step. */
+async function completesRotation (t: Test, world: TestWorld, from: string): Promise<void> {
   for (let steps = 0; steps < 400; steps++) {
     await world.pass(100)
     const failures = world.failures()
@@ -272,15 +273,15 @@ async function changedUnderWatch (t: Test, world: World, from: string): Promise<
       return
     }
   }
-  t.fail('the change does not end')
+  t.fail('the rotation does not complete')
 }
 
-t.test('a CA change', async (t) => {
-  t.test('never leaves a replica serve what is not trusted, and ends with one CA', async (t) => {
+t.test('a CA rotation', async (t) => {
+  t.test('never serves an untrusted certificate, and ends with one CA', async (t) => {
     const world = await aWorld(t)
     const { ca } = world.stored()
-    world.ask('ca')
-    await changedUnderWatch(t, world, ca.fingerprint)
+    world.request('ca')
+    await completesRotation(t, world, ca.fingerprint)
     t.strictSame(
       world.replicas.map(({ served }) => served?.ca.fingerprint),
       Array(2).fill(world.stored().ca.fingerprint)
@@ -293,26 +294,26 @@ t.test('a CA change', async (t) => {
   })
 
   for (let writes = 1; writes <= 7; writes++) {
-    t.test(`goes on after all replicas ended at write ${writes}`, async (t) => {
+    t.test(`continues after all replicas stopped at write ${writes}`, async (t) => {
       const world = await aWorld(t)
       const { ca } = world.stored()
       const before = world.store.writes.length
-      world.ask('ca')
+      world.request('ca')
       for (let steps = 0; world.store.writes.length < before + writes && steps < 400; steps++) await world.pass(100)
       for (const replica of [...world.replicas]) await world.end(replica)
       world.start()
       world.start()
-      await changedUnderWatch(t, world, ca.fingerprint)
+      await completesRotation(t, world, ca.fingerprint)
       t.equal(world.failures().length, 0)
     })
   }
 
-  t.test('waits for a replica that still serves the old certificate, and goes on when it is gone', async (t) => {
+  t.test('waits for a replica that still serves the old certificate, and continues when it is gone', async (t) => {
     const world = await aWorld(t)
     const { ca } = world.stored()
     const [, stuck] = world.replicas
-    if (stuck !== undefined) await stuck.certificates.stop() // it goes on serving
-    world.ask('ca')
+    if (stuck !== undefined) await stuck.certificates.stop() // it still serves its pair
+    world.request('ca')
     for (let passed = 0; passed < 150; passed++) {
       world.clock.pass(100)
       await until(() => world.clock.pending >= 1)
@@ -320,23 +321,23 @@ t.test('a CA change', async (t) => {
     t.ok(CONFIGURATIONS.every((path) => world.trusted(path).includes(ca.fingerprint)), 'the old CA is still trusted')
     t.equal(world.stored().old.length, 1)
     world.replicas.splice(1, 1)
-    await changedUnderWatch(t, world, ca.fingerprint)
+    await completesRotation(t, world, ca.fingerprint)
   })
 })
 
-t.test('a Secret that was put in the place of another takes over without a gap', async (t) => {
+t.test('a replaced Secret takes over without an untrusted certificate', async (t) => {
   const world = await aWorld(t)
   const { ca } = world.stored()
-  const other = new World()
+  const other = new TestWorld()
   other.start()
   await other.pass(300)
   await other.stop()
   world.store.put(SECRET, other.store.objects.get(SECRET) ?? {})
-  await changedUnderWatch(t, world, ca.fingerprint)
+  await completesRotation(t, world, ca.fingerprint)
   t.equal(world.stored().ca.fingerprint, other.stored().ca.fingerprint)
 })
 
-t.test('a Secret that is gone together with every replica is made anew, and what was trusted stays trusted for the time being', async (t) => {
+t.test('a Secret lost together with every replica is created again, and the previous CA stays trusted meanwhile', async (t) => {
   const world = await aWorld(t)
   const { ca } = world.stored()
   for (const replica of [...world.replicas]) await world.end(replica)
@@ -345,37 +346,41 @@ t.test('a Secret that is gone together with every replica is made anew, and what
   await world.pass(500)
   t.strictSame(world.failures(), [])
   t.ok(world.trusted(MUTATING).includes(ca.fingerprint))
-  await changedUnderWatch(t, world, ca.fingerprint)
+  await completesRotation(t, world, ca.fingerprint)
 })
 
 const TEN_MINUTES = 10 * 60_000
 
-for (const off of [TEN_MINUTES, -TEN_MINUTES]) {
-  t.test(`a replica whose clock is ${off / 60_000} min off makes certificates that the others take, and nothing is changed back and forth`, async (t) => {
-    const world = new World()
+for (const skew of [TEN_MINUTES, -TEN_MINUTES]) {
+  t.test(`a replica with a clock skew of ${skew / 60_000} min issues certificates that the others accept, and the set is stable`, async (t) => {
+    const world = new TestWorld()
     t.teardown(async () => { await world.stop() })
     world.register()
-    world.start(off)
+    world.start(skew)
     await world.pass(1_000)
     world.start()
-    world.start(-off)
+    world.start(-skew)
     await world.pass(10_000)
     const { ca, serving } = world.stored()
-    for (const { notBefore, notAfter } of [ca, serving]) { t.ok(notBefore < Date.now() - TEN_MINUTES && notAfter > Date.now() + TEN_MINUTES, 'good by every clock') }
+    for (const { notBefore, notAfter } of [ca, serving]) {
+      t.ok(notBefore < Date.now() - TEN_MINUTES && notAfter > Date.now() + TEN_MINUTES, 'valid by every clock')
+    }
     t.strictSame(world.replicas.map(({ served }) => served?.serving.fingerprint), Array(3).fill(serving.fingerprint))
     const { length } = world.store.writes
     await world.pass(60_000)
-    t.equal(world.store.writes.length, length, 'nothing is written any more')
+    t.equal(world.store.writes.length, length, 'no further writes')
     t.notOk(world.tooSoon)
   })
 }
 
-t.test('where every replica slept until after the serving certificate had expired, another is served within 5 s, of the same CA', async (t) => {
+t.test('renews with the same CA within 5 s after all replicas were suspended past the expiry', async (t) => {
   const world = await aWorld(t)
   const { ca } = world.stored()
-  world.movedBy = 31 * 24 * 60 * 60_000
+  world.wallOffset = 31 * 24 * 60 * 60_000
   await world.pass(5_000)
-  for (const { served } of world.replicas) { t.ok((served?.serving.notAfter ?? 0) > Date.now() + world.movedBy, 'it is good by the new time') }
+  for (const { served } of world.replicas) {
+    t.ok((served?.serving.notAfter ?? 0) > Date.now() + world.wallOffset, 'valid at the new time')
+  }
   t.strictSame(world.replicas.map(({ served }) => served?.ca.fingerprint), Array(2).fill(ca.fingerprint))
   t.notOk(world.tooSoon)
 })

@@ -1,15 +1,11 @@
-import { once } from 'node:events'
-import { isIP } from 'node:net'
-import { checkServerIdentity, connect } from 'node:tls'
+import { probeServingCert, type ServerAddress } from '../../../../certs/replicas.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
-import { errorMessage } from '../../../platform/error-message.ts'
 import { patchCommand, registrationPath, webhooksOf } from './check-registration.ts'
 import type { ClusterReader } from './cluster-reader.ts'
 import type { CheckResult } from './check-result.ts'
 
 const CHECK = 'certificate'
-/** How long a handshake may take, in milliseconds. */
-const HANDSHAKE_LIMIT_MS = 5_000
+const HANDSHAKE_TIMEOUT_MS = 5_000
 const DAY_MS = 24 * 60 * 60 * 1_000
 
 export interface CertificateOptions {
@@ -23,13 +19,8 @@ export interface CertificateOptions {
   readonly now: () => Date
 }
 
-/** Where a webhook is asked, and the certificates that it is verified by (PEM; empty where there are none). */
-interface Endpoint {
-  readonly host: string
-  readonly port: number
-  readonly serverName: string
-  readonly caBundle: string
-}
+/** The address of a webhook, and the CA certificates that verify it (PEM; empty if there are none). */
+interface Endpoint extends ServerAddress { readonly caBundle: string }
 
 /**
  * Whether what is really served is verified by the caBundle of each webhook, as the API server does it, and for how
@@ -86,16 +77,18 @@ async function endpointFinding (endpoint: Endpoint, webhooks: readonly string[],
   const subject = `${endpoint.serverName}:${endpoint.port}, for ${webhooks.join(', ')}`
   const problem = (what: string): CheckResult => ({ check: CHECK, kind: 'problem', subject, what, mend })
   if (endpoint.caBundle === '') return problem('the caBundle is empty, so the API server cannot verify the server')
-  const result = await handshake(endpoint)
+  const result = await probeServingCert(endpoint, endpoint.caBundle, {
+    timeoutMs: HANDSHAKE_TIMEOUT_MS, checkName: true
+  })
   if (result.kind === 'unreachable') {
     return {
       check: CHECK,
       kind: 'unknown',
       subject,
-      what: `cannot be reached from here: ${result.why}${forwardHint(endpoint)}`
+      what: `cannot be reached from here: ${result.reason}${forwardHint(endpoint)}`
     }
   }
-  if (result.kind === 'unverified') { return problem(`the certificate that is served is not verified by the caBundle: ${result.why}`) }
+  if (result.kind === 'unverified') { return problem(`the certificate that is served is not verified by the caBundle: ${result.reason}`) }
   const left = (result.notAfter.getTime() - now().getTime()) / DAY_MS
   return left < days
     ? problem(`the certificate that is served ends on ${result.notAfter.toISOString()}, in ${left.toFixed(1)} days`)
@@ -107,33 +100,6 @@ function forwardHint ({ serverName }: Endpoint): string {
   const [, service, namespace] = /^([^.]+)\.([^.]+)\.svc$/.exec(serverName) ?? []
   if (service === undefined || namespace === undefined) return ''
   return `; from outside the cluster run: kubectl -n ${namespace} port-forward service/${service} 8443:443, and add --server 127.0.0.1:8443`
-}
-
-type Handshake =
-  | { readonly kind: 'verified', readonly notAfter: Date }
-  | { readonly kind: 'unverified', readonly why: string }
-  | { readonly kind: 'unreachable', readonly why: string }
-
-async function handshake ({ host, port, serverName, caBundle }: Endpoint): Promise<Handshake> {
-  const socket = connect({
-    host,
-    port,
-    ca: caBundle,
-    ...(isIP(serverName) === 0 && { servername: serverName }),
-    checkServerIdentity: (_host, certificate) => checkServerIdentity(serverName, certificate),
-    rejectUnauthorized: false,
-    timeout: HANDSHAKE_LIMIT_MS
-  })
-  socket.once('timeout', () => { socket.destroy(new Error(`no answer within ${HANDSHAKE_LIMIT_MS / 1_000} s`)) })
-  try {
-    await once(socket, 'secureConnect')
-    if (!socket.authorized) return { kind: 'unverified', why: String(socket.authorizationError) }
-    return { kind: 'verified', notAfter: new Date(socket.getPeerCertificate().valid_to) }
-  } catch (error) {
-    return { kind: 'unreachable', why: errorMessage(error) }
-  } finally {
-    socket.destroy()
-  }
 }
 
 /** The patch that puts the certificates of a PEM text into every webhook of the configurations. */
