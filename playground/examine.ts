@@ -1,11 +1,11 @@
 import { newAdmissionEngine } from '../webhooks/engine.ts'
-import { findingsOf, type Diagnostic, type ReviewedObject } from '../src/offline/diagnostics.ts'
+import { diagnosticsOf, type Diagnostic, type ReviewedObject } from '../src/offline/diagnostics.ts'
 import { reviewObjects } from '../src/offline/review-objects.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
 import { explainService, type Explanation } from '../src/core/settings/explain.ts'
 import { readService } from '../src/core/settings/service.ts'
-import { localObject } from '../src/offline/local-object.ts'
-import { readManifests, type Position } from '../src/offline/read-manifests.ts'
+import { readLocalObjects } from '../src/offline/local-object.ts'
+import type { Position } from '../src/offline/read-manifests.ts'
 import { TEXT_NAMES, type TextName, type Texts } from './texts.ts'
 
 /** A message and the place it belongs to. */
@@ -34,18 +34,14 @@ export interface Examination {
 
 /** Admits the objects of the texts by the webhooks themselves, as if they came to an empty cluster. Pure. */
 export function examine (texts: Texts): Examination {
-  const read = TEXT_NAMES.map((text) => ({ text, ...readManifests(texts[text]) }))
-  const given = read.flatMap(({ text, manifests }) => manifests.flatMap(({ object, position, positionOf }) => {
-    const local = localObject(object)
-    return local === undefined ? [] : [{ ...local, file: text, position, positionOf }]
-  }))
+  const read = TEXT_NAMES.map((text) => ({ text, ...readLocalObjects(texts[text], text) }))
   const admission = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
-  const objects = reviewObjects(given, admission).map((outcome): ExaminedObject => {
+  const objects = reviewObjects(read.flatMap(({ objects }) => objects), admission).map((outcome): ExaminedObject => {
     const service =
       outcome.given.kind === AIM_SERVICE ? readService(outcome.given.object, outcome.given.key.namespace) : undefined
     return {
       outcome,
-      remarks: findingsOf(outcome).map(remark),
+      remarks: diagnosticsOf(outcome).map(remark),
       explanation: service?.kind === 'service' ? explainService(service, admission.configs) : undefined
     }
   })

@@ -1,9 +1,8 @@
 import { glob, readFile, stat } from 'node:fs/promises'
 import { errorMessage } from '../platform/error-message.ts'
-import { localObject } from '../offline/local-object.ts'
+import { readLocalObjects, type GivenObject } from '../offline/local-object.ts'
 import { readManifestFolder, type ManifestFile } from '../offline/manifest-files.ts'
-import { readManifests, type Position } from '../offline/read-manifests.ts'
-import type { GivenObject } from '../offline/given-object.ts'
+import type { Position } from '../offline/read-manifests.ts'
 
 export interface Input {
   /** Those of our kinds, in order. */
@@ -57,12 +56,9 @@ async function matches (pattern: string): Promise<string[]> {
 
 function inputOf (file: ManifestFile): Input {
   if ('problem' in file) return { objects: [], problems: [`${file.path}: ${file.problem}`] }
-  const { manifests, faults } = readManifests(file.text)
+  const { objects, faults } = readLocalObjects(file.text, file.path)
   return {
-    objects: manifests.flatMap(({ object, position, positionOf }) => {
-      const local = localObject(object)
-      return local === undefined ? [] : [{ ...local, file: file.path, position, positionOf }]
-    }),
+    objects,
     problems: faults.map(({ position, reason }) => `${placeText(file.path, position)}: ${reason}`)
   }
 }

@@ -1,23 +1,23 @@
-import { assessService } from '../core/settings/assess.ts'
 import type { ConfigIndex } from '../cache/config-index.ts'
-import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import type { ConfigLookup, ObjectKey, ObjectSink } from '../core/ports.ts'
+import { assessService } from '../core/settings/assess.ts'
 import { readService } from '../core/settings/service.ts'
+import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
 
 /**
- * Passes services on as admission would have stored them, since in a folder nobody else writes their block: each with
- * the settings and the path that it has at present, and anew when a configuration changes.
+ * Forwards the services of a folder with the block that admission would have written, because no API server stores it.
+ * Updates the blocks when a configuration changes.
  */
 export class AdmittedServices implements ObjectSink {
   readonly #configs: ConfigIndex
   readonly #stored: ObjectSink
   readonly #written = new Map<string, JsonObject>()
-  #renewing = false
+  #updateScheduled = false
 
   constructor (configs: ConfigIndex, stored: ObjectSink) {
     this.#configs = configs
     this.#stored = stored
-    configs.onChange(() => { this.#renewSoon() })
+    configs.onChange(() => { this.#scheduleUpdate() })
   }
 
   upsert (object: JsonObject): void {
@@ -31,29 +31,23 @@ export class AdmittedServices implements ObjectSink {
     this.#stored.remove(key)
   }
 
-  /** Once for all configurations that change in one go. */
-  #renewSoon (): void {
-    if (this.#renewing) return
-    this.#renewing = true
+  /** One update for all configurations that change in the same turn. */
+  #scheduleUpdate (): void {
+    if (this.#updateScheduled) return
+    this.#updateScheduled = true
     queueMicrotask(() => {
-      this.#renewing = false
+      this.#updateScheduled = false
       for (const object of this.#written.values()) this.#stored.upsert(admittedService(object, this.#configs))
     })
   }
 }
 
-/** A service as admission would have stored it, under these configurations. One that cannot be read stays as it is. */
+/** A service as admission would have stored it under these configurations. A malformed one is returned unchanged. */
 export function admittedService (object: JsonObject, configs: ConfigLookup): JsonObject {
-  const { resolvedRuntimeConfig, ...spec } = ownObject(object, 'spec')
+  const { resolvedRuntimeConfig: _, ...spec } = ownObject(object, 'spec')
   const service = readService({ ...object, spec }, ownString(ownObject(object, 'metadata'), 'namespace'))
   if (service.kind === 'malformed') return object
   const { block } = assessService(service, configs)
-  return {
-    ...object,
-    spec: {
-      ...spec,
-      runtimeConfigName: service.configName,
-      ...(block !== undefined && { resolvedRuntimeConfig: block })
-    }
-  }
+  const resolved = block !== undefined && { resolvedRuntimeConfig: block }
+  return { ...object, spec: { ...spec, runtimeConfigName: service.configName, ...resolved } }
 }

@@ -2,22 +2,40 @@ import { decodeObject } from '../api/decode-object.ts'
 import { KINDS, type Kind } from '../api/kinds.ts'
 import { GROUP } from '../api/meta.ts'
 import { validateObject, type FieldError } from '../api/validate-object.ts'
-import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import type { ObjectKey } from '../core/ports.ts'
+import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../platform/json.ts'
+import { readManifests, type Manifest, type ManifestFault } from './read-manifests.ts'
 
-/**
- * An object of one of our kinds, made of a manifest by the steps that the API server takes before it asks a webhook.
- */
+/** An object of one of our kinds after the steps that the API server performs before it calls a webhook. */
 export interface LocalObject {
   readonly kind: Kind
-  /** The name is empty under generateName. */
+  /** The name is empty with generateName. */
   readonly key: ObjectKey
-  /** As the manifest has it. */
+  /** As in the manifest. */
   readonly written: JsonObject
-  /** In its namespace, with defaults filled in. */
+  /** With namespace and defaults. */
   readonly object: JsonObject
-  /** Empty: the schema allows it. */
+  /** Violations of the schema. */
   readonly errors: readonly FieldError[]
+}
+
+/** An object with its place in a file. */
+export interface GivenObject extends LocalObject, Pick<Manifest, 'position' | 'positionOf'> {
+  /** As given by the user; `stdin` for standard input. */
+  readonly file: string
+}
+
+/** Reads the objects of our kinds in a text; other kinds are skipped. */
+export function readLocalObjects (text: string, file: string): {
+  readonly objects: readonly GivenObject[]
+  readonly faults: readonly ManifestFault[]
+} {
+  const { manifests, faults } = readManifests(text)
+  const objects = manifests.flatMap(({ object, position, positionOf }) => {
+    const local = localObject(object)
+    return local === undefined ? [] : [{ ...local, file, position, positionOf }]
+  })
+  return { objects, faults }
 }
 
 /** Undefined for an object of another kind. */
@@ -26,30 +44,23 @@ export function localObject (manifest: JsonObject): LocalObject | undefined {
     (known) => known.kind === manifest['kind'] && ownString(manifest, 'apiVersion').startsWith(`${GROUP}/`)
   )
   if (kind === undefined) return undefined
-  const object = decodeObject(kind.kind, kind.scope === 'Namespaced' ? inNamespace(manifest) : manifest)
+  const isNamespaced = kind.scope === 'Namespaced'
+  const object = decodeObject(kind.kind, isNamespaced ? withNamespace(manifest) : manifest)
   const metadata = ownObject(object, 'metadata')
-  return {
-    kind,
-    key: {
-      namespace: kind.scope === 'Namespaced' ? ownString(metadata, 'namespace') : '',
-      name: ownString(metadata, 'name')
-    },
-    written: manifest,
-    object,
-    errors: validateObject(kind.kind, object)
-  }
+  const key = { namespace: isNamespaced ? ownString(metadata, 'namespace') : '', name: ownString(metadata, 'name') }
+  return { kind, key, written: manifest, object, errors: validateObject(kind.kind, object) }
 }
 
-/** How messages name an object: `AIMService ml-team/llama-chat`; under generateName `AIMService ml-team/llama-*`. */
+/** An object's name in messages: `AIMService ml-team/llama-chat`; with generateName `AIMService ml-team/llama-*`. */
 export function objectTitle ({ kind, key: { namespace, name }, object }: LocalObject): string {
-  const called = name === '' ? `${ownString(ownObject(object, 'metadata'), 'generateName')}*` : name
-  return `${kind.kind} ${namespace === '' ? '' : `${namespace}/`}${called}`
+  const shown = name === '' ? `${ownString(ownObject(object, 'metadata'), 'generateName')}*` : name
+  return `${kind.kind} ${namespace === '' ? '' : `${namespace}/`}${shown}`
 }
 
-/** As kubectl does where neither a flag nor a context says otherwise. */
+/** kubectl's namespace if neither a flag nor a context sets one. */
 const DEFAULT_NAMESPACE = 'default'
 
-function inNamespace (object: JsonObject): JsonObject {
+function withNamespace (object: JsonObject): JsonObject {
   const metadata = own(object, 'metadata')
   if (!isJsonObject(metadata) || own(metadata, 'namespace') !== undefined) return object
   return { ...object, metadata: { ...metadata, namespace: DEFAULT_NAMESPACE } }

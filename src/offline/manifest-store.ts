@@ -1,42 +1,38 @@
 import { watch, type FSWatcher } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { KINDS, type Kind } from '../api/kinds.ts'
-import type { FieldError } from '../api/validate-object.ts'
 import type { Log, ObjectSink } from '../core/ports.ts'
 import { errorMessage } from '../platform/error-message.ts'
-import { localObject, objectTitle, type LocalObject } from './local-object.ts'
+import { objectTitle, readLocalObjects, type LocalObject } from './local-object.ts'
 import { readManifestFolder, type ManifestFile } from './manifest-files.ts'
-import { readManifests, type ManifestFault } from './read-manifests.ts'
+import type { ManifestFault } from './read-manifests.ts'
 
 export interface ManifestStoreOptions {
-  /** Its files ending in .yaml, .yml or .json count, in the order of their names; folders in it do not. */
+  /** Its .yaml, .yml and .json files are read, sorted by name; subfolders are not. */
   readonly folder: string
   readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
   readonly log: Log
 }
 
-/** A file as it was last read, and what was last good in it. */
-interface ReadFile {
-  /** Its text, or why it could not be read. */
+interface StoredFile {
+  /** The text as last read, or why it could not be read. */
   readonly content: string
+  /** The last valid objects. */
   readonly objects: readonly LocalObject[]
 }
 
-/**
- * How long after the first sign of a change the folder is read, in milliseconds: editors write, rename and remove in
- * one go.
- */
+/** Delay between the first file event and the read, in milliseconds: editors write, rename and remove in a burst. */
 const SETTLE_MS = 50
 
 /**
- * The embedded store: the objects of a folder of manifests, and every change to them, fed into the sinks. A file counts
- * whole or not at all: one with a fault is reported, and what was last good in it stays.
+ * The embedded store: feeds the objects of a folder of manifests, and all changes to them, into the sinks. A file with
+ * any fault is logged, and its last valid objects stay.
  */
 export class ManifestStore {
   readonly #options: ManifestStoreOptions
-  #files: ReadonlyMap<string, ReadFile> = new Map()
+  #files: ReadonlyMap<string, StoredFile> = new Map()
   #fed: ReadonlyMap<string, LocalObject> = new Map()
-  #doubles: ReadonlySet<string> = new Set()
+  #duplicates: ReadonlySet<string> = new Set()
   #watcher: FSWatcher | undefined
   #timer: NodeJS.Timeout | undefined
   #reading: Promise<void> = Promise.resolve()
@@ -45,14 +41,14 @@ export class ManifestStore {
     this.#options = options
   }
 
-  /** Resolves when all files are read and fed. Rejects with a sentence where the folder cannot be read. */
+  /** Resolves when all files are read and fed. Rejects if the folder cannot be read. */
   async start (): Promise<void> {
     const { folder, log } = this.#options
     try {
-      // before the first reading, so that no change falls between
-      this.#watcher = watch(folder, () => { this.#settle() })
+      // before the first read, so that no change is missed
+      this.#watcher = watch(folder, () => { this.#scheduleRead() })
       this.#watcher.on('error', (error) => {
-        log.error({ folder, reason: error.message }, 'manifest folder is no longer watched, its last state stays')
+        log.error({ folder, reason: error.message }, 'failed to watch manifest folder, keeping its last objects')
       })
       await this.#readNext()
     } catch (error) {
@@ -68,98 +64,98 @@ export class ManifestStore {
     await this.#reading
   }
 
-  #settle (): void {
+  #scheduleRead (): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined
       this.#readNext().catch((error: unknown) => {
         const { folder, log } = this.#options
-        log.error({ folder, reason: errorMessage(error) }, 'manifest folder cannot be read, its last state stays')
+        log.error({ folder, reason: errorMessage(error) }, 'failed to read manifest folder, keeping its last objects')
       })
     }, SETTLE_MS)
   }
 
-  /** One reading at a time. */
+  /** One read at a time. */
   #readNext (): Promise<void> {
     const reading = this.#reading.then(() => this.#read())
-    this.#reading = reading.catch(() => undefined) // told of by whoever asked for this reading
+    this.#reading = reading.catch(() => undefined) // the caller handles the error
     return reading
   }
 
   async #read (): Promise<void> {
     const files = await readManifestFolder(this.#options.folder)
     this.#files = new Map(files.map((file) => [file.path, this.#parse(file)]))
-    this.#feed(this.#distinct())
+    this.#feed(this.#distinctObjects())
   }
 
-  /** Only what has changed is parsed, so that a fault is reported once. */
-  #parse (file: ManifestFile): ReadFile {
+  /** Parses a file only if it has changed, so that a fault is logged once. */
+  #parse (file: ManifestFile): StoredFile {
     const { path } = file
-    const known = this.#files.get(path)
+    const previous = this.#files.get(path)
     const content = 'text' in file ? file.text : file.problem
-    if (known?.content === content) return known
-    const { objects, faults } =
-      'text' in file
-        ? objectsOf(file.text)
-        : { objects: [], faults: [{ position: { line: 1, column: 1 }, reason: file.problem }] }
+    if (previous?.content === content) return previous
+    const { objects, faults } = 'text' in file
+      ? validObjects(file.text, path)
+      : { objects: [], faults: [{ position: { line: 1, column: 1 }, reason: file.problem }] }
     for (const { position, reason } of faults) {
-      this.#options.log.error({ file: path, ...position, reason }, 'manifest file is faulty, its last good state stays')
+      const keys = { file: path, ...position, reason }
+      this.#options.log.error(keys, 'invalid manifest file, keeping its last valid objects')
     }
-    return { content, objects: faults.length === 0 ? objects : known?.objects ?? [] }
+    return { content, objects: faults.length === 0 ? objects : previous?.objects ?? [] }
   }
 
-  /** Every object once, by its title: of two with the same title the first counts, in the order of the files. */
-  #distinct (): Map<string, LocalObject> {
+  /** The objects by title; the first file wins. */
+  #distinctObjects (): Map<string, LocalObject> {
     const distinct = new Map<string, LocalObject>()
-    const doubles = new Set<string>()
+    const duplicates = new Set<string>()
     for (const [file, { objects }] of this.#files) {
       for (const object of objects) {
         const title = objectTitle(object)
-        if (distinct.has(title)) doubles.add(`${title} in ${file}`)
+        if (distinct.has(title)) duplicates.add(`${title} in ${file}`)
         else distinct.set(title, object)
       }
     }
-    for (const object of doubles.difference(this.#doubles)) { this.#options.log.warn({ object }, 'object is defined twice, the first one counts') }
-    this.#doubles = doubles
+    for (const object of duplicates.difference(this.#duplicates)) {
+      this.#options.log.warn({ object }, 'ignored duplicate object, the first definition applies')
+    }
+    this.#duplicates = duplicates
     return distinct
   }
 
-  /** Tells the sinks what has gone, come and changed; configurations before services. */
-  #feed (wanted: ReadonlyMap<string, LocalObject>): void {
+  /** Feeds removals, then changes; configurations before services. */
+  #feed (objects: ReadonlyMap<string, LocalObject>): void {
     for (const [title, { kind, key }] of this.#fed) {
-      if (!wanted.has(title)) this.#attempt(title, () => { this.#options.sinks[kind.kind].remove(key) })
+      if (!objects.has(title)) this.#attempt(title, () => { this.#options.sinks[kind.kind].remove(key) })
     }
-    const ordered = KINDS.flatMap((kind) => [...wanted].filter(([, object]) => object.kind === kind))
+    const ordered = KINDS.flatMap((kind) => [...objects].filter(([, object]) => object.kind === kind))
     for (const [title, { kind, object }] of ordered) {
       if (!isDeepStrictEqual(this.#fed.get(title)?.object, object)) {
         this.#attempt(title, () => { this.#options.sinks[kind.kind].upsert(object) })
       }
     }
-    this.#fed = wanted
+    this.#fed = objects
   }
 
   #attempt (object: string, feed: () => void): void {
     try {
       feed()
     } catch (error) {
-      this.#options.log.error({ object, reason: errorMessage(error) }, 'object could not be taken in')
+      this.#options.log.error({ object, reason: errorMessage(error) }, 'failed to index object')
     }
   }
 }
 
-/** The objects of our kinds in a text, and the faults of the text and of these objects. */
-function objectsOf (text: string): { readonly objects: readonly LocalObject[], readonly faults: readonly ManifestFault[] } {
-  const { manifests, faults: broken } = readManifests(text)
-  const found = manifests.flatMap(({ object, position }) => {
-    const local = localObject(object)
-    return local === undefined ? [] : [{ local, position }]
-  })
-  const faulty = found.flatMap(({ local, position }) =>
-    errorsOf(local).map(({ field, message }) => ({ position, reason: `${objectTitle(local)}: ${field}: ${message}` })))
-  return { objects: found.map(({ local }) => local), faults: [...broken, ...faulty] }
+interface ValidObjects { readonly objects: readonly LocalObject[], readonly faults: readonly ManifestFault[] }
+
+/** The objects of our kinds, and the faults of the text and of these objects. */
+function validObjects (text: string, file: string): ValidObjects {
+  const { objects, faults } = readLocalObjects(text, file)
+  const invalid = objects.flatMap((local) => errorsOf(local).map(({ field, message }) =>
+    ({ position: local.position, reason: `${objectTitle(local)}: ${field}: ${message}` })))
+  return { objects, faults: [...faults, ...invalid] }
 }
 
-/** Nothing in a folder makes a name of generateName. */
-function errorsOf ({ key, errors }: LocalObject): readonly FieldError[] {
+/** No API server resolves generateName here. */
+function errorsOf ({ key, errors }: LocalObject): LocalObject['errors'] {
   return key.name === '' && errors.length === 0
     ? [{ field: 'metadata.name', message: 'Required value: a manifest of the store needs a name' }]
     : errors

@@ -1,6 +1,6 @@
 import { isJsonObject, own, ownObject, ownString } from '../../platform/json.ts'
 import { objectTitle } from '../../offline/local-object.ts'
-import { findingsOf, type ReviewedObject } from '../../offline/diagnostics.ts'
+import { diagnosticsOf, type ReviewedObject } from '../../offline/diagnostics.ts'
 import { painter, type Paint } from './paint.ts'
 import { placeText } from '../read-input.ts'
 
@@ -16,7 +16,7 @@ function section (outcome: ReviewedObject, paint: Paint): string {
     ? ['✗', 'red', 'refused'] as const
     : warnings.length > 0 ? ['!', 'yellow', 'admitted, with a warning'] as const : ['✓', 'green', 'admitted'] as const
   const title = `${paint(style, mark)} ${paint('bold', objectTitle(given))} ${paint(style, verdict)} ${paint('dim', placeText(given.file, given.position))}\n`
-  const findings = findingsOf(outcome).map(({ level, field, message, file, position, code }) => level === 'error'
+  const findings = diagnosticsOf(outcome).map(({ level, field, message, file, position, code }) => level === 'error'
     ? `    ${paint('cyan', placeText(file, position))} ${paint('bold', field)}: ${message} ${paint('dim', `(${code})`)}\n`
     : `    ${paint('cyan', placeText(file, position))} ${paint('yellow', 'warning:')} ${message}\n`)
   return [title, ...findings, ...(faults.length > 0 ? [] : injected(outcome, paint))].join('')

@@ -184,7 +184,7 @@ t.test('an object that comes twice is refused the second time', async (t) => {
   })
   t.match(lines(out), [
     { allowed: true },
-    { allowed: false, status: { message: /metadata\.name: an object of this kind and name comes earlier/ } }
+    { allowed: false, status: { message: /metadata\.name: the files define an object of this kind and name already/ } }
   ])
   t.equal(code, 1)
 })

@@ -20,14 +20,14 @@ function setUp () {
   return { services, config: sink, service: new AdmittedServices(configs, services.sink()) }
 }
 
-t.test('a service of a folder holds the path that admission would have given it', async (t) => {
+t.test('a service of a folder holds the path that admission would have set', async (t) => {
   const { services, config, service } = setUp()
   config.upsert(routed('/a/{.metadata.name}'))
   service.upsert(aService())
   t.match(services.paths.holders(claimOf('/a/llama-chat')), [{ service: { namespace: 'ml-team', name: 'llama-chat' } }])
 })
 
-t.test('its path follows the configuration, and goes with it', async (t) => {
+t.test('the path of a service follows its configuration', async (t) => {
   const { services, config, service } = setUp()
   config.upsert(routed('/a/{.metadata.name}'))
   service.upsert(aService())
@@ -40,7 +40,7 @@ t.test('its path follows the configuration, and goes with it', async (t) => {
   t.strictSame(services.paths.holders(claimOf('/b/llama-chat')), [])
 })
 
-t.test('a service that has gone holds nothing, whatever happens to its configuration', async (t) => {
+t.test('a removed service holds no path after its configuration changes', async (t) => {
   const { services, config, service } = setUp()
   config.upsert(routed('/a/{.metadata.name}'))
   service.upsert(aService())
@@ -50,7 +50,7 @@ t.test('a service that has gone holds nothing, whatever happens to its configura
   t.strictSame([services.count(), services.paths.holders(claimOf('/b/llama-chat'))], [0, []])
 })
 
-t.test('a block in a manifest is nobody\'s word', async (t) => {
+t.test('ignores a block that a manifest contains', async (t) => {
   const { services, service } = setUp()
   service.upsert(
     aService({ spec: { resolvedRuntimeConfig: { routing: { path: '/mine', gatewayRef: { name: 'gateway' } } } } })

@@ -1,8 +1,7 @@
 import { FILE_HEADERS_ONLY, createTwoFilesPatch } from 'diff'
 import { GROUP } from '../../../api/meta.ts'
-import { objectTitle } from '../../../offline/local-object.ts'
-import { findingsOf, type Diagnostic, type ReviewedObject } from '../../../offline/diagnostics.ts'
-import type { GivenObject } from '../../../offline/given-object.ts'
+import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
+import { diagnosticsOf, type Diagnostic, type ReviewedObject } from '../../../offline/diagnostics.ts'
 import { toGithub } from '../../output/github.ts'
 import { toJunit, type JunitCase } from '../../output/junit.ts'
 import { placeText } from '../../read-input.ts'
@@ -27,8 +26,8 @@ export const FORMATTERS: Readonly<Record<ReviewFormat, Formatter>> = {
   diff: (reviewed) => reviewed.filter(({ patch }) => patch.length > 0).map(difference).join(''),
   report: toReport,
   junit: (reviewed) => toJunit('review', reviewed.map(testcase)),
-  sarif: (reviewed, { version }) => toSarif(reviewed.flatMap(findingsOf), version),
-  github: (reviewed) => toGithub(reviewed.flatMap(findingsOf))
+  sarif: (reviewed, { version }) => toSarif(reviewed.flatMap(diagnosticsOf), version),
+  github: (reviewed) => toGithub(reviewed.flatMap(diagnosticsOf))
 }
 
 /** Those that tell of refusals and warnings themselves; beside the others they are printed on standard error. */
@@ -36,7 +35,7 @@ export const TELLING: ReadonlySet<ReviewFormat> = new Set(['json', 'report', 'ju
 
 /** What people should know of an object beside its new form. */
 export function remarks (outcome: ReviewedObject): string {
-  const findings = findingsOf(outcome)
+  const findings = diagnosticsOf(outcome)
   const title = objectTitle(outcome.given)
   const causes = findings
     .filter(({ level }) => level === 'error')
@@ -73,7 +72,7 @@ function testcase (outcome: ReviewedObject): JunitCase {
     name: objectTitle(given).slice(given.kind.kind.length + 1),
     file: given.file,
     line: given.position.line,
-    failures: findingsOf(outcome).filter(({ level }) => level === 'error').map(failureOf),
+    failures: diagnosticsOf(outcome).filter(({ level }) => level === 'error').map(failureOf),
     ...(warnings.length > 0 && { output: warnings.map((warning) => `warning: ${warning}\n`).join('') })
   }
 }
