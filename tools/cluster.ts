@@ -4,7 +4,6 @@ import { startCluster } from '../test/support/cluster/cluster.ts'
 import { startProduct } from '../test/support/programs/product.ts'
 
 const cluster = await startCluster()
-await cluster.kubectl(['create', 'namespace', 'aim-system']) // where the reconciler's Lease is
 const product = await startProduct(cluster, ['--with-reconciler'])
 process.stdout.write(`The API server answers at ${cluster.url}, aim-admission at ${product.url}. To try in another terminal:
 

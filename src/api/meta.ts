@@ -3,6 +3,12 @@ export const GROUP = 'aim.silogen.ai'
 export const VERSION = 'v1alpha1'
 export const API_VERSION = `${GROUP}/${VERSION}` as const
 
+/** The owner of the fields that this program writes. Source: Kubernetes, "Server-Side Apply". */
+export const FIELD_MANAGER = 'aim-admission'
+
+/** The namespace that the program runs in, unless configured. */
+export const SYSTEM_NAMESPACE = 'aim-system'
+
 /** The name a service uses when it gives no `spec.runtimeConfigName`. */
 export const DEFAULT_CONFIG_NAME = 'default'
 

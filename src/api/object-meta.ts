@@ -25,3 +25,16 @@ export function uidOf (object: JsonObject): string {
 export function annotationOf (object: JsonObject, key: string): string {
   return ownString(ownObject(ownObject(object, 'metadata'), 'annotations'), key)
 }
+
+/**
+ * Whether a `metadata.resourceVersion` is newer than another one of the same kind; also true if the two cannot be
+ * compared, so that no change is lost. Source: KEP-5504, k8s.io/apimachinery/pkg/util/resourceversion.
+ */
+export function isNewerVersion (version: string, than: string): boolean {
+  if (version === than) return false
+  if (!COMPARABLE_VERSION.test(version) || !COMPARABLE_VERSION.test(than)) return true
+  return version.length === than.length ? version > than : version.length > than.length
+}
+
+/** A decimal number of any size without leading zeros. */
+const COMPARABLE_VERSION = /^[1-9]\d*$/

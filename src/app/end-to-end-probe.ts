@@ -3,6 +3,7 @@ import type { Logger } from 'pino'
 import { systemClock } from '../platform/clock.ts'
 import { probeAdmission } from '../kube/objects/admission-probe.ts'
 import type { SendRequest } from '../kube/client/api-connection.ts'
+import type { Fencing } from '../kube/client/fencing.ts'
 import { RepeatedProbe } from '../reconcile/repeated-probe.ts'
 import { probeMetrics } from '../telemetry/probe-metrics.ts'
 import type { ProbeSettings } from '../cli/flags/settings.ts'
@@ -10,19 +11,19 @@ import type { ProbeSettings } from '../cli/flags/settings.ts'
 export interface EndToEndProbeOptions {
   readonly settings: ProbeSettings
   readonly request: SendRequest
-  readonly mayLeave: () => boolean
+  readonly fencing: Fencing
   readonly registry: Registry
   readonly log: Logger
 }
 
 /** The end-to-end probe of the replica that leads: started when it begins to, stopped when it ceases. */
-export function endToEndProbe ({ settings: { interval, namespace }, request, mayLeave, registry, log }: EndToEndProbeOptions) {
+export function endToEndProbe ({ settings: { interval, namespace }, request, fencing, registry, log }: EndToEndProbeOptions) {
   const metrics = probeMetrics(registry)
   let last: string | undefined
   const probe = async (): Promise<void> => {
     const started = performance.now()
-    const result = await probeAdmission({ request, clock: systemClock, namespace, mayLeave })
-    if (!mayLeave()) return
+    const result = await probeAdmission({ request, namespace, fencing })
+    if (!fencing()) return
     const failure = result.kind === 'failed' ? result.failure : undefined
     metrics.record(failure, (performance.now() - started) / 1_000)
     if (failure === last) return

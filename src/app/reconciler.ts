@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import type { Registry } from 'prom-client'
 import type { Logger } from 'pino'
 import type { Kind } from '../api/kinds.ts'
+import { SYSTEM_NAMESPACE } from '../api/meta.ts'
 import type { ConfigIndex } from '../cache/config-index.ts'
 import type { ObjectSink } from '../core/ports.ts'
 import { ownConfigStatus } from '../core/status/rollout.ts'
@@ -40,11 +41,14 @@ export interface Reconciler {
   readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
   /** Stands for election; to be called once the caches are filled. */
   readonly start: () => void
+  /** Why no replica can lead before an operator acts; undefined otherwise. One line. */
+  readonly problem: () => string | undefined
   /** Once settled, nothing is written any more, and the Lease is given up. */
   readonly stop: () => Promise<void>
 }
 
-export function newReconciler ({ connection: { request }, configs, services, settings, registry, log }: ReconcilerOptions): Reconciler {
+export function newReconciler ({ connection, configs, services, settings, registry, log }: ReconcilerOptions): Reconciler {
+  const { request } = connection
   const identity = `${hostname()}_${randomUUID()}`
   const wallTime = (): Date => new Date()
   const times = leaseTimes(settings.leaseSeconds)
@@ -64,7 +68,7 @@ export function newReconciler ({ connection: { request }, configs, services, set
     rollforward: queueMetrics.observe('rollforward', () => controller?.queues.rollforward)
   }
   const election: LeaderElection = new LeaderElection({
-    lease: { namespace: settings.namespace, name: ELECTION },
+    lease: { namespace: settings.namespace ?? connection.contextNamespace ?? SYSTEM_NAMESPACE, name: ELECTION },
     identity,
     request,
     clock: systemClock,
@@ -82,18 +86,25 @@ export function newReconciler ({ connection: { request }, configs, services, set
       controller = undefined
     }
   })
-  const { mayWrite } = election
-  const probe = endToEndProbe({ settings: settings.probe, request, mayLeave: mayWrite, registry, log })
-  const events = new EventRecorder({ request, instance: identity, clock: systemClock, wallTime, mayWrite, log })
+  const { isLeader } = election
+  const probe = endToEndProbe({ settings: settings.probe, request, fencing: isLeader, registry, log })
+  const events = new EventRecorder({
+    request,
+    instance: identity,
+    clock: systemClock,
+    wallTime,
+    fencing: isLeader,
+    log
+  })
   const world = {
     ...watched,
     events,
-    writer: objectWriter({ request, clock: systemClock, mayWrite, limitMs: times.duration - times.renewDeadline }),
+    writer: objectWriter({ request, fencing: isLeader, timeoutMs: times.duration - times.renewDeadline }),
     now: () => wallTime().toISOString().replace(/\.\d+/, '')
   }
   reconcileMetrics(registry, {
     election: ELECTION,
-    leads: mayWrite,
+    leads: isLeader,
     missed: () => controller?.missed ?? 0,
     configs: () => controller === undefined ? [] : tallied(controller, configs)
   })
@@ -103,6 +114,7 @@ export function newReconciler ({ connection: { request }, configs, services, set
       configChanged: (config, how) => { controller?.configChanged(config, how) }
     }),
     start: () => { election.start() },
+    problem: () => election.problem,
     stop: async () => {
       await election.stop()
       await events.stop()

@@ -1,7 +1,7 @@
 import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import { uidOf } from '../api/object-meta.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
-import { isNewerVersion } from '../kube/watch/resource-version.ts'
+import { isNewerVersion } from '../api/object-meta.ts'
 
 /** What is known of a stored object beside what the rules read of it. */
 export interface Observed<T> {
@@ -34,7 +34,9 @@ export class ObservedObjects<T> implements ObjectSink {
     const key = `${ownString(metadata, 'namespace')}/${ownString(metadata, 'name')}`
     const version = ownString(metadata, 'resourceVersion')
     const known = this.#observed.get(key)
-    if (known === undefined || isNewerVersion(version, known.version)) { this.#observed.set(key, { uid: uidOf(object), version, status: this.#read(object) }) }
+    if (known === undefined || isNewerVersion(version, known.version)) {
+      this.#observed.set(key, { uid: uidOf(object), version, status: this.#read(object) })
+    }
   }
 
   remove ({ namespace, name }: ObjectKey): void {

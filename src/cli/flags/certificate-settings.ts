@@ -1,3 +1,4 @@
+import { SYSTEM_NAMESPACE } from '../../api/meta.ts'
 import { oneOf, wholeNumber } from './read-flags.ts'
 
 /** Where the serving pair comes from. */
@@ -28,8 +29,8 @@ export interface ClientSettings {
   readonly names: readonly string[]
 }
 
-export type CertificateFlags = Readonly<Record<'namespace' | 'certSecret' | 'serviceName' | 'webhookConfiguration' | 'caDays' | 'certDays' | 'rotationWait', string>> &
-  Readonly<Partial<Record<'manifests' | 'certificates' | 'certFile' | 'keyFile' | 'serviceNamespace' | 'clientCaFile', string>>> &
+export type CertificateFlags = Readonly<Record<'certSecret' | 'serviceName' | 'webhookConfiguration' | 'caDays' | 'certDays' | 'rotationWait', string>> &
+  Readonly<Partial<Record<'namespace' | 'manifests' | 'certificates' | 'certFile' | 'keyFile' | 'serviceNamespace' | 'clientCaFile', string>>> &
   { readonly certName: readonly string[], readonly clientName: readonly string[] }
 
 const WAYS = ['self-managed', 'files', 'throw-away'] as const
@@ -55,12 +56,23 @@ function * contradictions (kind: CertificateSettings['kind'], { manifests, certF
   const files = [certFile, keyFile].filter((file) => file !== undefined)
   if (files.length === 1) yield '--cert-file and --key-file belong together; give both or neither'
   if (kind === 'files' && files.length === 0) yield '--certificates files needs --cert-file and --key-file'
-  if (kind !== 'files' && files.length > 0) { yield `--certificates ${kind} and --cert-file exclude each other; give one of them` }
-  if (kind === 'self-managed' && manifests !== undefined) { yield '--certificates self-managed and --manifests exclude each other; a folder keeps no Secret' }
+  if (kind !== 'files' && files.length > 0) {
+    yield `--certificates ${kind} and --cert-file exclude each other; give one of them`
+  }
+  if (kind === 'self-managed' && manifests !== undefined) {
+    yield '--certificates self-managed and --manifests exclude each other; a folder keeps no Secret'
+  }
 }
 
 function managedSettings (flags: CertificateFlags, problems: string[]): ManagedSettings {
-  const { namespace, certSecret, serviceName, serviceNamespace = namespace, webhookConfiguration, certName } = flags
+  const {
+    namespace = SYSTEM_NAMESPACE,
+    certSecret,
+    serviceName,
+    serviceNamespace = namespace,
+    webhookConfiguration,
+    certName
+  } = flags
   const service = `${serviceName}.${serviceNamespace}.svc`
   const caDays = wholeNumber('ca-days', flags.caDays, { from: 3, to: 36_500, problems })
   return {
@@ -77,6 +89,8 @@ function managedSettings (flags: CertificateFlags, problems: string[]): ManagedS
 /** Undefined where everybody may call. */
 export function clientSettings ({ clientCaFile, clientName }: CertificateFlags, problems: string[]): ClientSettings | undefined {
   if (clientCaFile !== undefined) return { caFile: clientCaFile, names: clientName }
-  if (clientName.length > 0) { problems.push('--client-name is given without --client-ca-file, by whose certificates callers are verified') }
+  if (clientName.length > 0) {
+    problems.push('--client-name is given without --client-ca-file, by whose certificates callers are verified')
+  }
   return undefined
 }

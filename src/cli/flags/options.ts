@@ -1,4 +1,5 @@
 import { Option } from 'commander'
+import { SYSTEM_NAMESPACE } from '../../api/meta.ts'
 
 /** Every flag has a variable of its name. */
 export function environmentVariable (name: string): string {
@@ -7,7 +8,7 @@ export function environmentVariable (name: string): string {
 
 /** The namespace that the program runs in. */
 export function namespaceFlag (what: string): Option {
-  return new Option('--namespace <name>', what).env(environmentVariable('NAMESPACE')).default('aim-system')
+  return new Option('--namespace <name>', what).env(environmentVariable('NAMESPACE')).default(SYSTEM_NAMESPACE)
 }
 
 /** The flags of how a server ends. */
@@ -41,9 +42,8 @@ export function recordFlags (): Option[] {
 /** The flags of a reconciler, wherever it runs. */
 export function reconcilerFlags (): Option[] {
   return [
-    namespaceFlag(
-      'namespace that the program runs in: of the Lease by which replicas agree on one that writes, and of self-managed certificates'
-    ),
+    new Option('--namespace <name>', `namespace of the leader-election Lease and of self-managed certificates (default: ${SYSTEM_NAMESPACE}; ` +
+      'for the Lease with --kubeconfig, the namespace of its context)').env(environmentVariable('NAMESPACE')),
     new Option('--lease-duration <seconds>', 'how long the other replicas wait for a leader that gives no sign of life; the same on all of them')
       .env(environmentVariable('LEASE_DURATION')).default('15'),
     new Option('--rollout-rate <services>', 'services a second that a changed configuration is carried to')

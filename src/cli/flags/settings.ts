@@ -49,8 +49,8 @@ const MAX_DRAIN_SECONDS = 20
 
 /** The settings of a reconciler. Frozen. */
 export interface ReconcilerSettings {
-  /** Where the Lease is. */
-  readonly namespace: string
+  /** Of the Lease. Undefined: `aim-system`, or outside a cluster the namespace of the kubeconfig's context. */
+  readonly namespace: string | undefined
   /** How long the other replicas wait for a leader that gives no sign of life, in seconds. */
   readonly leaseSeconds: number
   /** Services that admission is asked to see anew, a second. */
@@ -72,7 +72,6 @@ export interface ReconcileSettings extends Pick<ServeSettings, 'kubeconfig' | 'h
 
 export type ReconcilerFlags = Readonly<
   Record<
-    | 'namespace'
     | 'leaseDuration'
     | 'rolloutRate'
     | 'rolloutConcurrency'
@@ -81,7 +80,7 @@ export type ReconcilerFlags = Readonly<
     | 'admissionProbeNamespace',
     string
   >
->
+> & { readonly namespace?: string }
 export type ReconcileFlags = ReconcilerFlags &
   Readonly<Record<'host' | 'probePort' | 'logLevel', string>> & { readonly kubeconfig?: string }
 
@@ -89,8 +88,12 @@ export type ReconcileFlags = ReconcilerFlags &
 export function serveSettings (flags: ServeFlags): ServeSettings {
   return withoutProblems((problems) => {
     const { manifests, kubeconfig, host, withReconciler = false } = flags
-    if (manifests !== undefined && kubeconfig !== undefined) { problems.push('--manifests and --kubeconfig exclude each other; give one of them') }
-    if (manifests !== undefined && withReconciler) { problems.push('--manifests and --with-reconciler exclude each other; a folder has no status to be written') }
+    if (manifests !== undefined && kubeconfig !== undefined) {
+      problems.push('--manifests and --kubeconfig exclude each other; give one of them')
+    }
+    if (manifests !== undefined && withReconciler) {
+      problems.push('--manifests and --with-reconciler exclude each other; a folder has no status to be written')
+    }
     return {
       manifests,
       kubeconfig,

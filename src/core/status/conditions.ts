@@ -14,7 +14,9 @@ export interface Observation { readonly known: readonly Condition[], readonly ge
  * The time of a condition's last transition is kept while its status stays. Source: Kubernetes API conventions,
  * "Typical status properties".
  */
-export function conditionsOf (findings: readonly ConditionDraft[], { known, generation, now }: Observation): Condition[] {
+export function conditionsOf (
+  findings: readonly ConditionDraft[], { known, generation, now }: Observation
+): Condition[] {
   return findings.map((finding) => {
     const before = known.find(({ type }) => type === finding.type)
     return {

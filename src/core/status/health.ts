@@ -25,7 +25,9 @@ export interface Cause {
 }
 
 /** How the routing of a service stands, given the faults of its path. Pure. */
-export function routingFinding (assessment: Assessment, faults: readonly Fault[]): ConditionDraft & { readonly reason: RoutingReason } {
+export function routingFinding (
+  assessment: Assessment, faults: readonly Fault[]
+): ConditionDraft & { readonly reason: RoutingReason } {
   const { config, path, routing } = assessment
   const type = 'RoutingReady'
   const cause = routingCause(assessment, faults)
@@ -60,9 +62,13 @@ export function degradedCause (assessment: Assessment, faults: readonly Fault[])
   return { reason: 'RuntimeConfigMissing', message: missingConfigFault(assessment.service).message }
 }
 
-function routingCause ({ config, path, routing }: Assessment, faults: readonly Fault[]): { readonly reason: RoutingReason & Cause['reason'], readonly message: string } | undefined {
+function routingCause ({ config, path, routing }: Assessment, faults: readonly Fault[]): {
+  readonly reason: RoutingReason & Cause['reason'], readonly message: string
+} | undefined {
   const [first] = faults
-  if (first !== undefined) { return { reason: reasonOfFault(first), message: faults.map(({ message }) => message).join('; ') } }
+  if (first !== undefined) {
+    return { reason: reasonOfFault(first), message: faults.map(({ message }) => message).join('; ') }
+  }
   return config !== undefined && routing.enabled && routing.gatewayRef === undefined
     ? { reason: 'GatewayMissing', message: NO_GATEWAY }
     : undefined

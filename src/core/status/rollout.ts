@@ -123,7 +123,9 @@ function brokenServices ({ failingCurrent }: Tally, { conditions }: OwnConfigSta
 
 interface Hold { readonly reason: RolledOutReason, readonly message: string }
 
-function holdOf (config: RuntimeConfig, { mode, current, halt }: { mode: RolloutMode, current: number, halt: string | undefined }): Hold | undefined {
+function holdOf (
+  config: RuntimeConfig, { mode, current, halt }: { mode: RolloutMode, current: number, halt: string | undefined }
+): Hold | undefined {
   if (mode.kind === 'invalid') {
     const what = `annotation ${ROLLOUT_ANNOTATION} is neither all, paused nor canary=N`
     return {
@@ -131,7 +133,9 @@ function holdOf (config: RuntimeConfig, { mode, current, halt }: { mode: Rollout
       message: `${what}; correct it, or carry the change to all: ${goOnCommand(config)}`
     }
   }
-  if (mode.kind === 'paused') { return { reason: 'Paused', message: `the roll-out is paused; to go on: ${goOnCommand(config)}` } }
+  if (mode.kind === 'paused') {
+    return { reason: 'Paused', message: `the roll-out is paused; to go on: ${goOnCommand(config)}` }
+  }
   if (halt !== undefined) return { reason: 'Halted', message: halt }
   if (mode.kind === 'canary' && current >= mode.services) {
     return {
@@ -158,11 +162,18 @@ function haltOf (broken: readonly string[], config: RuntimeConfig): string {
 
 function acceptedFinding ({ template }: RuntimeConfig): ConditionDraft {
   return template?.kind === 'invalid'
-    ? { type: 'Accepted', status: 'False', reason: 'PathTemplateInvalid', message: `spec.routing.pathTemplate: ${template.problems.map(({ what }) => what).join('; ')}` }
+    ? {
+        type: 'Accepted',
+        status: 'False',
+        reason: 'PathTemplateInvalid',
+        message: `spec.routing.pathTemplate: ${template.problems.map(({ what }) => what).join('; ')}`
+      }
     : { type: 'Accepted', status: 'True', reason: 'Accepted', message: '' }
 }
 
-function rolledOutFinding ({ hash }: RuntimeConfig, { tally, hold }: { tally: Tally, hold: Hold | undefined }): ConditionDraft {
+function rolledOutFinding (
+  { hash }: RuntimeConfig, { tally, hold }: { tally: Tally, hold: Hold | undefined }
+): ConditionDraft {
   if (tally.current === tally.total) {
     return {
       type: 'RolledOut',

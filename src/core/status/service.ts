@@ -61,7 +61,9 @@ export function serviceStatus (assessment: Assessment, context: StatusContext): 
 }
 
 /** What the block says, and the uid of the configuration where it still exists. */
-function resolvedConfig ({ service: { block } }: Assessment, configs: ConfigLookup): OwnServiceStatus['resolvedRuntimeConfig'] {
+function resolvedConfig (
+  { service: { block } }: Assessment, configs: ConfigLookup
+): OwnServiceStatus['resolvedRuntimeConfig'] {
   if (!isJsonObject(block)) return undefined
   const [scope, namespace, name] = [ownString(block, 'scope'), ownString(block, 'namespace'), ownString(block, 'name')]
   const uid = (scope === 'Namespace' ? configs.namespaced(namespace, name) : configs.cluster(name))?.uid

@@ -16,7 +16,9 @@ export function stalenessOf ({ service, config, block }: Assessment): Staleness 
   if (service.givenConfigName === undefined) return 'missed'
   if (sameJson(block, service.block)) return 'current'
   const stored = isJsonObject(service.block) ? service.block : undefined
-  if (stored === undefined) { return config === undefined || isYounger(config.createdAt, createdAt(service.object)) ? 'outdated' : 'missed' }
+  if (stored === undefined) {
+    return config === undefined || isYounger(config.createdAt, createdAt(service.object)) ? 'outdated' : 'missed'
+  }
   if (own(stored, 'name') !== service.configName) return 'missed'
   return block === undefined || !isOfSameConfig(block, stored) ? 'outdated' : unlike(block, stored)
 }

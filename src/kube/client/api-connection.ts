@@ -4,45 +4,51 @@ import { isDeepStrictEqual } from 'node:util'
 import type { KubeConfig } from '@kubernetes/client-node'
 import { Agent, ProxyAgent, request, type Dispatcher } from 'undici'
 import type { Log } from '../../core/ports.ts'
+import { systemClock, type Clock } from '../../platform/clock.ts'
 import { errorMessage } from '../../platform/error-message.ts'
-import { loadKubeConfig, type KubeConfigChoice } from './kube-config.ts'
-import { heldBack, lastLook } from '../lease/fencing.ts'
+import { fencedBody, fencedDispatch, type Fencing } from './fencing.ts'
+import { loadKubeConfig, type KubeConfigChoice, type LoadedKubeConfig } from './kube-config.ts'
 
 export interface ApiRequest {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly query?: Readonly<Record<string, string>>
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: string
-  /** Gives the request up, its response's body included. */
+  /** Aborts the request, and the reading of its response body. */
   readonly signal?: AbortSignal
-  /**
-   * Asked in the very moments in which the request and its last byte leave, however long it waited; where the answer is
-   * no, it is rejected.
-   */
-  readonly mayLeave?: () => boolean
-  /** Goes over a connection that is kept for such requests, so that it never waits for others. */
+  /** Aborts the request if its response body is not complete in time. Not to be combined with `signal`. */
+  readonly timeoutMs?: number
+  /** Checked right before the first byte is sent, and before the last byte of a body; false rejects the request. */
+  readonly fencing?: Fencing
+  /** Uses a connection kept for such requests, which never wait for others. */
   readonly reserved?: boolean
 }
 
-/**
- * Of any status. The body is a stream that the caller reads to its end or destroys: until then it holds a connection.
- */
+/** Of any status. The caller reads the body to its end or destroys it: until then it occupies a connection. */
 export type ApiResponse = Pick<Dispatcher.ResponseData, 'statusCode' | 'headers' | 'body'>
 
-/**
- * Sends one request to the API server: `path` starts with a slash and has no query. Rejects only where no answer came.
- */
+/** Sends one request. `path` starts with a slash and has no query. Rejects only if there is no response. */
 export type SendRequest = (path: string, options?: ApiRequest) => Promise<ApiResponse>
 
 export interface ApiConnection {
   readonly request: SendRequest
-  /** Ends every connection at once; what is on its way is rejected. */
+  /** The namespace of the kubeconfig's context, or `default`; undefined in a pod. */
+  readonly contextNamespace: string | undefined
+  /** Closes every connection at once; in-flight requests are rejected. */
   close (): Promise<void>
 }
 
+export interface ConnectionOptions {
+  readonly kubeconfig?: KubeConfigChoice['file']
+  readonly context?: KubeConfigChoice['context']
+  readonly log: Log
+  /** Called once per request sent, with its method and the status of its response, or `<error>`. */
+  readonly onRequest?: (method: string, code: string) => void
+}
+
 /**
- * Connects to the cluster of a kubeconfig file or, without one, to the cluster that this pod runs in. Rejects with a
- * one-line error where neither can be used; the API server itself need not answer yet.
+ * Connects to the cluster of a kubeconfig file or, without one, of this pod. Rejects with a one-line error if neither
+ * is usable; the API server itself may be unreachable.
  */
 export async function connectToCluster (options: ConnectionOptions): Promise<ApiConnection> {
   const connection = new ClusterConnection(options)
@@ -50,21 +56,31 @@ export async function connectToCluster (options: ConnectionOptions): Promise<Api
   return connection
 }
 
-export interface ConnectionOptions {
-  readonly kubeconfig?: KubeConfigChoice['file']
-  readonly context?: KubeConfigChoice['context']
-  readonly log: Log
-  /** Of each request that left: its method, and the status of its answer or `<error>`. */
-  readonly onRequest?: (method: string, code: string) => void
+/** Implements `timeoutMs` for a client that supports `signal`. */
+export function withTimeouts (send: SendRequest, clock: Clock): SendRequest {
+  return async (path, { timeoutMs, ...options } = {}) => {
+    if (timeoutMs === undefined) return await send(path, options)
+    const attempt = new AbortController()
+    const cancel = clock.setTimeout(timeoutMs, () => {
+      attempt.abort(new Error(`the API server did not respond within ${timeoutMs / 1_000} s`))
+    })
+    try {
+      const response = await send(path, { ...options, signal: attempt.signal })
+      response.body.once('close', cancel)
+      return response
+    } catch (error) {
+      cancel()
+      throw error
+    }
+  }
 }
 
-/** What a request needs besides itself; read anew for each, since files and tokens are rotated. */
+/** What a request needs from the kubeconfig; read again for each request, because files and tokens are rotated. */
 interface Access {
   readonly server: string
   readonly headers: Readonly<Record<string, string>>
-  /** What the connections are made from. */
   readonly transport: ReturnType<KubeConfig['createDispatcherOptions']>
-  /** Kept for as long as the transport stays the same. */
+  /** Kept while the transport stays the same. */
   readonly connections: Connections
 }
 
@@ -74,10 +90,11 @@ class ClusterConnection implements ApiConnection {
   readonly #choice: KubeConfigChoice
   readonly #log: Log
   readonly #onRequest: NonNullable<ConnectionOptions['onRequest']>
-  #loaded: Awaited<ReturnType<typeof loadKubeConfig>> | undefined
+  #loaded: LoadedKubeConfig | undefined
   #access: Access | undefined
   #reading: Promise<Access> | undefined
   #unreadable = false
+  #contextNamespace = 'default'
 
   constructor ({ kubeconfig, context, log, onRequest = () => undefined }: ConnectionOptions) {
     this.#choice = { file: kubeconfig, context }
@@ -85,40 +102,44 @@ class ClusterConnection implements ApiConnection {
     this.#onRequest = onRequest
   }
 
+  get contextNamespace (): string | undefined {
+    return this.#choice.file === undefined ? undefined : this.#contextNamespace
+  }
+
   async open (): Promise<void> {
     try {
       await this.#currentAccess()
     } catch (error) {
-      throw new Error(`cannot connect to a cluster: ${errorMessage(error).trim().replaceAll('\n', '; ')}`, {
-        cause: error
-      })
+      const reason = errorMessage(error).trim().replaceAll('\n', '; ')
+      throw new Error(`cannot connect to a cluster: ${reason}`, { cause: error })
     }
   }
 
-  readonly request: SendRequest = async (path, options = {}) => {
+  readonly request: SendRequest = withTimeouts(async (path, options = {}) => {
     options.signal?.throwIfAborted()
     return unlessAborted(this.#send(path, options), options.signal)
-  }
+  }, systemClock)
 
   async close (): Promise<void> {
     const { shared, reserved } = this.#access?.connections ?? {}
     await Promise.all([shared?.destroy(), reserved?.destroy()])
   }
 
-  async #send (path: string, { query, headers, body, mayLeave, reserved = false, ...options }: ApiRequest): Promise<ApiResponse> {
+  async #send (
+    path: string, { query, headers, body, fencing, reserved = false, ...options }: ApiRequest
+  ): Promise<ApiResponse> {
     const { server, headers: credentials, connections } = await this.#currentAccess()
     const dispatcher = reserved ? connections.reserved : connections.shared
     const url = new URL(server + path)
     url.search = new URLSearchParams(query).toString()
-    const bytes = Buffer.from(body ?? '')
-    const length = body !== undefined && { 'content-length': String(bytes.length) }
+    const bytes = body === undefined ? null : Buffer.from(body)
+    const length = bytes !== null && { 'content-length': String(bytes.length) }
     const sent = request(url, {
       ...options,
-      // undici takes whatever can be iterated
-      body:
-        body === undefined ? null : mayLeave === undefined ? bytes : (heldBack(bytes, mayLeave) as unknown as Readable),
+      // undici accepts any async iterable
+      body: bytes === null || fencing === undefined ? bytes : fencedBody(bytes, fencing) as unknown as Readable,
       headers: { accept: 'application/json', 'user-agent': 'aim-admission', ...length, ...headers, ...credentials },
-      dispatcher: mayLeave === undefined ? dispatcher : dispatcher.compose(lastLook(mayLeave))
+      dispatcher: fencing === undefined ? dispatcher : dispatcher.compose(fencedDispatch(fencing))
     })
     const { method = 'GET' } = options
     sent.then(
@@ -126,12 +147,12 @@ class ClusterConnection implements ApiConnection {
       () => { this.#onRequest(method, '<error>') }
     )
     const response = await sent
-    // a credential that is no longer accepted may have been replaced in the file, or by a new run of its exec plugin
+    // a rejected credential may have been replaced in the file, or by a new run of its exec plugin
     if (response.statusCode === 401) this.#loaded = undefined
     return response
   }
 
-  /** The present access, or the last good one while a file of it cannot be read. */
+  /** The current access, or the last good one while one of its files is unreadable. */
   async #currentAccess (): Promise<Access> {
     try {
       this.#reading ??= this.#readAccess().finally(() => { this.#reading = undefined })
@@ -140,10 +161,7 @@ class ClusterConnection implements ApiConnection {
     } catch (error) {
       if (this.#access === undefined) throw error
       if (!this.#unreadable) {
-        this.#log.warn(
-          { reason: errorMessage(error) },
-          'credentials for the API server cannot be read, the last good ones stay in use'
-        )
+        this.#log.warn({ reason: errorMessage(error) }, 'failed to read API server credentials, keeping the last ones')
       }
       this.#unreadable = true
     }
@@ -151,39 +169,36 @@ class ClusterConnection implements ApiConnection {
   }
 
   async #readAccess (): Promise<Access> {
-    const { config, cluster } = this.#loaded ??= await loadKubeConfig(this.#choice)
+    const { config, cluster, namespace } = this.#loaded ??= await loadKubeConfig(this.#choice)
+    this.#contextNamespace = namespace
     const options: RequestOptions = {}
     await config.applyToHTTPSOptions(options)
-    // of an agent's options, only those of TLS are read, which both types share
+    // only an agent's TLS options are read, which both types share
     const transport = config.createDispatcherOptions(cluster, options as AgentOptions)
-    return {
-      server: cluster.server,
-      headers: headersOf(options),
-      transport,
-      connections: this.#connectionsFor(transport)
-    }
+    const connections = this.#connectionsFor(transport)
+    return { server: cluster.server, headers: headersOf(options), transport, connections }
   }
 
   #connectionsFor (transport: Access['transport']): Connections {
     const kept = this.#access
     if (kept !== undefined && isDeepStrictEqual(kept.transport, transport)) return kept.connections
-    // these end with the requests that they carry; they can only fail by being closed already
+    // closes them after their in-flight requests; fails only if they are closed already
     for (const dispatcher of Object.values(kept?.connections ?? {}) as Dispatcher[]) dispatcher.close().catch(() => {})
     return { shared: dispatcherOver(transport, SHARED_CONNECTIONS), reserved: dispatcherOver(transport, 1) }
   }
 }
 
-/** At once, watches included: enough for three watches and two requests beside them. With the reserved one, six. */
+/** Three watches and two other requests at a time. With the reserved connection, six. */
 const SHARED_CONNECTIONS = 5
 
+/** Times in milliseconds. */
 const LIMITS = {
-  /** HTTP/1.1: a watch that hangs then holds up nothing but itself. */
+  /** HTTP/1.1, so that a hanging watch blocks only its own connection. */
   allowH2: false,
-  /** In ms. */
   connectTimeout: 5_000,
-  /** In ms; below the 90 s after which the API server closes an idle connection itself. */
+  /** Below the 90 s after which the API server closes an idle connection. */
   keepAliveTimeout: 30_000,
-  /** In ms; the API server's own limit for a request that is no watch. */
+  /** The API server's own limit for a request that is not a watch. */
   headersTimeout: 60_000,
   bodyTimeout: 60_000
 }
@@ -199,20 +214,17 @@ function dispatcherOver (transport: Access['transport'], connections: number): D
   }
 }
 
-/** undici's own type of what client-node, made for it, writes in Node's. */
+/** undici's type for the options that client-node declares with Node's. */
 type TlsOptions = NonNullable<ProxyAgent.Options['requestTls']>
 
-/** The headers that client-node puts credentials in. A token read from a file may end with a newline. */
+/** The headers in which client-node puts credentials. A token read from a file may end with a newline. */
 function headersOf ({ headers = {}, auth }: RequestOptions): Record<string, string> {
   const entries = Object.entries(headers).map(([name, value]) => [name, String(value).trim()])
   if (typeof auth === 'string') entries.push(['Authorization', `Basic ${Buffer.from(auth).toString('base64')}`])
-  return Object.fromEntries(entries) as Record<string, string> // pairs of strings, just above
+  return Object.fromEntries(entries) as Record<string, string> // pairs of strings, see above
 }
 
-/**
- * Rejects as soon as the signal fires: a credential plugin may hang, and undici waits until a request that is aborted
- * early has got a connection.
- */
+/** Rejects as soon as the signal fires, even while a credential plugin hangs or undici waits for a connection. */
 async function unlessAborted<T> (work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const onAbort = () => { reject(signal?.reason) }

@@ -1,62 +1,56 @@
 import { randomBytes } from 'node:crypto'
 import { API_VERSION, GROUP } from '../../api/meta.ts'
 import type { EventSink, Log, TransitionEvent } from '../../core/ports.ts'
-import { errorMessage } from '../../platform/error-message.ts'
-import type { SendRequest } from '../client/api-connection.ts'
-import { microTime } from '../lease/micro-time.ts'
-import { statusOf } from '../client/status.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { SendRequest } from '../client/api-connection.ts'
+import type { Fencing } from '../client/fencing.ts'
+import { requestObject } from '../client/responses.ts'
+import { microTime } from '../lease/lease.ts'
 
 export interface EventRecorderOptions {
   readonly request: SendRequest
-  /** Of this process. */
+  /** Identifies this process. */
   readonly instance: string
   readonly clock: Clock
   readonly wallTime: () => Date
-  /** Asked right before each request: whether this replica still leads. */
-  readonly mayWrite: () => boolean
+  readonly fencing: Fencing
   readonly log: Log
 }
 
-/** An event that was sent, and how often it has come since. */
+/** An event that was sent, and how often it has occurred since. */
 interface Sent { readonly path: string, count: number, at: number }
 
-/** The count of an event that came a second time. */
+/** The count of an event at its first repeat. */
 const FIRST_REPEAT = 2
-/**
- * In milliseconds: equal events within the first are one series, which is written at its first repeat and then at most
- * once in the second.
- */
+/** In milliseconds. Equal events within this time are one series. */
 const SERIES_MS = 6 * 60_000
+/** In milliseconds. A series is written at its first repeat, and then at most once in this time. */
 const REWRITE_MS = 60_000
 /** Between two requests, in milliseconds. */
 const GAP_MS = 20
-/**
- * After an event of a roll-out, of which there may be thousands: they trail behind, so that the roll-out itself has the
- * API server.
- */
+/** After an event of a rollout, of which there may be thousands: they leave the API server to the rollout itself. */
 const ROLLOUT_GAP_MS = 100
-const SEND_LIMIT_MS = 5_000
-/** Events that wait, and events that are remembered; beyond these the oldest are forgotten. */
-const MAX_WAITING = 1_000
+const TIMEOUT_MS = 5_000
+/** Events beyond these limits replace the oldest ones. */
+const MAX_PENDING = 1_000
 const MAX_REMEMBERED = 4_096
-/** Bounds of an Event's note and of its name. Source: Kubernetes, pkg/apis/core/validation/events.go. */
+/** Limits of an Event's note and name. Source: Kubernetes, pkg/apis/core/validation/events.go. */
 const MAX_NOTE_BYTES = 1_024
 const MAX_NAME = 253
 
 /**
- * Tells of transitions by Events of events.k8s.io/v1: best effort, one request at a time and slowly, so that they are
- * never in the way of a status. What cannot be told is dropped.
+ * Writes transitions as Events of events.k8s.io/v1. Best effort: one request at a time and at a low rate, so that
+ * status writes come first. Events that fail are dropped.
  */
 export class EventRecorder implements EventSink {
   readonly #options: EventRecorderOptions
-  readonly #waiting = new Map<string, TransitionEvent>()
-  /** Told only while none of the others waits. */
-  readonly #waitingOfRollouts = new Map<string, TransitionEvent>()
+  readonly #pending = new Map<string, TransitionEvent>()
+  /** Sent only while no other event is pending. */
+  readonly #pendingOfRollouts = new Map<string, TransitionEvent>()
   readonly #sent = new Map<string, Sent>()
   #sending: Promise<void> | undefined
   #stopped = false
-  #troubled = false
+  #failing = false
 
   constructor (options: EventRecorderOptions) {
     this.#options = options
@@ -65,24 +59,24 @@ export class EventRecorder implements EventSink {
   record (event: TransitionEvent): void {
     if (this.#stopped) return
     const key = JSON.stringify([event.regarding.uid, event.type, event.reason, event.note])
-    const waiting = isOfRollout(event) ? this.#waitingOfRollouts : this.#waiting
-    waiting.set(key, event)
-    forgetOldest(waiting, MAX_WAITING)
-    this.#sending ??= this.#send()
+    const pending = isOfRollout(event) ? this.#pendingOfRollouts : this.#pending
+    pending.set(key, event)
+    evictOldest(pending, MAX_PENDING)
+    this.#sending ??= this.#sendAll()
   }
 
-  /** Once settled, nothing is sent any more; what waits is dropped. */
+  /** Drops pending events. Once settled, nothing is in flight. */
   async stop (): Promise<void> {
     this.#stopped = true
-    this.#waiting.clear()
-    this.#waitingOfRollouts.clear()
+    this.#pending.clear()
+    this.#pendingOfRollouts.clear()
     await this.#sending
   }
 
-  async #send (): Promise<void> {
+  async #sendAll (): Promise<void> {
     for (let next = this.#take(); next !== undefined; next = this.#take()) {
       const [key, event] = next
-      await this.#tell(key, event)
+      await this.#send(key, event)
       await new Promise<void>((resolve) => {
         this.#options.clock.setTimeout(isOfRollout(event) ? ROLLOUT_GAP_MS : GAP_MS, resolve)
       })
@@ -91,32 +85,33 @@ export class EventRecorder implements EventSink {
   }
 
   #take (): [string, TransitionEvent] | undefined {
-    const waiting = this.#waiting.size > 0 ? this.#waiting : this.#waitingOfRollouts
-    const [next] = waiting
-    if (next !== undefined) waiting.delete(next[0])
+    const pending = this.#pending.size > 0 ? this.#pending : this.#pendingOfRollouts
+    const [next] = pending
+    if (next !== undefined) pending.delete(next[0])
     return next
   }
 
-  async #tell (key: string, event: TransitionEvent): Promise<void> {
+  async #send (key: string, event: TransitionEvent): Promise<void> {
     const now = this.#options.clock.now()
     const known = this.#sent.get(key)
     if (known !== undefined && now - known.at < SERIES_MS) {
       known.count++
       if (known.count > FIRST_REPEAT && now - known.at < REWRITE_MS) return
       known.at = now
-      await this.#request(known.path, {
-        series: { count: known.count, lastObservedTime: microTime(this.#options.wallTime()) }
-      })
+      const series = { count: known.count, lastObservedTime: microTime(this.#options.wallTime()) }
+      await this.#request('PATCH', known.path, { series })
       return
     }
     const { collection, name, body } = this.#eventOf(event)
     this.#sent.delete(key)
     this.#sent.set(key, { path: `${collection}/${name}`, count: 1, at: now })
-    forgetOldest(this.#sent, MAX_REMEMBERED)
-    if (!await this.#request(collection, body)) this.#sent.delete(key)
+    evictOldest(this.#sent, MAX_REMEMBERED)
+    if (!await this.#request('POST', collection, body)) this.#sent.delete(key)
   }
 
-  #eventOf ({ regarding, type, reason, action, note }: TransitionEvent): { collection: string, name: string, body: object } {
+  #eventOf (
+    { regarding, type, reason, action, note }: TransitionEvent
+  ): { collection: string, name: string, body: object } {
     const { instance, wallTime } = this.#options
     const suffix = `.${randomBytes(8).toString('hex')}`
     const name = regarding.name.slice(0, MAX_NAME - suffix.length).replace(/[.-]+$/, '') + suffix
@@ -134,38 +129,25 @@ export class EventRecorder implements EventSink {
         action,
         reason,
         regarding: { apiVersion: API_VERSION, ...regarding },
-        note: cut(note),
+        note: truncated(note),
         type
       }
     }
   }
 
-  /** POST for a whole event, PATCH for a series. Answers whether it was accepted. */
-  async #request (path: string, body: object): Promise<boolean> {
-    const { request, clock, mayWrite, log } = this.#options
-    const attempt = new AbortController()
-    const cancel = clock.setTimeout(SEND_LIMIT_MS, () => {
-      attempt.abort(new Error(`the API server did not answer within ${SEND_LIMIT_MS / 1_000} s`))
+  /** POST for an event, PATCH for its series. Whether it was accepted. */
+  async #request (method: 'POST' | 'PATCH', path: string, body: object): Promise<boolean> {
+    const { request, fencing, log } = this.#options
+    const headers = { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' }
+    const result = await requestObject(request, path, {
+      method, headers, body: JSON.stringify(body), timeoutMs: TIMEOUT_MS, fencing
     })
-    const how =
-      'series' in body
-        ? ({ method: 'PATCH', contentType: 'application/merge-patch+json' } as const)
-        : ({ method: 'POST', contentType: 'application/json' } as const)
-    try {
-      const response = await request(path, {
-        method: how.method, headers: { 'content-type': how.contentType }, body: JSON.stringify(body), signal: attempt.signal, mayLeave: mayWrite
-      })
-      if (response.statusCode >= 300) throw new Error((await statusOf(response)).message)
-      await response.body.dump()
-      this.#troubled = false
-      return true
-    } catch (error) {
-      if (!this.#troubled && !this.#stopped) { log.warn({ reason: errorMessage(error) }, 'events cannot be told at the moment') }
-      this.#troubled = true
-      return false
-    } finally {
-      cancel()
+    const failed = result.kind !== 'written'
+    if (failed && !this.#failing && !this.#stopped) {
+      log.warn({ reason: 'reason' in result ? result.reason : result.kind }, 'failed to write event')
     }
+    this.#failing = failed
+    return !failed
   }
 }
 
@@ -173,13 +155,13 @@ function isOfRollout ({ reason }: TransitionEvent): boolean {
   return reason === 'RolledForward'
 }
 
-function forgetOldest (map: Map<string, unknown>, limit: number): void {
+function evictOldest (map: Map<string, unknown>, limit: number): void {
   const [oldest] = map.keys()
   if (map.size > limit && oldest !== undefined) map.delete(oldest)
 }
 
-/** At most as many bytes as a note may have, without half a character at the end. */
-function cut (note: string): string {
+/** At most MAX_NOTE_BYTES, without half a character at the end. */
+function truncated (note: string): string {
   if (Buffer.byteLength(note) <= MAX_NOTE_BYTES) return note
   return new TextDecoder().decode(Buffer.from(note).subarray(0, MAX_NOTE_BYTES - 3)).replace(/\uFFFD$/, '') + '…'
 }

@@ -1,77 +1,78 @@
+import type { Log, Unavailable, WriteResult } from '../../core/ports.ts'
+import type { Clock } from '../../platform/clock.ts'
+import { errorMessage } from '../../platform/error-message.ts'
 import { ownObject, type JsonObject } from '../../platform/json.ts'
 import { pause } from '../../platform/pause.ts'
-import type { Log } from '../../core/ports.ts'
-import { errorMessage } from '../../platform/error-message.ts'
 import type { ApiRequest, SendRequest } from '../client/api-connection.ts'
-import { GIVEN_UP, isGivenUp, leasesPath, readLease, type Lease, type LeaseTimes } from './lease.ts'
-import { microTime } from './micro-time.ts'
-import { statusOf } from '../client/status.ts'
-import type { Clock } from '../../platform/clock.ts'
+import type { Fencing } from '../client/fencing.ts'
+import { requestObject } from '../client/responses.ts'
+import { RELEASED, isReleased, microTime, readLease, type Lease, type LeaseTimes } from './lease.ts'
 
 export interface LeaderElectionOptions {
   readonly lease: { readonly namespace: string, readonly name: string }
-  /** Of this very process: no other has it, before or after. */
+  /** Unique to this process, across restarts. */
   readonly identity: string
   readonly request: SendRequest
-  /** Monotonic: deadlines are judged by it alone, so that no clock that is set or differs from another's matters. */
+  /** Monotonic. Deadlines depend on it alone, so clock changes and clock skew do not matter. */
   readonly clock: Clock
-  /** For the times that the Lease shows to people. */
+  /** For the times in the Lease, which only people read. */
   readonly wallTime: () => Date
   /** From 0 to 1, as Math.random. */
   readonly random: () => number
   readonly log: Log
-  /** This replica leads from now on. */
+  /** This replica became the leader. */
   readonly onLead: () => void
   /**
-   * It does not any more. The next term begins only when this has settled: by then nothing of this one is written any
-   * more.
+   * It is no longer the leader. The next term begins once this has settled: then no write of this term is in flight.
    */
   readonly onLose: () => Promise<void>
   readonly times: LeaseTimes
 }
 
-/** The Lease as it is known; undefined where it is gone. */
+/** The last known state of the Lease. */
 interface LeaseObservation {
+  /** Undefined if there is none. */
   readonly lease: Lease | undefined
-  /** When this state of it was first seen. */
+  /** When this state was first observed. */
   readonly since: number
-  /** How long from then on this replica must leave it alone, since somebody else may be acting on an earlier one. */
+  /** How long from then on this replica must not acquire it: a previous holder may still act on an earlier state. */
   readonly wait: number
 }
 
 /**
- * Leads while it holds a Lease of coordination.k8s.io/v1. Whoever may still believe that the Lease is theirs is given
- * the whole duration to find out, by this process's own clock; and a leader may write only until its deadline, which
+ * Leads while it holds a Lease of coordination.k8s.io/v1. A previous holder gets the full lease duration, by this
+ * process's own clock, before another replica acquires the Lease. A leader may write only until its deadline, which
  * counts from before the request that last renewed the Lease.
  */
 export class LeaderElection {
   readonly #options: LeaderElectionOptions
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
-  #sight: LeaseObservation | undefined
+  #observation: LeaseObservation | undefined
   /** Until when this replica holds the Lease; undefined while it does not. */
   #deadline: number | undefined
-  /** Whether it has been told that it leads. */
+  /** Whether `onLead` was called for this term. */
   #leads = false
   #transitions = 0
   #acquiredAt = ''
-  #troubled = false
+  #failing = false
+  #problem: string | undefined
 
   constructor (options: LeaderElectionOptions) {
     this.#options = options
   }
 
-  /**
-   * To be asked right before each write. A process that was stopped for a while gets its answer right the moment it
-   * goes on.
-   */
-  readonly mayWrite = (): boolean => this.#deadline !== undefined && this.#options.clock.now() < this.#deadline
+  /** Fencing: to be checked right before each write. Correct even in the first moment after a suspension. */
+  readonly isLeader: Fencing = () => this.#deadline !== undefined && this.#options.clock.now() < this.#deadline
+
+  /** Why no replica can become the leader before an operator acts, and how; undefined otherwise. One line. */
+  get problem (): string | undefined { return this.#problem }
 
   start (): void {
     this.#running = this.#run()
   }
 
-  /** Steps down, and gives the Lease up so that another replica need not wait for it to run out. */
+  /** Steps down and releases the Lease, so that another replica need not wait for its expiry. */
   async stop (): Promise<void> {
     this.#stopping.abort()
     await this.#running
@@ -81,29 +82,29 @@ export class LeaderElection {
     while (!this.#stopping.signal.aborted) {
       const lost = await this.#attempt()
       if (this.#deadline !== undefined) {
-        if (lost !== undefined || !this.mayWrite()) await this.#stepDown(lost ?? 'the lease was not renewed in time')
+        if (lost !== undefined || !this.isLeader()) await this.#stepDown(lost ?? 'the lease was not renewed in time')
         else if (!this.#leads) this.#lead()
       }
       await pause(this.#options.clock, this.#untilNextAttempt(), this.#stopping.signal)
     }
     if (this.#deadline === undefined) return
-    await this.#stepDown('the program ends')
-    await this.#giveUp()
+    await this.#stepDown('the process is stopping')
+    await this.#release()
   }
 
-  /**
-   * One try to take or renew the lease; answers why it is lost, where it is. Whatever else goes wrong is tried again.
-   */
+  /** Tries once to acquire or renew the Lease. Returns why the Lease is lost, if it is; other failures are retried. */
   async #attempt (): Promise<string | undefined> {
     try {
       let lost: string | undefined
       if (this.#deadline === undefined) await this.#acquire()
       else lost = await this.#renew()
-      this.#troubled = false
+      this.#failing = false
       return lost
     } catch (error) {
-      if (!this.#troubled && !this.#stopping.signal.aborted) { this.#options.log.warn({ reason: errorMessage(error) }, 'the lease cannot be had at the moment') }
-      this.#troubled = true
+      if (!this.#failing && !this.#stopping.signal.aborted) {
+        this.#options.log.warn({ reason: errorMessage(error) }, 'failed to acquire or renew lease, retrying')
+      }
+      this.#failing = true
       return undefined
     }
   }
@@ -120,32 +121,34 @@ export class LeaderElection {
       return
     }
     this.#deadline = started + this.#options.times.renewDeadline
-    if (!this.mayWrite()) this.#deadline = undefined // the answer came too late to be of use
+    if (!this.isLeader()) this.#deadline = undefined // the response came too late
   }
 
   async #renew (): Promise<string | undefined> {
-    const known = this.#sight?.lease
+    const known = this.#observation?.lease
     if (known !== undefined && await this.#prolong(known)) return undefined
     const lease = await this.#read()
     if (lease === undefined) return 'the lease was deleted'
-    if (!this.#isMine(lease)) return `the lease is held by ${lease.holder || 'nobody'}`
-    await this.#prolong(lease) // it was touched, or an earlier answer did not arrive
+    if (!this.#isMine(lease)) {
+      return lease.holder === '' ? 'the lease has no holder' : `the lease is held by ${lease.holder}`
+    }
+    await this.#prolong(lease) // it was edited, or the response to an earlier renewal was lost
     return undefined
   }
 
-  /** An answer that comes after the deadline does not bring the term back. */
+  /** A response after the deadline does not revive the term. */
   async #prolong (lease: Lease): Promise<boolean> {
     const { clock, times } = this.#options
     const started = clock.now()
     const written = await this.#write(lease)
-    if (written && this.mayWrite()) this.#deadline = started + times.renewDeadline
+    if (written && this.isLeader()) this.#deadline = started + times.renewDeadline
     return written
   }
 
   #lead (): void {
     const { identity, log, onLead } = this.#options
     if (this.#stopping.signal.aborted) return
-    log.info({ identity }, 'this replica leads')
+    log.info({ identity }, 'became leader')
     this.#leads = true
     onLead()
   }
@@ -155,26 +158,22 @@ export class LeaderElection {
     this.#deadline = undefined
     if (!this.#leads) return
     this.#leads = false
-    log.warn({ identity, why }, 'this replica no longer leads')
+    log.warn({ identity, why }, 'stepped down as leader')
     await onLose()
   }
 
-  /** Best effort: where it fails, the lease runs out. */
-  async #giveUp (): Promise<void> {
-    const { log } = this.#options
-    const known = this.#sight?.lease
+  /** Best effort: otherwise the Lease expires. */
+  async #release (): Promise<void> {
+    const known = this.#observation?.lease
     if (known === undefined || !this.#isMine(known)) return
     try {
-      await this.#write(known, GIVEN_UP)
+      await this.#write(known, RELEASED)
     } catch (error) {
-      log.warn({ reason: errorMessage(error) }, 'the lease could not be given up, and runs out by itself')
+      this.#options.log.warn({ reason: errorMessage(error) }, 'failed to release lease, leaving it to expire')
     }
   }
 
-  /**
-   * Milliseconds until the next attempt. Who waits looks more often, and right when the wait is over, so that a lease
-   * does not lie about.
-   */
+  /** In milliseconds. A candidate tries twice as often, and right at the end of its wait, so that no time is lost. */
   #untilNextAttempt (): number {
     const { clock, times: { retryPeriod }, random } = this.#options
     const now = clock.now()
@@ -185,49 +184,48 @@ export class LeaderElection {
   }
 
   #leftToWait (now: number): number {
-    const { since, wait } = this.#sight ?? { since: now, wait: 0 }
+    const { since, wait } = this.#observation ?? { since: now, wait: 0 }
     return since + wait - now
   }
 
-  /** Nobody has taken it since: everybody who takes it writes a time of their own. */
+  /** Whether no other replica acquired the Lease since: each acquisition writes its own time. */
   #isMine ({ holder, acquireTime }: Lease): boolean {
     return holder === this.#options.identity && acquireTime === this.#acquiredAt
   }
 
-  #note (lease: Lease | undefined): Lease | undefined {
-    if (this.#sight === undefined || this.#sight.lease?.version !== lease?.version) {
-      this.#sight = { lease, since: this.#options.clock.now(), wait: this.#waitFor(lease) }
+  #observe (lease: Lease | undefined): Lease | undefined {
+    if (lease !== undefined) this.#problem = undefined
+    if (this.#observation === undefined || this.#observation.lease?.version !== lease?.version) {
+      this.#observation = { lease, since: this.#options.clock.now(), wait: this.#waitFor(lease) }
     }
     return lease
   }
 
-  /**
-   * Of what is seen for the first time. A Lease that goes, or loses its holder's name, does so behind the holder's
-   * back.
-   */
+  /** For a new state. A holder does not notice at once that its Lease was deleted, or its name removed. */
   #waitFor (lease: Lease | undefined): number {
     const { times } = this.#options
-    if (lease === undefined) return this.#isAlone() ? 0 : Math.max(times.duration, this.#sight?.lease?.duration ?? 0)
-    if (this.#isMine(lease) || isGivenUp(lease)) return 0
+    if (lease === undefined) {
+      return this.#isAlone() ? 0 : Math.max(times.duration, this.#observation?.lease?.duration ?? 0)
+    }
+    if (this.#isMine(lease) || isReleased(lease)) return 0
     return lease.holder === '' && this.#isAlone() ? 0 : Math.max(times.duration, lease.duration)
   }
 
-  /** Whether nobody but this replica can have held it up to now, as far as it has seen. */
+  /** Whether no other replica can have held the Lease so far, as far as this one observed. */
   #isAlone (): boolean {
-    return this.#sight === undefined || this.mayWrite()
+    return this.#observation === undefined || this.isLeader()
   }
 
-  /** The lease; undefined where there is none. */
+  /** Undefined if there is no Lease. */
   async #read (): Promise<Lease | undefined> {
-    const { lease: { namespace, name } } = this.#options
-    const lease = await this.#send(`${leasesPath(namespace)}/${name}`, { method: 'GET' })
-    return typeof lease === 'string' ? this.#note(undefined) : lease
+    const result = await this.#send(this.#path(), { method: 'GET' })
+    if (result.kind === 'written') return this.#observe(readLease(result.object))
+    if (result.kind === 'gone') return this.#observe(undefined)
+    throw new Error('reason' in result ? result.reason : result.kind)
   }
 
-  /**
-   * Puts this replica, or what is given, into the lease as it was read, or makes one. False: it has changed meanwhile.
-   */
-  async #write (lease: Lease | undefined, given: JsonObject = {}): Promise<boolean> {
+  /** Writes this replica, or `fields`, into the Lease as read, or creates one. False if it has changed since. */
+  async #write (lease: Lease | undefined, fields: JsonObject = {}): Promise<boolean> {
     const { lease: { namespace, name }, identity, wallTime, times } = this.#options
     const spec = {
       ...ownObject(lease?.object ?? {}, 'spec'),
@@ -236,47 +234,49 @@ export class LeaderElection {
       acquireTime: this.#acquiredAt,
       renewTime: microTime(wallTime()),
       leaseTransitions: this.#transitions,
-      ...given
+      ...fields
     }
-    const body = JSON.stringify({
-      apiVersion: 'coordination.k8s.io/v1',
-      kind: 'Lease',
-      metadata: { namespace, name },
-      ...lease?.object,
-      spec
-    })
-    const collection = leasesPath(namespace)
-    const headers = { 'content-type': 'application/json' }
-    const answer = lease === undefined
-      ? await this.#send(collection, { method: 'POST', body, headers })
-      : await this.#send(`${collection}/${name}`, { method: 'PUT', body, headers })
-    return typeof answer !== 'string'
+    const metadata = { namespace, name }
+    const object = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, ...lease?.object, spec }
+    const result = lease === undefined
+      ? await this.#send(this.#collection(), { method: 'POST', body: JSON.stringify(object) })
+      : await this.#send(this.#path(), { method: 'PUT', body: JSON.stringify(object) })
+    if (result.kind === 'gone' && lease === undefined) await this.#createNamespace()
+    if ('reason' in result) throw new Error(result.reason)
+    if (result.kind !== 'written') return false
+    this.#observe(readLease(result.object))
+    return true
   }
 
-  /** Throws one line where there is no useful answer in half the time that a renewal may take, or by the deadline. */
-  async #send (path: string, options: ApiRequest): Promise<Lease | 'missing' | 'conflict'> {
+  /** Once: if that is refused, an operator has to create it. */
+  async #createNamespace (): Promise<void> {
+    if (this.#problem !== undefined) return
+    const { lease: { namespace }, log } = this.#options
+    const object = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } }
+    const result = await this.#send('/api/v1/namespaces', { method: 'POST', body: JSON.stringify(object) })
+    if (result.kind === 'written') log.info({ namespace }, 'created namespace for lease')
+    if (result.kind === 'unavailable') throw new Error(result.reason)
+    if (result.kind !== 'failed') return
+    const command = `kubectl create namespace ${namespace}`
+    this.#problem = `namespace ${namespace} for the Lease does not exist; run: ${command}`
+    log.error({ namespace, reason: result.reason, command }, 'failed to create namespace for lease, waiting for it')
+  }
+
+  #collection (): string {
+    return `/apis/coordination.k8s.io/v1/namespaces/${this.#options.lease.namespace}/leases`
+  }
+
+  #path (): string {
+    return `${this.#collection()}/${this.#options.lease.name}`
+  }
+
+  /** Within half the time that a renewal may take, and before the deadline. */
+  async #send (path: string, options: ApiRequest): Promise<WriteResult | Unavailable> {
     const { clock, request, times } = this.#options
-    const limit = Math.min(
-      times.renewDeadline / 2,
-      this.#deadline === undefined ? Infinity : this.#deadline - clock.now()
-    )
-    const attempt = new AbortController()
-    const cancel = clock.setTimeout(limit, () => {
-      attempt.abort(new Error(`the API server did not answer within ${Math.ceil(limit)} ms`))
+    const left = this.#deadline === undefined ? Infinity : this.#deadline - clock.now()
+    const timeoutMs = Math.min(times.renewDeadline / 2, left)
+    return await requestObject(request, path, {
+      ...options, headers: { 'content-type': 'application/json' }, reserved: true, timeoutMs
     })
-    try {
-      const response = await request(path, { ...options, reserved: true, signal: attempt.signal })
-      if (response.statusCode === 200 || response.statusCode === 201) {
-        const lease = readLease(await response.body.json())
-        this.#note(lease)
-        return lease
-      }
-      const { code, message } = await statusOf(response)
-      if (code === 404 && options.method !== 'POST') return 'missing'
-      if (code === 409) return 'conflict'
-      throw new Error(`the API server answered ${code}: ${message}`)
-    } finally {
-      cancel()
-    }
   }
 }

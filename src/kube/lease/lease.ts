@@ -2,40 +2,32 @@ import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../
 
 /** Times of an election, in milliseconds. */
 export interface LeaseTimes {
-  /** How long others wait after the last sign of the leader. */
+  /** How long other replicas wait after the holder's last renewal. */
   readonly duration: number
-  /**
-   * How long after its last renewal a leader may act. Shorter than the duration, so that it stops before anybody else
-   * begins.
-   */
+  /** How long a leader may write after its last renewal. Shorter than the duration, so that terms never overlap. */
   readonly renewDeadline: number
   readonly retryPeriod: number
 }
 
-/**
- * Bounds of a duration that can be chosen, in seconds: what an answer may take on a busy API server, and what a
- * failover may take at most.
- */
+/** Limits of the lease duration, in seconds: the lower for a busy API server, the upper bounds a failover. */
 export const LEASE_SECONDS = { from: 3, to: 300 } as const
 
-/**
- * In the proportions of client-go's defaults, which are 15 s, 10 s and 2 s. Source: client-go, tools/leaderelection.
- */
+/** In the proportions of client-go's defaults: 15 s, 10 s and 2 s. Source: client-go, tools/leaderelection. */
 export function leaseTimes (seconds: number): LeaseTimes {
   return { duration: seconds * 1_000, renewDeadline: seconds * 2_000 / 3, retryPeriod: seconds * 2_000 / 15 }
 }
 
-/** A Lease of coordination.k8s.io/v1 as it is stored. */
+/** A stored Lease of coordination.k8s.io/v1. */
 export interface Lease {
   readonly version: string
-  /** Empty where nobody holds it. */
+  /** Empty if the Lease has no holder. */
   readonly holder: string
-  /** RFC 3339 with six fractional digits; of the holder's present term. */
+  /** When the holder's current term began: RFC 3339 with six fractional digits. */
   readonly acquireTime: string
-  /** Milliseconds; 0 where the record gives none. */
+  /** Milliseconds; 0 if absent. */
   readonly duration: number
   readonly transitions: number
-  /** Whole, so that a write keeps what others have put there. */
+  /** The whole object, so that a write keeps the fields of others. */
   readonly object: JsonObject
 }
 
@@ -52,18 +44,17 @@ export function readLease (value: unknown): Lease {
   }
 }
 
-/**
- * Whether its holder gave it up, and not just anybody took the name out. Source: client-go, which releases in this form
- * too.
- */
-export function isGivenUp ({ holder, duration }: Lease): boolean {
-  return holder === '' && duration === GIVEN_UP.leaseDurationSeconds * 1_000
+/** The spec fields of a Lease released by its holder. Source: client-go, which releases in this form. */
+export const RELEASED = { holderIdentity: '', leaseDurationSeconds: 1 } as const
+
+/** Whether the holder released the Lease; false if only its name was removed. */
+export function isReleased ({ holder, duration }: Lease): boolean {
+  return holder === '' && duration === RELEASED.leaseDurationSeconds * 1_000
 }
 
-export const GIVEN_UP = { holderIdentity: '', leaseDurationSeconds: 1 } as const
-
-export function leasesPath (namespace: string): string {
-  return `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`
+/** An instant as metav1.MicroTime; the API server requires the six fractional digits. */
+export function microTime (date: Date): string {
+  return date.toISOString().replace('Z', '000Z')
 }
 
 function numberOf (spec: JsonObject, field: string): number {

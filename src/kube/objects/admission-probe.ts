@@ -1,18 +1,18 @@
 import { API_VERSION } from '../../api/meta.ts'
-import { isJsonObject, ownObject, ownString } from '../../platform/json.ts'
 import { errorMessage } from '../../platform/error-message.ts'
+import { ownObject, ownString } from '../../platform/json.ts'
 import type { ApiResponse, SendRequest } from '../client/api-connection.ts'
-import { statusOf } from '../client/status.ts'
-import type { Clock } from '../../platform/clock.ts'
+import type { Fencing } from '../client/fencing.ts'
+import { parseObject, statusOf } from '../client/responses.ts'
 
 /**
- * Why a service would not be admitted as it should. `NotRegistered`: the API server stored it without asking.
- * `Refused`: a webhook or the schema refuses it.
- * `Forbidden`: this program may not create services. `NotFound`: the namespace or the kind is not there.
- * `WebhookFailed`: any other failed call.
+ * Why a service would not be admitted. `NotRegistered`: the API server stored it without calling the webhook.
+ * `Refused`: by a webhook or the schema. `Forbidden`: this program may not create services. `NotFound`: the namespace
+ * or the kind does not exist. `WebhookFailed`: any other failed call.
  */
 export const PROBE_FAILURES = [
-  'WrongCaBundle', 'InvalidCertificate', 'NoEndpoint', 'TimedOut', 'WebhookFailed', 'NotRegistered', 'Refused', 'Forbidden', 'NotFound', 'ApiServerUnreachable'
+  'WrongCaBundle', 'InvalidCertificate', 'NoEndpoint', 'TimedOut', 'WebhookFailed', 'NotRegistered', 'Refused',
+  'Forbidden', 'NotFound', 'ApiServerUnreachable'
 ] as const
 export type ProbeFailure = typeof PROBE_FAILURES[number]
 
@@ -22,45 +22,34 @@ export type ProbeResult =
 
 export interface AdmissionProbeOptions {
   readonly request: SendRequest
-  readonly clock: Clock
   /** Must not be exempt from the webhooks. */
   readonly namespace: string
-  /** Asked right before the request leaves: whether this replica still leads. */
-  readonly mayLeave: () => boolean
+  readonly fencing: Fencing
 }
 
-/** Longest wait for an answer, in milliseconds: two webhooks of 5 s each, and some. */
-const PROBE_LIMIT_MS = 12_000
+/** In milliseconds: two webhooks of 5 s each, and a margin. */
+const TIMEOUT_MS = 12_000
 
 /**
- * Has the API server admit a service without storing it, and looks whether the answer carries what admission writes.
+ * Has the API server admit a service without storing it, and checks that the response holds what admission writes.
  * Never rejects.
  */
-export async function probeAdmission ({ request, clock, namespace, mayLeave }: AdmissionProbeOptions): Promise<ProbeResult> {
-  const attempt = new AbortController()
-  const cancel = clock.setTimeout(PROBE_LIMIT_MS, () => {
-    attempt.abort(new Error(`the API server did not answer within ${PROBE_LIMIT_MS / 1_000} s`))
-  })
+export async function probeAdmission ({ request, namespace, fencing }: AdmissionProbeOptions): Promise<ProbeResult> {
   try {
     return await resultOf(await request(`/apis/${API_VERSION}/namespaces/${namespace}/aimservices`, {
       method: 'POST',
       query: { dryRun: 'All', fieldManager: 'aim-admission-probe' },
       headers: { 'content-type': 'application/json' },
       body: JSON.stringify(PROBE),
-      signal: attempt.signal,
-      mayLeave
+      timeoutMs: TIMEOUT_MS,
+      fencing
     }))
   } catch (error) {
     return { kind: 'failed', failure: 'ApiServerUnreachable', message: errorMessage(error) }
-  } finally {
-    cancel()
   }
 }
 
-/**
- * Asks for no route, so that no template of a configuration can be in its way; and has no name of its own that could be
- * taken.
- */
+/** Without a route, so that no path template can fail it, and with a generated name, which cannot be taken. */
 const PROBE = {
   apiVersion: API_VERSION,
   kind: 'AIMService',
@@ -73,19 +62,18 @@ async function resultOf (response: ApiResponse): Promise<ProbeResult> {
     const { code, message } = await statusOf(response)
     return { kind: 'failed', failure: failureOf(code, message), message }
   }
-  const created: unknown = await response.body.json()
-  const name = isJsonObject(created) ? ownString(ownObject(created, 'spec'), 'runtimeConfigName') : ''
-  if (name !== '') return { kind: 'success' }
-  return {
-    kind: 'failed',
-    failure: 'NotRegistered',
-    message: 'the API server admits services without asking the mutating webhook'
-  }
+  const created = parseObject(await response.body.text())
+  if (ownString(ownObject(created, 'spec'), 'runtimeConfigName') !== '') return { kind: 'success' }
+  const message = 'the API server admits services without calling the mutating webhook'
+  return { kind: 'failed', failure: 'NotRegistered', message }
+}
+
+function failureOf (code: number, message: string): ProbeFailure {
+  return MESSAGES.find(([pattern]) => pattern.test(message))?.[1] ?? CODES[code] ?? 'ApiServerUnreachable'
 }
 
 /**
- * The API server tells these apart by its sentences alone. Source: apiserver, pkg/admission/plugin/webhook; Go's
- * crypto/x509 and net.
+ * The API server's messages alone distinguish these. Source: apiserver, pkg/admission/plugin/webhook; Go's x509, net.
  */
 const MESSAGES: ReadonlyArray<readonly [RegExp, ProbeFailure]> = [
   [/denied (the )?request/, 'Refused'],
@@ -103,14 +91,5 @@ const MESSAGES: ReadonlyArray<readonly [RegExp, ProbeFailure]> = [
 ]
 
 const CODES: Readonly<Record<number, ProbeFailure>> = {
-  401: 'Forbidden',
-  403: 'Forbidden',
-  404: 'NotFound',
-  400: 'Refused',
-  409: 'Refused',
-  422: 'Refused'
-}
-
-function failureOf (code: number, message: string): ProbeFailure {
-  return MESSAGES.find(([sentence]) => sentence.test(message))?.[1] ?? CODES[code] ?? 'ApiServerUnreachable'
+  400: 'Refused', 401: 'Forbidden', 403: 'Forbidden', 404: 'NotFound', 409: 'Refused', 422: 'Refused'
 }

@@ -1,24 +1,20 @@
 import type { ParentReference } from '../../api/runtime-config.ts'
 import { own, ownObject, ownObjects, ownString, type JsonObject } from '../../platform/json.ts'
 import type { SendRequest } from '../client/api-connection.ts'
-import { statusOf } from '../client/status.ts'
-import { parseObject } from '../watch/versioned-object.ts'
+import { parseObject, statusOf } from '../client/responses.ts'
 
-/**
- * What became of looking for one object that a setting names. `unknown`: you may not read it, or it is of a kind that
- * is not known here.
- */
+/** Whether one object that a setting references exists. `unknown`: it may not be read, or its kind is not supported. */
 export interface ReferenceCheck {
   /** Below `spec.resolvedRuntimeConfig`. */
   readonly setting: string
   /** `Secret ml-team/registry-credentials`. */
   readonly object: string
   readonly verdict: 'usable' | 'missing' | 'unusable' | 'unknown'
-  /** Why, one line; empty where it is usable. */
+  /** One line; empty if the object is usable. */
   readonly reason: string
 }
 
-/** What the settings of a service name. */
+/** The objects that the settings of a service reference. */
 export interface References {
   readonly namespace: string
   readonly serviceAccountName: string | undefined
@@ -27,31 +23,35 @@ export interface References {
   readonly gatewayRef: ParentReference | undefined
 }
 
-/**
- * Asks the API server for each of them, with the rights of whoever is connected. Of a secret only the type is read,
- * never its data.
- */
+/** Looks each of them up with the rights of the current user. Of a Secret only the type is read, never its data. */
 export async function checkReferences (references: References, request: SendRequest): Promise<ReferenceCheck[]> {
   const { namespace, serviceAccountName, imagePullSecrets, storageClassName, gatewayRef } = references
-  const inNamespace = (plural: string, name: string) => `/api/v1/namespaces/${namespace}/${plural}/${name}`
-  const lookups: Lookup[] = [
-    ...named(serviceAccountName).map((name) => ({
-      setting: 'serviceAccountName', object: `ServiceAccount ${namespace}/${name}`, path: inNamespace('serviceaccounts', name), judge: alwaysUsable
-    })),
-    ...imagePullSecrets.map((name) => ({
-      setting: 'imagePullSecrets', object: `Secret ${namespace}/${name}`, path: inNamespace('secrets', name), accept: TABLE, judge: judgeSecret
-    })),
-    ...named(storageClassName).map((name) => ({
-      setting: 'defaultStorageClassName', object: `StorageClass ${name}`, path: `/apis/storage.k8s.io/v1/storageclasses/${name}`, judge: alwaysUsable
-    }))
-  ]
-  const gateway = gatewayRef === undefined ? [] : [await checkGateway(gatewayRef, namespace, request)]
-  return [...await Promise.all(lookups.map((lookup) => check(lookup, request))), ...gateway]
+  const core = `/api/v1/namespaces/${namespace}`
+  const lookups: Lookup[] = imagePullSecrets.map((name) => ({
+    setting: 'imagePullSecrets',
+    object: `Secret ${namespace}/${name}`,
+    path: `${core}/secrets/${name}`,
+    accept: TABLE,
+    judge: judgeSecret
+  }))
+  if (serviceAccountName !== undefined) {
+    const path = `${core}/serviceaccounts/${serviceAccountName}`
+    lookups.unshift({
+      setting: 'serviceAccountName',
+      object: `ServiceAccount ${namespace}/${serviceAccountName}`,
+      path
+    })
+  }
+  if (storageClassName !== undefined) {
+    const path = `/apis/storage.k8s.io/v1/storageclasses/${storageClassName}`
+    lookups.push({ setting: 'defaultStorageClassName', object: `StorageClass ${storageClassName}`, path })
+  }
+  const checks = lookups.map((lookup) => check(lookup, request))
+  if (gatewayRef !== undefined) checks.push(checkGateway(gatewayRef, namespace, request))
+  return await Promise.all(checks)
 }
 
-/**
- * Rows of columns, without the objects themselves. Source: Kubernetes API concepts, "Receiving resources as Tables".
- */
+/** Columns without the objects. Source: Kubernetes API concepts, "Receiving resources as Tables". */
 const TABLE = 'application/json;as=Table;v=v1;g=meta.k8s.io'
 
 interface Lookup {
@@ -59,29 +59,21 @@ interface Lookup {
   readonly object: string
   readonly path: string
   readonly accept?: string
-  /** Why what was found cannot be used; empty where it can. */
-  readonly judge: (found: JsonObject) => string
+  /** Why the object is unusable; empty if it is usable. Without it, an object that exists is usable. */
+  readonly judge?: (found: JsonObject) => string
 }
 
-async function check ({ setting, object, path, accept, judge }: Lookup, request: SendRequest): Promise<ReferenceCheck> {
-  const response = await request(
-    path,
-    accept === undefined ? {} : { headers: { accept }, query: { includeObject: 'None' } }
-  )
+async function check (
+  { setting, object, path, accept, judge = () => '' }: Lookup, request: SendRequest
+): Promise<ReferenceCheck> {
+  const options = accept === undefined ? {} : { headers: { accept }, query: { includeObject: 'None' } }
+  const response = await request(path, options)
   if (response.statusCode === 200) {
     const reason = judge(parseObject(await response.body.text()))
     return { setting, object, verdict: reason === '' ? 'usable' : 'unusable', reason }
   }
   const { code, message } = await statusOf(response)
   return { setting, object, verdict: code === 404 ? 'missing' : 'unknown', reason: message }
-}
-
-function named (name: string | undefined): string[] {
-  return name === undefined ? [] : [name]
-}
-
-function alwaysUsable (): string {
-  return ''
 }
 
 const PULL_SECRET_TYPES = ['kubernetes.io/dockerconfigjson', 'kubernetes.io/dockercfg']
@@ -92,20 +84,22 @@ function judgeSecret (table: JsonObject): string {
   const cells = own(row ?? {}, 'cells')
   const type: unknown = Array.isArray(cells) ? cells[columns.indexOf('Type')] : undefined
   return typeof type === 'string' && !PULL_SECRET_TYPES.includes(type)
-    ? `its type is ${type}; an image is pulled with ${PULL_SECRET_TYPES.join(' or ')}`
+    ? `its type is ${type}; an image pull secret has type ${PULL_SECRET_TYPES.join(' or ')}`
     : ''
 }
 
-async function checkGateway (reference: ParentReference, serviceNamespace: string, request: SendRequest): Promise<ReferenceCheck> {
+async function checkGateway (
+  reference: ParentReference, serviceNamespace: string, request: SendRequest
+): Promise<ReferenceCheck> {
   const { group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace = serviceNamespace, name } = reference
   const setting = 'routing.gatewayRef'
   const object = `${kind} ${namespace}/${name}`
-  if (group !== 'gateway.networking.k8s.io' || kind !== 'Gateway') { return { setting, object, verdict: 'unknown', reason: `what a ${kind} of ${group} needs is not known here` } }
+  if (group !== 'gateway.networking.k8s.io' || kind !== 'Gateway') {
+    return { setting, object, verdict: 'unknown', reason: `references to a ${kind} of ${group} are not checked` }
+  }
   const path = `/apis/${group}/v1/namespaces/${namespace}/gateways/${name}`
-  return await check(
-    { setting, object, path, judge: (gateway) => judgeGateway(gateway, { reference, namespace, serviceNamespace }) },
-    request
-  )
+  const judge = (gateway: JsonObject): string => judgeGateway(gateway, { reference, namespace, serviceNamespace })
+  return await check({ setting, object, path, judge }, request)
 }
 
 interface RouteFrom {
@@ -117,18 +111,21 @@ interface RouteFrom {
 /** Source: Gateway API v1, GatewayConditionType, AllowedRoutes. */
 function judgeGateway (gateway: JsonObject, { reference, namespace, serviceNamespace }: RouteFrom): string {
   for (const condition of ownObjects(ownObject(gateway, 'status'), 'conditions')) {
-    if (['Accepted', 'Programmed'].includes(ownString(condition, 'type')) && ownString(condition, 'status') === 'False') {
-      return `it is not ${ownString(condition, 'type')}: ${ownString(condition, 'message') || ownString(condition, 'reason')}`
+    const type = ownString(condition, 'type')
+    if (['Accepted', 'Programmed'].includes(type) && ownString(condition, 'status') === 'False') {
+      return `it is not ${type}: ${ownString(condition, 'message') || ownString(condition, 'reason')}`
     }
   }
   const { sectionName, port } = reference
   const listeners = ownObjects(ownObject(gateway, 'spec'), 'listeners').filter((listener) =>
-    (sectionName === undefined || own(listener, 'name') === sectionName) && (port === undefined || own(listener, 'port') === port))
-  if (listeners.length === 0) return 'it has no listener that the reference means'
+    (
+      sectionName === undefined || own(listener, 'name') === sectionName
+    ) && (port === undefined || own(listener, 'port') === port))
+  if (listeners.length === 0) return 'it has no listener that matches the reference'
   const from = listeners.map(
     (listener) => ownString(ownObject(ownObject(listener, 'allowedRoutes'), 'namespaces'), 'from') || 'Same'
   )
   return namespace !== serviceNamespace && from.every((namespaces) => namespaces === 'Same')
-    ? `its listeners take routes of the namespace ${namespace} alone, and this service is in ${serviceNamespace}`
+    ? `its listeners accept routes from namespace ${namespace} only, and this service is in ${serviceNamespace}`
     : ''
 }

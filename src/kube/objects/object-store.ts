@@ -1,67 +1,34 @@
+import { FIELD_MANAGER } from '../../api/meta.ts'
 import type { ObjectStore, ReadResult, WriteResult } from '../../core/ports.ts'
-import { errorMessage } from '../../platform/error-message.ts'
-import type { ApiRequest, ApiResponse, SendRequest } from '../client/api-connection.ts'
-import { FIELD_MANAGER } from './object-writer.ts'
-import { statusOf } from '../client/status.ts'
-import { parseObject } from '../watch/versioned-object.ts'
-import type { Clock } from '../../platform/clock.ts'
+import type { ApiRequest, SendRequest } from '../client/api-connection.ts'
+import { requestObject } from '../client/responses.ts'
 
-/** How long one request may take, in milliseconds. */
-const REQUEST_LIMIT_MS = 5_000
+/** Per request, in milliseconds. */
+const TIMEOUT_MS = 5_000
 
-/** Reads and writes single objects of the API server, each by one request. */
-export function objectStore (options: { readonly request: SendRequest, readonly clock: Clock }): ObjectStore {
-  const write = async (path: string, request: ApiRequest): Promise<WriteResult> =>
-    await send(options, { path, request: { query: { fieldManager: FIELD_MANAGER }, ...request }, read: writeResult })
+/** Reads and writes single objects of the API server, each with one request. */
+export function objectStore (request: SendRequest): ObjectStore {
+  const send = async (path: string, options: ApiRequest): Promise<WriteResult> => {
+    const result = await requestObject(request, path, { ...options, timeoutMs: TIMEOUT_MS })
+    return result.kind === 'unavailable' ? { kind: 'failed', reason: result.reason } : result
+  }
+  const write = async (method: 'POST' | 'PUT' | 'PATCH', path: string, body: unknown): Promise<WriteResult> => {
+    const headers = { 'content-type': method === 'PATCH' ? 'application/json-patch+json' : 'application/json' }
+    return await send(path, { method, query: { fieldManager: FIELD_MANAGER }, headers, body: JSON.stringify(body) })
+  }
   return {
-    read: async (path, query = {}) => await send(options, { path, request: { query }, read: readResult }),
-    create: async (collection, object) =>
-      await write(collection, { method: 'POST', headers: JSON_BODY, body: JSON.stringify(object) }),
-    replace: async (path, object) =>
-      await write(path, { method: 'PUT', headers: JSON_BODY, body: JSON.stringify(object) }),
-    patch: async (path, operations) =>
-      await write(path, { method: 'PATCH', headers: { 'content-type': 'application/json-patch+json' }, body: JSON.stringify(operations) })
+    read: async (path, query = {}) => readResult(await send(path, { query })),
+    create: async (collection, object) => await write('POST', collection, object),
+    replace: async (path, object) => await write('PUT', path, object),
+    patch: async (path, operations) => await write('PATCH', path, operations)
   }
 }
 
-const JSON_BODY = { 'content-type': 'application/json' }
-
-interface Sending<T> {
-  readonly path: string
-  readonly request: ApiRequest
-  readonly read: (response: ApiResponse) => Promise<T>
-}
-
-async function send<T> (
-  { request: sendRequest, clock }: { readonly request: SendRequest, readonly clock: Clock }, { path, request, read }: Sending<T>
-): Promise<T | { kind: 'failed', reason: string }> {
-  const attempt = new AbortController()
-  const cancel = clock.setTimeout(REQUEST_LIMIT_MS, () => {
-    attempt.abort(new Error(`the API server did not answer within ${REQUEST_LIMIT_MS / 1_000} s`))
-  })
-  try {
-    return await read(await sendRequest(path, { ...request, signal: attempt.signal }))
-  } catch (error) {
-    return { kind: 'failed', reason: errorMessage(error) }
-  } finally {
-    cancel()
+function readResult (result: WriteResult): ReadResult {
+  switch (result.kind) {
+    case 'written': return { kind: 'found', object: result.object }
+    case 'gone': return { kind: 'missing' }
+    case 'outdated': return { kind: 'failed', reason: 'the API server reported a conflict' }
+    case 'failed': return result
   }
 }
-
-async function readResult (response: ApiResponse): Promise<ReadResult> {
-  if (response.statusCode === 200) return { kind: 'found', object: parseObject(await response.body.text()) }
-  const { code, message } = await statusOf(response)
-  return code === 404 ? { kind: 'missing' } : { kind: 'failed', reason: `the API server answered ${code}: ${message}` }
-}
-
-async function writeResult (response: ApiResponse): Promise<WriteResult> {
-  if (response.statusCode === 200 || response.statusCode === 201) { return { kind: 'written', object: parseObject(await response.body.text()) } }
-  const { code, message } = await statusOf(response)
-  if (code === 404) return { kind: 'gone' }
-  return code === 409 || (code === 422 && TEST_FAILED.test(message))
-    ? { kind: 'outdated' }
-    : { kind: 'failed', reason: `the API server answered ${code}: ${message}` }
-}
-
-/** Source: evanphx/json-patch, `ErrTestFailed`; the API server answers it with a 422. */
-const TEST_FAILED = /testing value .* failed|test failed/

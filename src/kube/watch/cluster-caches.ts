@@ -1,9 +1,9 @@
 import { KINDS, type Kind } from '../../api/kinds.ts'
-import { GROUP, VERSION } from '../../api/meta.ts'
+import { API_VERSION } from '../../api/meta.ts'
 import type { Log, ObjectSink } from '../../core/ports.ts'
+import type { Clock } from '../../platform/clock.ts'
 import type { SendRequest } from '../client/api-connection.ts'
 import { Reflector, type ReflectorObserver } from './reflector.ts'
-import type { Clock } from '../../platform/clock.ts'
 
 type KindName = Kind['kind']
 
@@ -15,27 +15,27 @@ export interface ClusterCachesOptions {
   readonly clock: Clock
 }
 
-/** One kind's cache, for metrics and probes. */
+/** The cache of one kind, for metrics and probes. */
 export interface CacheStatus {
   readonly kind: KindName
   readonly synced: boolean
   readonly objects: number
   /** Since the API server last confirmed that the cache is up to date; Infinity before the first list. */
   readonly ageSeconds: number
-  /** What goes wrong at present, in one line. */
-  readonly trouble: string | undefined
+  /** The current error, in one line. */
+  readonly error: string | undefined
 }
 
-/** Keeps the sinks of the three kinds filled from all namespaces of a cluster. */
+/** Fills the sinks of the three kinds from all namespaces of a cluster. */
 export class ClusterCaches {
   readonly #reflectors: ReadonlyArray<readonly [KindName, Reflector]>
 
-  constructor ({ request, sinks, observe, log, clock }: ClusterCachesOptions) {
+  constructor ({ sinks, observe, ...options }: ClusterCachesOptions) {
     this.#reflectors = KINDS.map(({ kind, plural }) => {
-      const path = `/apis/${GROUP}/${VERSION}/${plural}`
+      const path = `/apis/${API_VERSION}/${plural}`
       return [
         kind,
-        new Reflector({ path, request, sink: sinks[kind], observer: observe(kind), log, clock, random: Math.random })
+        new Reflector({ ...options, path, sink: sinks[kind], observer: observe(kind), random: Math.random })
       ]
     })
   }
@@ -48,24 +48,19 @@ export class ClusterCaches {
     await Promise.all(this.#reflectors.map(async ([, reflector]) => { await reflector.stop() }))
   }
 
-  /** Whether every kind has been listed once. Never false again. */
+  /** Whether every kind has been listed once; stays true. */
   get synced (): boolean {
     return this.#reflectors.every(([, reflector]) => reflector.synced)
   }
 
-  /** One line for each kind that has not been listed yet: which, and why not. */
+  /** One line per kind that has not been listed yet, with the reason. */
   unsynced (): string[] {
     return this.#reflectors.filter(([, reflector]) => !reflector.synced)
-      .map(([kind, { trouble, state }]) => `${kind}: ${trouble ?? `not listed yet (${state})`}`)
+      .map(([kind, { error, state }]) => `${kind}: ${error ?? `not listed yet (${state})`}`)
   }
 
   status (): CacheStatus[] {
-    return this.#reflectors.map(([kind, { synced, size, age, trouble }]) => ({
-      kind,
-      synced,
-      objects: size,
-      ageSeconds: age / 1000,
-      trouble
-    }))
+    return this.#reflectors.map(([kind, { synced, size, age, error }]) =>
+      ({ kind, synced, objects: size, ageSeconds: age / 1_000, error }))
   }
 }

@@ -1,43 +1,46 @@
 import { errorMessage } from '../../platform/error-message.ts'
-import type { Status } from '../client/status.ts'
+import { describeStatus, type Status } from '../client/responses.ts'
 
-/** Why a list or watch came to an end that nobody planned. */
+/** Why a list or watch failed. */
 export type RestartReason = keyof typeof RESTARTS
 
 /**
- * How to go on after each kind of trouble. `cap`: the longest wait before the next try, in ms. `relistAfter`: the
- * number of such troubles in a row after which a watch is given up for a list, so that a watch that is never served
- * still leaves a polled cache.
+ * The retry policy per reason. `cap`: the longest wait before the next try, in ms. `relistAfter`: after how many such
+ * errors in a row a list replaces the watch, so that the cache is polled if watches always fail.
  */
 const RESTARTS = {
-  /** No answer: an attempt costs a server that is away nothing, and a server that comes back is to be found at once. */
+  /** No response. Short waits: an attempt costs an unreachable server nothing, and recovery is noticed at once. */
   unreachable: { cap: 1_000, relistAfter: Infinity },
-  /** A connection on which nothing comes any more. */
+  /** A connection that went silent. */
   mute: { cap: 1_000, relistAfter: Infinity },
-  /** 404: the kind is not there (yet), or was, and its objects have gone with it. */
+  /** 404: the kind does not exist yet, or its definition was deleted with its objects. */
   missing: { cap: 5_000, relistAfter: 1 },
-  /** 410: the server has forgotten the version that was asked for. */
+  /** 410: the server no longer has the requested version. */
   expired: { cap: 30_000, relistAfter: 1 },
   /** Any other HTTP status or ERROR event. */
   refused: { cap: 30_000, relistAfter: 5 },
-  /** A line or a page that is not what it should be. */
+  /** A malformed line or page. */
   unreadable: { cap: 30_000, relistAfter: 3 }
 } as const
 
-/** The first wait after a trouble, in ms; each further one in a row doubles it, up to the cap. */
+/** The wait after the first error, in ms; each further error in a row doubles it, up to the cap. */
 const FIRST_WAIT = 500
 
-/** Retry-After beyond this, in ms, is not waited for. */
+/** The longest honored Retry-After, in ms. */
 const MAX_RETRY_AFTER = 60_000
 
 export class ListWatchError extends Error {
   readonly reason: RestartReason
-  /** What the server asked for, in ms; 0 where it did not. */
+  /** The server's Retry-After in ms; 0 if absent. */
   readonly retryAfter: number
-  /** The HTTP status; 0 where there was none. */
+  /** The HTTP status; 0 if there was no response. */
   readonly code: number
 
-  constructor (reason: RestartReason, message: string, { retryAfter = 0, code = 0 }: { readonly retryAfter?: number, readonly code?: number } = {}) {
+  constructor (
+    reason: RestartReason,
+    message: string,
+    { retryAfter = 0, code = 0 }: { readonly retryAfter?: number, readonly code?: number } = {}
+  ) {
     super(message)
     this.reason = reason
     this.retryAfter = retryAfter
@@ -45,25 +48,22 @@ export class ListWatchError extends Error {
   }
 }
 
-/** The trouble that an answer without success or an ERROR event means. */
-export function refusal ({ code, message, retryAfterSeconds }: Status): ListWatchError {
+/** The error for a failed response or an ERROR event. */
+export function refusal (status: Status): ListWatchError {
+  const { code, retryAfterSeconds } = status
   const reason = code === 404 ? 'missing' : code === 410 ? 'expired' : 'refused'
-  return new ListWatchError(reason, `the API server answered ${code}: ${message}`, {
-    retryAfter: retryAfterSeconds * 1000,
-    code
-  })
+  return new ListWatchError(reason, describeStatus(status), { retryAfter: retryAfterSeconds * 1_000, code })
 }
 
-/** The trouble that a failed request is. */
+/** The error for a request that failed. */
 export function asListWatchError (error: unknown): ListWatchError {
-  return error instanceof ListWatchError
-    ? error
-    : new ListWatchError('unreachable', `no answer from the API server: ${errorMessage(error)}`)
+  if (error instanceof ListWatchError) return error
+  return new ListWatchError('unreachable', `the API server did not respond: ${errorMessage(error)}`)
 }
 
 /**
- * Milliseconds until the next try: exponential with jitter, and no sooner than the server asked for. `inARow` counts
- * from 1, `random` is from 0 to 1.
+ * Milliseconds until the next try: exponential with jitter, and at least the server's Retry-After. `inARow` counts from
+ * 1, `random` is from 0 to 1.
  */
 export function waitAfter ({ reason, retryAfter }: ListWatchError, inARow: number, random: number): number {
   const backoff = Math.min(RESTARTS[reason].cap, FIRST_WAIT * 2 ** (inARow - 1))

@@ -1,24 +1,23 @@
-import { pause } from '../../platform/pause.ts'
 import type { Log, ObjectKey, ObjectSink } from '../../core/ports.ts'
-import { errorMessage } from '../../platform/error-message.ts'
-import type { ApiResponse, SendRequest } from '../client/api-connection.ts'
-import { readListPage, type ListPage } from './list-page.ts'
-import { isNewerVersion } from './resource-version.ts'
-import { splitLines } from './split-lines.ts'
-import { statusOf } from '../client/status.ts'
-import {
-  ListWatchError, asListWatchError, shouldRelist, refusal, waitAfter, type RestartReason
-} from './list-watch-error.ts'
-import type { VersionedObject } from './versioned-object.ts'
-import { readWatchEvent, type WatchEvent } from './watch-event.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { errorMessage } from '../../platform/error-message.ts'
+import { pause } from '../../platform/pause.ts'
+import { isNewerVersion } from '../../api/object-meta.ts'
+import type { ApiResponse, SendRequest } from '../client/api-connection.ts'
+import { statusOf, type VersionedObject } from '../client/responses.ts'
+import { pageQuery, readListPage, type ListPage } from '../objects/list-objects.ts'
+import {
+  ListWatchError, asListWatchError, refusal, shouldRelist, waitAfter, type RestartReason
+} from './list-watch-error.ts'
+import { splitLines } from './split-lines.ts'
+import { readWatchEvent, type WatchEvent } from './watch-event.ts'
 
 export type ReflectorState = 'idle' | 'listing' | 'watching' | 'backing-off' | 'stopped'
 
 export interface ReflectorObserver {
   /** The first list is complete. */
   onSynced (): void
-  /** A list or watch broke off; the end of a watch at its appointed time is none. */
+  /** A list or watch failed; the regular end of a watch does not count. */
   onRestart (reason: RestartReason): void
   /** The sink threw on one object, which counts as not delivered until it changes or is listed again. */
   onFailedObject (key: ObjectKey): void
@@ -37,55 +36,45 @@ export interface ReflectorOptions {
 }
 
 /**
- * How long the server is asked to keep a watch open. Short, and that is how a mute one is told from a quiet one:
- * bookmarks come once a minute only, and not at all while nothing changes, but the end of the watch is the server's
- * promise. A watch that outlives it is dead. Going on costs one small request on the same connection, from the bookmark
- * that the server sends 2 s before the end.
+ * The requested length of a watch. The server ends it in time, so a watch that outlives it is dead. Bookmarks could not
+ * prove that: they come once a minute, and not at all while nothing changes. The next watch costs one small request on
+ * the same connection, from the bookmark that the server sends 2 s before the end.
  */
 const WATCH_SECONDS = 30
-const WATCH_LIMIT_MS = (WATCH_SECONDS + 5) * 1000
+const WATCH_LIMIT_MS = (WATCH_SECONDS + 5) * 1_000
 
-/**
- * A watch that ends sooner without having brought anything is a refusal: without a wait it would be asked for in a
- * tight loop.
- */
+/** A watch that ends sooner and without events counts as refused; without a wait it would repeat in a tight loop. */
 const SHORTEST_WATCH_MS = 1_000
 
-const PAGE_SIZE = 500
 /** The API server's own limit for a list. */
 const PAGE_LIMIT_MS = 60_000
-/** A stream of what there is may take as long as it needs, while something comes. */
+/** A stream of the initial objects may take long, as long as data arrives. */
 const STREAM_SECONDS = 600
 const STREAM_SILENCE_MS = 30_000
-/**
- * The answer to a stream where the API server does not offer one. Source: Kubernetes API concepts, "Streaming lists".
- */
+/** The API server does not offer streams. Source: Kubernetes API concepts, "Streaming lists". */
 const NOT_OFFERED = 422
-/**
- * The answer while the API server has too much to do, or has not opened the store of a kind yet. Source: RFC 6585,
- * section 4.
- */
+/** The API server is overloaded, or has not opened the storage of a kind yet. Source: RFC 6585, section 4. */
 const BUSY = 429
 
 /**
- * Feeds a sink with the objects of one collection: lists them, watches for changes, and never gives up. A sink gets
- * each change once and in order. After a gap the objects are listed again, and only what differs is told, including
- * what has gone meanwhile.
+ * Feeds a sink with the objects of one collection: lists them, watches for changes, and never gives up. The sink gets
+ * each change once and in order. After a gap the objects are listed again, and the sink gets only the differences,
+ * including the objects deleted meanwhile.
  */
 export class Reflector {
   readonly #options: ReflectorOptions
   readonly #stopping = new AbortController()
-  /** The version of each object that the sink has; empty where it threw. */
+  /** The version of each object that the sink has; empty if the sink threw. */
   readonly #versions = new Map<string, string>()
   #state: ReflectorState = 'idle'
-  /** Whether what there is comes as a stream; else in pages. */
+  /** Whether the server offers the initial objects as a stream; otherwise they come in pages. */
   #streams = true
-  /** Everything up to here has been seen; undefined when a list is due. */
+  /** Every change up to this version is delivered; undefined before a list. */
   #version: string | undefined
   #synced = false
-  #trouble: ListWatchError | undefined
+  #error: ListWatchError | undefined
   #lastReason: RestartReason | undefined
-  /** How often the last reason has come without a working watch in between. */
+  /** How often the last reason has occurred without a working watch in between. */
   #inARow = 0
   #confirmedAt = -Infinity
   #running: Promise<void> = Promise.resolve()
@@ -95,11 +84,11 @@ export class Reflector {
   }
 
   get state (): ReflectorState { return this.#state }
-  /** Whether the sink has ever been filled; it is never emptied again. */
+  /** Whether the sink has been filled once; stays true. */
   get synced (): boolean { return this.#synced }
-  /** What went wrong last; undefined while all is well. One line. */
-  get trouble (): string | undefined { return this.#trouble?.message }
-  /** How many objects the sink was given and not told to remove. */
+  /** The current error, in one line; undefined while the list or watch works. */
+  get error (): string | undefined { return this.#error?.message }
+  /** The number of objects in the sink. */
   get size (): number { return this.#versions.size }
   /** Milliseconds since the server last confirmed that the sink is up to date; up to 30,000 on a quiet watch. */
   get age (): number { return this.#options.clock.now() - this.#confirmedAt }
@@ -109,7 +98,7 @@ export class Reflector {
     this.#running = this.#run()
   }
 
-  /** Once settled, the sink is not called any more. */
+  /** Once settled, the sink is not called anymore. */
   async stop (): Promise<void> {
     this.#stopping.abort()
     await this.#running
@@ -128,7 +117,7 @@ export class Reflector {
     }
   }
 
-  /** Tells the sink of all that there is, and of what has gone. */
+  /** Delivers all objects, and removes those that no longer exist. */
   async #fill (): Promise<void> {
     this.#state = 'listing'
     const listed = new Set<string>()
@@ -137,29 +126,33 @@ export class Reflector {
       if (!listed.has(name)) this.#remove(name)
     }
     this.#version = version
-    this.#trouble = undefined
+    this.#error = undefined
     this.#confirmedAt = this.#options.clock.now()
-    if (!this.#synced) this.#becomeSynced()
+    if (this.#synced) return
+    this.#synced = true
+    this.#options.log.info({ path: this.#options.path, objects: this.size }, 'cache filled')
+    this.#options.observer.onSynced()
   }
 
-  /**
-   * One object after the other, so that no text of them all is ever held. Answers with their version; undefined where
-   * the server does not offer that.
-   */
+  /** Streams the objects, so that they are never all in memory as text. Undefined if the server offers no streams. */
   async #stream (listed: Set<string>): Promise<string | undefined> {
     if (!this.#streams) return undefined
     const query = {
-      watch: 'true', allowWatchBookmarks: 'true', sendInitialEvents: 'true', resourceVersionMatch: 'NotOlderThan', timeoutSeconds: String(STREAM_SECONDS)
+      watch: 'true',
+      allowWatchBookmarks: 'true',
+      sendInitialEvents: 'true',
+      resourceVersionMatch: 'NotOlderThan',
+      timeoutSeconds: String(STREAM_SECONDS)
     }
     try {
-      return await this.#send(query, STREAM_SILENCE_MS, async (body, signal, goOn) => {
+      return await this.#send(query, STREAM_SILENCE_MS, async (body, signal, extendTimeout) => {
         for await (const line of splitLines(body)) {
           signal.throwIfAborted()
-          goOn()
+          extendTimeout()
           const version = this.#takeListed(readWatchEvent(line), listed)
           if (version !== undefined) return version
         }
-        throw new ListWatchError('refused', 'the API server ended the stream of what there is before its end')
+        throw new ListWatchError('refused', 'the API server ended the stream of initial objects early')
       })
     } catch (error) {
       if (!(error instanceof ListWatchError) || error.code !== NOT_OFFERED) throw error
@@ -168,7 +161,7 @@ export class Reflector {
     }
   }
 
-  /** Answers with the version of the whole once all is there. */
+  /** Returns the version of the stream at its end. */
   #takeListed (event: WatchEvent, listed: Set<string>): string | undefined {
     switch (event.kind) {
       case 'error': throw refusal(event.status)
@@ -176,32 +169,29 @@ export class Reflector {
       case 'bookmark': return event.complete ? event.version : undefined
       case 'upsert':
         this.#upsert(event.item)
-        listed.add(fileName(event.item.key))
+        listed.add(cacheKey(event.item.key))
         return undefined
       case 'remove':
-        listed.delete(fileName(event.item.key))
+        listed.delete(cacheKey(event.item.key))
         return undefined
     }
   }
 
-  /** In pages; answers with the version that they are of. */
+  /** Lists the objects in pages. Returns the version of the list. */
   async #list (listed: Set<string>): Promise<string> {
     let token = ''
     let version
     do {
-      const page = await this.#page(token)
+      const page: ListPage = await this.#send(pageQuery(token), PAGE_LIMIT_MS, async (body) =>
+        readListPage(await body.text())
+      )
       for (const item of page.items) {
         this.#upsert(item)
-        listed.add(fileName(item.key))
+        listed.add(cacheKey(item.key))
       }
       ({ version, next: token } = page)
     } while (token !== '')
     return version
-  }
-
-  async #page (token: string): Promise<ListPage> {
-    const query = { limit: String(PAGE_SIZE), ...(token !== '' && { continue: token }) }
-    return this.#send(query, PAGE_LIMIT_MS, async (body) => readListPage(await body.text()))
   }
 
   async #watch (from: string): Promise<void> {
@@ -219,8 +209,8 @@ export class Reflector {
         this.#take(readWatchEvent(line))
       }
     })
-    const cutShort = this.#version === from && this.#options.clock.now() - startedAt < SHORTEST_WATCH_MS
-    if (cutShort) throw new ListWatchError('refused', 'the API server ended the watch at once')
+    const endedEarly = this.#version === from && this.#options.clock.now() - startedAt < SHORTEST_WATCH_MS
+    if (endedEarly) throw new ListWatchError('refused', 'the API server ended the watch at once')
     this.#confirm()
   }
 
@@ -228,16 +218,16 @@ export class Reflector {
     if (event.kind === 'error') throw refusal(event.status)
     if (event.kind === 'unreadable') throw new ListWatchError('unreadable', 'a line of the watch is not an event')
     const version = event.kind === 'bookmark' ? event.version : event.item.version
-    // events come in the order of their versions: what is not newer has been seen, or was overtaken by a list
+    // events come in the order of their versions: an older one was delivered before, or superseded by a list
     if (this.#version !== undefined && !isNewerVersion(version, this.#version)) return
     if (event.kind === 'upsert') this.#upsert(event.item)
-    if (event.kind === 'remove') this.#remove(fileName(event.item.key))
+    if (event.kind === 'remove') this.#remove(cacheKey(event.item.key))
     this.#version = version
     this.#confirm()
   }
 
   #upsert ({ object, key, version }: VersionedObject): void {
-    const name = fileName(key)
+    const name = cacheKey(key)
     if (this.#versions.get(name) === version) return
     const delivered = this.#deliver(key, () => { this.#options.sink.upsert(object) })
     this.#versions.set(name, delivered ? version : '')
@@ -256,40 +246,37 @@ export class Reflector {
       call()
       return true
     } catch (error) {
-      this.#options.log.error(
-        { path: this.#options.path, ...key, reason: errorMessage(error) },
-        'object could not be taken in'
-      )
-      this.#options.observer.onFailedObject(key)
+      const { path, log, observer } = this.#options
+      log.error({ path, ...key, reason: errorMessage(error) }, 'failed to index object')
+      observer.onFailedObject(key)
       return false
     }
   }
 
-  /**
-   * Sends one request and reads its answer; gives up `limit` ms after it began, or was said to go on, and when this
-   * reflector is stopped.
-   */
-  async #send<T> (query: Record<string, string>, limit: number, read: ReadAnswer<T>): Promise<T> {
+  /** Sends one request and reads its response. Aborts on stop, and `limit` ms after the start or the last extension. */
+  async #send<T> (query: Record<string, string>, limit: number, read: ReadBody<T>): Promise<T> {
     const { clock, path, request } = this.#options
     const stopping = this.#stopping.signal
     stopping.throwIfAborted()
-    // and no AbortSignal.any, which leaves something behind on the longer-lived signal each time
+    // not AbortSignal.any, which leaves an entry on the longer-lived signal each time
     const attempt = new AbortController()
     const onStop = () => { attempt.abort(stopping.reason) }
     stopping.addEventListener('abort', onStop)
-    const giveUp = (): void => {
-      attempt.abort(new ListWatchError('mute', `the API server did not end its answer within ${limit / 1000} s`))
+    const expire = (): void => {
+      attempt.abort(
+        new ListWatchError('mute', `the API server did not complete its response within ${limit / 1_000} s`)
+      )
     }
-    let [since, cancel] = [clock.now(), clock.setTimeout(limit, giveUp)]
-    const goOn = (): void => {
-      if (clock.now() - since < GO_ON_MS) return
+    let [since, cancel] = [clock.now(), clock.setTimeout(limit, expire)]
+    const extendTimeout = (): void => {
+      if (clock.now() - since < EXTENSION_MS) return
       cancel()
-      ;[since, cancel] = [clock.now(), clock.setTimeout(limit, giveUp)]
+      ;[since, cancel] = [clock.now(), clock.setTimeout(limit, expire)]
     }
     try {
       const response = await request(path, { query, signal: attempt.signal })
       if (response.statusCode !== 200) throw refusal(await statusOf(response))
-      return await read(response.body, attempt.signal, goOn)
+      return await read(response.body, attempt.signal, extendTimeout)
     } catch (error) {
       throw attempt.signal.aborted ? attempt.signal.reason : error
     } finally {
@@ -298,47 +285,37 @@ export class Reflector {
     }
   }
 
-  async #backOff (trouble: ListWatchError): Promise<void> {
+  async #backOff (error: ListWatchError): Promise<void> {
+    const { clock, log, observer, path, random } = this.#options
     this.#state = 'backing-off'
-    this.#inARow = trouble.reason === this.#lastReason ? this.#inARow + 1 : 1
-    this.#lastReason = trouble.reason
-    this.#trouble = trouble
-    if (shouldRelist(trouble, this.#inARow)) this.#version = undefined
-    const wait = waitAfter(trouble, this.#inARow, this.#options.random())
+    this.#inARow = error.reason === this.#lastReason ? this.#inARow + 1 : 1
+    this.#lastReason = error.reason
+    this.#error = error
+    if (shouldRelist(error, this.#inARow)) this.#version = undefined
+    const wait = waitAfter(error, this.#inARow, random())
     if (this.#inARow === 1) {
-      const { path, log } = this.#options
-      // being asked to wait is no trouble for an operator to look into
-      const level = trouble.code === BUSY ? 'info' : 'warn'
-      log[level](
-        { path, trouble: trouble.reason, reason: trouble.message },
-        'the list or watch broke off and is tried again'
-      )
+      const level = error.code === BUSY ? 'info' : 'warn' // a busy server needs no operator
+      log[level]({ path, cause: error.reason, reason: error.message }, 'list or watch failed, retrying')
     }
-    this.#options.observer.onRestart(trouble.reason)
-    await pause(this.#options.clock, wait, this.#stopping.signal)
+    observer.onRestart(error.reason)
+    await pause(clock, wait, this.#stopping.signal)
   }
 
-  #becomeSynced (): void {
-    this.#synced = true
-    this.#options.log.info({ path: this.#options.path, objects: this.size }, 'cache filled')
-    this.#options.observer.onSynced()
-  }
-
-  /** The watch works: it brought something new, or ended when it should. */
+  /** The watch works: it delivered an event, or ended in time. */
   #confirm (): void {
     this.#confirmedAt = this.#options.clock.now()
     if (this.#inARow === 0) return
-    this.#options.log.info({ path: this.#options.path }, 'watching again')
-    this.#trouble = undefined
+    this.#options.log.info({ path: this.#options.path }, 'watch recovered')
+    this.#error = undefined
     this.#inARow = 0
   }
 }
 
-/** What has come is noted no more often than this. */
-const GO_ON_MS = 1_000
+/** The shortest time between two extensions of a timeout. */
+const EXTENSION_MS = 1_000
 
-type ReadAnswer<T> = (body: ApiResponse['body'], signal: AbortSignal, goOn: () => void) => Promise<T>
+type ReadBody<T> = (body: ApiResponse['body'], signal: AbortSignal, extendTimeout: () => void) => Promise<T>
 
-function fileName ({ namespace, name }: ObjectKey): string {
-  return [namespace, name].join('/') // joined, not added: a sum keeps its parts beside the text
+function cacheKey ({ namespace, name }: ObjectKey): string {
+  return [namespace, name].join('/') // joined, not concatenated: V8 keeps both parts of a concatenation alive
 }

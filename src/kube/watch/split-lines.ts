@@ -1,38 +1,38 @@
-import { setImmediate as othersTurn } from 'node:timers/promises'
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 
 const NEWLINE = 0x0a
 
 /**
- * For how long lines may follow each other, in milliseconds. A piece of a stream holds hundreds, and reviews would wait
- * until all of them were taken in.
+ * How long lines may follow each other, in milliseconds. One chunk may hold hundreds, and reviews must not wait for
+ * all.
  */
 const TURN_MS = 1
 
 /**
- * The lines of a UTF-8 stream as they come, a last one without its newline included. Takes time linear in the bytes,
- * however they are cut, and lets the rest of the process have its turn in between.
+ * The lines of a UTF-8 stream as they arrive, including a last one without its newline. Takes time linear in the bytes,
+ * whatever the chunks, and yields to the event loop regularly.
  */
 export async function * splitLines (stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
-  let begun: Uint8Array[] = []
+  let partial: Uint8Array[] = []
   let since = performance.now()
   for await (const chunk of stream) {
     let start = 0
     for (let end = chunk.indexOf(NEWLINE); end !== -1; end = chunk.indexOf(NEWLINE, start)) {
-      begun.push(chunk.subarray(start, end))
-      yield textOf(begun)
-      begun = []
+      partial.push(chunk.subarray(start, end))
+      yield textOf(partial)
+      partial = []
       start = end + 1
       if (performance.now() - since > TURN_MS) {
-        await othersTurn()
+        await yieldToEventLoop()
         since = performance.now()
       }
     }
-    if (start < chunk.length) begun.push(chunk.subarray(start))
+    if (start < chunk.length) partial.push(chunk.subarray(start))
   }
-  if (begun.length > 0) yield textOf(begun)
+  if (partial.length > 0) yield textOf(partial)
 }
 
-/** A line is decoded whole, so that no character is ever cut. */
+/** Decodes a line as a whole, because a chunk may end within a character. */
 function textOf (pieces: readonly Uint8Array[]): string {
   return Buffer.concat(pieces).toString('utf8')
 }

@@ -1,16 +1,15 @@
 import { ownObject, ownString, type JsonObject } from '../../platform/json.ts'
-import { readStatus, type Status } from '../client/status.ts'
-import { parseObject, versionedObject, type VersionedObject } from './versioned-object.ts'
+import { parseObject, readStatus, versionedObject, type Status, type VersionedObject } from '../client/responses.ts'
 
 /** One line of a watch. Source: Kubernetes API concepts, "Efficient detection of changes". */
 export type WatchEvent =
   | { readonly kind: 'upsert' | 'remove', readonly item: VersionedObject }
-  /** `complete`: every object that there was has been told of. */
+  /** `complete`: marks the end of the initial objects. */
   | { readonly kind: 'bookmark', readonly version: string, readonly complete: boolean }
   | { readonly kind: 'error', readonly status: Status }
   | { readonly kind: 'unreadable' }
 
-/** Never throws: what is not an event is unreadable. */
+/** Never throws: a malformed line is unreadable. */
 export function readWatchEvent (line: string): WatchEvent {
   const event = parseObject(line)
   const object = ownObject(event, 'object')

@@ -10,7 +10,6 @@ import { until } from '../../support/until.ts'
 const cluster = await startCluster()
 const { kubectl, kubeconfig } = cluster
 const { apply, get, aNamespace } = actionsOf(cluster)
-await aNamespace('aim-system') // where the reconciler's Lease is
 const product = await startProduct(cluster, ['--with-reconciler'])
 t.teardown(async () => {
   await product.stop()

@@ -88,7 +88,7 @@ t.test('a cache outlives its API server, and is fresh within 5 s of its return',
   await until(() => reflector.synced)
   for (let time = 1; time <= 2; time++) {
     await cluster.killApiServer()
-    await until(() => reflector.trouble !== undefined)
+    await until(() => reflector.error !== undefined)
     t.ok(reflector.synced && objects.has('kept'), 'meanwhile, what was known stays')
     await cluster.startApiServer()
     const ready = performance.now()
@@ -122,7 +122,7 @@ t.test('a kind that comes, goes and comes again is followed', async (t) => {
   const { reflector, objects, restarts } = reflect(t, path)
   await until(() => restarts.length >= 2)
   t.notOk(reflector.synced)
-  t.match(reflector.trouble, /^the API server answered 404: /)
+  t.match(reflector.error, /^the API server returned 404: /)
   for (const name of ['first', 'second']) {
     await send('POST', crds, crd)
     await until(served)
@@ -153,8 +153,8 @@ t.test('without the right to list, it is said, and once the right is given, the 
   const viewer = await connectToCluster({ kubeconfig: `${folder}/kubeconfig`, log: silentLog })
   t.teardown(async () => { await viewer.close() })
   const { reflector, objects } = reflect(t, path, viewer)
-  await until(() => reflector.trouble !== undefined)
-  t.match(reflector.trouble, /^the API server answered 403: .*User "viewer" cannot watch resource "configmaps"/)
+  await until(() => reflector.error !== undefined)
+  t.match(reflector.error, /^the API server returned 403: .*User "viewer" cannot watch resource "configmaps"/)
   const rbac = '/apis/rbac.authorization.k8s.io/v1/namespaces/rights'
   await send('POST', `${rbac}/roles`, {
     metadata: { name: 'view' },

@@ -27,7 +27,15 @@ t.teardown(async () => {
 })
 
 const config = (namespace: string, spec: object, annotation?: string): string =>
-  manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec, metadata: { annotations: annotation === undefined ? undefined : { 'aim.silogen.ai/rollout': annotation } } })
+  manifest(
+    {
+      kind: 'AIMRuntimeConfig',
+      namespace,
+      name: 'default',
+      spec,
+      metadata: { annotations: annotation === undefined ? undefined : { 'aim.silogen.ai/rollout': annotation } }
+    }
+  )
 const named = (count: number): string[] => Array.from({ length: count }, (_, at) => `s${String(at).padStart(2, '0')}`)
 const configIn = (namespace: string): string[] => ['-n', namespace, 'aimrcfg/default']
 
@@ -79,7 +87,9 @@ async function held (namespace: string, reason: string, current: number): Promis
 }
 
 const versions = async (namespace: string): Promise<Record<string, string>> =>
-  Object.fromEntries((await objects('-n', namespace, 'aimsvc')).map(({ metadata }) => [metadata.name, metadata.resourceVersion]))
+  Object.fromEntries(
+    (await objects('-n', namespace, 'aimsvc')).map(({ metadata }) => [metadata.name, metadata.resourceVersion])
+  )
 const touched = (before: Record<string, string>, after: Record<string, string>): string[] =>
   Object.keys(after).filter((name) => after[name] !== before[name])
 
@@ -109,7 +119,9 @@ t.test('a changed configuration reaches exactly the services that use it, at the
     const { status, ...stored } = await object(...configIn(namespace))
     const current = status?.services?.current ?? 0
     seen.add(current)
-    if (conditionOf({ ...stored, ...(status !== undefined && { status }) }, 'RolledOut')?.reason === 'InProgress') { inProgress++ }
+    if (
+      conditionOf({ ...stored, ...(status !== undefined && { status }) }, 'RolledOut')?.reason === 'InProgress'
+    ) { inProgress++ }
     return status?.observedGeneration === stored.metadata.generation && current === 25
       ? await rolledOut(namespace, 25)
       : undefined
@@ -295,7 +307,9 @@ t.test('a change that breaks services touches no more of them than the bound, na
   t.match(conditionOf(healed, 'RolloutHalted'), { status: 'False', reason: 'WithinLimit' })
   for (const name of broken) t.equal(await get(namespace, name, PATH), `/broken/${name}`)
   await until(async () => (await objects('-n', namespace, 'aimsvc')).every((service) =>
-    conditionOf(service, 'Degraded')?.status === 'False' && conditionOf(service, 'RuntimeConfigResolved')?.reason === 'Resolved'))
+    conditionOf(service, 'Degraded')?.status === 'False' && conditionOf(
+      service, 'RuntimeConfigResolved'
+    )?.reason === 'Resolved'))
   t.equal(await changed(), LIMIT)
 })
 

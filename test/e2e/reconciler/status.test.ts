@@ -192,13 +192,19 @@ t.test('a missing configuration is told with the two places looked in, once, and
 t.test('a path fault and a conflict are events, one each', async (t) => {
   const namespace = await aNamespace('told')
   await apply(config(namespace, routed()), manifest({ namespace, name: 'a' }), manifest({ namespace, name: 'b' }))
-  for (const name of ['a', 'b']) { t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathRendered'), '') }
+  for (const name of ['a', 'b']) {
+    t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathRendered'), '')
+  }
   await apply(config(namespace, routed('/told/same')))
   t.equal(await reaches(['-n', namespace, 'aimsvc/b'], 'RoutingReady', 'PathConflict'), '')
   await apply(config(namespace, routed(BY_TEAM)))
-  for (const name of ['a', 'b']) { t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathFieldMissing'), '') }
+  for (const name of ['a', 'b']) {
+    t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathFieldMissing'), '')
+  }
   await apply(config(namespace, routed()))
-  for (const name of ['a', 'b']) { t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathRendered'), '') }
+  for (const name of ['a', 'b']) {
+    t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathRendered'), '')
+  }
   const reasons = async (name: string): Promise<string[]> =>
     (await events(namespace, name)).map(({ reason }) => reason).sort()
   await until(async () => (await reasons('a')).length >= 6 && (await reasons('b')).length >= 7)
@@ -315,7 +321,10 @@ t.test('another manager writes its own conditions and fields at the same time, a
   }
   const key = (type: string): string => `k:{"type":"${type}"}`
   t.strictSame(owned('aim-admission'), {
-    fields: ['f:observedGeneration', 'f:resolvedRuntimeConfig', 'f:routing'], conditions: ['Degraded', 'RoutingReady', 'RuntimeConfigResolved'].map(key)
+    fields: [
+      'f:observedGeneration', 'f:resolvedRuntimeConfig', 'f:routing'
+    ],
+    conditions: ['Degraded', 'RoutingReady', 'RuntimeConfigResolved'].map(key)
   })
   t.strictSame(owned('serving'), { fields: ['f:replicas', 'f:routing', 'f:serving'], conditions: [key('Ready')] })
 })
@@ -349,7 +358,9 @@ t.test('of two services that a race let in, the older keeps the path, also after
   const namespace = await aNamespace('race')
   await apply(config(namespace, routed('/race/{.metadata.labels.team}')))
   await withoutValidation(async () => {
-    for (const name of ['older', 'younger']) { t.equal((await apply(manifest({ namespace, name, labels: { team: 'nlp' } }))).code, 0) }
+    for (const name of ['older', 'younger']) {
+      t.equal((await apply(manifest({ namespace, name, labels: { team: 'nlp' } }))).code, 0)
+    }
   })
   const younger = ['-n', namespace, 'aimsvc/younger']
   const older = ['-n', namespace, 'aimsvc/older']
@@ -375,7 +386,9 @@ t.test('of two services that a race let in, the older keeps the path, also after
   await apply(manifest({ namespace, name: 'witness', labels: { team: 'other' } }))
   t.equal(await reaches(['-n', namespace, 'aimsvc/witness'], 'RoutingReady', 'PathRendered'), '')
   const after = await versions()
-  for (const [id, version] of Object.entries(before)) { if (!id.endsWith(' race/default')) t.equal(after[id], version, `${id} is not written`) }
+  for (const [id, version] of Object.entries(before)) {
+    if (!id.endsWith(' race/default')) t.equal(after[id], version, `${id} is not written`)
+  }
 
   await kubectl(['-n', namespace, 'delete', 'aimsvc/older'])
   t.equal(await reaches(younger, 'RoutingReady', 'PathRendered'), '')
@@ -385,7 +398,11 @@ t.test('of two services that a race let in, the older keeps the path, also after
 /** Of every object of the three kinds, by kind and name. */
 async function versions (): Promise<Record<string, string>> {
   const all = await Promise.all(['aimsvc', 'aimrcfg', 'aimcrcfg'].map(async (kind) =>
-    (await objects(kind)).map(({ metadata: { namespace = '', name, resourceVersion } }) => [`${kind} ${namespace}/${name}`, resourceVersion] as const)))
+    (await objects(kind)).map(
+      (
+        { metadata: { namespace = '', name, resourceVersion } }
+      ) => [`${kind} ${namespace}/${name}`, resourceVersion] as const
+    )))
   return Object.fromEntries(all.flat())
 }
 

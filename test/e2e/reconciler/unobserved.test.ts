@@ -55,12 +55,16 @@ t.test('what came in, or was changed, while no webhook answered is counted, told
   const other = await aNamespace('changed')
   await apply(
     manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routed(BY_TEAM) }),
-    manifest({ kind: 'AIMRuntimeConfig', namespace: other, name: 'default', spec: routed() }), manifest({ namespace: other, name: 'a' }))
+    manifest(
+      { kind: 'AIMRuntimeConfig', namespace: other, name: 'default', spec: routed() }
+    ), manifest({ namespace: other, name: 'a' }))
   const { metadata: { creationTimestamp } } = await object('-n', namespace, 'aimrcfg/default')
   // before that, another replica might not have known the configuration
   await until(() => Date.now() > Date.parse(creationTimestamp) + 7_000)
   await apply(...['seen', 'edited', 'switched'].map((name) => manifest({ namespace, name, labels: { team: 'nlp' } })))
-  for (const name of ['seen', 'edited', 'switched']) { t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathRendered'), '') }
+  for (const name of ['seen', 'edited', 'switched']) {
+    t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathRendered'), '')
+  }
   t.equal(await reaches(['-n', other, 'aimsvc/a'], 'RoutingReady', 'PathRendered'), '')
   const before = await object('-n', namespace, 'aimsvc/seen')
   t.equal(await missed(), 0)
@@ -94,7 +98,9 @@ t.test('what came in, or was changed, while no webhook answered is counted, told
     /^AIMRuntimeConfig missed\/default is yet to be carried to this service: admission answered with no settings, and is asked again$/)
 
   await startServer()
-  for (const name of ['new', 'edited']) { t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RuntimeConfigResolved', 'Resolved'), '') }
+  for (const name of ['new', 'edited']) {
+    t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RuntimeConfigResolved', 'Resolved'), '')
+  }
   t.equal(await reaches(['-n', namespace, 'aimsvc/switched'], 'RuntimeConfigResolved', 'RuntimeConfigMissing'), '')
   t.strictSame(await Promise.all(['new', 'edited', 'switched'].map(async (name) => await get(namespace, name, PATH))), [
     '/missed/nlp/new',

@@ -7,7 +7,8 @@ import { anAdmissionServer } from '../../support/http/admission-server.ts'
 t.test('the probes', async (t) => {
   let why: string | undefined = 'AIMService: not listed yet'
   const metrics = createMetrics('1.2.3')
-  const probes = buildProbes({ unready: () => why, registry: metrics.registry })
+  let problem: string | undefined
+  const probes = buildProbes({ unready: () => why, problem: () => problem, registry: metrics.registry })
   const url = await probes.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(async () => { await probes.close() })
   const get = async (path: string) => {
@@ -23,6 +24,12 @@ t.test('the probes', async (t) => {
     t.match(await get('/readyz'), { status: 503, body: 'not ready: AIMService: not listed yet\n' })
     why = undefined
     t.match(await get('/readyz'), { status: 200, body: 'ok\n' })
+  })
+
+  t.test('/readyz of a ready server reports a problem of the reconciler', async (t) => {
+    problem = 'namespace a does not exist'
+    t.match(await get('/readyz'), { status: 200, body: 'ok\nwarning: namespace a does not exist\n' })
+    problem = undefined
   })
 
   t.test('/metrics holds the documented names and no others', async (t) => {

@@ -1,7 +1,7 @@
 import type { Test } from 'tap'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
 import type { ApiResponse, SendRequest } from '../../../src/kube/client/api-connection.ts'
-import { isNewerVersion } from '../../../src/kube/watch/resource-version.ts'
+import { isNewerVersion } from '../../../src/api/object-meta.ts'
 import { splitLines } from '../../../src/kube/watch/split-lines.ts'
 
 /** A server of one empty collection, real or fake, and the means to change what is in it. */

@@ -24,7 +24,9 @@ export interface Outages {
  * What the server and the reconciler are put through, and how they have to come out of it; each is reached through a
  * proxy of its own.
  */
-export async function outages (t: Test, { services, quietMs, etcdPauseMs, cuts, apiServerKills }: Outages): Promise<void> {
+export async function outages (
+  t: Test, { services, quietMs, etcdPauseMs, cuts, apiServerKills }: Outages
+): Promise<void> {
   const cluster = await startCluster({ audit: true })
   const product = await startProduct(cluster)
   const proxy = await startTcpProxy(cluster.url)
@@ -155,7 +157,10 @@ const MS_PER_SERVICE = 60
 
 type Probes = ReturnType<typeof probesOf>
 
-function probesOf (cluster: Cluster, { namespace, config }: { namespace: string, config: { kind: RuntimeConfigKind, namespace?: string, name: string } }) {
+function probesOf (
+  cluster: Cluster,
+  { namespace, config }: { namespace: string, config: { kind: RuntimeConfigKind, namespace?: string, name: string } }
+) {
   const { apply } = actionsOf(cluster)
   // while no API server is there
   const values = async (path: string, jsonPath: string): Promise<string> =>
@@ -164,9 +169,13 @@ function probesOf (cluster: Cluster, { namespace, config }: { namespace: string,
     await patiently(async () => (await apply(...manifests)).code === 0)
   }
   const read = async (jsonPath: string): Promise<string[]> =>
-    (await values(`/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}/aimservices`, jsonPath)).split(' ').filter((word) => word !== '')
+    (
+      await values(`/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}/aimservices`, jsonPath)
+    ).split(' ').filter((word) => word !== '')
   const statusesFor = async (reason = 'Resolved'): Promise<number> =>
-    (await read('.items[*].status.conditions[?(@.type=="RuntimeConfigResolved")].reason')).filter((found) => found === reason).length
+    (
+      await read('.items[*].status.conditions[?(@.type=="RuntimeConfigResolved")].reason')
+    ).filter((found) => found === reason).length
   return {
     statusesFor,
     addServices: async (from: number, count: number): Promise<void> => {

@@ -5,10 +5,10 @@ import type { AddressInfo } from 'node:net'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
 /** What a client asks a collection for: its first page, a further page, a stream of what there is, or its changes. */
-export type Question = 'list' | 'page' | 'stream' | 'watch'
+export type RequestKind = 'list' | 'page' | 'stream' | 'watch'
 
-/** How one question is answered instead of properly. */
-export type Answer = (response: ServerResponse) => void
+/** How one kind is answered instead of properly. */
+export type Responder = (response: ServerResponse) => void
 
 export interface FakeObject extends JsonObject {
   readonly metadata: { readonly namespace?: string, readonly name: string, readonly resourceVersion: string }
@@ -29,9 +29,9 @@ interface Collection { readonly objects: Map<string, FakeObject>, changes: Chang
  * misbehave, by queueing answers with `next` or by the methods below.
  */
 export class FakeApiServer {
-  /** Every question so far, in order, with its query. */
-  readonly questions: Array<{
-    readonly question: Question
+  /** Every kind so far, in order, with its query. */
+  readonly requests: Array<{
+    readonly kind: RequestKind
     readonly query: URLSearchParams
     readonly request: IncomingMessage
   }> = []
@@ -44,7 +44,7 @@ export class FakeApiServer {
   streams = false
   readonly #tls: ServerOptions | undefined
   readonly #collections = new Map<string, Collection>()
-  readonly #answers: Record<Question, Answer[]> = { list: [], page: [], stream: [], watch: [] }
+  readonly #answers: Record<RequestKind, Responder[]> = { list: [], page: [], stream: [], watch: [] }
   readonly #snapshots = new Map<string, { readonly items: readonly FakeObject[], readonly version: number }>()
   readonly #watchers = new Set<Watcher>()
   #version = 100
@@ -131,7 +131,9 @@ export class FakeApiServer {
   /** Tells every watcher the present version, which moves on, as it does by writes to other kinds. */
   bookmark (): void {
     this.#version++
-    for (const { response } of this.#watchers) { response.write(eventLine('BOOKMARK', { metadata: { resourceVersion: String(this.#version) } })) }
+    for (const { response } of this.#watchers) {
+      response.write(eventLine('BOOKMARK', { metadata: { resourceVersion: String(this.#version) } }))
+    }
   }
 
   /** Drops the changes up to now, as compaction does: a watch from before gets an ERROR event 410. */
@@ -141,9 +143,9 @@ export class FakeApiServer {
     collection.forgotten = this.#version
   }
 
-  /** Queues an answer to the next such question, before any proper one. */
-  next (question: Question, answer: Answer): void {
-    this.#answers[question].push(answer)
+  /** Queues an answer to the next such kind, before any proper one. */
+  next (kind: RequestKind, answer: Responder): void {
+    this.#answers[kind].push(answer)
   }
 
   /** Writes to every open watch, whatever it may be. */
@@ -187,19 +189,22 @@ export class FakeApiServer {
       status(422)(response)
       return
     }
-    const question = QUESTIONS.find(([key]) => query.has(key))?.[1] ?? 'list'
-    this.questions.push({ question, query, request })
-    const answer = this.#answers[question].shift()
+    const kind = REQUEST_KINDS.find(([key]) => query.has(key))?.[1] ?? 'list'
+    this.requests.push({ kind, query, request })
+    const answer = this.#answers[kind].shift()
     const collection = this.#collections.get(pathname)
     if (answer !== undefined) answer(response)
     else if (collection === undefined) status(404)(response)
-    else this.#answerProperly(question, { collection, query, response })
+    else this.#answerProperly(kind, { collection, query, response })
   }
 
-  #answerProperly (question: Question, { collection, query, response }: { collection: Collection, query: URLSearchParams, response: ServerResponse }): void {
-    if (question === 'stream') this.#stream(collection, response)
-    else if (question === 'watch') this.#watch(collection, query, response)
-    else if (question === 'page' && !this.#snapshots.has(query.get('continue') ?? '')) status(400)(response)
+  #answerProperly (
+    kind: RequestKind,
+    { collection, query, response }: { collection: Collection, query: URLSearchParams, response: ServerResponse }
+  ): void {
+    if (kind === 'stream') this.#stream(collection, response)
+    else if (kind === 'watch') this.#watch(collection, query, response)
+    else if (kind === 'page' && !this.#snapshots.has(query.get('continue') ?? '')) status(400)(response)
     else this.#list(collection, query, response)
   }
 
@@ -247,19 +252,19 @@ export class FakeApiServer {
   }
 }
 
-/** What a question is told by in its query; the first counts. */
-const QUESTIONS = [['sendInitialEvents', 'stream'], ['watch', 'watch'], ['continue', 'page']] as const
+/** What a kind is told by in its query; the first counts. */
+const REQUEST_KINDS = [['sendInitialEvents', 'stream'], ['watch', 'watch'], ['continue', 'page']] as const
 
 /** A metav1.Status as the answer. */
-export function status (code: number, headers: Record<string, string> = {}): Answer {
+export function status (code: number, headers: Record<string, string> = {}): Responder {
   return (response) => {
     response.writeHead(code, { 'content-type': 'application/json', ...headers })
-    response.end(JSON.stringify(statusObject(code, 'as the test wants it')))
+    response.end(JSON.stringify(statusObject(code, 'simulated failure')))
   }
 }
 
 /** Status 200 and this text; then the end, a cut connection, or nothing any more. */
-export function text (body: string, then: 'end' | 'reset' | 'silence' = 'end'): Answer {
+export function text (body: string, then: 'end' | 'reset' | 'silence' = 'end'): Responder {
   return (response) => {
     response.writeHead(200, { 'content-type': 'application/json' })
     response.write(body, () => {
@@ -271,7 +276,7 @@ export function text (body: string, then: 'end' | 'reset' | 'silence' = 'end'): 
 }
 
 /** No answer at all, on a connection that stays open. */
-export const silence: Answer = () => {}
+export const silence: Responder = () => {}
 
 /** The line that says that all is there. */
 export function endOfStream (version: number): string {

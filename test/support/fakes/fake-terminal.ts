@@ -4,7 +4,9 @@ import type { Terminal } from '../../../src/cli/output/terminal.ts'
 export interface Shown { out: string, err: string, code: number }
 
 /** A terminal that keeps what is written to it. */
-export function fakeTerminal (given: Partial<Pick<Terminal, 'colour' | 'watched'>> & { readonly stdin?: string } = {}): { readonly terminal: Terminal, readonly shown: Shown } {
+export function fakeTerminal (
+  given: Partial<Pick<Terminal, 'colour' | 'watched'>> & { readonly stdin?: string } = {}
+): { readonly terminal: Terminal, readonly shown: Shown } {
   const shown: Shown = { out: '', err: '', code: -1 }
   return {
     shown,

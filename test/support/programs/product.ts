@@ -58,7 +58,16 @@ export interface ReconcilerProcess extends Program { readonly probeUrl: string }
  */
 export async function startReconciler ({ kubeconfig, client }: Pick<Cluster, 'kubeconfig' | 'client'>, flags: readonly string[] = []): Promise<ReconcilerProcess> {
   await client.create('/api/v1/namespaces', { metadata: { name: 'aim-system' } })
-  const program = startProgram(['reconcile', '--kubeconfig', kubeconfig, '--probe-port', '0', ...flags])
+  const program = startProgram([
+    'reconcile',
+    '--kubeconfig',
+    kubeconfig,
+    '--namespace',
+    'aim-system',
+    '--probe-port',
+    '0',
+    ...flags
+  ])
   const { probeUrl } = await program.logged('reconciling') as unknown as { probeUrl: string } // what the command logs
   await ready(probeUrl)
   return { ...program, probeUrl }

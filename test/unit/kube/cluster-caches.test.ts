@@ -59,7 +59,7 @@ async function setUp (t: Test) {
   return { api, caches, clock, held, observed }
 }
 
-t.test('the sinks of the three kinds are filled and kept up to date, over three connections', async (t) => {
+t.test('fills and updates the sinks of the three kinds over few connections', async (t) => {
   const { api, caches, held, observed } = await setUp(t)
   t.notOk(caches.synced)
   caches.start()
@@ -74,20 +74,20 @@ t.test('the sinks of the three kinds are filled and kept up to date, over three 
   t.ok(api.accepted <= 6)
 })
 
-t.test('a kind that is not filled yet is named, with the reason', async (t) => {
+t.test('names each unsynced kind with the reason', async (t) => {
   const { api, caches, clock } = await setUp(t)
   t.strictSame(caches.unsynced().length, 3)
   api.unserve(pathOf('aimservices'))
   caches.start()
   await until(() => api.openWatches === 2 && clock.pending === 3)
-  t.strictSame(caches.unsynced(), ['AIMService: the API server answered 404: as the test wants it'])
+  t.strictSame(caches.unsynced(), ['AIMService: the API server returned 404: simulated failure'])
   t.notOk(caches.synced)
   api.serve(pathOf('aimservices'))
   clock.pass(500)
   await until(() => caches.synced)
 })
 
-t.test('before anything is known, that is the reason', async (t) => {
+t.test('names the state of a kind before its first error', async (t) => {
   const { api, caches } = await setUp(t)
   for (let time = 0; time < 3; time++) api.next('list', silence)
   caches.start()
@@ -97,14 +97,14 @@ t.test('before anything is known, that is the reason', async (t) => {
   )
 })
 
-t.test('metrics and probes are told of each kind', async (t) => {
+t.test('reports the status of each kind', async (t) => {
   const { api, caches, clock, observed } = await setUp(t)
   t.strictSame(caches.status()[0], {
     kind: 'AIMRuntimeConfig',
     synced: false,
     objects: 0,
     ageSeconds: Infinity,
-    trouble: undefined
+    error: undefined
   })
   caches.start()
   await until(() => api.openWatches === 3)
@@ -116,14 +116,14 @@ t.test('metrics and probes are told of each kind', async (t) => {
     synced: true,
     objects: 2,
     ageSeconds: 20,
-    trouble: undefined
+    error: undefined
   })
   for (let time = 0; time < 3; time++) api.next('watch', status(403))
   clock.pass(10_000)
   api.endWatches()
   await until(() =>
-    caches.status().every(({ trouble }) => trouble === 'the API server answered 403: as the test wants it')
+    caches.status().every(({ error }) => error === 'the API server returned 403: simulated failure')
   )
-  t.ok(caches.synced, 'what is known stays in use')
+  t.ok(caches.synced, 'the cache stays in use')
   t.strictSame(observed.filter((line) => line.endsWith(' refused')).length, 3)
 })

@@ -1,53 +1,58 @@
 import t from 'tap'
 import type { Log, TransitionEvent } from '../../../src/core/ports.ts'
-import type { ApiRequest, ApiResponse } from '../../../src/kube/client/api-connection.ts'
+import type { ApiRequest } from '../../../src/kube/client/api-connection.ts'
 import { EventRecorder } from '../../../src/kube/events/event-recorder.ts'
+import { apiResponse } from '../../support/fakes/api-response.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { silentLog } from '../../support/fakes/silent-log.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
 interface Sent { readonly method: string, readonly path: string, readonly body: JsonObject }
 
-/** A recorder whose requests are noted, and answered with the status given. */
+/** A recorder whose requests are recorded, and get a response of the given status. */
 function aRecorder ({ statusCode = 201, log = silentLog }: { statusCode?: number, log?: Log } = {}) {
   const clock = new ManualClock()
   const sent: Sent[] = []
-  // as far as it is read
-  const body = {
-    text: async () => await Promise.resolve('{"message":"no"}'),
-    dump: async () => { await Promise.resolve() }
-  } as unknown as ApiResponse['body']
   const recorder = new EventRecorder({
     request: async (path: string, { method = 'GET', body: content = '{}' }: ApiRequest = {}) => {
       sent.push({ method, path, body: JSON.parse(content) as JsonObject }) // what the recorder wrote
-      return await Promise.resolve({ statusCode, headers: {}, body })
+      return await Promise.resolve(
+        apiResponse(statusCode, { message: 'no', metadata: { name: 'a', resourceVersion: '1' } })
+      )
     },
     instance: 'replica-1',
     clock,
     wallTime: () => new Date('2026-01-01T00:00:00.123Z'),
-    mayWrite: () => true,
+    fencing: () => true,
     log
   })
   const pass = async (ms: number): Promise<void> => {
     clock.pass(ms)
     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => { setImmediate(resolve) })
   }
-  /** Records an event, and lets it be sent. */
-  const tell = async (event: TransitionEvent): Promise<void> => {
+  /** Records an event and waits until it is sent. */
+  const send = async (event: TransitionEvent): Promise<void> => {
     recorder.record(event)
     await pass(0)
     await pass(50)
   }
-  return { recorder, sent, tell, pass }
+  return { recorder, sent, send, pass }
 }
 
 const anEvent = (parts: Partial<TransitionEvent> = {}): TransitionEvent => ({
-  regarding: { kind: 'AIMService', namespace: 'ml-team', name: 'llama-chat', uid: 'u1' }, type: 'Warning', reason: 'PathTooLong', action: 'Reconcile', note: 'why', ...parts
+  regarding: {
+    kind: 'AIMService', namespace: 'ml-team', name: 'llama-chat', uid: 'u1'
+  },
+  type: 'Warning',
+  reason: 'PathTooLong',
+  action: 'Reconcile',
+  note: 'why',
+  ...parts
 })
 
-t.test('an event is written as events.k8s.io/v1 has it', async (t) => {
-  const { sent, tell } = aRecorder()
-  await tell(anEvent())
+t.test('writes an event in the form of events.k8s.io/v1', async (t) => {
+  const { sent, send } = aRecorder()
+  await send(anEvent())
   t.match(sent, [{
     method: 'POST',
     path: '/apis/events.k8s.io/v1/namespaces/ml-team/events',
@@ -72,9 +77,9 @@ t.test('an event is written as events.k8s.io/v1 has it', async (t) => {
   }])
 })
 
-t.test('what comes again is one series: counted at once, then once a minute, and a new event after six', async (t) => {
-  const { sent, tell, pass } = aRecorder()
-  for (let time = 1; time <= 4; time++) await tell(anEvent())
+t.test('writes repeats as one series: at once, then once a minute, and a new event after six minutes', async (t) => {
+  const { sent, send, pass } = aRecorder()
+  for (let time = 1; time <= 4; time++) await send(anEvent())
   t.match(sent.slice(1), [
     {
       method: 'PATCH',
@@ -84,14 +89,14 @@ t.test('what comes again is one series: counted at once, then once a minute, and
   ])
   t.equal(sent.length, 2)
   await pass(60_000)
-  await tell(anEvent())
+  await send(anEvent())
   t.match(sent.slice(2), [{ method: 'PATCH', body: { series: { count: 5 } } }])
   await pass(6 * 60_000)
-  await tell(anEvent())
+  await send(anEvent())
   t.match(sent.slice(3), [{ method: 'POST' }])
 })
 
-t.test('events of a roll-out wait behind every other, and are further apart', async (t) => {
+t.test('sends rollout events after all others, and at a lower rate', async (t) => {
   const { recorder, sent, pass } = aRecorder()
   const rolled = (uid: string): TransitionEvent =>
     anEvent({ type: 'Normal', reason: 'RolledForward', regarding: { ...anEvent().regarding, uid } })
@@ -101,61 +106,61 @@ t.test('events of a roll-out wait behind every other, and are further apart', as
   await pass(0)
   const reasons = (): unknown[] => sent.map(({ body }) => body['reason'])
   await pass(50)
-  t.strictSame(reasons(), ['RolledForward'], 'the second is not due')
+  t.strictSame(reasons(), ['RolledForward'], 'the second waits')
   await pass(50)
   t.strictSame(reasons(), ['RolledForward', 'PathTooLong'])
   await pass(20)
   t.strictSame(reasons(), ['RolledForward', 'PathTooLong', 'RolledForward'])
 })
 
-t.test('another reason, note or object is another event', async (t) => {
-  const { sent, tell } = aRecorder()
+t.test('writes a new event for another reason, note or object', async (t) => {
+  const { sent, send } = aRecorder()
   const parts: Array<Partial<TransitionEvent>> = [
     {},
     { reason: 'PathConflict' },
     { note: 'other' },
     { regarding: { ...anEvent().regarding, uid: 'u2' } }
   ]
-  for (const part of parts) await tell(anEvent(part))
+  for (const part of parts) await send(anEvent(part))
   t.strictSame(sent.map(({ method }) => method), Array(4).fill('POST'))
 })
 
-t.test('names and notes keep to the bounds of the API server', async (t) => {
-  const { sent, tell } = aRecorder()
+t.test('truncates names and notes to the limits of the API server', async (t) => {
+  const { sent, send } = aRecorder()
   const name = `${'a'.repeat(235)}.${'b'.repeat(17)}`
-  await tell(anEvent({ regarding: { ...anEvent().regarding, name }, note: 'é'.repeat(600) }))
+  await send(anEvent({ regarding: { ...anEvent().regarding, name }, note: 'é'.repeat(600) }))
   const { metadata, note } = sent[0]?.body as { metadata: { name: string }, note: string } // as sent above
   t.match(metadata.name, /^a{235}\.[0-9a-f]{16}$/)
   t.ok(Buffer.byteLength(note) <= 1_024 && /^é+…$/.test(note), `${Buffer.byteLength(note)} bytes`)
 })
 
-t.test('an event of a cluster object goes to the namespace default', async (t) => {
-  const { sent, tell } = aRecorder()
-  await tell(anEvent({ regarding: { kind: 'AIMClusterRuntimeConfig', namespace: '', name: 'a', uid: 'u' } }))
+t.test('writes events of cluster-scoped objects to namespace default', async (t) => {
+  const { sent, send } = aRecorder()
+  await send(anEvent({ regarding: { kind: 'AIMClusterRuntimeConfig', namespace: '', name: 'a', uid: 'u' } }))
   t.match(sent, [
     { path: '/apis/events.k8s.io/v1/namespaces/default/events', body: { metadata: { namespace: 'default' } } }
   ])
 })
 
-t.test('what cannot be told is dropped, and said once', async (t) => {
+t.test('drops failed events and logs the first failure', async (t) => {
   const lines: string[] = []
-  const { sent, tell } = aRecorder({
+  const { sent, send } = aRecorder({
     statusCode: 403,
     log: {
       ...silentLog,
       warn: (_, sentence) => { lines.push(sentence) }
     }
   })
-  await tell(anEvent())
-  await tell(anEvent({ note: 'other' }))
-  t.strictSame([sent.length, lines], [2, ['events cannot be told at the moment']])
-  await tell(anEvent())
-  t.match(sent[2], { method: 'POST' }, 'no series goes on that never began')
+  await send(anEvent())
+  await send(anEvent({ note: 'other' }))
+  t.strictSame([sent.length, lines], [2, ['failed to write event']])
+  await send(anEvent())
+  t.match(sent[2], { method: 'POST' }, 'a failed event starts no series')
 })
 
-t.test('after a stop nothing is told', async (t) => {
-  const { recorder, sent, tell } = aRecorder()
+t.test('sends nothing after stop', async (t) => {
+  const { recorder, sent, send } = aRecorder()
   await recorder.stop()
-  await tell(anEvent())
+  await send(anEvent())
   t.strictSame(sent, [])
 })

@@ -6,7 +6,7 @@ import { silentLog } from '../../support/fakes/silent-log.ts'
 
 const path = '/api/v1/configmaps'
 
-t.test('the fake API server does as the real one', async (t) => {
+t.test('the fake API server behaves like the real one', async (t) => {
   const api = new FakeApiServer()
   await api.start()
   api.streams = true

@@ -11,7 +11,7 @@ import type { JsonObject } from '../../../src/platform/json.ts'
 const NEVER: Passage = { there: Infinity, back: Infinity }
 const SOON: Passage = { there: 1, back: 1 }
 
-/** Lets time pass in small steps, and whatever has become due be done. */
+/** Lets time pass in small steps, and runs the work that is due after each. */
 async function pass (clock: ManualClock, ms: number): Promise<void> {
   const end = clock.now() + ms
   for (;;) {
@@ -27,16 +27,19 @@ async function settle (): Promise<void> {
   for (let time = 0; time < 3; time++) await turn()
 }
 
-/** A clock and a Lease, and replicas that stand for election; each notes what it is told. */
+/** A clock, a Lease and candidates that record their callbacks and logs. */
 function setUp () {
   const clock = new ManualClock()
   const api = new FakeLease(clock)
   return {
     clock,
     api,
-    replica: (identity: string, options: Partial<LeaderElectionOptions> & { readonly passage?: () => Passage } = {}) => {
-      const told: string[] = []
+    replica: (
+      identity: string, options: Partial<LeaderElectionOptions> & { readonly passage?: () => Passage } = {}
+    ) => {
+      const calls: string[] = []
       const warned: object[] = []
+      const errors: object[] = []
       const election = new LeaderElection({
         lease: { namespace: 'aim-system', name: 'test' },
         identity,
@@ -44,41 +47,48 @@ function setUp () {
         clock,
         wallTime: () => new Date(1_800_000_000_000 + clock.now()),
         random: () => 1,
-        log: { ...silentLog, warn: (keys) => { warned.push(keys) } },
-        onLead: () => { told.push('leads') },
-        onLose: async () => { told.push('lost') },
+        log: { ...silentLog, warn: (keys) => { warned.push(keys) }, error: (keys) => { errors.push(keys) } },
+        onLead: () => { calls.push('leads') },
+        onLose: async () => { calls.push('lost') },
         times: leaseTimes(15),
         ...options
       })
       election.start()
-      return { election, told, warned }
+      return { election, calls, warned, errors }
     }
   }
 }
 
-/** A Lease that somebody else holds. */
+/** A Lease of another holder. */
 const HELD: JsonObject = {
-  holderIdentity: 'other', leaseDurationSeconds: 15, acquireTime: '2026-11-24T10:00:00.000000Z', renewTime: '2026-11-24T10:00:00.000000Z', leaseTransitions: 4
+  holderIdentity: 'other',
+  leaseDurationSeconds: 15,
+  acquireTime: '2026-11-24T10:00:00.000000Z',
+  renewTime: '2026-11-24T10:00:00.000000Z',
+  leaseTransitions: 4
 }
 
-t.test('a lease that is not there is made, with times of six fractional digits', async (t) => {
+t.test('creates a missing lease, with times of six fractional digits', async (t) => {
   const { clock, api, replica } = setUp()
-  const { election, told } = replica('a')
+  const { election, calls } = replica('a')
   await pass(clock, 100)
-  t.ok(election.mayWrite())
-  t.strictSame(told, ['leads'])
+  t.ok(election.isLeader())
+  t.strictSame(calls, ['leads'])
   t.match(api.spec, { holderIdentity: 'a', leaseDurationSeconds: 15, leaseTransitions: 0 })
   t.match(api.spec['acquireTime'], /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
   t.match(api.spec['renewTime'], /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/)
 })
 
-t.test('it is renewed in time, again and again, and what others wrote to it stays', async (t) => {
+t.test('renews the lease in time, and keeps fields of others', async (t) => {
   const { clock, api, replica } = setUp()
-  api.lease = { metadata: { resourceVersion: '1', labels: { theirs: 'yes' } }, spec: { strategy: 'theirs' } }
+  api.lease = {
+    metadata: { name: 'test', resourceVersion: '1', labels: { theirs: 'yes' } },
+    spec: { strategy: 'theirs' }
+  }
   const { election } = replica('a')
   for (let second = 0; second < 60; second++) {
     await pass(clock, 1_000)
-    t.ok(election.mayWrite())
+    t.ok(election.isLeader())
   }
   t.ok(api.written.length >= 30)
   t.equal(new Set(api.written.map((spec) => spec['acquireTime'])).size, 1)
@@ -86,45 +96,45 @@ t.test('it is renewed in time, again and again, and what others wrote to it stay
 })
 
 const found: Record<string, { spec: JsonObject, leadsAfter: number }> = {
-  'one that was given up is taken at once': {
+  'a released one is acquired at once': {
     spec: { ...HELD, holderIdentity: '', leaseDurationSeconds: 1 },
     leadsAfter: 0
   },
-  'one that nobody holds, and nobody was seen holding, is taken at once': {
+  'one without a holder, and never observed with one, is acquired at once': {
     spec: { holderIdentity: '' },
     leadsAfter: 0
   },
-  'one of a silent holder is taken after the whole duration': { spec: HELD, leadsAfter: 15_000 },
-  'one whose times say that it ran out long ago is taken no sooner': {
+  'one of a silent holder is acquired after the whole duration': { spec: HELD, leadsAfter: 15_000 },
+  'one with times long ago is acquired no sooner': {
     spec: { ...HELD, renewTime: '1970-01-01T00:00:00.000000Z' },
     leadsAfter: 15_000
   },
-  'one whose times lie in the future is taken no later': {
+  'one with times in the future is acquired no later': {
     spec: { ...HELD, renewTime: '2199-01-01T00:00:00.000000Z' },
     leadsAfter: 15_000
   },
-  'one that promises longer is left alone for longer': {
+  'one with a longer duration delays the acquisition further': {
     spec: { ...HELD, leaseDurationSeconds: 40 },
     leadsAfter: 40_000
   },
-  'one that promises less is left alone for as long as this replica would need': {
+  'one with a shorter duration is acquired after this replica\'s own duration': {
     spec: { ...HELD, leaseDurationSeconds: 1 },
     leadsAfter: 15_000
   },
-  'one that promises more than can be chosen is not left alone for ever': {
+  'one with an excessive duration is acquired after the longest allowed duration': {
     spec: { ...HELD, leaseDurationSeconds: 1_000_000_000 },
     leadsAfter: 300_000
   },
-  'one that promises nothing is left alone for the usual duration': {
+  'one without a duration is acquired after this replica\'s own duration': {
     spec: { holderIdentity: 'other' },
     leadsAfter: 15_000
   },
-  "one on which this replica's name was put by hand is left alone like another's": {
+  'one that was edited to name this replica is treated like one of another holder': {
     spec: { ...HELD, holderIdentity: 'a' },
     leadsAfter: 15_000
   }
 }
-t.test('of a lease that is found', async (t) => {
+t.test('an existing lease:', async (t) => {
   for (const [name, { spec, leadsAfter }] of Object.entries(found)) {
     t.test(name, async (t) => {
       const { clock, api, replica } = setUp()
@@ -132,134 +142,134 @@ t.test('of a lease that is found', async (t) => {
       const { election } = replica('a')
       if (leadsAfter > 0) {
         await pass(clock, leadsAfter)
-        t.notOk(election.mayWrite())
+        t.notOk(election.isLeader())
         t.equal(api.written.length, 0)
       }
       await pass(clock, 100)
-      t.ok(election.mayWrite())
+      t.ok(election.isLeader())
     })
   }
 })
 
-t.test('a holder that gives a sign of life is waited for anew', async (t) => {
+t.test('a renewal by the holder restarts the wait', async (t) => {
   const { clock, api, replica } = setUp()
   api.edit(HELD)
   const { election } = replica('a')
   for (let time = 0; time < 5; time++) {
     await pass(clock, 14_000)
-    api.edit({ renewTime: `sign ${time}` })
+    api.edit({ renewTime: `renewal ${time}` })
   }
-  t.notOk(election.mayWrite())
+  t.notOk(election.isLeader())
   await pass(clock, 14_900)
-  t.notOk(election.mayWrite())
+  t.notOk(election.isLeader())
   await pass(clock, 1_200)
-  t.ok(election.mayWrite())
+  t.ok(election.isLeader())
   t.match(api.spec, { holderIdentity: 'a', leaseTransitions: 5 })
 })
 
-t.test('who cannot renew steps down by its deadline, and may write until just before', async (t) => {
+t.test('a leader that cannot renew may write until its deadline, then steps down', async (t) => {
   const { clock, replica } = setUp()
   let passage = SOON
-  const { election, told } = replica('a', { passage: () => passage })
+  const { election, calls } = replica('a', { passage: () => passage })
   await pass(clock, 10)
   passage = NEVER
   await pass(clock, 9_980)
-  t.ok(election.mayWrite())
-  t.strictSame(told, ['leads'])
+  t.ok(election.isLeader())
+  t.strictSame(calls, ['leads'])
   await pass(clock, 30)
-  t.notOk(election.mayWrite())
-  t.strictSame(told, ['leads', 'lost'])
+  t.notOk(election.isLeader())
+  t.strictSame(calls, ['leads', 'lost'])
 })
 
-t.test('who was stopped for a while may not write, although no timer has told it yet', async (t) => {
+t.test('a suspended process may not write after its deadline, even before its timers run', async (t) => {
   const { clock, replica } = setUp()
   const { election } = replica('a')
   await pass(clock, 100)
-  // the process was stopped: no promise settles and no callback is made before it is asked
+  // the process was suspended: no promise settles and no callback runs before the check
   clock.pass(10_000)
-  t.notOk(election.mayWrite())
+  t.notOk(election.isLeader())
 })
 
-t.test('an answer to a renewal that comes late does not bring the term back', async (t) => {
+t.test('a late response to a renewal does not revive the term', async (t) => {
   const { clock, api, replica } = setUp()
   let passage = SOON
-  const { election, told } = replica('a', { passage: () => passage })
+  const { election, calls } = replica('a', { passage: () => passage })
   await pass(clock, 10)
   passage = { there: 1, back: 3_000 }
   await pass(clock, 2_100)
   t.equal(api.written.length, 2)
-  clock.pass(11_000) // the process is stopped; when it goes on, the answer is there
+  clock.pass(11_000) // the process is suspended; the response is there when it resumes
   await settle()
-  t.notOk(election.mayWrite())
-  t.strictSame(told, ['leads', 'lost'])
+  t.notOk(election.isLeader())
+  t.strictSame(calls, ['leads', 'lost'])
 })
 
-t.test('a term is counted from before the request that renewed it, not from its answer', async (t) => {
+t.test('a term counts from before its renewal request, not from the response', async (t) => {
   const { clock, replica } = setUp()
   let passage = SOON
   const { election } = replica('a', { passage: () => passage })
   await pass(clock, 10)
   passage = { there: 1, back: 4_000 }
-  await pass(clock, 6_010) // asked at 2 s, answered at 6 s
+  await pass(clock, 6_010) // requested at 2 s, response at 6 s
   passage = NEVER
   await pass(clock, 5_970)
-  t.ok(election.mayWrite())
+  t.ok(election.isLeader())
   await pass(clock, 30)
-  t.notOk(election.mayWrite())
+  t.notOk(election.isLeader())
 })
 
-t.test('an answer to the taking that comes too late is of no use, and the lease is taken again', async (t) => {
+t.test('a response to the acquisition that comes too late is discarded, and the lease acquired again', async (t) => {
   const { clock, api, replica } = setUp()
   const passages = [SOON, { there: 1, back: 3_000 }]
-  const { election, told } = replica('a', { passage: () => passages.shift() ?? SOON })
+  const { election, calls } = replica('a', { passage: () => passages.shift() ?? SOON })
   await pass(clock, 100)
-  clock.pass(11_000) // the process is stopped
+  clock.pass(11_000) // the process is suspended
   await settle()
-  t.strictSame([election.mayWrite(), told, api.holder], [false, [], 'a'])
+  t.strictSame([election.isLeader(), calls, api.holder], [false, [], 'a'])
   await pass(clock, 2_000)
-  t.strictSame([election.mayWrite(), told], [true, ['leads']])
+  t.strictSame([election.isLeader(), calls], [true, ['leads']])
 })
 
-t.test('a renewal whose answer was lost costs no term', async (t) => {
+t.test('a renewal whose response is lost does not end the term', async (t) => {
   const { clock, replica } = setUp()
   let passage = SOON
-  const { election, told } = replica('a', { passage: () => passage })
+  const { election, calls } = replica('a', { passage: () => passage })
   await pass(clock, 10)
   passage = { there: 1, back: Infinity }
   await pass(clock, 2_000)
   passage = SOON
   await pass(clock, 20_000)
-  t.ok(election.mayWrite())
-  t.strictSame(told, ['leads'])
+  t.ok(election.isLeader())
+  t.strictSame(calls, ['leads'])
 })
 
 const losses: Record<string, { lose: (api: FakeLease) => void, why: string }> = {
   deleted: { lose: (api) => { api.remove() }, why: 'the lease was deleted' },
-  'taken by another': {
+  'acquired by another': {
     lose: (api) => { api.edit({ holderIdentity: 'thief', acquireTime: 'now' }) },
     why: 'the lease is held by thief'
   },
-  'emptied by hand': { lose: (api) => { api.edit({ holderIdentity: '' }) }, why: 'the lease is held by nobody' },
-  "taken, and its holder's name put back": {
+  'emptied by hand': { lose: (api) => { api.edit({ holderIdentity: '' }) }, why: 'the lease has no holder' },
+  'acquired, and its holder\'s name restored': {
     lose: (api) => { api.edit({ acquireTime: 'another' }) },
     why: 'the lease is held by a'
   }
 }
-t.test('who leads steps down at the next look when the lease is', async (t) => {
+t.test('a leader steps down at its next attempt if the lease is', async (t) => {
   for (const [name, { lose, why }] of Object.entries(losses)) {
     t.test(name, async (t) => {
       const { clock, api, replica } = setUp()
-      const { told, warned } = replica('a')
+      const { calls, warned } = replica('a')
       await pass(clock, 100)
       lose(api)
       await pass(clock, 2_000)
-      t.strictSame(told.slice(0, 2), ['leads', 'lost'])
+      t.strictSame(calls.slice(0, 2), ['leads', 'lost'])
       t.match(warned, [{ why }])
     })
   }
 })
 
-t.test('a lease that goes is made again by its leader, and not before that by another who knew it', async (t) => {
+t.test('a deleted lease is created again by its leader, and by another replica only after the duration', async (t) => {
   const { clock, api, replica } = setUp()
   let passage = SOON
   const a = replica('a', { passage: () => passage })
@@ -268,36 +278,36 @@ t.test('a lease that goes is made again by its leader, and not before that by an
   await pass(clock, 100)
   api.remove()
   await pass(clock, 3_000)
-  t.strictSame([a.election.mayWrite(), b.election.mayWrite(), a.told], [true, false, ['leads', 'lost', 'leads']])
+  t.strictSame([a.election.isLeader(), b.election.isLeader(), a.calls], [true, false, ['leads', 'lost', 'leads']])
   passage = NEVER
   api.remove()
   const cut = clock.now()
   for (; clock.now() - cut < 15_000;) {
     await pass(clock, 100)
-    t.notOk(b.election.mayWrite())
+    t.notOk(b.election.isLeader())
   }
   await pass(clock, 3_000)
-  t.ok(b.election.mayWrite())
+  t.ok(b.election.isLeader())
 })
 
-t.test('the next term begins only when the last one\'s work has ended', async (t) => {
+t.test('a term begins only after the work of the previous one has ended', async (t) => {
   const { clock, api, replica } = setUp()
   const work = Promise.withResolvers<undefined>()
-  const told: string[] = []
+  const calls: string[] = []
   const { election } = replica('a', {
-    onLead: () => { told.push('leads') },
+    onLead: () => { calls.push('leads') },
     onLose: async () => { await work.promise }
   })
   await pass(clock, 100)
   api.remove()
   await pass(clock, 60_000)
-  t.strictSame([told, api.lease, election.mayWrite()], [['leads'], undefined, false])
+  t.strictSame([calls, api.lease, election.isLeader()], [['leads'], undefined, false])
   work.resolve(undefined)
   await pass(clock, 3_000)
-  t.strictSame([told, api.holder], [['leads', 'leads'], 'a'])
+  t.strictSame([calls, api.holder], [['leads', 'leads'], 'a'])
 })
 
-t.test('a clean stop gives the lease up, after the work has ended, and another leads within half a retry period', async (t) => {
+t.test('stop ends the work, then releases the lease, which another replica acquires within half a retry period', async (t) => {
   const { clock, api, replica } = setUp()
   const work = Promise.withResolvers<undefined>()
   const a = replica('a', { onLose: async () => { await work.promise } })
@@ -306,28 +316,28 @@ t.test('a clean stop gives the lease up, after the work has ended, and another l
   await pass(clock, 5_000)
   const stopped = a.election.stop()
   await pass(clock, 3_000)
-  t.notOk(a.election.mayWrite(), 'nothing is written while the work ends')
+  t.notOk(a.election.isLeader(), 'no writes while the work ends')
   t.equal(api.holder, 'a')
   work.resolve(undefined)
   await pass(clock, 10)
   await stopped
   t.match(api.written.at(-1), { holderIdentity: '', leaseDurationSeconds: 1 })
   await pass(clock, 1_100)
-  t.ok(b.election.mayWrite())
+  t.ok(b.election.isLeader())
 })
 
-t.test('who is stopped while it takes the lease gives it back without having led', async (t) => {
+t.test('a replica stopped during acquisition releases the lease without having led', async (t) => {
   const { clock, api, replica } = setUp()
-  const { election, told } = replica('a', { passage: () => ({ there: 100, back: 100 }) })
+  const { election, calls } = replica('a', { passage: () => ({ there: 100, back: 100 }) })
   await pass(clock, 350)
   t.equal(api.holder, 'a')
   const stopped = election.stop()
   await pass(clock, 500)
   await stopped
-  t.strictSame([told, api.holder], [[], ''])
+  t.strictSame([calls, api.holder], [[], ''])
 })
 
-t.test('who is stopped while nobody answers ends all the same', async (t) => {
+t.test('stop ends without responses from the API server', async (t) => {
   const { clock, replica } = setUp()
   let passage = SOON
   const { election } = replica('a', { passage: () => passage })
@@ -337,38 +347,84 @@ t.test('who is stopped while nobody answers ends all the same', async (t) => {
   const stopped = election.stop()
   await pass(clock, 10_000)
   await stopped
-  t.notOk(election.mayWrite())
+  t.notOk(election.isLeader())
 })
 
-t.test('trouble is told once, and the lease is tried for ever after', async (t) => {
+t.test('failures are logged once, and retried without end', async (t) => {
   const { clock, replica } = setUp()
   let passage = NEVER
   const { election, warned } = replica('a', { passage: () => passage })
   await pass(clock, 300_000)
-  t.strictSame(warned, [{ reason: 'the API server did not answer within 5000 ms' }])
+  t.strictSame(warned, [{ reason: 'the API server did not respond within 5 s' }])
   passage = SOON
   await pass(clock, 7_000)
-  t.ok(election.mayWrite())
+  t.ok(election.isLeader())
+})
+
+t.test('a missing namespace of the lease', async (t) => {
+  t.test('is created where the API server permits it', async (t) => {
+    const { clock, api, replica } = setUp()
+    Object.assign(api, { namespaceExists: false, namespacesCreatable: true })
+    const { election, calls, errors, warned } = replica('a')
+    await pass(clock, 2_000)
+    t.strictSame([calls, election.problem, errors, warned], [['leads'], undefined, [], []])
+  })
+
+  t.test('is otherwise reported once with the command that fixes it, until it exists', async (t) => {
+    const { clock, api, replica } = setUp()
+    api.namespaceExists = false
+    const [a, b] = [replica('a'), replica('b')]
+    await pass(clock, 60_000)
+    t.strictSame(a.calls, [])
+    t.equal(
+      a.election.problem,
+      'namespace aim-system for the Lease does not exist; run: kubectl create namespace aim-system'
+    )
+    t.match(a.errors, [{ namespace: 'aim-system', command: 'kubectl create namespace aim-system', reason: /403/ }])
+    t.strictSame([a.errors.length, a.warned, api.namespaceRequests], [1, [], 2], 'one attempt per replica')
+    api.namespaceExists = true
+    await pass(clock, 4_000)
+    t.strictSame([a, b].map(({ election }) => election.problem), [undefined, undefined])
+    t.strictSame([...a.calls, ...b.calls], ['leads'])
+  })
+
+  t.test('is created again after its deletion', async (t) => {
+    const { clock, api, replica } = setUp()
+    const { election, calls } = replica('a')
+    await pass(clock, 1_000)
+    api.remove()
+    Object.assign(api, { namespaceExists: false, namespacesCreatable: true })
+    await pass(clock, 5_000)
+    t.strictSame([calls, election.isLeader(), api.namespaceRequests], [['leads', 'lost', 'leads'], true, 1])
+  })
 })
 
 const replicaIndex = fc.nat(2)
 const delays = fc.integer({ min: 1, max: 7_000 })
 
-/** What befalls a replica or the Lease, and how long nothing else does, in milliseconds. */
+/** What happens to a replica or the Lease, and the time until the next event, in milliseconds. */
 const event = fc.record({
   then: fc.integer({ min: 1, max: 12_000 }),
   what: fc.oneof(
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant('slow' as const), replica: replicaIndex, there: delays, back: delays }) },
+    {
+      weight: 6,
+      arbitrary: fc.record({ kind: fc.constant('slow' as const), replica: replicaIndex, there: delays, back: delays })
+    },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('cut' as const), replica: replicaIndex }) },
-    { weight: 6, arbitrary: fc.record({ kind: fc.constant('well' as const), replica: replicaIndex }) },
+    { weight: 6, arbitrary: fc.record({ kind: fc.constant('recover' as const), replica: replicaIndex }) },
     fc.record({ kind: fc.constant('delete' as const) }),
-    fc.record({ kind: fc.constant('edit' as const), holderIdentity: fc.constantFrom('thief', '', 'replica-0', 'replica-1', 'replica-2') }),
+    fc.record(
+      {
+        kind: fc.constant('edit' as const),
+        holderIdentity: fc.constantFrom('thief', '', 'replica-0', 'replica-1', 'replica-2')
+      }
+    ),
     fc.record({ kind: fc.constant('stop' as const), replica: replicaIndex })
   )
 })
 type Event = typeof event extends fc.Arbitrary<infer T> ? T : never
 
-/** Three replicas that have all seen the lease, and whatever may befall them. */
+/** Three replicas that have all observed the lease, and the events that may happen to them. */
 async function threeReplicas (randoms: Iterator<number>) {
   const { clock, api, replica } = setUp()
   const passages: Passage[] = [SOON, SOON, SOON]
@@ -376,13 +432,13 @@ async function threeReplicas (randoms: Iterator<number>) {
   const replicas = passages.map((_, index) => replica(`replica-${index}`, {
     passage: () => passages[index] ?? SOON, random: () => Number(randoms.next().value), onLead: () => { terms++ }
   }))
-  /** Lets time pass, and looks after each thing that happens. */
+  /** Lets time pass, and checks after each step that at most one may write. */
   const watch = async (ms: number): Promise<void> => {
     for (let left = ms; left > 0;) {
       const step = Math.min(left, Math.max(1, clock.untilNext))
       await pass(clock, step)
       left -= step
-      const writers = replicas.filter(({ election }) => election.mayWrite()).length
+      const writers = replicas.filter(({ election }) => election.isLeader()).length
       if (writers > 1) throw new Error(`${writers} may write after ${clock.now()} ms`)
     }
   }
@@ -390,34 +446,36 @@ async function threeReplicas (randoms: Iterator<number>) {
   return {
     watch,
     terms: () => terms,
-    befall: ({ what }: Event): void => {
+    happen: ({ what }: Event): void => {
       switch (what.kind) {
         case 'slow': passages[what.replica] = what; break
         case 'cut': passages[what.replica] = NEVER; break
-        case 'well': passages[what.replica] = SOON; break
+        case 'recover': passages[what.replica] = SOON; break
         case 'delete': api.remove(); break
         case 'edit': if (api.lease !== undefined) api.edit({ holderIdentity: what.holderIdentity }); break
         case 'stop': replicas[what.replica]?.election.stop().catch((error: unknown) => { throw error }); break
       }
     },
-    isLed: () => replicas.some(({ election }) => election.mayWrite()),
+    isLed: () => replicas.some(({ election }) => election.isLeader()),
     recover: () => { passages.fill(SOON) }
   }
 }
 
-t.test('however requests fare and whatever is done to the lease, two never may write at the same moment', async (t) => {
+t.test('two replicas never may write at the same time, whatever happens to requests and the lease', async (t) => {
   let terms = 0
   const randoms = fc.infiniteStream(fc.double({ min: 0, max: 1, noNaN: true }))
-  await fc.assert(fc.asyncProperty(fc.array(event, { minLength: 5, maxLength: 25 }), randoms, async (events, random) => {
+  await fc.assert(fc.asyncProperty(fc.array(
+    event, { minLength: 5, maxLength: 25 }
+  ), randoms, async (events, random) => {
     const three = await threeReplicas(random)
     for (const event of events) {
-      three.befall(event)
+      three.happen(event)
       await three.watch(event.then)
     }
     three.recover()
     await three.watch(60_000)
     const stopped = new Set(events.flatMap(({ what }) => what.kind === 'stop' ? [what.replica] : []))
-    if (stopped.size < 3 && !three.isLed()) throw new Error('nobody leads, although all is well')
+    if (stopped.size < 3 && !three.isLed()) throw new Error('there is no leader after recovery')
     terms += three.terms()
   }), { numRuns: 40 })
   t.ok(terms > 40, `${terms} terms`)

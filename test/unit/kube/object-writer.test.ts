@@ -1,49 +1,37 @@
 import t from 'tap'
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_SERVICE } from '../../../src/api/kinds.ts'
-import type { ApiRequest, ApiResponse } from '../../../src/kube/client/api-connection.ts'
+import { withTimeouts, type ApiRequest, type ApiResponse } from '../../../src/kube/client/api-connection.ts'
+import { objectStore } from '../../../src/kube/objects/object-store.ts'
 import { objectWriter } from '../../../src/kube/objects/object-writer.ts'
+import { apiResponse } from '../../support/fakes/api-response.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 
-interface Answer { readonly statusCode: number, readonly body?: object, readonly headers?: Record<string, string> }
-
-/**
- * A writer whose requests are noted, and answered with what is given; without an answer it waits until it is given up.
- */
-function aWriter (answer?: Answer | Error) {
+/** A writer and a store whose requests are recorded, and get the given response; without one they time out. */
+function setUp (response?: (() => ApiResponse) | Error) {
   const clock = new ManualClock()
   const sent: Array<{ path: string } & ApiRequest> = []
-  const writer = objectWriter({
+  const request = withTimeouts(async (path, options = {}) => {
+    sent.push({ path, ...options })
+    if (response instanceof Error) throw response
+    if (response !== undefined) return response()
+    return await new Promise<never>((_resolve, reject) => {
+      options.signal?.addEventListener('abort', () => { reject(options.signal?.reason as Error) })
+    })
+  }, clock)
+  return {
     clock,
-    limitMs: 5_000,
-    mayWrite: () => true,
-    request: async (path, options = {}) => {
-      sent.push({ path, ...options })
-      if (answer instanceof Error) throw answer
-      if (answer === undefined) {
-        return await new Promise<never>((_resolve, reject) => {
-          options.signal?.addEventListener('abort', () => { reject(options.signal?.reason as Error) })
-        })
-      }
-      const { statusCode, body = {}, headers = {} } = answer
-      // as far as it is read
-      return {
-        statusCode,
-        headers,
-        body: {
-          json: async () => await Promise.resolve(body),
-          text: async () => await Promise.resolve(JSON.stringify(body))
-        } as unknown as ApiResponse['body']
-      }
-    }
-  })
-  return { clock, sent, writer }
+    sent,
+    writer: objectWriter({ request, fencing: () => true, timeoutMs: 5_000 }),
+    store: objectStore(request)
+  }
 }
 
 const SERVICE = { kind: AIM_SERVICE, key: { namespace: 'ml-team', name: 'llama-chat' }, uid: 'u1', version: '5' }
 const OBJECT = { metadata: { name: 'llama-chat', resourceVersion: '6' } }
+const PATH = '/apis/aim.silogen.ai/v1alpha1/namespaces/ml-team/aimservices/llama-chat'
 
-t.test('a status is applied under the field manager, forced, and only to the very object and version', async (t) => {
-  const { writer, sent } = aWriter({ statusCode: 200, body: OBJECT })
+t.test('applies a status with its field manager, by force, and only to that object and version', async (t) => {
+  const { writer, sent, clock } = setUp(() => apiResponse(200, OBJECT))
   t.strictSame(await writer.applyStatus(SERVICE, { hash: 'x' }), { kind: 'written', object: OBJECT })
   await writer.applyStatus(
     { ...SERVICE, kind: AIM_CLUSTER_RUNTIME_CONFIG, key: { namespace: '', name: 'default' } },
@@ -51,70 +39,82 @@ t.test('a status is applied under the field manager, forced, and only to the ver
   )
   t.match(sent[0], {
     method: 'PATCH',
-    path: '/apis/aim.silogen.ai/v1alpha1/namespaces/ml-team/aimservices/llama-chat/status',
+    path: `${PATH}/status`,
     query: { fieldManager: 'aim-admission', force: 'true', timeout: '5000ms' },
     headers: { 'content-type': 'application/apply-patch+yaml' }
   })
   t.strictSame(JSON.parse(sent[0]?.body ?? ''), {
-    apiVersion: 'aim.silogen.ai/v1alpha1', kind: 'AIMService', metadata: { namespace: 'ml-team', name: 'llama-chat', uid: 'u1', resourceVersion: '5' }, status: { hash: 'x' }
+    apiVersion: 'aim.silogen.ai/v1alpha1',
+    kind: 'AIMService',
+    metadata: { namespace: 'ml-team', name: 'llama-chat', uid: 'u1', resourceVersion: '5' },
+    status: { hash: 'x' }
   })
   t.equal(sent[1]?.path, '/apis/aim.silogen.ai/v1alpha1/aimclusterruntimeconfigs/default/status')
+  t.equal(clock.pending, 0)
 })
 
-t.test('admission is run anew by a patch that changes nothing', async (t) => {
-  const { writer, sent } = aWriter({ statusCode: 200, body: OBJECT })
-  t.strictSame(await writer.triggerAdmission({ namespace: 'ml-team', name: 'llama-chat' }), {
-    kind: 'written',
-    object: OBJECT
-  })
+t.test('triggers admission with an empty patch', async (t) => {
+  const { writer, sent } = setUp(() => apiResponse(200, OBJECT))
+  const result = await writer.triggerAdmission({ namespace: 'ml-team', name: 'llama-chat' })
+  t.strictSame(result, { kind: 'written', object: OBJECT })
   t.match(sent, [
-    {
-      method: 'PATCH',
-      path: '/apis/aim.silogen.ai/v1alpha1/namespaces/ml-team/aimservices/llama-chat',
-      headers: { 'content-type': 'application/merge-patch+json' },
-      body: '{}'
-    }
+    { method: 'PATCH', path: PATH, headers: { 'content-type': 'application/merge-patch+json' }, body: '{}' }
   ])
 })
 
-const answers: Record<string, { answer: Answer | Error, want: object }> = {
-  'a conflict': { answer: { statusCode: 409 }, want: { kind: 'outdated' } },
-  'an object that is gone': { answer: { statusCode: 404 }, want: { kind: 'gone' } },
+const responses: Record<string, { response: (() => ApiResponse) | Error, want: object }> = {
+  'a conflict': { response: () => apiResponse(409), want: { kind: 'outdated' } },
+  'a deleted object': { response: () => apiResponse(404), want: { kind: 'gone' } },
   'a refusal': {
-    answer: { statusCode: 422, body: { message: 'no' } },
-    want: { kind: 'failed', reason: 'the API server answered 422: no' }
+    response: () => apiResponse(422, { message: 'no' }),
+    want: { kind: 'failed', reason: 'the API server returned 422: no' }
   },
-  'a right that is missing': {
-    answer: { statusCode: 403, body: { message: 'may not' } },
-    want: { kind: 'failed', reason: 'the API server answered 403: may not' }
+  'a missing permission': {
+    response: () => apiResponse(403, { message: 'forbidden' }),
+    want: { kind: 'failed', reason: 'the API server returned 403: forbidden' }
+  },
+  'a success without an object': {
+    response: () => apiResponse(200),
+    want: { kind: 'failed', reason: 'the API server returned no object' }
   },
   'too many requests': {
-    answer: { statusCode: 429, headers: { 'retry-after': '3' } },
-    want: { kind: 'unavailable', reason: 'the API server answered 429: Too Many Requests', retryAfterMs: 3_000 }
+    response: () => apiResponse(429, {}, { 'retry-after': '3' }),
+    want: { kind: 'unavailable', reason: 'the API server returned 429: Too Many Requests', retryAfterMs: 3_000 }
   },
-  'a webhook that is not there': {
-    answer: { statusCode: 500, body: { message: 'failed calling webhook' } },
-    want: { kind: 'unavailable', reason: 'the API server answered 500: failed calling webhook', retryAfterMs: 0 }
+  'an unreachable webhook': {
+    response: () => apiResponse(500, { message: 'failed calling webhook' }),
+    want: { kind: 'unavailable', reason: 'the API server returned 500: failed calling webhook', retryAfterMs: 0 }
   },
-  'no answer': {
-    answer: new Error('connect ECONNREFUSED'),
+  'no response': {
+    response: new Error('connect ECONNREFUSED'),
     want: { kind: 'unavailable', reason: 'connect ECONNREFUSED', retryAfterMs: 0 }
   }
 }
-for (const [name, { answer, want }] of Object.entries(answers)) {
-  t.test(`${name} is told apart`, async (t) => {
-    t.strictSame(await aWriter(answer).writer.triggerAdmission({ namespace: 'a', name: 'b' }), want)
+for (const [name, { response, want }] of Object.entries(responses)) {
+  t.test(`distinguishes ${name}`, async (t) => {
+    t.strictSame(await setUp(response).writer.triggerAdmission({ namespace: 'a', name: 'b' }), want)
   })
 }
 
-t.test('a write that is not answered is given up before another may lead', async (t) => {
-  const { writer, clock } = aWriter()
+t.test('a write times out before another replica may lead', async (t) => {
+  const { writer, clock } = setUp()
   const result = writer.applyStatus(SERVICE, {})
   clock.pass(5_000)
   t.strictSame(await result, {
     kind: 'unavailable',
-    reason: 'the API server did not answer within 5 s',
+    reason: 'the API server did not respond within 5 s',
     retryAfterMs: 0
   })
   t.equal(clock.pending, 0)
+})
+
+t.test('the object store reports an unavailable API server, a failed patch test and a missing object', async (t) => {
+  const unreachable = setUp(new Error('connect ECONNREFUSED'))
+  t.strictSame(await unreachable.store.read(PATH), { kind: 'failed', reason: 'connect ECONNREFUSED' })
+  const missing = setUp(() => apiResponse(404))
+  t.strictSame(await missing.store.read(PATH), { kind: 'missing' })
+  const found = setUp(() => apiResponse(200, OBJECT))
+  t.strictSame(await found.store.read(PATH), { kind: 'found', object: OBJECT })
+  const stale = setUp(() => apiResponse(422, { message: 'testing value /a failed' }))
+  t.strictSame(await stale.store.patch(PATH, []), { kind: 'outdated' })
 })

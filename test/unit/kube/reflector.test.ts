@@ -5,7 +5,7 @@ import { connectToCluster } from '../../../src/kube/client/api-connection.ts'
 import { Reflector } from '../../../src/kube/watch/reflector.ts'
 import type { RestartReason } from '../../../src/kube/watch/list-watch-error.ts'
 import {
-  FakeApiServer, eventLine, silence, status, statusObject, text, type Answer, type FakeObject, type Question
+  FakeApiServer, eventLine, silence, status, statusObject, text, type Responder, type FakeObject, type RequestKind
 } from '../../support/fakes/fake-api-server.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { until } from '../../support/until.ts'
@@ -13,25 +13,25 @@ import type { JsonObject } from '../../../src/platform/json.ts'
 
 const PATH = '/apis/aim.silogen.ai/v1alpha1/aimservices'
 
-/** Keeps what it is told, and counts how often. */
+/** Records its objects and its calls. */
 class RecordingSink implements ObjectSink {
   readonly objects = new Map<string, FakeObject>()
   readonly calls: string[] = []
-  /** Names of objects that it cannot take. */
+  /** Names of objects on which it throws. */
   readonly refused = new Set<string>()
   onCall: () => void = () => {}
 
   upsert (object: JsonObject): void {
-    const { metadata } = object as FakeObject // the fake server sends nothing else
+    const { metadata } = object as FakeObject // the only objects that the fake server sends
     this.calls.push(`upsert ${metadata.name}@${metadata.resourceVersion}`)
     this.onCall()
-    if (this.refused.has(metadata.name)) throw new TypeError('cannot be taken')
+    if (this.refused.has(metadata.name)) throw new TypeError('rejected')
     this.objects.set(metadata.name, object as FakeObject)
   }
 
   remove ({ namespace, name }: ObjectKey): void {
     this.calls.push(`remove ${namespace}/${name}`)
-    if (this.refused.has(name)) throw new TypeError('cannot be removed')
+    if (this.refused.has(name)) throw new TypeError('rejected')
     this.objects.delete(name)
   }
 }
@@ -42,19 +42,19 @@ interface Setup {
   readonly clock: ManualClock
   readonly reflector: Reflector
   readonly restarts: RestartReason[]
-  /** The waits before further tries, in ms. */
+  /** The waits before retries, in ms. */
   readonly waits: number[]
   readonly failed: string[]
   readonly logged: string[]
-  /** Waits until the condition holds; while the reflector backs off, its time passes at once. */
+  /** Waits until the condition holds, and skips the waits of a reflector that backs off. */
   readonly until: (condition: () => boolean) => Promise<void>
-  /** Has the server end the watch at its appointed time. */
+  /** Ends the watch after its requested time. */
   readonly endWatch: () => void
-  /** Until the sink holds what the server does. */
+  /** Waits until the sink equals the server. */
   readonly untilEqual: () => Promise<void>
 }
 
-/** A reflector, not started, of a server that has the services `a` and `b`. */
+/** A reflector, not started, of a server with the services `a` and `b`. */
 async function setUp (t: Test): Promise<Setup> {
   const api = new FakeApiServer()
   await api.start()
@@ -62,7 +62,7 @@ async function setUp (t: Test): Promise<Setup> {
   api.put(PATH, 'a')
   api.put(PATH, 'b')
   const logged: string[] = []
-  const line = (_keys: object, sentence: string) => { logged.push(sentence) }
+  const line = (_keys: object, message: string) => { logged.push(message) }
   const log = { info: line, warn: line, error: line }
   const connection = await connectToCluster({
     kubeconfig: `${t.testdir({ kubeconfig: api.kubeconfig })}/kubeconfig`,
@@ -118,11 +118,11 @@ function state (objects: Iterable<FakeObject>): string {
   return JSON.stringify([...objects].map(({ metadata }) => `${metadata.name}@${metadata.resourceVersion}`).sort())
 }
 
-function asked (api: FakeApiServer, question: Question): URLSearchParams[] {
-  return api.questions.filter((asked) => asked.question === question).map(({ query }) => query)
+function asked (api: FakeApiServer, kind: RequestKind): URLSearchParams[] {
+  return api.requests.filter((asked) => asked.kind === kind).map(({ query }) => query)
 }
 
-/** While the watch is away, `a` changes, `b` goes and `c` comes. */
+/** During a gap of the watch, `a` changes, `b` is deleted and `c` is created. */
 function changeAll (api: FakeApiServer): void {
   api.put(PATH, 'a', { changed: true })
   api.remove(PATH, 'b')
@@ -137,13 +137,13 @@ const HALF_EVENT = eventLine('MODIFIED', {
 interface WatchCase {
   readonly misbehave: (setup: Setup) => void | Promise<void>
   readonly restarts: RestartReason[]
-  /** How often the collection is listed in all. */
+  /** The number of lists. */
   readonly lists: number
 }
 
 const watchCases: Record<string, WatchCase> = {
-  'ends when it should': { misbehave: ({ endWatch }) => { endWatch() }, restarts: [], lists: 1 },
-  'is answered 410': {
+  'ends in time': { misbehave: ({ endWatch }) => { endWatch() }, restarts: [], lists: 1 },
+  'gets a 410': {
     misbehave: ({ api, endWatch }) => {
       api.next('watch', status(410))
       endWatch()
@@ -166,7 +166,7 @@ const watchCases: Record<string, WatchCase> = {
     restarts: ['refused'],
     lists: 1
   },
-  'is answered 401': {
+  'gets a 401': {
     misbehave: ({ api, endWatch }) => {
       api.next('watch', status(401))
       endWatch()
@@ -174,7 +174,7 @@ const watchCases: Record<string, WatchCase> = {
     restarts: ['refused'],
     lists: 1
   },
-  'is answered 403': {
+  'gets a 403': {
     misbehave: ({ api, endWatch }) => {
       api.next('watch', status(403))
       endWatch()
@@ -182,7 +182,7 @@ const watchCases: Record<string, WatchCase> = {
     restarts: ['refused'],
     lists: 1
   },
-  'is answered 429': {
+  'gets a 429': {
     misbehave: ({ api, endWatch }) => {
       api.next('watch', status(429))
       endWatch()
@@ -190,7 +190,7 @@ const watchCases: Record<string, WatchCase> = {
     restarts: ['refused'],
     lists: 1
   },
-  'is answered 500': {
+  'gets a 500': {
     misbehave: ({ api, endWatch }) => {
       api.next('watch', status(500))
       endWatch()
@@ -198,7 +198,7 @@ const watchCases: Record<string, WatchCase> = {
     restarts: ['refused'],
     lists: 1
   },
-  'is answered 503': {
+  'gets a 503': {
     misbehave: ({ api, endWatch }) => {
       api.next('watch', status(503))
       endWatch()
@@ -206,15 +206,17 @@ const watchCases: Record<string, WatchCase> = {
     restarts: ['refused'],
     lists: 1
   },
-  'is answered 404, its kind being gone for a moment': {
+  'gets a 404, because its kind is missing for a moment': {
     misbehave: ({ api, endWatch }) => { api.next('watch', status(404)); endWatch() }, restarts: ['missing'], lists: 2
   },
-  'is ended at once, without anything in it': {
+  'ends at once and without an event': {
     misbehave: ({ api, endWatch }) => { api.next('watch', text('')); endWatch() }, restarts: ['refused'], lists: 1
   },
   'is reset': { misbehave: ({ api }) => { api.reset() }, restarts: ['unreachable'], lists: 1 },
   'is reset in the middle of an event': {
-    misbehave: ({ api, endWatch }) => { api.next('watch', text(HALF_EVENT, 'reset')); endWatch() }, restarts: ['unreachable'], lists: 1
+    misbehave: ({ api, endWatch }) => { api.next('watch', text(HALF_EVENT, 'reset')); endWatch() },
+    restarts: ['unreachable'],
+    lists: 1
   },
   'ends in the middle of an event': {
     misbehave: ({ api, endWatch }) => {
@@ -224,28 +226,36 @@ const watchCases: Record<string, WatchCase> = {
     restarts: ['unreadable'],
     lists: 1
   },
-  'brings a line that is not JSON': {
+  'delivers a line that is not JSON': {
     misbehave: ({ api }) => { api.write('{"type":\n') },
     restarts: ['unreadable'],
     lists: 1
   },
-  'brings a line that is JSON and no event': {
+  'delivers a line that is JSON but not an event': {
     misbehave: ({ api }) => { api.write('[]\n') },
     restarts: ['unreadable'],
     lists: 1
   },
-  'brings an event of an unknown type': {
-    misbehave: ({ api }) => { api.write(eventLine('RENAMED', { metadata: { name: 'a', resourceVersion: '1000' } })) }, restarts: ['unreadable'], lists: 1
+  'delivers an event of an unknown type': {
+    misbehave: ({ api }) => {
+      api.write(eventLine('RENAMED', { metadata: { name: 'a', resourceVersion: '1000' } }))
+    },
+    restarts: ['unreadable'],
+    lists: 1
   },
-  'brings an object without a version': {
-    misbehave: ({ api }) => { api.write(eventLine('MODIFIED', { metadata: { name: 'a' } })) }, restarts: ['unreadable'], lists: 1
+  'delivers an object without a version': {
+    misbehave: ({ api }) => {
+      api.write(eventLine('MODIFIED', { metadata: { name: 'a' } }))
+    },
+    restarts: ['unreadable'],
+    lists: 1
   },
-  'brings a bookmark without a version': {
+  'delivers a bookmark without a version': {
     misbehave: ({ api }) => { api.write(eventLine('BOOKMARK', {})) },
     restarts: ['unreadable'],
     lists: 1
   },
-  'brings the same unreadable line again and again': {
+  'delivers the same unreadable line repeatedly': {
     misbehave: ({ api, endWatch }) => {
       for (let time = 0; time < 3; time++) api.next('watch', text('?\n'))
       endWatch()
@@ -253,7 +263,7 @@ const watchCases: Record<string, WatchCase> = {
     restarts: ['unreadable', 'unreadable', 'unreadable'],
     lists: 2
   },
-  'is refused again and again': {
+  'is refused repeatedly': {
     misbehave: ({ api, endWatch }) => {
       for (let time = 0; time < 5; time++) api.next('watch', status(500))
       endWatch()
@@ -261,10 +271,10 @@ const watchCases: Record<string, WatchCase> = {
     restarts: ['refused', 'refused', 'refused', 'refused', 'refused'],
     lists: 2
   },
-  'stays open, and nothing comes any more': {
+  'stays open and goes silent': {
     misbehave: ({ api, clock }) => { api.muteWatches(); clock.pass(45_000) }, restarts: ['mute'], lists: 1
   },
-  'is never answered': {
+  'gets no response': {
     misbehave: async ({ api, clock, endWatch, until }) => {
       api.next('watch', silence)
       endWatch()
@@ -274,7 +284,7 @@ const watchCases: Record<string, WatchCase> = {
     restarts: ['mute'],
     lists: 1
   },
-  'is lost with a server that is away for a while': {
+  'is lost because the server is down for a while': {
     misbehave: async ({ api, restarts, until }) => {
       await api.stop()
       await until(() => restarts.length === 8)
@@ -284,7 +294,7 @@ const watchCases: Record<string, WatchCase> = {
     restarts: ['unreachable'],
     lists: 1
   },
-  'starts from a version that the server has forgotten': {
+  'starts from a version that the server has compacted': {
     misbehave: ({ api }) => {
       api.put(PATH, 'd')
       api.remove(PATH, 'd')
@@ -297,7 +307,7 @@ const watchCases: Record<string, WatchCase> = {
   }
 }
 
-t.test('a watch that', async (t) => {
+t.test('recovers from a watch that', async (t) => {
   for (const [name, { misbehave, restarts, lists }] of Object.entries(watchCases)) {
     t.test(name, async (t) => {
       const setup = await setUp(t)
@@ -308,8 +318,8 @@ t.test('a watch that', async (t) => {
       changeAll(api)
       await setup.untilEqual()
       const settled = sink.calls.filter((call) => !call.includes(' d@') && !call.endsWith('/d'))
-      t.strictSame(settled.length, new Set(settled).size, 'nothing is told twice')
-      t.strictSame(sink.calls.filter((call) => call === 'remove ml-team/b').length, 1, 'a deletion is noticed')
+      t.strictSame(settled.length, new Set(settled).size, 'delivers nothing twice')
+      t.strictSame(sink.calls.filter((call) => call === 'remove ml-team/b').length, 1, 'delivers a deletion')
       t.strictSame(setup.restarts, restarts)
       t.strictSame(asked(api, 'list').length, lists)
     })
@@ -322,16 +332,19 @@ interface ListCase {
 }
 
 const listCases: Record<string, ListCase> = {
-  'is answered 401': { misbehave: ({ api }) => { api.next('list', status(401)) }, restarts: ['refused'] },
-  'is answered 403': { misbehave: ({ api }) => { api.next('list', status(403)) }, restarts: ['refused'] },
-  'is answered 404, its CRD being absent': {
+  'gets a 401': { misbehave: ({ api }) => { api.next('list', status(401)) }, restarts: ['refused'] },
+  'gets a 403': { misbehave: ({ api }) => { api.next('list', status(403)) }, restarts: ['refused'] },
+  'gets a 404, because the CRD is missing': {
     misbehave: ({ api }) => { api.next('list', status(404)) },
     restarts: ['missing']
   },
-  'is answered 429': { misbehave: ({ api }) => { api.next('list', status(429)) }, restarts: ['refused'] },
-  'is answered 500': { misbehave: ({ api }) => { api.next('list', status(500)) }, restarts: ['refused'] },
-  'is answered 503 by something that is no API server': {
-    misbehave: ({ api }) => { api.next('list', (response) => { response.writeHead(503).end('<html>') }) }, restarts: ['refused']
+  'gets a 429': { misbehave: ({ api }) => { api.next('list', status(429)) }, restarts: ['refused'] },
+  'gets a 500': { misbehave: ({ api }) => { api.next('list', status(500)) }, restarts: ['refused'] },
+  'gets a 503 from something other than an API server': {
+    misbehave: ({ api }) => {
+      api.next('list', (response) => { response.writeHead(503).end('<html>') })
+    },
+    restarts: ['refused']
   },
   'is not JSON': { misbehave: ({ api }) => { api.next('list', text('{"items": [')) }, restarts: ['unreadable'] },
   'has no version': { misbehave: ({ api }) => { api.next('list', text('{"items": []}')) }, restarts: ['unreadable'] },
@@ -344,7 +357,7 @@ const listCases: Record<string, ListCase> = {
     },
     restarts: ['unreadable']
   },
-  'is reset half way': {
+  'is reset halfway': {
     misbehave: ({ api }) => { api.next('list', text('{"items": [', 'reset')) },
     restarts: ['unreachable']
   },
@@ -356,7 +369,7 @@ const listCases: Record<string, ListCase> = {
     },
     restarts: ['mute']
   },
-  'cannot be asked for, the server being away': {
+  'fails because the server is down': {
     misbehave: async ({ api, restarts, until }) => {
       await api.stop()
       await until(() => restarts.length === 3)
@@ -366,7 +379,7 @@ const listCases: Record<string, ListCase> = {
   }
 }
 
-t.test('a first list that', async (t) => {
+t.test('recovers from a first list that', async (t) => {
   for (const [name, { misbehave, restarts }] of Object.entries(listCases)) {
     t.test(name, async (t) => {
       const setup = await setUp(t)
@@ -383,18 +396,20 @@ t.test('a first list that', async (t) => {
   }
 })
 
-t.test('what there is, where the server streams it', async (t) => {
+t.test('a stream of the initial objects', async (t) => {
   const streaming = async (t: Test): Promise<Setup> => {
     const setup = await setUp(t)
     setup.api.streams = true
     return setup
   }
 
-  t.test('comes one by one, and is watched from where the stream ended', async (t) => {
+  t.test('is followed by a watch from its end', async (t) => {
     const { api, sink, reflector, logged, restarts, untilEqual } = await streaming(t)
     reflector.start()
     await untilEqual()
-    t.strictSame(api.questions.map(({ question, query }) => [question, query.get('resourceVersionMatch'), query.get('resourceVersion')]), [
+    t.strictSame(api.requests.map(
+      ({ kind, query }) => [kind, query.get('resourceVersionMatch'), query.get('resourceVersion')]
+    ), [
       ['stream', 'NotOlderThan', null], ['watch', null, '102']
     ])
     api.put(PATH, 'c')
@@ -403,7 +418,7 @@ t.test('what there is, where the server streams it', async (t) => {
     t.strictSame([reflector.synced, restarts, logged.includes('synced')], [true, [], true])
   })
 
-  t.test('is not all there before the server says so', async (t) => {
+  t.test('is complete only after its final bookmark', async (t) => {
     const { api, reflector, until } = await streaming(t)
     api.next(
       'stream',
@@ -414,7 +429,7 @@ t.test('what there is, where the server streams it', async (t) => {
     t.strictSame([reflector.synced, reflector.state], [false, 'listing'])
   })
 
-  t.test('shows after a gap what has gone meanwhile', async (t) => {
+  t.test('removes objects deleted during a gap', async (t) => {
     const { api, sink, reflector, restarts, endWatch, untilEqual } = await streaming(t)
     reflector.start()
     await untilEqual()
@@ -429,11 +444,11 @@ t.test('what there is, where the server streams it', async (t) => {
     t.notOk(sink.calls.includes('upsert b@102'))
   })
 
-  t.test('is asked for in pages for good, once the server says that it does not stream', async (t) => {
+  t.test('is replaced by pages for good if the server does not offer it', async (t) => {
     const { api, reflector, restarts, untilEqual } = await setUp(t)
     reflector.start()
     await untilEqual()
-    t.strictSame([api.questions.map(({ question }) => question), restarts], [['list', 'watch'], []])
+    t.strictSame([api.requests.map(({ kind }) => kind), restarts], [['list', 'watch'], []])
     api.streams = true
     api.forgetChanges(PATH)
     api.reset()
@@ -441,15 +456,15 @@ t.test('what there is, where the server streams it', async (t) => {
     t.strictSame(asked(api, 'stream'), [])
   })
 
-  const broken: Record<string, { answer: Answer, reason: RestartReason }> = {
-    'cut off': { answer: text(eventLine('ADDED', A_SERVICE), 'reset'), reason: 'unreachable' },
-    'ended before its end': { answer: text(eventLine('ADDED', A_SERVICE)), reason: 'refused' },
-    'a line that is none': { answer: text('{}\n'), reason: 'unreadable' },
+  const broken: Record<string, { answer: Responder, reason: RestartReason }> = {
+    'a reset': { answer: text(eventLine('ADDED', A_SERVICE), 'reset'), reason: 'unreachable' },
+    'an early end': { answer: text(eventLine('ADDED', A_SERVICE)), reason: 'refused' },
+    'an unreadable line': { answer: text('{}\n'), reason: 'unreadable' },
     'an error': { answer: text(eventLine('ERROR', statusObject(500, 'no'))), reason: 'refused' },
     'too many requests': { answer: status(429), reason: 'refused' }
   }
   for (const [name, { answer, reason }] of Object.entries(broken)) {
-    t.test(`is asked for again after ${name}`, async (t) => {
+    t.test(`is requested again after ${name}`, async (t) => {
       const { api, sink, reflector, restarts, untilEqual } = await streaming(t)
       api.next('stream', answer)
       reflector.start()
@@ -458,7 +473,7 @@ t.test('what there is, where the server streams it', async (t) => {
     })
   }
 
-  t.test('may take long, but not say nothing for 30 s', async (t) => {
+  t.test('may take long, but not be silent for 30 s', async (t) => {
     const { api, clock, reflector, restarts, until, untilEqual } = await streaming(t)
     const written = Promise.withResolvers<(line: string) => void>()
     api.next('stream', (response) => {
@@ -487,12 +502,12 @@ t.test('a long list', async (t) => {
     return setup
   }
 
-  t.test('is asked for in pages of 500', async (t) => {
+  t.test('is read in pages of 500', async (t) => {
     const { api, reflector, untilEqual } = await many(t, 1_200)
     reflector.start()
     await untilEqual()
     t.strictSame(
-      api.questions.map(({ question, query }) => [question, query.get('limit')]),
+      api.requests.map(({ kind, query }) => [kind, query.get('limit')]),
       [
         ['list', '500'],
         ['page', '500'],
@@ -503,17 +518,17 @@ t.test('a long list', async (t) => {
     t.strictSame(reflector.size, 1_200)
   })
 
-  t.test('is started again when a page has expired, and tells nothing twice', async (t) => {
+  t.test('restarts if a page has expired, and delivers nothing twice', async (t) => {
     const { api, sink, reflector, restarts, untilEqual } = await many(t, 1_200)
     api.next('page', status(410))
     reflector.start()
     await untilEqual()
-    t.strictSame(api.questions.map(({ question }) => question), ['list', 'page', 'list', 'page', 'page', 'watch'])
+    t.strictSame(api.requests.map(({ kind }) => kind), ['list', 'page', 'list', 'page', 'page', 'watch'])
     t.strictSame(restarts, ['expired'])
     t.strictSame(sink.calls.length, 1_200)
   })
 
-  t.test('does not count as read before its last page', async (t) => {
+  t.test('is complete only after its last page', async (t) => {
     const { api, reflector, until } = await many(t, 1_200)
     api.next('page', silence)
     reflector.start()
@@ -522,7 +537,7 @@ t.test('a long list', async (t) => {
     t.strictSame(reflector.state, 'listing')
   })
 
-  t.test('of 200,000 objects in one page, from a server that does not page, is read', async (t) => {
+  t.test('of 200,000 objects in one page is read', async (t) => {
     const { api, sink, reflector, until } = await setUp(t)
     const items = Array.from({ length: 200_000 }, (_, at) => ({
       metadata: { namespace: 'ml-team', name: `service-${at}`, resourceVersion: '90' }
@@ -534,12 +549,12 @@ t.test('a long list', async (t) => {
     sink.calls.length = 0
     api.write(eventLine('ERROR', statusObject(410, 'too old')))
     await until(() => reflector.size === 2)
-    t.strictSame(sink.calls.length, 200_002, 'those that have gone are removed at the next list')
+    t.strictSame(sink.calls.length, 200_002, 'the next list removes deleted objects')
   })
 })
 
-t.test('what comes twice or late', async (t) => {
-  t.test('an older state of an object does not replace a newer one, and a deleted object does not come back', async (t) => {
+t.test('repeated and late events:', async (t) => {
+  t.test('an older state does not replace a newer one, and does not revive a deleted object', async (t) => {
     const { api, sink, reflector, restarts, untilEqual } = await setUp(t)
     reflector.start()
     await untilEqual()
@@ -558,7 +573,7 @@ t.test('what comes twice or late', async (t) => {
     t.strictSame(restarts, [])
   })
 
-  t.test('a list after a gap tells only what differs', async (t) => {
+  t.test('a list after a gap delivers only the differences', async (t) => {
     const { api, sink, reflector, untilEqual } = await setUp(t)
     reflector.start()
     await untilEqual()
@@ -572,17 +587,19 @@ t.test('what comes twice or late', async (t) => {
     t.strictSame(sink.calls, ['upsert a@103', 'upsert c@104'])
   })
 
-  t.test('versions that are no numbers are taken as they come', async (t) => {
+  t.test('versions that are not numbers are delivered as they arrive', async (t) => {
     const { api, sink, reflector, until } = await setUp(t)
     reflector.start()
     await until(() => api.openWatches === 1)
-    for (const version of ['x-2', 'x-1']) { api.write(eventLine('MODIFIED', { metadata: { namespace: 'ml-team', name: 'a', resourceVersion: version } })) }
+    for (const version of ['x-2', 'x-1']) {
+      api.write(eventLine('MODIFIED', { metadata: { namespace: 'ml-team', name: 'a', resourceVersion: version } }))
+    }
     await until(() => sink.calls.length === 4)
     t.strictSame(sink.calls.slice(2), ['upsert a@x-2', 'upsert a@x-1'])
   })
 })
 
-t.test('a watch asks for bookmarks, and goes on from the last one', async (t) => {
+t.test('a watch requests bookmarks, and the next one starts from the last bookmark', async (t) => {
   const { api, reflector, endWatch, until, untilEqual } = await setUp(t)
   reflector.start()
   await untilEqual()
@@ -596,8 +613,8 @@ t.test('a watch asks for bookmarks, and goes on from the last one', async (t) =>
     { watch: 'true', allowWatchBookmarks: 'true', resourceVersion, timeoutSeconds: '30' })))
 })
 
-t.test('an object that the sink cannot take', async (t) => {
-  t.test('is counted, and the others proceed, in a list and in a watch', async (t) => {
+t.test('an object on which the sink throws', async (t) => {
+  t.test('is counted and does not block the others, in a list and in a watch', async (t) => {
     const { api, sink, reflector, failed, restarts, logged, until, untilEqual } = await setUp(t)
     sink.refused.add('a')
     reflector.start()
@@ -607,16 +624,16 @@ t.test('an object that the sink cannot take', async (t) => {
     await until(() => sink.objects.has('c'))
     t.strictSame([...sink.objects.keys()], ['b', 'c'])
     t.strictSame(failed, ['a', 'a'])
-    t.strictSame(logged.filter((sentence) => sentence === 'object could not be taken in').length, 2)
+    t.strictSame(logged.filter((message) => message === 'failed to index object').length, 2)
     t.strictSame(restarts, [])
     sink.refused.clear()
     api.write(eventLine('ERROR', statusObject(410, 'too old')))
     api.muteWatches()
     await untilEqual()
-    t.ok(sink.objects.has('a'), 'it is tried again with the next list')
+    t.ok(sink.objects.has('a'), 'the next list delivers it again')
   })
 
-  t.test('or cannot remove, is counted, and removed with the next list', async (t) => {
+  t.test('during removal is counted, and removed by the next list', async (t) => {
     const { api, sink, reflector, failed, until, untilEqual } = await setUp(t)
     reflector.start()
     await untilEqual()
@@ -631,8 +648,8 @@ t.test('an object that the sink cannot take', async (t) => {
   })
 })
 
-t.test('waits between tries', async (t) => {
-  t.test('double from 0.5 s up to 30 s while the server refuses, and start anew once a watch has worked', async (t) => {
+t.test('waits between retries', async (t) => {
+  t.test('double from 0.5 s to 30 s while the server refuses, and start over after a working watch', async (t) => {
     const { api, reflector, waits, endWatch, until, untilEqual } = await setUp(t)
     for (let time = 0; time < 9; time++) api.next('list', status(500))
     reflector.start()
@@ -646,7 +663,7 @@ t.test('waits between tries', async (t) => {
     t.strictSame(waits.at(-1), 500)
   })
 
-  t.test('grow although every list works, as long as no watch does', async (t) => {
+  t.test('grow while lists work but watches fail', async (t) => {
     const { api, reflector, waits, until } = await setUp(t)
     for (let time = 0; time < 5; time++) api.next('watch', status(410))
     reflector.start()
@@ -654,7 +671,7 @@ t.test('waits between tries', async (t) => {
     t.strictSame(waits, [500, 1_000, 2_000, 4_000, 8_000])
   })
 
-  t.test('are what Retry-After says, where it says more', async (t) => {
+  t.test('are at least the Retry-After', async (t) => {
     const { api, reflector, waits, untilEqual } = await setUp(t)
     api.next('list', status(429, { 'retry-after': '7' }))
     api.next('list', status(503, { 'retry-after': '0' }))
@@ -665,7 +682,7 @@ t.test('waits between tries', async (t) => {
     t.strictSame(waits, [7_000, 1_000, 2_000, 9_000])
   })
 
-  t.test('stay within a second while the server is away', async (t) => {
+  t.test('stay within a second while the server is unreachable', async (t) => {
     const { api, reflector, waits, until } = await setUp(t)
     await api.stop()
     reflector.start()
@@ -675,24 +692,24 @@ t.test('waits between tries', async (t) => {
   })
 })
 
-t.test('a kind that is not there yet is not synced, says so, and is found within seconds', async (t) => {
+t.test('a missing kind is not synced, is reported once, and is found within seconds', async (t) => {
   const { api, reflector, logged, waits, until, untilEqual } = await setUp(t)
   api.unserve(PATH)
   reflector.start()
   await until(() => waits.length === 8)
   t.notOk(reflector.synced)
-  t.strictSame(reflector.trouble, 'the API server answered 404: as the test wants it')
+  t.strictSame(reflector.error, 'the API server returned 404: simulated failure')
   t.ok(Math.max(...waits) <= 5_000)
-  t.strictSame(logged.filter((sentence) => sentence.includes('tried again')).length, 1, 'and tells it once')
+  t.strictSame(logged.filter((message) => message === 'list or watch failed, retrying').length, 1)
   api.serve(PATH)
   api.put(PATH, 'a')
   await untilEqual()
   t.ok(reflector.synced)
-  t.strictSame(reflector.trouble, undefined)
-  t.strictSame(logged.filter((sentence) => sentence === 'synced').length, 1)
+  t.strictSame(reflector.error, undefined)
+  t.strictSame(logged.filter((message) => message === 'synced').length, 1)
 })
 
-t.test('it knows how old its knowledge is', async (t) => {
+t.test('reports the age of the cache', async (t) => {
   const { api, clock, reflector, until, untilEqual } = await setUp(t)
   t.strictSame(reflector.age, Infinity)
   reflector.start()
@@ -706,16 +723,16 @@ t.test('it knows how old its knowledge is', async (t) => {
 
 t.test('stop', async (t) => {
   const moments: Record<string, (setup: Setup) => Promise<void>> = {
-    'before anything was answered': async ({ api, until }) => {
+    'before the first response': async ({ api, until }) => {
       api.next('list', silence)
-      await until(() => api.questions.length === 1)
+      await until(() => api.requests.length === 1)
     },
     'between two pages of a list': async ({ api, reflector, until }) => {
       for (let at = 0; at < 600; at++) api.put(PATH, `service-${at}`)
       api.next('page', silence)
       await until(() => reflector.size === 500 && asked(api, 'page').length === 1)
     },
-    'in a stream of what there is': async ({ api, reflector, until }) => {
+    'in a stream of initial objects': async ({ api, reflector, until }) => {
       api.streams = true
       api.next('stream', text(eventLine('ADDED', A_SERVICE), 'silence'))
       await until(() => reflector.size === 1)
@@ -727,26 +744,26 @@ t.test('stop', async (t) => {
     }
   }
   for (const [moment, reach] of Object.entries(moments)) {
-    t.test(`${moment} ends everything at once and for good`, async (t) => {
+    t.test(`${moment} ends all activity for good`, async (t) => {
       const setup = await setUp(t)
       const { api, sink, clock, reflector, restarts } = setup
       const reached = reach(setup)
       reflector.start()
       await reached
-      const [questions, calls, restarted] = [api.questions.length, sink.calls.length, restarts.length]
+      const [requests, calls, restarted] = [api.requests.length, sink.calls.length, restarts.length]
       await reflector.stop()
       t.strictSame(reflector.state, 'stopped')
       t.strictSame(clock.pending, 0)
       clock.pass(120_000)
       api.put(PATH, 'a')
       await new Promise((resolve) => { setTimeout(resolve, 50) })
-      t.strictSame([api.questions.length, sink.calls.length, restarts.length], [questions, calls, restarted])
+      t.strictSame([api.requests.length, sink.calls.length, restarts.length], [requests, calls, restarted])
       t.strictSame(api.openWatches, 0)
       t.throws(() => { reflector.start() }, /starts once/)
     })
   }
 
-  t.test('in the middle of events that came together leaves the rest of them out', async (t) => {
+  t.test('between events of one chunk drops the rest', async (t) => {
     const { api, sink, reflector, untilEqual } = await setUp(t)
     reflector.start()
     await untilEqual()
@@ -758,15 +775,15 @@ t.test('stop', async (t) => {
     t.strictSame(sink.calls.slice(2), ['upsert a@201'])
   })
 
-  t.test('before the start is well, too', async (t) => {
+  t.test('before start is allowed', async (t) => {
     const { api, reflector } = await setUp(t)
     await reflector.stop()
-    t.strictSame([reflector.state, api.questions.length], ['stopped', 0])
+    t.strictSame([reflector.state, api.requests.length], ['stopped', 0])
   })
 })
 
 t.test('connections', async (t) => {
-  t.test('one is kept over 100 watches that end when they should', async (t) => {
+  t.test('are reused over 100 watches that end in time', async (t) => {
     const { api, reflector, endWatch, until, untilEqual } = await setUp(t)
     reflector.start()
     for (let time = 1; time <= 100; time++) {
@@ -778,7 +795,7 @@ t.test('connections', async (t) => {
     t.ok(api.accepted <= 2, `${api.accepted} connections were opened`)
   })
 
-  t.test('few are open at any time while 100 watches are cut', async (t) => {
+  t.test('stay few while 100 watches are reset', async (t) => {
     const { api, reflector, restarts, untilEqual } = await setUp(t)
     reflector.start()
     for (let time = 0; time < 100; time++) {

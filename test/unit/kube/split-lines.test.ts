@@ -11,7 +11,7 @@ async function linesOf (chunks: Iterable<Uint8Array>): Promise<string[]> {
   return lines
 }
 
-/** The text in chunks of so many bytes. */
+/** The text in chunks of `size` bytes. */
 function * chunksOf (text: string, size: number): Generator<Uint8Array> {
   const bytes = Buffer.from(text)
   for (let start = 0; start < bytes.length; start += size) yield bytes.subarray(start, start + size)
@@ -19,23 +19,23 @@ function * chunksOf (text: string, size: number): Generator<Uint8Array> {
 
 const cases: Record<string, { text: string, lines: string[] }> = {
   'lines end at newlines': { text: 'a\nbc\n', lines: ['a', 'bc'] },
-  'a last line needs none': { text: 'a\nbc', lines: ['a', 'bc'] },
+  'the last line needs no newline': { text: 'a\nbc', lines: ['a', 'bc'] },
   'empty lines are lines': { text: '\n\na\n', lines: ['', '', 'a'] },
-  'nothing has no lines': { text: '', lines: [] },
-  'characters of several bytes stay whole': { text: 'größe\n漢字 🚀\n', lines: ['größe', '漢字 🚀'] },
-  'a carriage return or a line separator ends no line': { text: 'a\rb\u2028c\n', lines: ['a\rb\u2028c'] }
+  'an empty stream has no lines': { text: '', lines: [] },
+  'multi-byte characters stay whole': { text: 'größe\n漢字 🚀\n', lines: ['größe', '漢字 🚀'] },
+  'a carriage return or line separator does not end a line': { text: 'a\rb\u2028c\n', lines: ['a\rb\u2028c'] }
 }
 
 for (const [name, { text, lines }] of Object.entries(cases)) {
-  t.test(`${name}, however the bytes are cut`, async (t) => {
+  t.test(`${name}, whatever the chunk size`, async (t) => {
     for (let size = 1; size <= 16; size++) t.strictSame(await linesOf(chunksOf(text, size)), lines)
   })
 }
 
-t.test('a line in twice as many chunks takes about twice as long, not four times', async (t) => {
+t.test('the time per line is linear in its number of chunks', async (t) => {
   const chunk = Buffer.alloc(64, 'x')
   const timeFor = async (count: number) => {
-    const before = process.cpuUsage() // of the processor, since others may have it meanwhile
+    const before = process.cpuUsage() // CPU time, which a busy machine does not change
     await linesOf(Array.from({ length: count }, () => chunk))
     return process.cpuUsage(before).user
   }
@@ -44,7 +44,7 @@ t.test('a line in twice as many chunks takes about twice as long, not four times
   t.ok(long < short * 16 * 4, `16 times the chunks took ${(long / short).toFixed(1)} times as long`)
 })
 
-t.test('who takes long over lines that came together leaves others their turns', async (t) => {
+t.test('a slow consumer of one large chunk does not block the event loop', async (t) => {
   let turns = 0
   let over = false
   const count = (): void => {

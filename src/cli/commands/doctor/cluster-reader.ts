@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject } from '../../../platform/json.ts'
 import type { SendRequest } from '../../../kube/client/api-connection.ts'
-import { statusOf } from '../../../kube/client/status.ts'
+import { statusOf } from '../../../kube/client/responses.ts'
 
 /** An object of the cluster, that there is none, or why it could not be had. One line. */
 export type GetResult =

@@ -49,7 +49,7 @@ async function start (settings: ReconcileSettings, log: Logger, version: string)
   })
   let stopping = false
   const probes = buildProbes({
-    unready: () => (stopping ? 'the reconciler is shutting down' : source.unready()),
+    unready: () => (stopping ? 'the reconciler is shutting down' : source.unready() ?? reconciler.problem()),
     registry
   })
   const probeUrl = await listen(probes, { host: settings.host, port: settings.probePort, flag: '--probe-port' })

@@ -40,7 +40,9 @@ export function serveCommand (dependencies: ServeDependencies): Command {
       .env(environmentVariable('FAILURE_POLICY')).default('Fail'))
     .addOption(new Option('--log-level <level>', 'least level logged: debug, info, warn or error').env(environmentVariable('LOG_LEVEL')).default('info'))
     .addOption(new Option('--with-reconciler', 'also write status and carry changed configurations to the services, in this process').env(environmentVariable('WITH_RECONCILER')))
-  for (const option of [...certificateFlags(), ...drainFlags(), ...recordFlags(), ...reconcilerFlags()]) { command.addOption(option) }
+  for (const option of [...certificateFlags(), ...drainFlags(), ...recordFlags(), ...reconcilerFlags()]) {
+    command.addOption(option)
+  }
   return command.action(async (flags: ServeFlags) => { await serve(serveSettings(flags), dependencies) })
 }
 
@@ -77,7 +79,12 @@ async function start (settings: ServeSettings, log: Logger, { version, onListeni
   const certificates = newCertificates(settings, { store: source.store, webhooks: admission.webhooks, metrics, log })
   const gate = new AdmissionGate(() => certificates.unready() ?? source.unready())
   const playground = settings.manifests === undefined ? undefined : builtPlayground()
-  const probes = buildProbes({ unready: () => gate.notReadyReason(), registry: metrics.registry, playground })
+  const probes = buildProbes({
+    unready: () => gate.notReadyReason(),
+    problem: source.problem,
+    registry: metrics.registry,
+    playground
+  })
   const probeUrl = await listen(probes, { host, port: probePort, flag: '--probe-port' })
   const tls = await certificates.start()
   const app = buildApp({
@@ -133,7 +140,11 @@ function builtPlayground (): string | undefined {
 }
 
 /** Objects, and for a cluster also single reads and writes of them. */
-interface ServedSource extends Source { readonly store?: ObjectStore }
+interface ServedSource extends Source {
+  readonly store?: ObjectStore
+  /** A problem of the reconciler. */
+  readonly problem?: () => string | undefined
+}
 
 interface SourceDependencies { readonly admission: AdmissionEngine, readonly metrics: Metrics, readonly log: Logger }
 
@@ -190,7 +201,8 @@ async function sourceInCluster ({ kubeconfig, reconciler: settings }: ServeSetti
   return {
     ...source,
     resign: async () => { await reconciler?.stop() },
-    store: objectStore({ request: connection.request, clock: systemClock }),
+    problem: () => reconciler?.problem(),
+    store: objectStore(connection.request),
     stop: async () => {
       await source.stop()
       await connection.close()

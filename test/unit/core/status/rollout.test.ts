@@ -51,7 +51,9 @@ function condition ({ status }: RolloutPlan, type: string): Condition | undefine
 const DONE: Partial<Tally> = { total: 4, current: 4 }
 const TWO = { 'ml-team/b': '2026-01-01T00:30:00Z', 'ml-team/a': '' }
 
-const cases: Readonly<Record<string, Case & { readonly want: object, readonly rolledOut: string, readonly halted?: string }>> = {
+const cases: Readonly<Record<string, Case & {
+  readonly want: object, readonly rolledOut: string, readonly halted?: string
+}>> = {
   'goes on to all by itself': {
     want: { held: undefined, quota: Infinity, breakable: 2 },
     rolledOut: 'False InProgress'

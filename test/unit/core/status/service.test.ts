@@ -57,7 +57,9 @@ const OLDER = aService({
   labels: { team: 'nlp' }
 })
 
-const cases: Readonly<Record<string, Case & { readonly want: readonly [string, string, string], readonly path?: string, readonly says?: RegExp }>> = {
+const cases: Readonly<Record<string, Case & {
+  readonly want: readonly [string, string, string], readonly path?: string, readonly says?: RegExp
+}>> = {
   'all is well': {
     want: ['True Resolved', 'True PathRendered', 'False AsExpected'],
     path: '/ml-team/llama-chat',
@@ -69,13 +71,25 @@ const cases: Readonly<Record<string, Case & { readonly want: readonly [string, s
     want: ['False RuntimeConfigMissing', 'False RoutingDisabled', 'True RuntimeConfigMissing']
   },
   'the configuration of a routed service is missing': {
-    config: NONE, service: { spec: routed() }, want: ['False RuntimeConfigMissing', 'False PathPending', 'True RuntimeConfigMissing'], says: /waits for the runtime configuration/
+    config: NONE,
+    service: { spec: routed() },
+    want: [
+      'False RuntimeConfigMissing', 'False PathPending', 'True RuntimeConfigMissing'
+    ],
+    says: /waits for the runtime configuration/
   },
   'the template is invalid': {
-    config: aConfig(routed('/{.metadata.name')), want: ['True Resolved', 'False PathTemplateInvalid', 'True PathTemplateInvalid'], says: /not closed/
+    config: aConfig(routed('/{.metadata.name')),
+    want: [
+      'True Resolved', 'False PathTemplateInvalid', 'True PathTemplateInvalid'
+    ],
+    says: /not closed/
   },
   'the template is invalid while routing is disabled': {
-    config: aConfig({ routing: { pathTemplate: '/{' } }), want: ['True Resolved', 'False PathTemplateInvalid', 'True PathTemplateInvalid']
+    config: aConfig({ routing: { pathTemplate: '/{' } }),
+    want: [
+      'True Resolved', 'False PathTemplateInvalid', 'True PathTemplateInvalid'
+    ]
   },
   'a label is missing': {
     config: aConfig(routed('/{.metadata.labels.team}')),
@@ -87,7 +101,12 @@ const cases: Readonly<Record<string, Case & { readonly want: readonly [string, s
     want: ['True Resolved', 'False PathTooLong', 'True PathTooLong']
   },
   'an older service holds the path': {
-    config: aConfig(routed('/same')), others: [OLDER], want: ['True Resolved', 'False PathConflict', 'True PathConflict'], says: /held by AIMService ml-team\/older/
+    config: aConfig(routed('/same')),
+    others: [OLDER],
+    want: [
+      'True Resolved', 'False PathConflict', 'True PathConflict'
+    ],
+    says: /held by AIMService ml-team\/older/
   },
   'a younger service holds the path': {
     config: aConfig(routed('/same')),
@@ -96,10 +115,18 @@ const cases: Readonly<Record<string, Case & { readonly want: readonly [string, s
     path: '/same'
   },
   'there is no gateway': {
-    config: aConfig({ routing: { enabled: true } }), want: ['True Resolved', 'False GatewayMissing', 'True GatewayMissing'], path: '/ml-team/llama-chat'
+    config: aConfig({ routing: { enabled: true } }),
+    want: [
+      'True Resolved', 'False GatewayMissing', 'True GatewayMissing'
+    ],
+    path: '/ml-team/llama-chat'
   },
   'it waits, and was never judged before': {
-    waiting: 'the roll-out is paused', want: ['False RollingOut', 'False PathPending', 'False AsExpected'], path: '/ml-team/llama-chat'
+    waiting: 'the roll-out is paused',
+    want: [
+      'False RollingOut', 'False PathPending', 'False AsExpected'
+    ],
+    path: '/ml-team/llama-chat'
   }
 }
 for (const [name, { want, path, says, ...given }] of Object.entries(cases)) {
@@ -116,7 +143,9 @@ for (const [name, { want, path, says, ...given }] of Object.entries(cases)) {
 t.test('every reason is of a closed set, and every one of the sets is reached', async (t) => {
   const reached = Object.values(cases).map((given) => statusOf(given).conditions.map(({ reason }) => reason))
   const sets: ReadonlyArray<readonly string[]> = [RESOLVED_REASONS, ROUTING_REASONS, DEGRADED_REASONS]
-  for (const [at, set] of sets.entries()) { t.strictSame([...new Set(reached.map((reasons) => reasons[at] ?? ''))].sort(), [...set].sort()) }
+  for (const [at, set] of sets.entries()) {
+    t.strictSame([...new Set(reached.map((reasons) => reasons[at] ?? ''))].sort(), [...set].sort())
+  }
   t.strictSame(SERVICE_CONDITIONS, ['RuntimeConfigResolved', 'RoutingReady', 'Degraded'])
 })
 
@@ -149,7 +178,9 @@ t.test('the time of a transition is kept while the status stays, even where the 
   const broken = known(statusOf({ config: aConfig(routed('/{.metadata.labels.team}')) }))
   const { conditions } = statusOf({ config: aConfig(routed('/' + 'é'.repeat(40))), known: broken })
   t.strictSame(conditions.map(({ type, reason, lastTransitionTime }) => [type, reason, lastTransitionTime]), [
-    ['RuntimeConfigResolved', 'Resolved', LONG_AGO], ['RoutingReady', 'PathTooLong', LONG_AGO], ['Degraded', 'PathTooLong', LONG_AGO]
+    [
+      'RuntimeConfigResolved', 'Resolved', LONG_AGO
+    ], ['RoutingReady', 'PathTooLong', LONG_AGO], ['Degraded', 'PathTooLong', LONG_AGO]
   ])
   t.strictSame(
     statusOf({ known: broken }).conditions.map(({ lastTransitionTime }) => lastTransitionTime),
@@ -179,8 +210,17 @@ t.test('while new settings are on their way, what is known of the old ones stays
 
 t.test('of a stored status only the own part is read', async (t) => {
   const condition = { type: 'Degraded', status: 'True' }
-  t.strictSame(ownServiceStatus({ status: { observedGeneration: 1, theirs: 1, routing: { path: '/a', theirs: 1 }, conditions: [{ type: 'Ready' }, condition, 'x'] } }),
-    { observedGeneration: 1, routing: { path: '/a' }, conditions: [condition] })
+  t.strictSame(ownServiceStatus(
+    {
+      status: {
+        observedGeneration: 1,
+        theirs: 1,
+        routing: { path: '/a', theirs: 1 },
+        conditions: [{ type: 'Ready' }, condition, 'x']
+      }
+    }
+  ),
+  { observedGeneration: 1, routing: { path: '/a' }, conditions: [condition] })
   t.strictSame(ownServiceStatus({}), { conditions: [] })
 })
 
@@ -200,7 +240,9 @@ t.test('conditions come in the order in which they are asked for', async (t) => 
 type Reasons = readonly [string, string]
 
 /** From these reasons of the two conditions that are told of, to those. */
-const transitions: Readonly<Record<string, { readonly from?: Reasons, readonly to: Reasons, readonly want: readonly string[] }>> = {
+const transitions: Readonly<Record<string, {
+  readonly from?: Reasons, readonly to: Reasons, readonly want: readonly string[]
+}>> = {
   'a service that is well from the start': { to: ['Resolved', 'PathRendered'], want: ['RuntimeConfigResolved'] },
   'nothing new': { from: ['Resolved', 'PathRendered'], to: ['Resolved', 'PathRendered'], want: [] },
   'a configuration that is gone': {
@@ -246,7 +288,9 @@ for (const [name, { from, to, want }] of Object.entries(transitions)) {
     })
     const events = statusEvents(status(from), status(to))
     t.strictSame(events.map(({ reason }) => reason), want)
-    for (const { type, reason, note } of events) { t.strictSame([type, note], [/Resolved|PathRendered/.test(reason) ? 'Normal' : 'Warning', 'why']) }
+    for (const { type, reason, note } of events) {
+      t.strictSame([type, note], [/Resolved|PathRendered/.test(reason) ? 'Normal' : 'Warning', 'why'])
+    }
   })
 }
 

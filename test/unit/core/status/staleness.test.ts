@@ -41,7 +41,9 @@ const withoutPath = (object: JsonObject): JsonObject => {
 const SEEN = admitted(aService(AT_NOON), OLD)
 const BY_LABEL = configsOf(aConfig({ routing: { ...ROUTING, pathTemplate: '/{.metadata.labels.team}' } }))
 
-const cases: Readonly<Record<string, { readonly service: JsonObject, readonly configs: ConfigIndex, readonly want: string }>> = {
+const cases: Readonly<Record<string, {
+  readonly service: JsonObject, readonly configs: ConfigIndex, readonly want: string
+}>> = {
   'what admission would write today is current': { service: SEEN, configs: OLD, want: 'current' },
   'no block for no configuration is current': {
     service: withSpec(aService(), { runtimeConfigName: 'default' }),
@@ -62,13 +64,25 @@ const cases: Readonly<Record<string, { readonly service: JsonObject, readonly co
   'a name that nobody wrote out was missed': { service: aService(), configs: OLD, want: 'missed' },
   'and is even where there is no configuration': { service: aService(), configs: configsOf(), want: 'missed' },
   'a younger configuration makes a service without a block outdated': {
-    service: withSpec(aService(AT_NOON), { runtimeConfigName: 'default' }), configs: configsOf(aConfig({}, created('12:00:01'))), want: 'outdated'
+    service: withSpec(
+      aService(AT_NOON), { runtimeConfigName: 'default' }
+    ),
+    configs: configsOf(aConfig({}, created('12:00:01'))),
+    want: 'outdated'
   },
   'one of about the same age does too, since not every replica may have known it': {
-    service: withSpec(aService(AT_NOON), { runtimeConfigName: 'default' }), configs: configsOf(aConfig({}, created('11:59:56'))), want: 'outdated'
+    service: withSpec(
+      aService(AT_NOON), { runtimeConfigName: 'default' }
+    ),
+    configs: configsOf(aConfig({}, created('11:59:56'))),
+    want: 'outdated'
   },
   'an older one tells that the service was missed': {
-    service: withSpec(aService(AT_NOON), { runtimeConfigName: 'default' }), configs: configsOf(aConfig({}, created('11:59:54'))), want: 'missed'
+    service: withSpec(
+      aService(AT_NOON), { runtimeConfigName: 'default' }
+    ),
+    configs: configsOf(aConfig({}, created('11:59:54'))),
+    want: 'missed'
   },
   'a block of another name was missed': {
     service: withSpec(SEEN, { runtimeConfigName: 'other' }),
@@ -77,7 +91,11 @@ const cases: Readonly<Record<string, { readonly service: JsonObject, readonly co
   },
   'a path alone that is not there yet is pending': { service: withoutPath(SEEN), configs: OLD, want: 'pending' },
   'a label that moves the path, unseen, was missed': {
-    service: withLabels(admitted(aService({ labels: { team: 'nlp' } }), BY_LABEL), { team: 'vision' }), configs: BY_LABEL, want: 'missed'
+    service: withLabels(
+      admitted(aService({ labels: { team: 'nlp' } }), BY_LABEL), { team: 'vision' }
+    ),
+    configs: BY_LABEL,
+    want: 'missed'
   },
   'an own setting that is not in the block was missed': {
     service: withSpec(SEEN, { serviceAccountName: 'mine' }),

@@ -1,8 +1,8 @@
 import { registerHooks } from 'node:module'
 import t from 'tap'
-import { loadClient } from '../../../src/kube/client/load-client.ts'
+import { loadClient } from '../../../src/kube/client/kube-config.ts'
 
-t.test('the reader of kubeconfigs comes without the generated models and typed APIs', async (t) => {
+t.test('the kubeconfig reader loads no generated models and no typed APIs', async (t) => {
   const loaded: string[] = []
   const hooks = registerHooks({
     load: (url, context, next) => {
@@ -16,7 +16,10 @@ t.test('the reader of kubeconfigs comes without the generated models and typed A
   t.strictSame(loaded.filter((url) => /client-node\/dist\/gen\/(?:models|apis|types)\//.test(url)), [])
   const config = new KubeConfig()
   config.loadFromOptions({
-    clusters: [{ name: 'c', server: 'https://127.0.0.1:6443' }], users: [{ name: 'u', token: 'secret' }], contexts: [{ name: 'x', cluster: 'c', user: 'u' }], currentContext: 'x'
+    clusters: [{ name: 'c', server: 'https://127.0.0.1:6443' }],
+    users: [{ name: 'u', token: 'secret' }],
+    contexts: [{ name: 'x', cluster: 'c', user: 'u' }],
+    currentContext: 'x'
   })
   const headers = new Map<string, string>()
   const request = {
@@ -24,6 +27,6 @@ t.test('the reader of kubeconfigs comes without the generated models and typed A
     setAgent: () => {},
     setDispatcher: () => {}
   }
-  await config.applySecurityAuthentication(request as never) // what it calls of a RequestContext
+  await config.applySecurityAuthentication(request as never) // the part of a RequestContext that it calls
   t.equal(headers.get('Authorization'), 'Bearer secret')
 })

@@ -1,0 +1,99 @@
+import { STATUS_CODES } from 'node:http'
+import type { ObjectKey, Unavailable, WriteResult } from '../../core/ports.ts'
+import { errorMessage } from '../../platform/error-message.ts'
+import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
+import type { ApiRequest, ApiResponse, SendRequest } from './api-connection.ts'
+
+/** Sends one request for one object; `written` stands for any success. Never rejects. */
+export async function requestObject (
+  request: SendRequest, path: string, options: ApiRequest
+): Promise<WriteResult | Unavailable> {
+  try {
+    return await resultOf(await request(path, options))
+  } catch (error) {
+    return { kind: 'unavailable', reason: errorMessage(error), retryAfterMs: 0 }
+  }
+}
+
+async function resultOf (response: ApiResponse): Promise<WriteResult | Unavailable> {
+  if (response.statusCode === 200 || response.statusCode === 201) {
+    const read = versionedObject(parseObject(await response.body.text()))
+    return read === undefined
+      ? { kind: 'failed', reason: 'the API server returned no object' }
+      : { kind: 'written', object: read.object }
+  }
+  const status = await statusOf(response)
+  const { code, message } = status
+  if (code === 404) return { kind: 'gone' }
+  if (code === 409 || (code === 422 && PATCH_TEST_FAILED.test(message))) return { kind: 'outdated' }
+  const reason = describeStatus(status)
+  return code === 429 || code >= 500
+    ? { kind: 'unavailable', reason, retryAfterMs: status.retryAfterSeconds * 1_000 }
+    : { kind: 'failed', reason }
+}
+
+/** Source: evanphx/json-patch, `ErrTestFailed`, which the API server returns with code 422. */
+const PATCH_TEST_FAILED = /testing value .* failed|test failed/
+
+/** A failure reported by the API server. Source: metav1.Status. */
+export interface Status {
+  /** An HTTP status; 500 if absent. */
+  readonly code: number
+  readonly message: string
+  /** 0 if absent. */
+  readonly retryAfterSeconds: number
+}
+
+export function readStatus (status: JsonObject): Status {
+  return {
+    code: numberOr(own(status, 'code'), 500),
+    message: ownString(status, 'message'),
+    retryAfterSeconds: numberOr(own(ownObject(status, 'details'), 'retryAfterSeconds'), 0)
+  }
+}
+
+/** The status of a failed response; reads its body. */
+export async function statusOf ({ statusCode, headers, body }: ApiResponse): Promise<Status> {
+  const { message } = readStatus(parseObject(await body.text()))
+  return {
+    code: statusCode,
+    message: message || STATUS_CODES[statusCode] || 'unknown',
+    retryAfterSeconds: numberOr(Number(headers['retry-after']), 0) // the API server sends whole seconds, never a date
+  }
+}
+
+export function describeStatus ({ code, message }: Status): string {
+  return `the API server returned ${code}: ${message}`
+}
+
+/** An API object with its key and version. */
+export interface VersionedObject {
+  readonly object: JsonObject
+  readonly key: ObjectKey
+  /** `metadata.resourceVersion`. */
+  readonly version: string
+}
+
+/** Undefined if the value is not an object with a name and a version. */
+export function versionedObject (value: unknown): VersionedObject | undefined {
+  if (!isJsonObject(value)) return undefined
+  const metadata = ownObject(value, 'metadata')
+  const name = ownString(metadata, 'name')
+  const version = ownString(metadata, 'resourceVersion')
+  if (name === '' || version === '') return undefined
+  return { object: value, key: { namespace: ownString(metadata, 'namespace'), name }, version }
+}
+
+/** The JSON object in a text; an empty object if the text is anything else. */
+export function parseObject (text: string): JsonObject {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isJsonObject(value) ? value : {}
+  } catch {
+    return {}
+  }
+}
+
+function numberOr (value: unknown, fallback: number): number {
+  return Number.isFinite(value) ? Number(value) : fallback
+}
