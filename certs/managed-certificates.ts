@@ -1,7 +1,7 @@
 import type { Log, ObjectStore } from '../src/core/ports.ts'
 import type { Clock } from '../src/platform/clock.ts'
 import { errorMessage } from '../src/platform/error-message.ts'
-import { pause } from '../src/platform/pause.ts'
+import { pause } from '../src/platform/clock.ts'
 import { applyStep, type IssuePolicy, type StepResult } from './apply-step.ts'
 import { trustedBy, type CertificateSet } from './certificate-set.ts'
 import { readCluster, type CertificateObjects, type ClusterView } from './read-cluster.ts'

@@ -76,10 +76,10 @@ function pathView (path: ExplainedPath): HTMLElement {
     path: path.path ?? '',
     disabled: 'none: routing is not enabled',
     pending: 'none yet',
-    faulty: 'none: the template cannot be rendered'
+    invalid: 'none: the template cannot be rendered'
   }[path.kind]
   const rows = path.parts.map(({ source, kind, yields, inPath }) => {
-    const told = { text: '', value: yields, pending: `waits for ${yields}`, faulty: yields }[kind]
+    const told = { text: '', value: yields, pending: `waits for ${yields}`, invalid: yields }[kind]
     return [element('code', {}, source), told, element('code', {}, inPath)]
   })
   return element('details', { open: '' }, element('summary', {}, 'Path: ', element('code', {}, result)),

@@ -1,7 +1,5 @@
 import { customResourceDefinitions } from '../src/api/custom-resource-definitions.ts'
-import {
-  conditionSchema, envVarSchema, localObjectReferenceSchema, parentReferenceSchema, resourceRequirementsSchema
-} from '../src/api/borrowed-schemas.ts'
+import { conditionSchema, envVarSchema, localObjectReferenceSchema, parentReferenceSchema, resourceRequirementsSchema } from '../src/api/kubernetes-schemas.ts'
 import type { JsonObject } from '../src/platform/json.ts'
 
 /** What several fields are made of, described once, under a heading of its own. */

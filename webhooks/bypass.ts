@@ -3,34 +3,37 @@ import { GROUP, VERSION } from '../src/api/meta.ts'
 import type { JsonObject } from '../src/platform/json.ts'
 
 /**
- * Break-glass: an object that carries this annotation, with a reason as its value, goes past every webhook where
- * whoever sends it may `bypass` AIMServices in its namespace. The annotation alone does nothing, and neither does the
- * right: those who may do everything stay under admission until they ask.
+ * Break-glass: an object with this annotation skips every webhook if its sender has the right to `bypass` AIMServices
+ * in its namespace. The value is the reason. Neither the annotation nor the right alone has an effect.
  */
 export const BYPASS_ANNOTATION = `${GROUP}/bypass`
 
-/** The verb that a role grants on `aimservices`. It is no verb of the API: it is only ever asked for. */
+/** A custom verb on `aimservices`, which roles grant and match conditions check. */
 export const BYPASS_VERB = 'bypass'
 
+const REASON = `string(object.metadata.annotations['${BYPASS_ANNOTATION}'])`
+
+/** CEL over the request: the annotation is set, and its sender has the right. */
+const IS_BYPASS = 'object != null && has(object.metadata.annotations) && ' +
+  `'${BYPASS_ANNOTATION}' in object.metadata.annotations && ${REASON} != '' && ` +
+  `authorizer.group('${GROUP}').resource('${AIM_SERVICE.plural}').namespace(request.namespace)` +
+  `.check('${BYPASS_VERB}').allowed()`
+
 /**
- * When a webhook is called, decided by the API server itself: unless the object asks to be let past and its sender may.
- * Never fails: nothing is read that may be absent, and a DELETE has no object. Source: admissionregistration.k8s.io/v1,
- * MatchCondition; CEL of Kubernetes 1.30 or later.
+ * The API server calls a webhook unless the request is a permitted bypass. Never fails: it reads no absent field, and
+ * a DELETE has no object. Source: admissionregistration.k8s.io/v1, MatchCondition; needs CEL of Kubernetes 1.30.
  */
 export const MATCH_CONDITIONS: readonly JsonObject[] = [
-  { name: 'not-bypassed', expression: `!(${asksToPass()} && ${mayPass()})` }
+  { name: 'not-bypassed', expression: `!(${IS_BYPASS})` }
 ]
 
 const NAME = 'aim-admission-bypass'
 
-/** Stands alone where a reason has several lines, which no warning may have. */
+/** The whole warning if the reason has several lines, because a warning must be one line. */
 const BYPASSED = 'aim-admission was bypassed, so nothing was resolved or checked'
 
-/**
- * What tells of each bypass, in the API server too, so that it works while no webhook answers: a warning to its user,
- * and the audit log. It never refuses.
- */
-export function bypassRecord (): JsonObject[] {
+/** Reports each bypass by a warning and in the audit log, in the API server itself, and never refuses it. */
+export function bypassPolicy (): JsonObject[] {
   const apiVersion = 'admissionregistration.k8s.io/v1'
   return [
     {
@@ -50,10 +53,10 @@ export function bypassRecord (): JsonObject[] {
             }
           ]
         },
-        matchConditions: [{ name: 'bypassed', expression: `${asksToPass()} && ${mayPass()}` }],
-        auditAnnotations: [{ key: 'reason', valueExpression: reason() }],
+        matchConditions: [{ name: 'bypassed', expression: IS_BYPASS }],
+        auditAnnotations: [{ key: 'reason', valueExpression: REASON }],
         validations: [
-          { expression: 'false', message: BYPASSED, messageExpression: `'${BYPASSED} (reason: ' + ${reason()} + ')'` }
+          { expression: 'false', message: BYPASSED, messageExpression: `'${BYPASSED} (reason: ' + ${REASON} + ')'` }
         ]
       }
     },
@@ -64,16 +67,4 @@ export function bypassRecord (): JsonObject[] {
       spec: { policyName: NAME, validationActions: ['Warn', 'Audit'] }
     }
   ]
-}
-
-function reason (): string {
-  return `string(object.metadata.annotations['${BYPASS_ANNOTATION}'])`
-}
-
-function asksToPass (): string {
-  return `object != null && has(object.metadata.annotations) && '${BYPASS_ANNOTATION}' in object.metadata.annotations && ${reason()} != ''`
-}
-
-function mayPass (): string {
-  return `authorizer.group('${GROUP}').resource('${AIM_SERVICE.plural}').namespace(request.namespace).check('${BYPASS_VERB}').allowed()`
 }

@@ -1,31 +1,34 @@
-import { webhooksFor } from './routes.ts'
-import type { Webhook } from './webhook.ts'
-import type { Kind } from '../src/api/kinds.ts'
-import { PendingConfigCache } from '../src/cache/pending-configs.ts'
+import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG, type Kind } from '../src/api/kinds.ts'
 import { ConfigIndex } from '../src/cache/config-index.ts'
-import type { ObjectSink, World } from '../src/core/ports.ts'
+import { PendingConfigCache } from '../src/cache/pending-configs.ts'
 import { ServiceIndex } from '../src/cache/service-index.ts'
+import type { ObjectSink } from '../src/core/ports.ts'
 import type { ServicePolicy } from '../src/core/rules/service.ts'
+import type { World } from '../src/core/world.ts'
 import { systemClock, type Clock } from '../src/platform/clock.ts'
+import { mutateService } from './mutate-service.ts'
+import { validateConfig } from './validate-config.ts'
+import { validateService } from './validate-service.ts'
+import type { Webhook } from './webhook.ts'
 
-/** The webhooks over a world of their own, and where its objects are fed in. */
+/** All webhooks over one world, and the sinks that fill it. */
 export interface AdmissionEngine {
   readonly world: World
   readonly webhooks: readonly Webhook[]
   readonly configs: ConfigIndex
   readonly services: ServiceIndex
   readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
-  /** How many objects of a kind are known. */
+  /** Number of known objects of a kind. */
   readonly count: (kind: Kind['kind']) => number
 }
 
 export interface AdmissionOptions {
   readonly clock?: Clock
-  /** Makes the webhooks over their world; the product's own by default. */
+  /** Builds the webhooks; by default those of the product. */
   readonly webhooksOver?: (world: World, policy: ServicePolicy) => readonly Webhook[]
 }
 
-/** Makes an admission that knows of no object yet. */
+/** An engine without any object. */
 export function newAdmissionEngine (policy: ServicePolicy, { clock = systemClock, webhooksOver = webhooksFor }: AdmissionOptions = {}): AdmissionEngine {
   const configs = new ConfigIndex()
   const services = new ServiceIndex()
@@ -42,4 +45,14 @@ export function newAdmissionEngine (policy: ServicePolicy, { clock = systemClock
     },
     count: (kind) => kind === 'AIMService' ? services.count() : configs.count(kind)
   }
+}
+
+/** Every webhook of the product, over one world. */
+export function webhooksFor (world: World, policy: ServicePolicy): readonly Webhook[] {
+  return [
+    mutateService(world, policy),
+    validateService(world, policy),
+    validateConfig(AIM_RUNTIME_CONFIG, world),
+    validateConfig(AIM_CLUSTER_RUNTIME_CONFIG, world)
+  ]
 }

@@ -1,19 +1,15 @@
-import type { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../src/api/kinds.ts'
 import type { ReviewRequest } from '../src/admission/request.ts'
 import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
+import type { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../src/api/kinds.ts'
 import { changeWarnings, configFaults, deletionWarnings } from '../src/core/rules/config.ts'
-import type { World } from '../src/core/ports.ts'
 import { configTitle, readRuntimeConfig } from '../src/core/settings/runtime-config.ts'
-import { configAudit } from './audit.ts'
-import { judged, refuseMalformed } from './refusal.ts'
+import type { World } from '../src/core/world.ts'
+import { configAudit, refuseMalformed, verdictOf } from './verdicts.ts'
 import { type Webhook, resourceOf } from './webhook.ts'
 
 type ConfigKind = typeof AIM_RUNTIME_CONFIG | typeof AIM_CLUSTER_RUNTIME_CONFIG
 
-/**
- * Judges the template of a configuration, and tells what a change or a deletion does to the services that use it. One
- * webhook for each of the two kinds.
- */
+/** Judges a configuration of one kind, and warns of the effects on the services that use it. */
 export function validateConfig (kind: ConfigKind, world: World): Webhook {
   return {
     name: `validate-${kind.plural}`,
@@ -37,10 +33,8 @@ function judgeChange ({ kind }: ConfigKind, { object, oldObject, dryRun }: Revie
   const old = oldObject === undefined ? undefined : readRuntimeConfig(kind, oldObject)
   const faults = configFaults(config, old?.kind === 'malformed' ? undefined : old)
   if (faults.length === 0 && !dryRun) world.pendingConfigs.announce(config)
-  return judged(faults, {
-    warnings: faults.length > 0 ? [] : changeWarnings(config, world),
-    audit: configAudit(config)
-  })
+  const warnings = faults.length > 0 ? [] : changeWarnings(config, world)
+  return verdictOf(faults, { warnings, audit: configAudit(config) })
 }
 
 function warnOfDeletion ({ kind }: ConfigKind, { namespace, name }: ReviewRequest, world: World): Verdict {

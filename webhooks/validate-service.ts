@@ -1,13 +1,12 @@
+import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
-import { ADMIT } from '../src/admission/verdict.ts'
-import type { World } from '../src/core/ports.ts'
 import { judgeService, type ServicePolicy } from '../src/core/rules/service.ts'
-import { serviceAudit } from './audit.ts'
-import { changedService, configArrival } from './changed-service.ts'
-import { judged, refuseMalformed } from './refusal.ts'
+import type { World } from '../src/core/world.ts'
+import { readServiceChange, waitForConfigOf } from './service-change.ts'
+import { refuseMalformed, serviceAudit, verdictOf } from './verdicts.ts'
 import { type Webhook, resourceOf } from './webhook.ts'
 
-/** Judges the final state of a service: every fault that the request causes refuses it, all at once. */
+/** Judges the final state of a service, and reports every fault that the request causes. */
 export function validateService (world: World, policy: ServicePolicy): Webhook {
   return {
     name: 'validate-aimservices',
@@ -17,14 +16,13 @@ export function validateService (world: World, policy: ServicePolicy): Webhook {
     registrations: [
       { name: 'validate-aimservices.aim.silogen.ai', operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
     ],
-    arrival: (request, signal) => configArrival(world, request, signal),
-    decide: (request) => {
-      const change = changedService(request)
+    waitForConfig: (request, signal) => waitForConfigOf(request, world, signal),
+    decide: (request): Verdict => {
+      const change = readServiceChange(request)
       if (change.kind === 'malformed') return refuseMalformed(change)
-      if (change.kind === 'nothing-to-judge') return ADMIT
+      if (change.kind === 'deleting') return ADMIT
       const { assessment, faults, warnings } = judgeService(change, world, policy)
-      // the warnings tell of what a refusal keeps from happening
-      return judged(faults, { warnings: faults.length > 0 ? [] : warnings, audit: serviceAudit(assessment) })
+      return verdictOf(faults, { warnings, audit: serviceAudit(assessment) })
     }
   }
 }

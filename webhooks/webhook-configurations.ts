@@ -2,31 +2,25 @@ import { MATCH_CONDITIONS } from './bypass.ts'
 import type { Registration, Webhook } from './webhook.ts'
 import type { JsonObject } from '../src/platform/json.ts'
 
-/** The part of a webhook that its registration is read off. */
+/** The part of a webhook that its registration depends on. */
 export type RegisteredWebhook = Pick<Webhook, 'path' | 'type' | 'resource' | 'registrations'>
 
-/**
- * How the API server reaches the webhooks. `caBundle` is base64 of PEM; in a cluster it is left to whoever issues the
- * certificates.
- */
+/** How the API server reaches the webhooks. `caBundle` is base64 of PEM; in a cluster the certificate issuer sets it. */
 export type WebhookClient =
   | { readonly kind: 'service', readonly name: string, readonly namespace: string }
   | { readonly kind: 'url', readonly url: string, readonly caBundle: string }
 
 export interface WebhookConfigurationOptions {
   readonly client: WebhookClient
-  /** For the registrations that leave the choice to the operator. */
+  /** For registrations with the failure policy `Configured`. */
   readonly failurePolicy: 'Fail' | 'Ignore'
   /** 1 to 5. */
   readonly timeoutSeconds: number
-  /** The program's own namespace, which is exempt beside kube-system. */
+  /** The program's own namespace, exempt like kube-system. */
   readonly namespace: string
 }
 
-/**
- * The MutatingWebhookConfiguration and the ValidatingWebhookConfiguration of these webhooks. Source:
- * admissionregistration.k8s.io/v1.
- */
+/** The mutating and the validating configuration of these webhooks. Source: admissionregistration.k8s.io/v1. */
 export function webhookConfigurations (webhooks: readonly RegisteredWebhook[], options: WebhookConfigurationOptions): JsonObject[] {
   return [
     configuration('MutatingWebhookConfiguration', entries('mutating', webhooks, options)),
@@ -75,7 +69,7 @@ function clientConfig (client: WebhookClient, path: string): JsonObject {
   return { url: client.url.replace(/\/$/, '') + path, caBundle: client.caBundle }
 }
 
-/** Every namespace has this label with its name, kept by the API server. */
+/** The API server sets this label to the name of each namespace. */
 function exempt (namespaces: readonly string[]): JsonObject {
   return {
     matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: [...new Set(namespaces)] }]

@@ -4,21 +4,16 @@ import { GROUP, VERSION } from '../src/api/meta.ts'
 import type { ReviewRequest } from '../src/admission/request.ts'
 import type { Verdict } from '../src/admission/verdict.ts'
 
-/** One entry of a webhook configuration: some operations with one failure policy. */
+/** One entry of a webhook configuration. */
 export interface Registration {
   /** Fully qualified, unique in its configuration. */
   readonly name: string
   readonly operations: readonly Operation[]
-  /**
-   * `Configured`: the operator's choice (`Fail` by default). `Ignore`: this only warns, and must never be in the way.
-   */
+  /** `Configured`: the operator's choice (`Fail` by default). `Ignore`: for a webhook that only warns. */
   readonly failurePolicy: 'Configured' | 'Ignore'
 }
 
-/**
- * One webhook: what it serves, how it is registered, and one pure function that decides. Routing, manifests and docs
- * are read off this.
- */
+/** One webhook: what it serves, how it is registered, and how it decides. The server, manifests and docs use it. */
 export interface Webhook {
   /** Label value of the metrics: `mutate-aimservices`. */
   readonly name: string
@@ -32,16 +27,12 @@ export interface Webhook {
     readonly scope: 'Namespaced' | 'Cluster'
   }
   readonly registrations: readonly Registration[]
-  /**
-   * A promise where the review has to wait for the watch to deliver something that is known to be on its way; the
-   * server bounds it with `signal`.
-   */
-  readonly arrival?: (request: ReviewRequest, signal: () => AbortSignal) => Promise<void> | undefined
-  /** Synchronous, decides over the caches alone, never throws because of input. */
+  /** Resolves when the review need not wait for its configuration any longer; undefined if it need not wait. */
+  readonly waitForConfig?: (request: ReviewRequest, signal: () => AbortSignal) => Promise<void> | undefined
+  /** Synchronous, reads caches only, never throws for any input. */
   readonly decide: (request: ReviewRequest) => Verdict
 }
 
-/** What a webhook for this kind is called for. */
 export function resourceOf ({ plural, kind, scope }: Kind): Webhook['resource'] {
   return { group: GROUP, version: VERSION, resource: plural, kind, scope }
 }

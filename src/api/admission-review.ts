@@ -4,15 +4,15 @@ export const REVIEW_KIND = 'AdmissionReview'
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
 
-/** One RFC 6902 operation; only the three that cannot fail on a well-formed parent are ever sent. */
+/** An RFC 6902 operation, limited to the three that cannot fail on an existing parent. */
 export type PatchOperation =
   | { readonly op: 'add' | 'replace', readonly path: string, readonly value: unknown }
   | { readonly op: 'remove', readonly path: string }
 
-/** One reason of a refusal. Source: metav1.StatusCause; `reason` holds the fault's stable code. */
+/** One reason of a refusal; `reason` is the code of the fault. Source: metav1.StatusCause. */
 export interface StatusCause { readonly reason: string, readonly message: string, readonly field: string }
 
-/** metav1.Status as a refusal carries it. */
+/** The metav1.Status of a refusal. */
 export interface ReviewStatus {
   readonly status: 'Failure'
   readonly code: number

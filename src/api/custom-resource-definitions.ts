@@ -24,16 +24,15 @@ function customResourceDefinition ({ kind, plural, singular, shortName, scope }:
         storage: true,
         schema: { openAPIV3Schema: structural(OBJECT_SCHEMAS[kind]) },
         subresources: { status: {} },
-        additionalPrinterColumns: [...PRINTER_COLUMNS[kind], AGE]
+        additionalPrinterColumns: [...PRINTER_COLUMNS[kind], AGE].map(printerColumn)
       }]
     }
   }
 }
 
 /**
- * The schema as a CRD has it. Left out: metadata, which the API server knows; `additionalProperties: false`, which
- * structural schemas mean by silence; the functions beside the CEL rules, and sharing, neither of which JSON has a word
- * for.
+ * The schema in the form of a CRD: without the schema of metadata, which the API server has, without
+ * `additionalProperties: false`, which structural schemas imply, and without the functions beside the CEL rules.
  */
 function structural (schema: TObject): JsonObject {
   const properties = { ...schema.properties, metadata: { type: 'object' } }
@@ -41,151 +40,44 @@ function structural (schema: TObject): JsonObject {
     key === 'additionalProperties' && value === false ? undefined : value)) as JsonObject // an object stays an object
 }
 
-interface PrinterColumn {
-  readonly name: string
-  readonly type: 'string' | 'integer' | 'boolean' | 'date'
-  readonly jsonPath: string
-  readonly description: string
-  /** Above 0: only with `-o wide`. */
-  readonly priority?: number
+/** Name, type, JSONPath and description; priority 1 columns appear with `-o wide` only. */
+type PrinterColumn = readonly [name: string, type: 'string' | 'integer' | 'boolean' | 'date', jsonPath: string, description: string, priority?: 1]
+
+function printerColumn ([name, type, jsonPath, description, priority]: PrinterColumn): JsonObject {
+  return { name, type, jsonPath, description, ...(priority !== undefined && { priority }) }
 }
 
-/** One field of one condition. */
 const condition = (type: string, field: 'status' | 'reason' | 'message') =>
   `.status.conditions[?(@.type=="${type}")].${field}`
 
-const AGE: PrinterColumn = {
-  name: 'Age',
-  type: 'date',
-  jsonPath: '.metadata.creationTimestamp',
-  description: 'Time since the object was created.'
-}
-
 const CONFIG_COLUMNS: readonly PrinterColumn[] = [
-  {
-    name: 'Routing',
-    type: 'boolean',
-    jsonPath: '.spec.routing.enabled',
-    description: 'Whether services are routed by default.'
-  },
-  {
-    name: 'Path Template',
-    type: 'string',
-    jsonPath: '.spec.routing.pathTemplate',
-    description: "Template of the services' paths."
-  },
-  {
-    name: 'Services',
-    type: 'integer',
-    jsonPath: '.status.services.total',
-    description: 'Services that use this configuration.'
-  },
-  {
-    name: 'Current',
-    type: 'integer',
-    jsonPath: '.status.services.current',
-    description: 'Those of them that carry its present version.'
-  },
-  {
-    name: 'Failing',
-    type: 'integer',
-    jsonPath: '.status.services.failing',
-    description: 'Those of them that are degraded.'
-  },
-  {
-    name: 'Rolled Out',
-    type: 'string',
-    jsonPath: condition('RolledOut', 'status'),
-    description: 'Whether every service carries the present version.'
-  },
-  {
-    name: 'Reason',
-    type: 'string',
-    jsonPath: condition('RolledOut', 'reason'),
-    description: 'How the roll-out stands.'
-  },
-  {
-    name: 'Message',
-    type: 'string',
-    jsonPath: condition('RolledOut', 'message'),
-    description: 'How the roll-out stands, as a sentence.',
-    priority: 1
-  },
-  {
-    name: 'Storage Class',
-    type: 'string',
-    jsonPath: '.spec.defaultStorageClassName',
-    description: 'Storage class of model caches.',
-    priority: 1
-  },
-  {
-    name: 'Gateway',
-    type: 'string',
-    jsonPath: '.spec.routing.gatewayRef.name',
-    description: 'Gateway of the services.',
-    priority: 1
-  },
-  { name: 'Hash', type: 'string', jsonPath: '.status.hash', description: 'Hash of the spec.', priority: 1 }
-]
-
-const SERVICE_COLUMNS: readonly PrinterColumn[] = [
-  {
-    name: 'Config',
-    type: 'string',
-    jsonPath: '.spec.runtimeConfigName',
-    description: 'Runtime configuration, by name.'
-  },
-  {
-    name: 'Scope',
-    type: 'string',
-    jsonPath: '.spec.resolvedRuntimeConfig.scope',
-    description: 'Namespace or Cluster; empty while there is none such.'
-  },
-  {
-    name: 'Path',
-    type: 'string',
-    jsonPath: '.spec.resolvedRuntimeConfig.routing.path',
-    description: 'Path on the gateway; empty while routing is disabled.'
-  },
-  {
-    name: 'Degraded',
-    type: 'string',
-    jsonPath: condition('Degraded', 'status'),
-    description: 'Whether something is wrong with the service.'
-  },
-  { name: 'Reason', type: 'string', jsonPath: condition('Degraded', 'reason'), description: 'Why it is degraded.' },
-  {
-    name: 'Message',
-    type: 'string',
-    jsonPath: condition('Degraded', 'message'),
-    description: 'Why it is degraded, as a sentence.',
-    priority: 1
-  },
-  {
-    name: 'Routing',
-    type: 'string',
-    jsonPath: condition('RoutingReady', 'reason'),
-    description: 'How its routing stands.',
-    priority: 1
-  },
-  {
-    name: 'Model',
-    type: 'string',
-    jsonPath: '.spec.model.ref',
-    description: 'Model by name; empty where an image is given.',
-    priority: 1
-  },
-  {
-    name: 'Hash',
-    type: 'string',
-    jsonPath: '.spec.resolvedRuntimeConfig.hash',
-    description: 'Hash of the configuration in force.',
-    priority: 1
-  }
+  ['Routing', 'boolean', '.spec.routing.enabled', 'Whether services are routed by default.'],
+  ['Path Template', 'string', '.spec.routing.pathTemplate', 'Template of the services\' paths.'],
+  ['Services', 'integer', '.status.services.total', 'Services that use this configuration.'],
+  ['Current', 'integer', '.status.services.current', 'Services that carry its present version.'],
+  ['Failing', 'integer', '.status.services.failing', 'Services that use it and are degraded.'],
+  ['Rolled Out', 'string', condition('RolledOut', 'status'), 'Whether every service carries the present version.'],
+  ['Reason', 'string', condition('RolledOut', 'reason'), 'State of the rollout.'],
+  ['Message', 'string', condition('RolledOut', 'message'), 'State of the rollout, as a sentence.', 1],
+  ['Storage Class', 'string', '.spec.defaultStorageClassName', 'Storage class of model caches.', 1],
+  ['Gateway', 'string', '.spec.routing.gatewayRef.name', 'Gateway of the services.', 1],
+  ['Hash', 'string', '.status.hash', 'Hash of the spec.', 1]
 ]
 
 const PRINTER_COLUMNS: Readonly<Record<Kind['kind'], readonly PrinterColumn[]>> = {
   AIMRuntimeConfig: CONFIG_COLUMNS,
   AIMClusterRuntimeConfig: CONFIG_COLUMNS,
-  AIMService: SERVICE_COLUMNS
+  AIMService: [
+    ['Config', 'string', '.spec.runtimeConfigName', 'Name of the runtime configuration.'],
+    ['Scope', 'string', '.spec.resolvedRuntimeConfig.scope', 'Namespace or Cluster; empty if the configuration is missing.'],
+    ['Path', 'string', '.spec.resolvedRuntimeConfig.routing.path', 'Path on the gateway; empty while routing is disabled.'],
+    ['Degraded', 'string', condition('Degraded', 'status'), 'Whether the service has a problem.'],
+    ['Reason', 'string', condition('Degraded', 'reason'), 'Why it is degraded.'],
+    ['Message', 'string', condition('Degraded', 'message'), 'Why it is degraded, as a sentence.', 1],
+    ['Routing', 'string', condition('RoutingReady', 'reason'), 'State of its routing.', 1],
+    ['Model', 'string', '.spec.model.ref', 'Name of the model; empty if an image is given.', 1],
+    ['Hash', 'string', '.spec.resolvedRuntimeConfig.hash', 'Hash of the resolved configuration.', 1]
+  ]
 }
+
+const AGE: PrinterColumn = ['Age', 'date', '.metadata.creationTimestamp', 'Time since the object was created.']

@@ -1,4 +1,4 @@
-/** One kind as a cluster knows it: what its CRD, its RBAC rules and its webhook registrations name it by. */
+/** A kind by the names that its CRD, RBAC rules and webhook registrations use. */
 export interface Kind {
   readonly kind: 'AIMService' | 'AIMRuntimeConfig' | 'AIMClusterRuntimeConfig'
   readonly plural: string
@@ -21,3 +21,6 @@ export const AIM_SERVICE = {
 
 /** Configurations before the services that use them. */
 export const KINDS = [AIM_RUNTIME_CONFIG, AIM_CLUSTER_RUNTIME_CONFIG, AIM_SERVICE] as const satisfies readonly Kind[]
+
+/** Spec fields that an AIMRuntimeConfig may set and an AIMClusterRuntimeConfig must not. */
+export const CREDENTIAL_FIELDS = ['serviceAccountName', 'imagePullSecrets'] as const

@@ -1,6 +1,22 @@
 import { own, ownObject, ownString, type JsonObject } from '../platform/json.ts'
 
-/** Raised by the API server with every change of the spec; 0 where there is none, as in a manifest. */
+/** The object metadata that the project reads. Source: Kubernetes API conventions, "Metadata". */
+export interface ObjectMeta {
+  readonly name?: string
+  readonly generateName?: string
+  readonly namespace?: string
+  readonly uid?: string
+  readonly resourceVersion?: string
+  readonly generation?: number
+  /** RFC 3339, assigned by the API server after mutating admission. */
+  readonly creationTimestamp?: string | null
+  /** RFC 3339; set while the object waits for its finalizers. */
+  readonly deletionTimestamp?: string | null
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+}
+
+/** `metadata.generation`, which the API server increments with every change of the spec; 0 if unset. */
 export function generationOf (object: JsonObject): number {
   const generation = own(ownObject(object, 'metadata'), 'generation')
   return typeof generation === 'number' ? generation : 0
@@ -11,17 +27,17 @@ export function isDeleting (object: JsonObject): boolean {
   return own(ownObject(object, 'metadata'), 'deletionTimestamp') !== undefined
 }
 
-/** RFC 3339 in whole seconds; empty where the API server has not set it yet. */
+/** RFC 3339 in whole seconds; empty before the API server sets it. */
 export function createdAt (object: JsonObject): string {
   return ownString(ownObject(object, 'metadata'), 'creationTimestamp')
 }
 
-/** Empty where it is not set. */
+/** Empty if unset. */
 export function uidOf (object: JsonObject): string {
   return ownString(ownObject(object, 'metadata'), 'uid')
 }
 
-/** Empty where it is not set. */
+/** Empty if unset. */
 export function annotationOf (object: JsonObject, key: string): string {
   return ownString(ownObject(ownObject(object, 'metadata'), 'annotations'), key)
 }
@@ -38,3 +54,8 @@ export function isNewerVersion (version: string, than: string): boolean {
 
 /** A decimal number of any size without leading zeros. */
 const COMPARABLE_VERSION = /^[1-9]\d*$/
+
+/** `namespace/name`, in messages and as the key of maps. */
+export function objectKey ({ namespace, name }: { readonly namespace: string, readonly name: string }): string {
+  return [namespace, name].join('/') // V8 keeps the parts of a sum in memory beside the text
+}

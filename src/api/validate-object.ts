@@ -1,11 +1,19 @@
 import { Ajv, type ErrorObject, type FuncKeywordDefinition, type ValidateFunction } from 'ajv'
-import { Guard } from 'typebox/guard'
+import type { TSchema } from 'typebox'
+import type { SchemaRule } from './field-schemas.ts'
 import type { Kind } from './kinds.ts'
 import { OBJECT_SCHEMAS } from './object-schemas.ts'
-import type { SchemaRule } from './schema-rules.ts'
-import type { JsonObject } from '../platform/json.ts'
+import { isJsonObject, type JsonObject } from '../platform/json.ts'
 
-/** One fault of an object against its schema. */
+/**
+ * A copy of the object as the API server's decoder returns it: null is unset, defaults are filled in, unknown fields
+ * stay. Source: apiextensions-apiserver, schema/defaulting.
+ */
+export function decodeObject (kind: Kind['kind'], object: JsonObject): JsonObject {
+  return decode(OBJECT_SCHEMAS[kind], object) as JsonObject // `decode` keeps the type of a value
+}
+
+/** A mistake in an object against its schema. */
 export interface FieldError {
   /** As Kubernetes writes it: `spec.imagePullSecrets[0].name`. */
   readonly field: string
@@ -14,30 +22,49 @@ export interface FieldError {
 }
 
 /**
- * Every fault of the object against the schema of its kind, one a field; empty means that the API server would take it.
- * Unknown fields count, as for kubectl. The object is one that `decodeObject` returned, and is left as it is. Status is
- * not judged: the API server drops it on writes to the object.
+ * The errors of a decoded object against the schema of its kind, one a field. Unknown fields are errors, as for
+ * kubectl. The status is not validated: the API server drops it on writes to the object.
  */
 export function validateObject (kind: Kind['kind'], object: JsonObject): FieldError[] {
-  const { status, ...judged } = object
+  const { status, ...validated } = object
   const validate = validator(kind)
-  validate(judged)
+  validate(validated)
   const errors = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'propertyNames').map(fieldError)
   return [...new Map(errors.toReversed().map((error) => [error.field, error])).values()].toReversed()
 }
 
+/** The keywords of a schema that describe nested values. */
+interface Nested {
+  readonly properties?: Readonly<Record<string, TSchema>>
+  readonly additionalProperties?: TSchema | false
+  readonly items?: TSchema
+  readonly default?: unknown
+}
+
+function decode (schema: Nested, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map((item) => decode(schema.items ?? {}, item))
+  if (!isJsonObject(value)) return value
+  const { properties = {}, additionalProperties } = schema
+  const given = Object.entries(value).flatMap(([key, field]) => {
+    const nested: Nested | undefined = Object.hasOwn(properties, key) ? properties[key] : additionalProperties || undefined
+    if (nested === undefined) return [[key, field]]
+    return field === null ? [] : [[key, decode(nested, field)]]
+  })
+  const defaults = Object.entries(properties).flatMap(([key, field]: [string, Nested]) =>
+    field.default !== undefined && (value[key] ?? null) === null ? [[key, field.default]] : [])
+  return Object.fromEntries([...given, ...defaults])
+}
+
+/** Compiling a schema takes 20 ms, so each is compiled once, when first used. */
 const validators = new Map<Kind['kind'], ValidateFunction>()
 
 function validator (kind: Kind['kind']): ValidateFunction {
-  let validate = validators.get(kind)
-  if (validate === undefined) {
-    validate = kubernetesAjv().compile(OBJECT_SCHEMAS[kind])
-    validators.set(kind, validate)
-  }
+  const validate = validators.get(kind) ?? kubernetesAjv().compile(OBJECT_SCHEMAS[kind])
+  validators.set(kind, validate)
   return validate
 }
 
-/** ajv that knows the API server's own keywords. Formats occur in the status alone. */
+/** ajv with the API server's keywords. Formats occur in the status only, which is not validated. */
 function kubernetesAjv (): Ajv {
   const ajv = new Ajv({ strict: true, strictTypes: false, allErrors: true, verbose: true, validateFormats: false })
   ajv.addVocabulary(['x-kubernetes-list-type', 'x-kubernetes-preserve-unknown-fields'])
@@ -47,21 +74,15 @@ function kubernetesAjv (): Ajv {
   return ajv
 }
 
-/** A fault that one of our keywords finds, at a JSON pointer below the value it judges. */
-interface Finding { readonly below: string, readonly message: string }
+/** An error of one of our keywords; `below` is a JSON pointer from the checked value. */
+interface KeywordError { readonly below: string, readonly message: string }
 
-type CompileKeyword = NonNullable<FuncKeywordDefinition['compile']>
-
-function checkedKeyword (keyword: string, type: 'array' | 'object', check: (argument: unknown, value: unknown) => readonly Finding[]): FuncKeywordDefinition {
-  const compile = (argument: unknown) => {
-    const validate: ReturnType<CompileKeyword> = (value: unknown, context) => {
+function checkedKeyword (keyword: string, type: 'array' | 'object', check: (argument: unknown, value: unknown) => readonly KeywordError[]): FuncKeywordDefinition {
+  const compile: NonNullable<FuncKeywordDefinition['compile']> = (argument: unknown) => {
+    const validate: ReturnType<NonNullable<FuncKeywordDefinition['compile']>> = (value: unknown, context) => {
       const at = context?.instancePath ?? ''
-      validate.errors = check(argument, value).map(({ below, message }) => ({
-        keyword,
-        instancePath: at + below,
-        params: {},
-        message
-      }))
+      validate.errors = check(argument, value)
+        .map(({ below, message }) => ({ keyword, instancePath: at + below, params: {}, message }))
       return validate.errors.length === 0
     }
     return validate
@@ -69,22 +90,18 @@ function checkedKeyword (keyword: string, type: 'array' | 'object', check: (argu
   return { keyword, type, errors: true, compile }
 }
 
-function duplicates (keys: unknown, items: unknown): Finding[] {
-  const [key] = keys as [string] // what listByKey writes
-  // ajv calls this for arrays alone
-  const values = (items as unknown[]).map((item) => (Guard.IsObjectNotArray(item) ? item[key] : undefined))
+function duplicates (keys: unknown, items: unknown): KeywordError[] {
+  const [key] = keys as [string] // as listByKey writes it
+  const values = (items as unknown[]).map((item) => isJsonObject(item) ? item[key] : undefined) // of type array
   return values.flatMap((value, at) => value === undefined || values.indexOf(value) === at
     ? []
     : [{ below: `/${at}`, message: `Duplicate value: ${quoted({ [key]: value })}` }])
 }
 
-function brokenRules (rules: unknown, self: unknown): Finding[] {
-  // ajv calls this for objects alone
-  const broken = (rules as SchemaRule[]).filter(({ holds }) => !holds(self as JsonObject))
-  return broken.map(({ fieldPath = '', reason, message }) => ({
-    below: fieldPath.replace('.', '/'),
-    message: `${REASONS[reason]}: ${message}`
-  }))
+function brokenRules (rules: unknown, self: unknown): KeywordError[] {
+  const broken = (rules as SchemaRule[]).filter(({ holds }) => !holds(self as JsonObject)) // of type object
+  return broken.map(({ fieldPath = '', reason, message }) =>
+    ({ below: fieldPath.replace('.', '/'), message: `${REASONS[reason]}: ${message}` }))
 }
 
 const REASONS: Readonly<Record<SchemaRule['reason'], string>> = {
@@ -95,21 +112,18 @@ function fieldError (error: ErrorObject): FieldError {
   const { missingProperty, additionalProperty } = error.params
   const child: unknown = missingProperty ?? additionalProperty ?? error.propertyName
   const steps = error.instancePath.split('/').slice(1).map((step) => step.replaceAll('~1', '/').replaceAll('~0', '~'))
+  if (typeof child === 'string') steps.push(child)
   return {
-    field: fieldPath(typeof child === 'string' ? [...steps, child] : steps),
-    message: WORDING[error.keyword]?.(error) ?? error.message ?? error.keyword
+    field: steps.map((step) => /^[A-Za-z_][-\w]*$/.test(step) ? `.${step}` : `[${step}]`).join('').replace(/^\./, ''),
+    message: MESSAGES[error.keyword]?.(error) ?? error.message ?? error.keyword
   }
 }
 
-function fieldPath (steps: readonly string[]): string {
-  return steps.map((step) => /^[A-Za-z_][-\w]*$/.test(step) ? `.${step}` : `[${step}]`).join('').replace(/^\./, '')
-}
-
 /**
- * The API server's words for the keywords of JSON Schema. Source: apiextensions-apiserver, validation.go; kube-openapi,
- * pkg/validation/errors.
+ * The API server's messages for the keywords of JSON Schema. Source: apiextensions-apiserver, validation.go;
+ * kube-openapi, pkg/validation/errors.
  */
-const WORDING: Readonly<Record<string, (error: ErrorObject) => string>> = {
+const MESSAGES: Readonly<Record<string, (error: ErrorObject) => string>> = {
   required: () => 'Required value',
   additionalProperties: () => 'unknown field',
   type: ({ params, data }) => `Invalid value: "${jsonType(data)}": must be of type ${String(params['type'])}`,
@@ -124,13 +138,13 @@ const WORDING: Readonly<Record<string, (error: ErrorObject) => string>> = {
     `Invalid value: ${String(data)}: should be less than or equal to ${String(params['limit'])}`
 }
 
-/** The value as JSON, cut where it is long. */
+/** The value as JSON, truncated. */
 function quoted (value: unknown): string {
   const json = JSON.stringify(value)
   return json.length > MAX_QUOTED ? `${json.slice(0, MAX_QUOTED)}…` : json
 }
 
-/** Longest value that a message repeats, in UTF-16 code units: any Kubernetes name, and its quotes. */
+/** In UTF-16 code units: any Kubernetes name with its quotes. */
 const MAX_QUOTED = 255
 
 function jsonType (value: unknown): string {

@@ -1,75 +1,69 @@
+import { objectKey } from '../api/object-meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
-import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
-import type { ConfigLookup, ObjectKey, ObjectSink } from '../core/ports.ts'
-import {
-  isUnchanged, readRuntimeConfig, SharedConfigParts, type RuntimeConfig
-} from '../core/settings/runtime-config.ts'
+import type { ObjectKey, ObjectSink } from '../core/ports.ts'
+import { isUnchanged, readRuntimeConfig, type RuntimeConfig } from '../core/settings/runtime-config.ts'
+import type { ConfigLookup } from '../core/world.ts'
+import { ownObject, ownString } from '../platform/json.ts'
+import { InternedConfigs } from './compact/interned-configs.ts'
 
-/** The known runtime configurations, compiled as they arrive. */
+/** The known runtime configurations, compiled when they arrive. */
 export class ConfigIndex implements ConfigLookup {
-  readonly #namespaced = new Map<string, RuntimeConfig>()
-  readonly #cluster = new Map<string, RuntimeConfig>()
-  readonly #parts = new SharedConfigParts()
-  /** What was asked for last: one review asks several times. */
-  #last: { readonly namespace: string, readonly name: string, readonly config: RuntimeConfig | undefined } | undefined
-  readonly #listeners = new Set<(appeared: RuntimeConfig | undefined) => void>()
+  /** By kind, then by `namespace/name` or name. */
+  readonly #configs = {
+    AIMRuntimeConfig: new Map<string, RuntimeConfig>(),
+    AIMClusterRuntimeConfig: new Map<string, RuntimeConfig>()
+  }
+
+  readonly #interned = new InternedConfigs()
+  readonly #listeners = new Set<(added: RuntimeConfig | undefined) => void>()
 
   namespaced (namespace: string, name: string): RuntimeConfig | undefined {
-    const last = this.#last
-    if (last !== undefined && last.name === name && last.namespace === namespace) return last.config
-    const config = this.#namespaced.get(`${namespace}/${name}`)
-    this.#last = { namespace, name, config }
-    return config
+    return this.#configs.AIMRuntimeConfig.get(objectKey({ namespace, name }))
   }
 
   cluster (name: string): RuntimeConfig | undefined {
-    return this.#cluster.get(name)
+    return this.#configs.AIMClusterRuntimeConfig.get(name)
   }
 
   * all (): Generator<RuntimeConfig> {
-    yield * this.#namespaced.values()
-    yield * this.#cluster.values()
+    yield * this.#configs.AIMRuntimeConfig.values()
+    yield * this.#configs.AIMClusterRuntimeConfig.values()
   }
 
-  /** How many of a kind are known. */
   count (kind: RuntimeConfigKind): number {
-    return (kind === 'AIMRuntimeConfig' ? this.#namespaced : this.#cluster).size
+    return this.#configs[kind].size
   }
 
-  /**
-   * Calls back after each change, with the configuration where it was unknown before; the function returned calls it
-   * off.
-   */
-  onChange (listener: (appeared: RuntimeConfig | undefined) => void): () => void {
+  /** Calls back after each change, with the configuration if it is new; the returned function ends it. */
+  onChange (listener: (added: RuntimeConfig | undefined) => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
   }
 
-  /** Where the configurations of one kind are fed in. Throws where one cannot be read. */
+  /** Receives the configurations of one kind. Throws for a malformed object. */
   sink (kind: RuntimeConfigKind): ObjectSink {
-    const [configs, keyOf] = kind === 'AIMRuntimeConfig'
-      ? [this.#namespaced, ({ namespace, name }: ObjectKey) => `${namespace}/${name}`]
-      : [this.#cluster, ({ name }: ObjectKey) => name]
+    const configs = this.#configs[kind]
+    const keyOf = (key: ObjectKey): string => kind === 'AIMRuntimeConfig' ? objectKey(key) : key.name
     return {
-      upsert: (object: JsonObject) => {
+      upsert: (object) => {
         const metadata = ownObject(object, 'metadata')
         const key = keyOf({ namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') })
         const known = configs.get(key)
         if (known !== undefined && isUnchanged(known, object)) return
-        const config = readRuntimeConfig(kind, object, this.#parts)
+        const config = readRuntimeConfig(kind, object)
         if (config.kind === 'malformed') throw new Error(`${config.field} is not ${config.expected}`)
-        configs.set(key, config)
-        this.#changed(known === undefined ? config : undefined)
+        const interned = this.#interned.intern(config)
+        configs.set(key, interned)
+        this.#notify(known === undefined ? interned : undefined)
       },
       remove: (key) => {
         configs.delete(keyOf(key))
-        this.#changed(undefined)
+        this.#notify(undefined)
       }
     }
   }
 
-  #changed (appeared: RuntimeConfig | undefined): void {
-    this.#last = undefined
-    for (const listener of this.#listeners) listener(appeared)
+  #notify (added: RuntimeConfig | undefined): void {
+    for (const listener of this.#listeners) listener(added)
   }
 }

@@ -1,19 +1,11 @@
 import type { ParentReference } from '../api/runtime-config.ts'
-import type { HeldPath, PathClaim, PathIndex } from '../core/ports.ts'
+import { isOlder } from '../core/settings/service-path.ts'
+import type { HeldPath, PathClaim, PathIndex } from '../core/world.ts'
 
-/**
- * Which of two services keeps a path that both hold: the one that was created first; of two of the same second, the
- * first by name.
- */
-export function isOlder (a: Pick<HeldPath, 'since' | 'service'>, b: Pick<HeldPath, 'since' | 'service'>): boolean {
-  const [left, right] = [a, b].map(({ since, service }) => `${since} ${service.namespace}/${service.name}`)
-  return (left ?? '') < (right ?? '')
-}
-
-/** Nearly every segment is the last of one path: it has no children, and room for one claim. */
+/** Most segments end one path: `children` is undefined and `held` has one claim. */
 interface Segment { children: Map<string, Segment> | undefined, held: readonly HeldPath[] }
 
-/** The paths that the known services hold: one tree of segments a gateway. */
+/** The paths that the known services hold, as one tree of segments for each gateway. */
 export class PathClaims implements PathIndex {
   readonly #gateways = new Map<string, Segment>()
 
@@ -27,13 +19,14 @@ export class PathClaims implements PathIndex {
       at.children.set(name, next)
       at = next
     }
-    // of a list that is spread, V8 keeps room for sixteen more
-    at.held = at.held.length === 0 ? [claim] : [...at.held, claim]
+    at.held = at.held.length === 0 ? [claim] : [...at.held, claim] // V8 reserves 16 slots for a spread list
   }
 
   remove (claim: HeldPath): void {
     const root = this.#gateways.get(gatewayKey(claim.gateway))
-    if (root !== undefined && prune(root, segmentsOf(claim.path), claim)) { this.#gateways.delete(gatewayKey(claim.gateway)) }
+    if (root !== undefined && prune(root, segmentsOf(claim.path), claim)) {
+      this.#gateways.delete(gatewayKey(claim.gateway))
+    }
   }
 
   holders (claim: PathClaim): readonly HeldPath[] {
@@ -55,10 +48,7 @@ export class PathClaims implements PathIndex {
     return undefined
   }
 
-  /**
-   * What others hold on an overlapping gateway at each segment from the root to the claimed path, as far as there is
-   * any.
-   */
+  /** The overlapping claims of other services at each existing segment from the root to the claimed path. */
   #along (claim: PathClaim): HeldPath[][] {
     let at = this.#gateways.get(gatewayKey(claim.gateway))
     const found: HeldPath[][] = []
@@ -69,6 +59,13 @@ export class PathClaims implements PathIndex {
     }
     return found
   }
+}
+
+/** An index of these paths alone. */
+export function pathIndexOf (paths: readonly HeldPath[]): PathIndex {
+  const claims = new PathClaims()
+  for (const held of paths) claims.add(held)
+  return claims
 }
 
 function overlapping ({ held }: Segment, claim: PathClaim): HeldPath[] {
@@ -83,10 +80,7 @@ function overlaps<T> (a: T | undefined, b: T | undefined): boolean {
   return a === undefined || b === undefined || a === b
 }
 
-/**
- * The parts of a resolved ParentReference that never overlap when they differ. Source: Gateway API v1, ParentReference
- * defaults.
- */
+/** The parts of a gateway that must be equal for claims to overlap. Source: Gateway API v1, ParentReference defaults. */
 function gatewayKey ({ group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace = '', name }: ParentReference): string {
   return `${group}/${kind}/${namespace}/${name}`
 }
@@ -108,7 +102,7 @@ function * descendants (segment: Segment): Generator<Segment> {
   }
 }
 
-/** Takes the claim out and says whether the segment has become empty. Depth is bounded by the length of a path. */
+/** Removes the claim; true if the segment is now empty. The length of a path bounds the depth. */
 function prune (segment: Segment, [name, ...rest]: string[], claim: HeldPath): boolean {
   const child = name === undefined ? undefined : segment.children?.get(name)
   if (name === undefined) segment.held = segment.held.filter((held) => held !== claim)

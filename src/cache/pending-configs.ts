@@ -1,113 +1,101 @@
-import type { ConfigIndex } from './config-index.ts'
-import type { PendingConfigs } from '../core/ports.ts'
-import { type ConfigRef, resolveConfig } from '../core/settings/resolve.ts'
+import { objectKey } from '../api/object-meta.ts'
+import type { ObjectKey } from '../core/ports.ts'
+import { resolveConfig } from '../core/settings/assess.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
+import type { PendingConfigs } from '../core/world.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { ConfigIndex } from './config-index.ts'
 
-/** How long an admitted configuration is expected to arrive by the watch, in milliseconds. */
+/** How long an admitted configuration is expected from the watch, in milliseconds. */
 const EXPECTED_MS = 2_000
-/**
- * Longest wait for one that is on its way, and for one that nobody has announced: another replica may have judged it.
- */
+/** Longest wait for an announced configuration, in milliseconds. */
 const ANNOUNCED_WAIT_MS = 1_000
+/** Longest wait for one without an announcement, which another replica may have admitted, in milliseconds. */
 const MISSING_WAIT_MS = 150
-/** How long a new configuration may take to reach every replica, in milliseconds. */
+/** How long a new configuration takes at most to reach every replica, in milliseconds. */
 const PROPAGATION_MS = 5_000
-/**
- * Bounds for hostile names: expectations kept, and reviews that wait at once. Beyond them a review is judged by what is
- * known.
- */
-const MAX_EXPECTED = 1_000
+/** Bounds against hostile names: stored announcements and concurrent waits. Beyond them a review does not wait. */
+const MAX_ANNOUNCED = 1_000
 const MAX_WAITING = 64
 
-interface Expectation { readonly hash: string, readonly until: number }
+interface Announcement { readonly hash: string, readonly until: number }
 
 /**
- * Configurations that were admitted a moment ago and that the watch is yet to deliver, so that a configuration and its
- * service can be applied in one go. The admission path asks nobody: it waits a little.
+ * Configurations that were admitted and that the watch has not delivered yet, so that one `kubectl apply` can contain a
+ * configuration and its service. A review waits for them for a bounded time; it makes no network call.
  */
 export class PendingConfigCache implements PendingConfigs {
   readonly #configs: ConfigIndex
   readonly #clock: Clock
-  readonly #expected = new Map<string, Expectation>()
-  /** When a configuration that was unknown came, the oldest first; forgotten once it has spread. */
-  readonly #came = new Map<string, number>()
+  readonly #announced = new Map<string, Announcement>()
+  /** Arrival time of each new configuration, oldest first; dropped after PROPAGATION_MS. */
+  readonly #arrivedAt = new Map<string, number>()
   #waiting = 0
 
   constructor (configs: ConfigIndex, clock: Clock) {
     this.#configs = configs
     this.#clock = clock
-    configs.onChange((appeared) => { if (appeared !== undefined) this.#noteArrival(appeared) })
+    configs.onChange((added) => { if (added !== undefined) this.#recordArrival(added) })
   }
 
   isRecent (config: RuntimeConfig): boolean {
-    const came = this.#came.get(keyOf(config.namespace, config.name))
-    return came !== undefined && this.#clock.now() - came < PROPAGATION_MS
+    const arrivedAt = this.#arrivedAt.get(objectKey(config))
+    return arrivedAt !== undefined && this.#clock.now() - arrivedAt < PROPAGATION_MS
   }
 
-  #noteArrival (config: RuntimeConfig): void {
+  announce (config: Pick<RuntimeConfig, 'namespace' | 'name' | 'hash'>): void {
+    const key = objectKey(config)
+    this.#announced.delete(key)
+    this.#announced.set(key, { hash: config.hash, until: this.#clock.now() + EXPECTED_MS })
+    const [oldest] = this.#announced.keys()
+    if (this.#announced.size > MAX_ANNOUNCED && oldest !== undefined) this.#announced.delete(oldest)
+  }
+
+  waitForConfig (ref: ObjectKey, signal: () => AbortSignal): Promise<void> | undefined {
+    const waitMs = this.#waitMs(ref)
+    if (waitMs === 0 || this.#waiting >= MAX_WAITING) return undefined
+    return this.#until(() => this.#waitMs(ref) === 0, { waitMs, signal: signal() })
+  }
+
+  #recordArrival (config: RuntimeConfig): void {
     const now = this.#clock.now()
-    for (const [key, came] of this.#came) {
-      if (now - came < PROPAGATION_MS) break
-      this.#came.delete(key)
+    for (const [key, arrivedAt] of this.#arrivedAt) {
+      if (now - arrivedAt < PROPAGATION_MS) break
+      this.#arrivedAt.delete(key)
     }
-    this.#came.delete(keyOf(config.namespace, config.name))
-    this.#came.set(keyOf(config.namespace, config.name), now)
+    this.#arrivedAt.delete(objectKey(config))
+    this.#arrivedAt.set(objectKey(config), now)
   }
 
-  /** A configuration has been admitted, and will be stored unless another webhook refuses it. */
-  announce ({ namespace, name, hash }: Pick<RuntimeConfig, 'namespace' | 'name' | 'hash'>): void {
-    const key = keyOf(namespace, name)
-    this.#expected.delete(key)
-    this.#expected.set(key, { hash, until: this.#clock.now() + EXPECTED_MS })
-    const [oldest] = this.#expected.keys()
-    if (this.#expected.size > MAX_EXPECTED && oldest !== undefined) this.#expected.delete(oldest)
+  /** 0 if the reference resolves to the expected version. */
+  #waitMs (ref: ObjectKey): number {
+    if (this.#isPending(ref) || this.#isPending({ namespace: '', name: ref.name })) return ANNOUNCED_WAIT_MS
+    return resolveConfig(ref, this.#configs) === undefined ? MISSING_WAIT_MS : 0
   }
 
-  /**
-   * Resolves when what the reference waits for has arrived, or is waited for no longer; undefined where there is
-   * nothing to wait for.
-   */
-  waitForConfig (ref: ConfigRef, signal: () => AbortSignal): Promise<void> | undefined {
-    const wait = this.#waitFor(ref)
-    if (wait === 0 || this.#waiting >= MAX_WAITING) return undefined
-    return this.#until(() => this.#waitFor(ref) === 0, { wait, signal: signal() })
-  }
-
-  /** Milliseconds to wait at most; none where the reference resolves to what is expected. */
-  #waitFor (ref: ConfigRef): number {
-    if (this.#isExpected(ref.namespace, ref.name) || this.#isExpected('', ref.name)) return ANNOUNCED_WAIT_MS
-    return resolveConfig(ref, this.#configs).kind === 'missing' ? MISSING_WAIT_MS : 0
-  }
-
-  #isExpected (namespace: string, name: string): boolean {
-    if (this.#expected.size === 0) return false
-    const key = keyOf(namespace, name)
-    const expectation = this.#expected.get(key)
-    if (expectation === undefined) return false
+  #isPending (ref: ObjectKey): boolean {
+    const { namespace, name } = ref
+    const announcement = this.#announced.size === 0 ? undefined : this.#announced.get(objectKey(ref))
+    if (announcement === undefined) return false
     const known = namespace === '' ? this.#configs.cluster(name) : this.#configs.namespaced(namespace, name)
-    if (known?.hash !== expectation.hash && this.#clock.now() < expectation.until) return true
-    this.#expected.delete(key)
+    if (known?.hash !== announcement.hash && this.#clock.now() < announcement.until) return true
+    this.#announced.delete(objectKey(ref))
     return false
   }
 
-  async #until (isThere: () => boolean, { wait, signal }: { wait: number, signal: AbortSignal }): Promise<void> {
+  async #until (hasArrived: () => boolean, { waitMs, signal }: { waitMs: number, signal: AbortSignal }): Promise<void> {
     this.#waiting++
     await new Promise<void>((resolve) => {
       const finish = (): void => {
-        cancel()
-        ignore()
+        cancelTimeout()
+        unsubscribe()
         signal.removeEventListener('abort', finish)
         resolve()
       }
-      const cancel = this.#clock.setTimeout(wait, finish)
-      const ignore = this.#configs.onChange(() => { if (isThere()) finish() })
+      const cancelTimeout = this.#clock.setTimeout(waitMs, finish)
+      const unsubscribe = this.#configs.onChange(() => { if (hasArrived()) finish() })
       signal.addEventListener('abort', finish)
     })
     this.#waiting--
   }
-}
-
-function keyOf (namespace: string, name: string): string {
-  return `${namespace}/${name}`
 }

@@ -1,5 +1,6 @@
 import type { ConfigIndex } from '../cache/config-index.ts'
-import type { ConfigLookup, ObjectKey, ObjectSink } from '../core/ports.ts'
+import type { ObjectKey, ObjectSink } from '../core/ports.ts'
+import type { ConfigLookup } from '../core/world.ts'
 import { assessService } from '../core/settings/assess.ts'
 import { readService } from '../core/settings/service.ts'
 import { ownObject, ownString, type JsonObject } from '../platform/json.ts'

@@ -1,4 +1,4 @@
-import { decodeObject } from '../api/decode-object.ts'
+import { decodeObject } from '../api/validate-object.ts'
 import { KINDS, type Kind } from '../api/kinds.ts'
 import { GROUP } from '../api/meta.ts'
 import { validateObject, type FieldError } from '../api/validate-object.ts'

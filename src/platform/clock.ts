@@ -1,16 +1,26 @@
-/** Time that only goes forward; tests turn it by hand. */
+/** Monotonic time; tests advance it by hand. */
 export interface Clock {
-  /** Milliseconds since some moment. */
+  /** Milliseconds since an arbitrary moment. */
   now (): number
-  /** Calls back once, in `ms` milliseconds; the function returned calls it off. */
+  /** Calls back once after `ms` milliseconds; the returned function cancels it. */
   setTimeout (ms: number, callback: () => void): () => void
 }
 
-/** The computer's own time. */
 export const systemClock: Clock = {
   now: () => performance.now(),
   setTimeout: (ms, callback) => {
     const timer = setTimeout(callback, ms)
     return () => { clearTimeout(timer) }
   }
+}
+
+/** Resolves after `ms` milliseconds or when the signal aborts, and removes its timer and listener. Never rejects. */
+export async function pause (clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return
+  const { promise, resolve } = Promise.withResolvers<unknown>()
+  const cancel = clock.setTimeout(ms, () => { resolve(undefined) })
+  signal.addEventListener('abort', resolve)
+  await promise
+  signal.removeEventListener('abort', resolve)
+  cancel()
 }

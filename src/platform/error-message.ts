@@ -1,6 +1,6 @@
-/** What went wrong, in the words of whoever threw it. */
+/** The message of anything that was thrown; the code or name of an error without a message. */
 export function errorMessage (error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const code = 'code' in error ? String(error.code) : error.name
-  return error.message === '' ? code : error.message // a connection tried at several addresses fails without a message
+  return error.message === '' ? code : error.message // an AggregateError of several connection attempts has no message
 }

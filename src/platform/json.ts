@@ -1,43 +1,41 @@
 /** A JSON object of unknown content, as `JSON.parse` or a YAML reader makes it. Read own properties only. */
 export type JsonObject = Readonly<Record<string, unknown>>
-/** Whether the value is a JSON object: neither null nor a list. */
+
+/** False for null and for lists. */
 export function isJsonObject (value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
-/** An own property; inherited names such as `constructor` are absent. A null counts as unset, as in the API server. */
+/** An own property, never an inherited one such as `constructor`. As in the API server, null is unset. */
 export function own (object: JsonObject, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] ?? undefined : undefined
 }
 
-/** An own property that is an object, or an empty object where it is anything else. */
+/** An own property that is an object; otherwise an empty object. */
 export function ownObject (object: JsonObject, key: string): JsonObject {
   const value = own(object, key)
   return isJsonObject(value) ? value : EMPTY
 }
 
-/** The objects of an own property that is a list; none where it is anything else. */
+/** The objects in an own property that is a list; otherwise empty. */
 export function ownObjects (object: JsonObject, key: string): JsonObject[] {
   const list = own(object, key)
   return Array.isArray(list) ? list.filter(isJsonObject) : []
 }
 
-/** The strings of an own property that is a list; none where it is anything else. */
+/** The strings in an own property that is a list; otherwise empty. */
 export function ownStrings (object: JsonObject, key: string): string[] {
   const list = own(object, key)
   return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : []
 }
 
-/** An own property that is a string; empty where it is anything else. */
+/** An own property that is a string; otherwise empty. */
 export function ownString (object: JsonObject, key: string): string {
   const value = own(object, key)
   return typeof value === 'string' ? value : ''
 }
 
-/**
- * Whether `actual` equals `expected` as JSON. Recursion follows `expected` alone, so a hostile `actual` cannot deepen
- * it.
- */
+/** Equality as JSON. Recursion follows `expected` only, so a hostile `actual` cannot deepen it. */
 export function sameJson (expected: unknown, actual: unknown): boolean {
   if (Array.isArray(expected)) {
     return (
@@ -55,7 +53,7 @@ export function sameJson (expected: unknown, actual: unknown): boolean {
   )
 }
 
-/** Whether the value nests at most `limit` levels deep. Iterative: safe at any depth. */
+/** Whether the value has at most `limit` levels of nesting. Iterative: safe at any depth. */
 export function nestsAtMost (value: unknown, limit: number): boolean {
   let level: unknown[] = [value]
   for (let depth = 0; level.length > 0; depth++) {
@@ -63,6 +61,13 @@ export function nestsAtMost (value: unknown, limit: number): boolean {
     level = level.flatMap((item): unknown[] => typeof item === 'object' && item !== null ? Object.values(item) : [])
   }
   return true
+}
+
+/** The kind of a JSON value in messages: `a list`. */
+export function jsonKind (value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'a list'
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
 const EMPTY: JsonObject = Object.freeze({})

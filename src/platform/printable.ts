@@ -1,6 +1,6 @@
 /**
- * Text fit for a message: one line, nothing invisible, at most `limit` characters.
- * Control and format characters, line separators and lone surrogates are written as `\u{…}`.
+ * Text for a message: one line of at most `limit` visible characters. Control and format characters, line separators
+ * and lone surrogates become `\u{…}`.
  */
 export function printable (text: string, limit = 120): string {
   const characters = Array.from(text.slice(0, 2 * limit + 2)) // a character has at most two code units

@@ -25,7 +25,7 @@ export function situationOf (id: string, { services, configs, serviceStatuses }:
   const service = services.get(serviceKey(id))
   const observed = serviceStatuses.get(serviceKey(id))
   if (service === undefined || observed === undefined || service.deleting) return undefined
-  const assessment = assessService(service, configs)
+  const assessment = assessService(service.parse(), configs)
   const holds = assessment.claim !== undefined && storedPath(assessment) === assessment.claim.path
   const faults = serviceFaults(assessment, { paths: services.paths, stored: true, holds })
   const degraded = observed.status.conditions.find(({ type }) => type === 'Degraded')

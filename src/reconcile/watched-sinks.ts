@@ -1,10 +1,9 @@
 import type { Kind } from '../api/kinds.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import { ownObject, ownString, sameJson, type JsonObject } from '../platform/json.ts'
-import { generationOf } from '../api/object-meta.ts'
-import type { HeldPath, ObjectKey, ObjectSink } from '../core/ports.ts'
+import type { ObjectKey, ObjectSink } from '../core/ports.ts'
+import type { HeldPath } from '../core/world.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
-import type { Service } from '../core/settings/service.ts'
 import { configId, configOf, serviceId, type ReconcileWorld } from './reconcile-world.ts'
 
 /** What has happened, by key; what it means is found out by whoever looks. */
@@ -41,14 +40,15 @@ function serviceSink ({ services, serviceStatuses }: WatchedWorld, changes: Chan
     upsert: (object) => {
       const key = keyOf(object)
       const before = services.get(key)
-      const held = services.held(key)
       index.upsert(object)
       serviceStatuses.upsert(object)
-      changes.serviceChanged(serviceId(key), { edited: !sameJson(editable(before), editable(services.get(key))) })
-      tellRivals([held, services.held(key)])
+      const after = services.get(key)
+      const edited = before === undefined || after?.hasSameObject(before) !== true
+      changes.serviceChanged(serviceId(key), { edited })
+      tellRivals([before?.held, after?.held])
     },
     remove: (key) => {
-      const held = services.held(key)
+      const held = services.get(key)?.held
       index.remove(key)
       serviceStatuses.remove(key)
       changes.serviceChanged(serviceId(key), { edited: true })
@@ -74,13 +74,6 @@ function configSink (kind: RuntimeConfigKind, { configs, configStatuses }: Watch
       changes.configChanged({ kind, ...key }, { edited: true })
     }
   }
-}
-
-/** What a person changes of a service, as far as it is kept; a generation stands for a spec. */
-function editable (service: Service | undefined): object | undefined {
-  if (service === undefined) return undefined
-  const { labels, annotations } = ownObject(service.object, 'metadata')
-  return { generation: generationOf(service.object), labels, annotations }
 }
 
 function keyOf (object: JsonObject): ObjectKey {

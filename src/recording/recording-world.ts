@@ -1,6 +1,6 @@
-import type { HeldPath, PathClaim, PathIndex, World } from '../core/ports.ts'
+import type { HeldPath, PathClaim, PathIndex, World } from '../core/world.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
-import type { Service } from '../core/settings/service.ts'
+import type { StoredService } from '../core/settings/service.ts'
 
 /** What the rules were told while they judged one review: all that the answer depends on besides the review. */
 export interface Evidence {
@@ -9,13 +9,13 @@ export interface Evidence {
   /** Claims of other services, by the service. */
   readonly claims: ReadonlyMap<string, HeldPath>
   /** Services that use a configuration, in the order in which they were told of. */
-  readonly services: readonly Service[]
+  readonly services: readonly StoredService[]
 }
 
 interface Notes extends Evidence {
   readonly configs: Map<RuntimeConfig, boolean>
   readonly claims: Map<string, HeldPath>
-  readonly services: Service[]
+  readonly services: StoredService[]
 }
 
 /**
@@ -53,7 +53,7 @@ export class RecordingWorld {
     return notes
   }
 
-  * #noteServices (services: Iterable<Service>): Generator<Service> {
+  * #noteServices (services: Iterable<StoredService>): Generator<StoredService> {
     for (const service of services) {
       this.#notes.services.push(service)
       yield service

@@ -1,7 +1,6 @@
 import { ROLLOUT_ANNOTATION } from '../api/meta.ts'
-import { isJsonObject, own, ownObject, type JsonObject } from '../platform/json.ts'
-import { READABLE_METADATA } from '../core/path/readable-fields.ts'
-import { LAST_APPLIED } from '../core/settings/service.ts'
+import { isJsonObject, own, type JsonObject } from '../platform/json.ts'
+import { relevantMetadata } from '../core/settings/service.ts'
 
 export interface Redaction {
   /** What stands in for a value: the same for the same value, so that what changes is still seen to change. */
@@ -19,19 +18,13 @@ export function redactObject (object: JsonObject, redaction: Redaction): JsonObj
   return present({
     apiVersion: own(object, 'apiVersion'),
     kind: own(object, 'kind'),
-    metadata: redactMetadata(ownObject(object, 'metadata'), redaction),
+    metadata: redactMetadata(relevantMetadata(object), redaction),
     spec: isJsonObject(spec) ? redactSpec(spec, redaction) : spec
   })
 }
 
-const KEPT_METADATA = [...READABLE_METADATA, 'generation', 'deletionTimestamp']
-
 function redactMetadata (metadata: JsonObject, redaction: Redaction): JsonObject {
-  const kept = KEPT_METADATA.map((key): [string, unknown] => [key, own(metadata, key)])
-  return present({
-    ...Object.fromEntries(kept),
-    annotations: redactAnnotations(own(metadata, 'annotations'), redaction)
-  })
+  return present({ ...metadata, annotations: redactAnnotations(own(metadata, 'annotations'), redaction) })
 }
 
 function redactSpec (spec: JsonObject, redaction: Redaction): JsonObject {
@@ -47,9 +40,8 @@ function redactSpec (spec: JsonObject, redaction: Redaction): JsonObject {
 
 function redactAnnotations (annotations: unknown, { standIn, kept }: Redaction): unknown {
   if (!isJsonObject(annotations)) return standInFor(annotations, standIn)
-  const others = Object.entries(annotations).filter(([key]) => key !== LAST_APPLIED)
   return Object.fromEntries(
-    others.map(([key, value]) => [
+    Object.entries(annotations).map(([key, value]) => [
       key,
       kept.has(key) || key === ROLLOUT_ANNOTATION ? value : standInFor(value, standIn)
     ])

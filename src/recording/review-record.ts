@@ -4,10 +4,10 @@ import type { Static } from 'typebox'
 import type { ReviewRequest } from '../admission/request.ts'
 import { REVIEW_API_VERSION, REVIEW_KIND } from '../api/admission-review.ts'
 import { ROLLOUT_ANNOTATION } from '../api/meta.ts'
-import { fieldsNamed } from '../core/path/fields-named.ts'
+import { fieldsNamed } from '../core/path/template.ts'
 import { isJsonObject, ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
-import type { Service } from '../core/settings/service.ts'
+import type { StoredService } from '../core/settings/service.ts'
 import type { ServicePolicy } from '../core/rules/service.ts'
 import type { ReplayedResponse } from './replayed-response.ts'
 import { redactObject, type Redaction } from './redact-object.ts'
@@ -142,7 +142,8 @@ function configObject ({ kind, namespace, name, uid, generation, createdAt, dele
   }
 }
 
-function serviceObject ({ object, block }: Service, redaction: Redaction): JsonObject {
+function serviceObject (service: StoredService, redaction: Redaction): JsonObject {
+  const { object, block } = service.parse()
   const redacted = redactObject(object, redaction)
   return block === undefined
     ? redacted

@@ -18,10 +18,10 @@ export interface Waiter {
  * Waits for what a review needs and is on its way; undefined where there is nothing to wait for. Rejects where the
  * webhook does.
  */
-export function waitForConfig ({ arrival: arrivalOf }: Webhook, { review, response, budget, clock }: Waiter): Promise<WaitResult> | undefined {
-  if (arrivalOf === undefined) return undefined
+export function waitForConfig ({ waitForConfig: waitOf }: Webhook, { review, response, budget, clock }: Waiter): Promise<WaitResult> | undefined {
+  if (waitOf === undefined) return undefined
   let leaving: AbortController | undefined // few reviews wait
-  const arrival = arrivalOf(review, () => (leaving ??= new AbortController()).signal)
+  const arrival = waitOf(review, () => (leaving ??= new AbortController()).signal)
   if (arrival === undefined) return undefined
   const left = Promise.withResolvers<WaitResult>()
   const cancel = clock.setTimeout(budget, () => { left.resolve('late') })

@@ -1,29 +1,24 @@
-/** A JSON text in two: many objects have one shape. */
+/** A JSON text in two parts, because many objects differ in their values only. */
 export interface ShapedJson {
-  /** The text without its values. */
+  /** The text without its scalar values. */
   readonly shape: string
-  /** Their texts, in turn. */
+  /** The texts of the scalar values, in order. */
   readonly values: string
 }
 
-/**
- * Stands in the shape where a value is missing, and between two values: no JSON text holds it, since strings escape it.
- */
+/** Marks a value in the shape and separates values. JSON texts do not contain it: strings escape it. */
 const MARK = '\0'
 
-/** Objects and lists below this depth are values as a whole. */
+/** Deeper objects and lists count as values. */
 const MAX_DEPTH = 16
 
-/**
- * Takes the JSON text of a value apart. Fields that are undefined are left out, as JSON.stringify does; else it is what
- * JSON.parse yields.
- */
+/** Splits the JSON text of a value; the naive equivalent is JSON.stringify. */
 export function toShape (value: unknown): ShapedJson {
   const values: string[] = []
   return { shape: shapeOf(value, values, 0), values: values.join(MARK) }
 }
 
-/** Puts the text together again. */
+/** The JSON text again. */
 export function fromShape ({ shape, values }: ShapedJson): string {
   const texts = values.split(MARK)
   let at = 0
@@ -35,14 +30,7 @@ function shapeOf (value: unknown, values: string[], depth: number): string {
     values.push(JSON.stringify(value))
     return MARK
   }
-  let shape = ''
-  if (Array.isArray(value)) {
-    for (const item of value) shape += (shape === '' ? '' : ',') + shapeOf(item, values, depth + 1)
-    return `[${shape}]`
-  }
-  for (const key of Object.keys(value)) {
-    const field = (value as Readonly<Record<string, unknown>>)[key] // an own key
-    if (field !== undefined) { shape += `${shape === '' ? '' : ','}${JSON.stringify(key)}:${shapeOf(field, values, depth + 1)}` }
-  }
-  return `{${shape}}`
+  if (Array.isArray(value)) return `[${value.map((item) => shapeOf(item, values, depth + 1)).join(',')}]`
+  const fields = Object.entries(value).filter(([, field]) => field !== undefined)
+  return `{${fields.map(([key, field]) => `${JSON.stringify(key)}:${shapeOf(field, values, depth + 1)}`).join(',')}}`
 }

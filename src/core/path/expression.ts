@@ -1,73 +1,61 @@
-import type { FaultCode } from '../rules/faults.ts'
-import { metadataEntry, titleOf, valueAt, type FieldPath } from './field-path.ts'
-import { jsonKind } from '../../platform/json-kind.ts'
-import { ownObject, type JsonObject } from '../../platform/json.ts'
-import { isQualifiedName, missingField } from './missing-field.ts'
-import { parseExpression } from './grammar.ts'
-import type { Step } from './step.ts'
-import { MAX_PATH_LENGTH } from './segment.ts'
-import { select, spend, TooComplex, type Budget } from './selection.ts'
+import { jsonKind, ownObject, type JsonObject } from '../../platform/json.ts'
 import { printable } from '../../platform/printable.ts'
-import { placeAt, withheldField } from './readable-fields.ts'
-import { awaited, viewOf } from './service-view.ts'
-import { Refused, type TemplateProblem } from './problem.ts'
+import type { FaultCode } from '../rules/faults.ts'
+import { isQualifiedName, metadataEntry, missingField, titleOf, valueAt, type FieldPath } from './field-path.ts'
+import { parseExpression } from './grammar.ts'
+import { ExpressionError, type TemplateProblem } from './problem.ts'
+import { awaited, placeAt, viewOf, withheldField } from './readable-fields.ts'
+import { MAX_PATH_LENGTH } from './segment.ts'
+import { BudgetExceeded, select, spend, type Budget, type Step } from './selection.ts'
 
 /** One expression of a template, compiled. */
 export interface PathExpression {
-  /** As written, with its braces, fit for a message. */
+  /** As written, with its braces, printable. */
   readonly text: string
   /** Zero-based offset of its `{` in the template, in UTF-16 code units. */
   readonly position: number
-  /**
-   * The fields and indexes that it begins with. Nearly always they are all of it, and the value is read straight off
-   * the service.
-   */
+  /** The leading fields and indexes: nearly always the whole expression. */
   readonly path: FieldPath
-  /** What else it does with the value there. */
+  /** The remaining steps, applied to the value at `path`. */
   readonly steps: readonly Step[]
 }
 
-/** What an expression yields: text, or that it yields none yet, or why it yields none. */
+/** What an expression yields. `pending`: the API server sets the field after mutating admission. */
 export type Reading =
   | string
   | { readonly kind: 'pending', readonly needs: string }
   | { readonly kind: 'problem', readonly problem: TemplateProblem }
 
-/**
- * Longest value that is looked at, in UTF-16 code units: more than a path can hold, so that surplus slashes do no harm.
- */
+/** Longest accepted value, in UTF-16 code units: more than a path can hold, because surplus slashes are dropped. */
 const MAX_VALUE_LENGTH = 5 * MAX_PATH_LENGTH
 
 /**
- * Compiles the expression whose `{` stands at `start`. A text or number on its own becomes the literal it stands for.
- * `end` is the offset behind its `}`. Throws Refused with the first mistake.
+ * Compiles the expression whose `{` is at `start`; text or a number alone becomes a literal. `end` is the offset after
+ * its `}`. Throws ExpressionError with the first mistake.
  */
 export function compileExpression (source: string, start: number): { part: string | PathExpression, end: number } {
   const { steps, end } = parseExpression(source, start)
   const text = printable(source.slice(start, end))
   if (/^\{ *\}$/.test(text)) {
-    throw new Refused({
+    throw new ExpressionError({
       code: 'AIM-TEMPLATE-SYNTAX',
       position: start,
       what: 'the expression is empty',
       remedy: 'name a field, as in {.metadata.name}'
     })
   }
-  refuseWithheld(steps, text, start)
+  rejectWithheld(steps, text, start)
   return { part: literalOf(steps) ?? { text, position: start, ...planOf(steps) }, end }
 }
 
-/**
- * Reads from the service exactly one string, number or truth value. Numbers are written as JSON writes them: 1000000,
- * 0.5.
- */
+/** Reads exactly one string, number or boolean from the service. Numbers are written as in JSON: 1000000, 0.5. */
 export function readExpression (expression: PathExpression, service: JsonObject, budget: Budget): Reading {
   if (expression.steps.length > 0) return search(expression, service, budget)
   const value = valueAt(service, expression.path)
-  return fits(value) ? value : read(expression, awaitedAt(service, expression.path) ?? value, service)
+  return isUsable(value) ? value : toReading(expression, awaitedAt(service, expression.path) ?? value, service)
 }
 
-function refuseWithheld (steps: readonly Step[], text: string, position: number): void {
+function rejectWithheld (steps: readonly Step[], text: string, position: number): void {
   const withheld = withheldField(steps)
   if (withheld === undefined) return
   const { path, why, instead } = withheld
@@ -75,9 +63,14 @@ function refuseWithheld (steps: readonly Step[], text: string, position: number)
     instead === undefined
       ? 'name a field of spec, or a label'
       : `write ${text.includes(path) ? text.replace(path, () => instead) : `{${instead}}`}`
-  throw new Refused(why === undefined
+  throw new ExpressionError(why === undefined
     ? { code: 'AIM-PATH-FIELD-MISSING', position, what: `no service has a field ${printable(path)}`, remedy }
-    : { code: 'AIM-TEMPLATE-UNSUPPORTED', position, what: `kubectl accepts ${path}, a path template does not: ${why}`, remedy })
+    : {
+        code: 'AIM-TEMPLATE-UNSUPPORTED',
+        position,
+        what: `kubectl accepts ${path}, a path template does not: ${why}`,
+        remedy
+      })
 }
 
 function literalOf (steps: readonly Step[]): string | undefined {
@@ -91,7 +84,7 @@ function planOf (steps: readonly Step[]): Pick<PathExpression, 'path' | 'steps'>
   const keys = steps.map((step) => step.kind === 'field' ? step.name : step.kind === 'index' ? step.at : undefined)
   const path = keys.filter((key) => key !== undefined)
   if (path.length === steps.length) return { path, steps: [] }
-  // an index before other steps fails in a way that only they know
+  // an index before other steps stays with them: `select` reports its failures as client-go does
   const fields = keys.slice(
     0,
     keys.findIndex((key) => typeof key !== 'string')
@@ -99,8 +92,7 @@ function planOf (steps: readonly Step[]): Pick<PathExpression, 'path' | 'steps'>
   return { path: fields.filter((key) => key !== undefined), steps: steps.slice(fields.length) }
 }
 
-/** A value that can be put into a path as it stands. */
-function fits (value: unknown): value is string {
+function isUsable (value: unknown): value is string {
   return typeof value === 'string' && value !== '' && value.length <= MAX_VALUE_LENGTH
 }
 
@@ -112,7 +104,7 @@ function awaitedAt (service: JsonObject, [root, field, ...deeper]: FieldPath): s
 
 function search (expression: PathExpression, service: JsonObject, budget: Budget): Reading {
   try {
-    spend(budget, 1) // once the budget is used up, nothing is looked at any more
+    spend(budget, 1) // throws if an earlier expression used up the budget
     const place = placeAt(expression.path)
     const start = place === undefined ? valueAt(service, expression.path) : viewOf(service, place, budget)
     const { values, failure } = select(expression.steps, start === undefined ? [] : [start], budget)
@@ -122,24 +114,29 @@ function search (expression: PathExpression, service: JsonObject, budget: Budget
         remedy: 'name a field that every service has'
       })
     }
-    if (values.length === 1) return read(expression, values[0], service)
+    if (values.length === 1) return toReading(expression, values[0], service)
     return values.length === 0
-      ? problem(expression, 'AIM-PATH-FIELD-MISSING', { what: 'nothing on this service matches', remedy: 'set what it looks for, or name a field that every service has' })
-      : problem(expression, 'AIM-PATH-VALUE-NOT-SINGLE', { what: `${values.length} values match`, remedy: 'choose one with an index, or a filter such as [?(@.name=="TEAM")]' })
+      ? problem(expression, 'AIM-PATH-FIELD-MISSING', {
+        what: 'nothing on this service matches',
+        remedy: 'set a matching value, or name a field that every service has'
+      })
+      : problem(expression, 'AIM-PATH-VALUE-NOT-SINGLE', {
+        what: `${values.length} values match`,
+        remedy: 'choose one with an index, or a filter such as [?(@.name=="TEAM")]'
+      })
   } catch (error) {
-    if (!(error instanceof TooComplex)) throw error
+    if (!(error instanceof BudgetExceeded)) throw error
     return problem(expression, 'AIM-TEMPLATE-TOO-COMPLEX', {
-      what: 'it takes too long to find on this service',
+      what: 'the search takes too long on this service',
       remedy: 'name the field itself, without .. and *'
     })
   }
 }
 
-/** A single value as text, or what is wrong with it. */
-function read (expression: PathExpression, value: unknown, service: JsonObject): Reading {
-  const title = expression.steps.length > 0 ? 'what it selects' : titleOf(expression.path)
+function toReading (expression: PathExpression, value: unknown, service: JsonObject): Reading {
+  const title = expression.steps.length > 0 ? 'the selected value' : titleOf(expression.path)
   switch (typeof value) {
-    case 'string': return fits(value) ? value : misfit(expression, title, value)
+    case 'string': return isUsable(value) ? value : unusableText(expression, title, value)
     case 'number':
     case 'boolean': return String(value)
     case 'symbol': return { kind: 'pending', needs: value.description ?? '' }
@@ -149,14 +146,14 @@ function read (expression: PathExpression, value: unknown, service: JsonObject):
 }
 
 function notScalar (expression: PathExpression, title: string, value: unknown): Reading {
-  const remedy = Array.isArray(value) ? 'choose one item with an index, as in [0]' : 'name one field inside it'
+  const remedy = Array.isArray(value) ? 'choose one item with an index, as in [0]' : 'name a field inside it'
   return problem(expression, 'AIM-PATH-VALUE-NOT-SCALAR', { what: `${title} is ${jsonKind(value)}`, remedy })
 }
 
-function misfit (expression: PathExpression, title: string, value: string): Reading {
+function unusableText (expression: PathExpression, title: string, value: string): Reading {
   if (value === '') return empty(expression, `${title} is empty`)
   return problem(expression, 'AIM-PATH-TOO-LONG', {
-    what: `${title} has ${value.length} characters, a path at most ${MAX_PATH_LENGTH}`,
+    what: `${title} has ${value.length} characters, a path can have at most ${MAX_PATH_LENGTH}`,
     remedy: 'shorten it'
   })
 }

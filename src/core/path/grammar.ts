@@ -1,18 +1,18 @@
-import { COMPARISON_OPERATORS, type Filter, type Step } from './step.ts'
 import { printable } from '../../platform/printable.ts'
+import { ExpressionError } from './problem.ts'
 import { rooted } from './readable-fields.ts'
-import { Refused } from './problem.ts'
+import { COMPARISON_OPERATORS, type Filter, type Step } from './selection.ts'
 
 export interface ParsedExpression {
   readonly steps: readonly Step[]
-  /** Offset behind the closing brace. */
+  /** Offset after the closing brace. */
   readonly end: number
 }
 
 /**
- * Reads the expression whose `{` stands at `start`: kubectl's JSONPath without `range` and `end`; besides it `["key"]`,
- * and quoted keys taken as they stand. One pass, in time linear in the length: neither brackets nor filters nest, as in
- * kubectl. Throws Refused. Source: k8s.io/client-go/util/jsonpath, parser.go.
+ * Parses the expression whose `{` is at `start`: kubectl's JSONPath without `range` and `end`, plus `["key"]` and
+ * quoted keys with dots. One pass in linear time: as in kubectl, neither brackets nor filters nest.
+ * Throws ExpressionError. Source: k8s.io/client-go/util/jsonpath, parser.go.
  */
 export function parseExpression (source: string, start: number): ParsedExpression {
   const cursor: Cursor = { source, start, at: start + 1 }
@@ -22,16 +22,14 @@ export function parseExpression (source: string, start: number): ParsedExpressio
 }
 
 interface Cursor {
-  /** The template, cut off where the part that is read ends. */
+  /** The template up to the end of the parsed part. */
   readonly source: string
   /** Offset of the expression's opening brace. */
   readonly start: number
   at: number
 }
 
-/**
- * Up to a closing brace or the end. Spaces and roots may stand between any two steps and mean nothing, as in kubectl.
- */
+/** Up to a closing brace or the end. As in kubectl, spaces and roots between steps have no effect. */
 function readSteps (cursor: Cursor): Step[] {
   const steps: Step[] = []
   for (let next = peek(cursor); next !== '' && next !== '}'; next = peek(cursor)) {
@@ -54,7 +52,7 @@ function readStep (cursor: Cursor, previous: Step | undefined): Step {
 
 const LETTER = /[\p{L}\p{Nd}_]/u
 
-/** A name may follow `..` without a dot of its own. */
+/** A name may follow `..` directly. */
 function followsDescent (cursor: Cursor, previous: Step | undefined): boolean {
   return previous?.kind === 'descent' && cursor.source[cursor.at - 1] === '.' && LETTER.test(peek(cursor))
 }
@@ -80,12 +78,12 @@ function readName (cursor: Cursor): Step {
   return named(written)
 }
 
-/** A backslash does no more than keep the next character from ending the name; a bare `*` stands for every name. */
+/** A backslash only keeps the next character from ending the name; a bare `*` is a wildcard. */
 function named (written: string): Step {
   return written === '*' ? { kind: 'wildcard' } : { kind: 'field', name: written.replaceAll('\\', '') }
 }
 
-/** From behind `[` to behind `]`: one member, or several with commas and spaces between them. */
+/** From after `[` to after `]`: one member, or several separated by commas and spaces. */
 function readBrackets (cursor: Cursor): Step {
   const from = cursor.at
   const members: Step[] = []
@@ -98,7 +96,10 @@ function readBrackets (cursor: Cursor): Step {
   if (!take(cursor, ']')) throw syntax(from - 1, 'the bracket is not closed', KEY_OR_INDEX)
   const [only] = members
   if (only === undefined || members.length > 1) return { kind: 'union', members }
-  if (padding !== '') { throw syntax(from, 'spaces stand inside the brackets', `write [${cursor.source.slice(from, cursor.at - 1).trim()}]`) }
+  if (padding !== '') {
+    const trimmed = cursor.source.slice(from, cursor.at - 1).trim()
+    throw syntax(from, 'there are spaces inside the brackets', `write [${trimmed}]`)
+  }
   return only
 }
 
@@ -121,14 +122,14 @@ function readQuotedKey (cursor: Cursor): string {
   if (/^(?:[^\\]|\\[^])*$/u.test(written) && MEMBER_END.test(peek(cursor))) return written
   throw syntax(
     close,
-    'a quote stands inside the quotes, or no bracket closes after them',
-    "write ['key'], or [\"key\"] for a key that holds a '"
+    'there is a quote inside the quotes, or no closing bracket after them',
+    "write ['key'], or [\"key\"] for a key that contains a '"
   )
 }
 
 const MEMBER_END = /[\], ]/
 
-/** As in kubectl `[]` is the first item. */
+/** As in kubectl, `[]` is the first item. */
 function readIndexes (cursor: Cursor): Step {
   const from = cursor.at
   const [start, end, stride] = match(cursor, /-?\d*(?::-?\d*){0,2}/y).split(':')
@@ -141,19 +142,21 @@ function readIndexes (cursor: Cursor): Step {
 function integer (digits: string | undefined, at: number): number | undefined {
   if (digits === undefined || digits === '') return undefined
   const value = Number(digits)
-  if (!Number.isSafeInteger(value)) { throw syntax(at, `"${digits}" is not an index`, 'write a whole number, such as 0, or -1 for the last item') }
+  if (!Number.isSafeInteger(value)) {
+    throw syntax(at, `"${digits}" is not an index`, 'write a whole number, such as 0, or -1 for the last item')
+  }
   return value
 }
 
-function notAMember (cursor: Cursor, from: number): Refused {
+function notAMember (cursor: Cursor, from: number): ExpressionError {
   if (FOREIGN.test(peek(cursor))) return foreign(cursor.at, peek(cursor))
   const word = /^[‘“]?([^\s'"‘’“”[\]{}(),]+)[’”]?\]/u.exec(cursor.source.slice(from))?.[1]
   return word === undefined
-    ? syntax(from, 'the brackets hold neither a quoted key nor an index, or are not closed', KEY_OR_INDEX)
-    : syntax(from, `the key ${word} stands in brackets without straight quotes`, `write ['${word}']`)
+    ? syntax(from, 'the brackets contain neither a quoted key nor an index, or are not closed', KEY_OR_INDEX)
+    : syntax(from, `the key ${word} in brackets has no straight quotes`, `write ['${word}']`)
 }
 
-/** From behind `[?(` to behind `)]`. */
+/** From after `[?(` to after `)]`. */
 function readFilter (cursor: Cursor): Step {
   const filter = readCondition(cursor)
   if (!take(cursor, ']')) throw syntax(cursor.at, 'the filter does not end with )]', A_FILTER)
@@ -162,7 +165,7 @@ function readFilter (cursor: Cursor): Step {
 
 const A_FILTER = 'write it as [?(@.name=="TEAM")]'
 
-/** From behind `?(` to behind `)`. As in kubectl, the first operator splits the condition wherever it stands. */
+/** From after `?(` to after `)`. As in kubectl, the first operator splits the condition, even inside quotes. */
 function readCondition (cursor: Cursor): Filter {
   const from = cursor.at
   const close = conditionEnd(cursor)
@@ -176,7 +179,7 @@ function readCondition (cursor: Cursor): Filter {
   return { kind: 'filter', left: readOperand(cursor, from, from + left.length), comparison }
 }
 
-/** Offset of the `)` that ends a condition: the first one outside the first quoted text, as in kubectl. */
+/** Offset of the `)` that ends a condition: as in kubectl, the first one outside the first quoted text. */
 function conditionEnd ({ source, at: from }: Cursor): number {
   let quote = ''
   let closed = false
@@ -196,15 +199,14 @@ function readOperand (cursor: Cursor, from: number, to: number): Step[] {
   return steps
 }
 
-function unknownOperator (cursor: Cursor, at: number, operator: string): Refused {
-  if (operator === '=' && cursor.source[at + 1] === '~') { return unsupported(at, 'regular expressions are not supported, nor are they by kubectl', A_FILTER) }
+function unknownOperator (cursor: Cursor, at: number, operator: string): ExpressionError {
+  if (operator === '=' && cursor.source[at + 1] === '~') {
+    return unsupported(at, 'regular expressions are not supported, as in kubectl', A_FILTER)
+  }
   return syntax(at, `"${operator}" is not a comparison`, `write one of ${COMPARISON_OPERATORS.join(' ')}`)
 }
 
-/**
- * Text between quotes, with the escapes of a Go string. The first quote without a backslash before it ends the text, as
- * in kubectl.
- */
+/** Quoted text with the escapes of a Go string. As in kubectl, the first quote without a backslash ends it. */
 function readText (cursor: Cursor): Step {
   const from = cursor.at
   const quote = peek(cursor)
@@ -212,7 +214,9 @@ function readText (cursor: Cursor): Step {
   if (cursor.at === from) throw syntax(from, 'the quote is not closed', `end the text with ${quote}`)
   const text = written.replace(/\\u[\da-fA-F]{4}|\\[^]|["']/g, (escape, offset: number) => {
     const character = unescaped(escape, quote)
-    if (character === undefined) { throw unsupported(from + 1 + offset, `a text cannot hold ${escape}`, 'write the character itself') }
+    if (character === undefined) {
+      throw unsupported(from + 1 + offset, `quoted text cannot contain ${escape}`, 'write the character itself')
+    }
     return character
   })
   return { kind: 'text', text }
@@ -240,7 +244,7 @@ function readNumber (cursor: Cursor): Step {
   const written = match(cursor, /[-+]?[\d.]*/y)
   const value = /^[-+]?(?:\d+\.?\d*|\.\d+)$/.test(written) ? Number(written) : NaN
   if (Math.abs(value) <= Number.MAX_SAFE_INTEGER) return { kind: 'constant', value }
-  throw syntax(from, `${written} is not a number, or too large to be exact`, 'begin a field with a dot')
+  throw syntax(from, `${written} is not a number, or too large to be exact`, 'start a field name with a dot')
 }
 
 function readWord (cursor: Cursor): Step {
@@ -250,7 +254,7 @@ function readWord (cursor: Cursor): Step {
   if (word === 'range' || word === 'end') {
     throw unsupported(
       from,
-      `kubectl accepts "${word}", a path template does not: an expression stands for one value, not for a loop`,
+      `kubectl accepts "${word}", a path template does not: an expression yields one value and cannot loop`,
       'name one value, as in {.metadata.name}'
     )
   }
@@ -258,42 +262,52 @@ function readWord (cursor: Cursor): Step {
   throw call === null ? dotless(cursor, from, word) : foreign(from + call.index, call[0])
 }
 
-function dotless (cursor: Cursor, from: number, word: string): Refused {
+function dotless (cursor: Cursor, from: number, word: string): ExpressionError {
   const { source, start } = cursor
-  if (source.slice(start + 1, from).trim() !== '') { return syntax(from, `${word} is neither a field nor in quotes`, `write .${word} for a field, "${word}" for a text`) }
+  if (source.slice(start + 1, from).trim() !== '') {
+    return syntax(from, `${word} is neither a field nor quoted text`, `write .${word} for a field, "${word}" for text`)
+  }
   const rest = /^[^{}]*/.exec(source.slice(cursor.at))?.[0] ?? ''
   return syntax(from, `a dot is missing before ${word}`, `write {${rooted(word)}${rest.trimEnd()}}`)
 }
 
-/** The next character cannot begin a step. */
-function unexpected (cursor: Cursor): Refused {
+/** The next character cannot start a step. */
+function unexpected (cursor: Cursor): ExpressionError {
   const next = peek(cursor)
   if (next === '') return syntax(cursor.start, 'the expression is not closed', 'end it with }')
   if (FOREIGN.test(next)) return foreign(cursor.at, next)
-  if (next === '*') return syntax(cursor.at, '"*" stands without a dot or brackets', 'write .* or [*]')
-  if (next === '{') return syntax(cursor.at, 'an expression opens inside another', 'close the first one with }')
+  if (next === '*') return syntax(cursor.at, '"*" has neither a dot nor brackets', 'write .* or [*]')
+  if (next === '{') return syntax(cursor.at, 'an expression starts inside another', 'close the first one with }')
   return syntax(
     cursor.at,
-    `"${printable(next)}" has no meaning here`,
-    "an expression is made of .field, ['key'] and [0]"
+    `"${printable(next)}" is not allowed here`,
+    "build the expression from .field, ['key'] and [0]"
   )
 }
 
-/** What runs code or climbs in other dialects of JSONPath. */
+/** Runs code or selects the parent in other dialects of JSONPath. */
 const FOREIGN = /[`^~()]/
 
-function foreign (at: number, character: string): Refused {
+function foreign (at: number, character: string): ExpressionError {
   return /[()]/.test(character)
-    ? unsupported(at, 'scripts and function calls are not supported: nothing in a template is ever executed', 'name a field, [-1] for the last item, [?(@.name=="TEAM")] for a chosen one')
-    : unsupported(at, `the operator "${character}" of other JSONPath dialects is not supported, nor is it by kubectl`, 'name the field from the root, and write a key that holds the character as [\'key\']')
+    ? unsupported(
+      at,
+      'scripts and function calls are not supported: nothing in a template is ever executed',
+      'name a field, [-1] for the last item, or [?(@.name=="TEAM")] for a chosen item'
+    )
+    : unsupported(
+      at,
+      `the operator "${character}" of other JSONPath dialects is not supported, as in kubectl`,
+      "name the field from the root, and write a key that contains the character as ['key']"
+    )
 }
 
-function unsupported (position: number, what: string, remedy: string): Refused {
-  return new Refused({ code: 'AIM-TEMPLATE-UNSUPPORTED', position, what, remedy })
+function unsupported (position: number, what: string, remedy: string): ExpressionError {
+  return new ExpressionError({ code: 'AIM-TEMPLATE-UNSUPPORTED', position, what, remedy })
 }
 
-function syntax (position: number, what: string, remedy: string): Refused {
-  return new Refused({ code: 'AIM-TEMPLATE-SYNTAX', position, what, remedy })
+function syntax (position: number, what: string, remedy: string): ExpressionError {
+  return new ExpressionError({ code: 'AIM-TEMPLATE-SYNTAX', position, what, remedy })
 }
 
 /** The next character, empty at the end. */
@@ -308,7 +322,7 @@ function take (cursor: Cursor, text: string): boolean {
   return found
 }
 
-/** What a sticky pattern finds here, taken; empty where it finds nothing. */
+/** Consumes what a sticky pattern matches here; empty without a match. */
 function match (cursor: Cursor, pattern: RegExp): string {
   pattern.lastIndex = cursor.at
   const found = pattern.exec(cursor.source)?.[0] ?? ''

@@ -1,28 +1,17 @@
 import type { FaultCode } from '../rules/faults.ts'
 
-/**
- * One problem of a template, found when it is compiled or rendered. Has no field path yet: the rules know whose
- * template it is.
- */
+/** One problem of a template, found when it is compiled or rendered. The rules add the field path. */
 export interface TemplateProblem {
   readonly code: FaultCode
-  /**
-   * The expression as written, with its braces: `{.metadata.labels['team']}`. Absent where the template as a whole is
-   * at fault.
-   */
+  /** As written, with its braces: `{.metadata.labels['team']}`. Absent for problems of the whole template. */
   readonly expression?: string
-  /**
-   * Zero-based offset of the problem in the template, in UTF-16 code units; absent for problems of the whole template.
-   */
+  /** Offset in the template, in UTF-16 code units. Absent for problems of the whole template. */
   readonly position?: number
-  /** What is wrong and why, one line without the remedy: `label "team" is not set on this service`. */
+  /** What is wrong and why, one line: `label "team" is not set on this service`. */
   readonly what: string
-  /** What mends it, one line, where it does not depend on whose template it is. */
+  /** How to fix it, one line; absent if that depends on who owns the template. */
   readonly remedy?: string
-  /**
-   * For AIM-PATH-FIELD-MISSING and -EMPTY: the label or annotation that is missing, so that the rules can name the
-   * command that sets it.
-   */
+  /** The missing label or annotation, so that the rules can name the command that sets it. */
   readonly missing?: { readonly kind: 'label' | 'annotation', readonly key: string }
 }
 
@@ -32,8 +21,8 @@ export function problemText ({ expression, position, what }: TemplateProblem): s
   return `${expression}${position === undefined ? '' : ` at position ${position}`}: ${what}`
 }
 
-/** Thrown inside a reader of templates, and turned into a problem at its edge. */
-export class Refused extends Error {
+/** Thrown while an expression is parsed; `template-text.ts` turns it into a problem. */
+export class ExpressionError extends Error {
   readonly problem: TemplateProblem
   constructor (problem: TemplateProblem) {
     super(problem.what)

@@ -1,31 +1,30 @@
-import type { Step } from './step.ts'
+import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
+import { spend, type Budget, type Step } from './selection.ts'
 
-/** The object, or one of the two inside it, of which an expression may read a part only. */
+/** A part of the service that expressions may read only in part: the root, `.metadata` or `.spec`. */
 export type Place = '' | '.metadata' | '.spec'
 
-/** The metadata fields that an expression may read: those that no write changes behind the user's back. */
+/** The metadata that expressions may read: no write changes these fields behind the user's back. */
 export const READABLE_METADATA: readonly string[] = [
-  'name', 'namespace', 'uid', 'creationTimestamp', 'generateName', 'labels', 'annotations', 'ownerReferences', 'finalizers'
+  'name', 'namespace', 'uid', 'creationTimestamp', 'generateName', 'labels', 'annotations', 'ownerReferences',
+  'finalizers'
 ]
 const READABLE_ROOT: readonly string[] = ['apiVersion', 'kind', 'metadata', 'spec']
-/** The one spec field that no expression may read. */
-export const WITHHELD_SPEC = 'resolvedRuntimeConfig'
+/** The spec field that no expression may read. */
+const WITHHELD_SPEC = 'resolvedRuntimeConfig'
 
 /** A field that no expression may read. */
-export interface Withheld {
+interface WithheldField {
   /** From the root of the service: `.metadata.generation`. */
   readonly path: string
-  /** Why a service has it and a path cannot be made of it; undefined where a service never has it. */
+  /** Why paths cannot use it; undefined if no service has such a field. */
   readonly why: string | undefined
-  /** The path that was probably meant. */
+  /** The path that the author probably meant. */
   readonly instead: string | undefined
 }
 
-/**
- * The first field that the steps name and no expression may read; undefined where there is none. What wildcards reach
- * is left to the view.
- */
-export function withheldField (steps: readonly Step[]): Withheld | undefined {
+/** The first withheld field that the steps name. `viewOf` hides those that a wildcard would reach. */
+export function withheldField (steps: readonly Step[]): WithheldField | undefined {
   let place: Place | undefined = ''
   for (const step of steps) {
     if (place === undefined) return undefined
@@ -38,15 +37,36 @@ export function withheldField (steps: readonly Step[]): Withheld | undefined {
   return undefined
 }
 
-/**
- * Where a field written without its parents belongs: `.metadata.name` for `name`. Any other name is taken for a label.
- */
+/** The value at a place, as a shallow copy without the withheld fields; undefined if there is none. */
+export function viewOf (service: JsonObject, place: Place, budget: Budget): unknown {
+  switch (place) {
+    case '': return definedEntries([
+      ['apiVersion', own(service, 'apiVersion')],
+      ['kind', own(service, 'kind')],
+      ['metadata', viewOf(service, '.metadata', budget)],
+      ['spec', viewOf(service, '.spec', budget)]
+    ])
+    case '.metadata': {
+      const metadata = ownObject(service, 'metadata')
+      return definedEntries(READABLE_METADATA.map((key) => [key, awaited(metadata, key) ?? own(metadata, key)]))
+    }
+    case '.spec': return specView(own(service, 'spec'), budget)
+  }
+}
+
+/** A symbol that stands for a field that the API server sets after mutating admission; undefined once it is set. */
+export function awaited (metadata: JsonObject, key: string): symbol | undefined {
+  if ((own(metadata, key) ?? '') !== '') return undefined
+  return key === 'name' && ownString(metadata, 'generateName') === '' ? undefined : AWAITED.get(key)
+}
+
+/** The full path of a bare field name: `.metadata.name` for `name`; an unknown name is taken for a label. */
 export function rooted (name: string): string {
   if (READABLE_ROOT.includes(name)) return `.${name}`
   return READABLE_METADATA.includes(name) ? `.metadata.${name}` : `.metadata.labels['${name}']`
 }
 
-/** The place that fields lead to, where it is one. */
+/** The place at the end of a path, if it is one. */
 export function placeAt (fields: readonly (string | number)[]): Place | undefined {
   const path = fields.map((field) => `.${field}`).join('')
   return PLACES.find((place) => place === path)
@@ -59,12 +79,12 @@ const REASONS = new Map([
   ['.metadata.resourceVersion', 'it changes with every write'],
   ['.metadata.generation', 'it changes with every write'],
   ['.metadata.managedFields', 'it changes with every write'],
-  ['.metadata.deletionTimestamp', 'it is set only while the service is deleted'],
-  ['.metadata.deletionGracePeriodSeconds', 'it is set only while the service is deleted'],
-  [`.spec.${WITHHELD_SPEC}`, 'it is the result of admission, which the path is a part of']
+  ['.metadata.deletionTimestamp', 'it is set only while the service is being deleted'],
+  ['.metadata.deletionGracePeriodSeconds', 'it is set only while the service is being deleted'],
+  [`.spec.${WITHHELD_SPEC}`, 'it is the result of admission and contains the path itself']
 ])
 
-function withheldAt (place: Place, name: string): Withheld | undefined {
+function withheldAt (place: Place, name: string): WithheldField | undefined {
   const path = `${place}.${name}`
   const why = REASONS.get(path)
   if (why !== undefined) return { path, why, instead: undefined }
@@ -72,22 +92,19 @@ function withheldAt (place: Place, name: string): Withheld | undefined {
   return { path, why, instead: intended(place, name) }
 }
 
-/**
- * What was probably meant: the dotted path that stands in quotes, or the field whose name differs least among those
- * that begin alike.
- */
+/** A quoted dotted path, or the field with the most similar name among those with the same beginning. */
 function intended (place: '' | '.metadata', name: string): string | undefined {
   if (name.includes('.')) return `${place}.${name}`
   const candidates = place === '' ? [...READABLE_ROOT.map((known) => `.${known}`), ...METADATA_PATHS] : METADATA_PATHS
   const distance = (path: string): number => Math.abs(path.length - path.lastIndexOf('.') - 1 - name.length)
   return candidates
-    .filter((path) => beginAlike(path.slice(path.lastIndexOf('.') + 1), name))
+    .filter((path) => haveSameBeginning(path.slice(path.lastIndexOf('.') + 1), name))
     .toSorted((a, b) => distance(a) - distance(b))[0]
 }
 
 const METADATA_PATHS = READABLE_METADATA.map((known) => `.metadata.${known}`)
 
-function beginAlike (known: string, name: string): boolean {
+function haveSameBeginning (known: string, name: string): boolean {
   const [a, b] = [known.toLowerCase(), name.toLowerCase()]
   return name !== '' && (a.startsWith(b) || b.startsWith(a))
 }
@@ -95,4 +112,18 @@ function beginAlike (known: string, name: string): boolean {
 function namesOf (step: Step): string[] {
   if (step.kind === 'union') return step.members.flatMap(namesOf)
   return step.kind === 'field' ? [step.name] : []
+}
+
+const AWAITED = new Map(['name', 'uid', 'creationTimestamp'].map((key) => [key, Symbol(`metadata.${key}`)]))
+
+function specView (spec: unknown, budget: Budget): unknown {
+  if (!isJsonObject(spec) || !Object.hasOwn(spec, WITHHELD_SPEC)) return spec
+  const keys = Object.keys(spec)
+  spend(budget, keys.length)
+  return definedEntries(keys.map((key) => [key, key === WITHHELD_SPEC ? undefined : spec[key]]))
+}
+
+/** Built by definition, not assignment, so that a key `__proto__` is data. */
+function definedEntries (entries: readonly (readonly [string, unknown])[]): JsonObject {
+  return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
 }

@@ -5,9 +5,8 @@ import type { TemplateProblem } from './problem.ts'
 export const MAX_PATH_LENGTH = 200
 
 /**
- * A path segment as it stands in a URL: in lower case by Unicode's own rules, whatever the locale, then percent-encoded
- * in UTF-8 with capital hex digits. Everything but RFC 3986's unreserved characters is encoded. The Unicode form is
- * left as it is: composed and decomposed letters stay different.
+ * A segment as in a URL: in locale-free lower case, then percent-encoded in UTF-8 with capital hex digits, except
+ * RFC 3986's unreserved characters. The Unicode form stays: composed and decomposed letters differ.
  */
 export function encodeSegment (segment: string): string {
   const lower = segment.toLowerCase()
@@ -18,27 +17,21 @@ export function encodeSegment (segment: string): string {
   )
 }
 
-/**
- * The problem of a segment that no HTTPRoute path can hold, or that could lead a lenient server out of it; undefined
- * where there is none.
- */
+/** The problem of a segment that an HTTPRoute path refuses, or that a lenient server resolves to another path. */
 export function segmentProblem (segment: string): TemplateProblem | undefined {
-  const fault = !segment.isWellFormed()
-    ? 'holds half of a surrogate pair, which no URL can carry'
-    : climbs(segment) ? 'is or hides a "." or "..", and would lead to another path' : undefined
-  if (fault === undefined) return undefined
+  const why = !segment.isWellFormed()
+    ? 'contains half of a surrogate pair, which a URL cannot hold'
+    : hidesDotSegment(segment) ? 'is or hides "." or "..", which leads to another path' : undefined
+  if (why === undefined) return undefined
   return {
     code: 'AIM-PATH-SEGMENT-INVALID',
-    what: `the path segment "${printable(segment, 40)}" ${fault}`,
-    remedy: 'use another text or value there'
+    what: `the path segment "${printable(segment, 40)}" ${why}`,
+    remedy: 'use other text or another value there'
   }
 }
 
-/**
- * Whether a server that decodes twice, and takes encoded slashes and backslashes for separators, finds a dot segment in
- * it.
- */
-function climbs (segment: string): boolean {
+/** Whether a server that decodes twice and splits at encoded slashes and backslashes finds a dot segment. */
+function hidesDotSegment (segment: string): boolean {
   if (!segment.includes('.') && !segment.includes('%')) return false
   const decoded = segment.includes('%') ? decodeAscii(decodeAscii(segment)) : segment
   return decoded.split(/[/\\]/).some((part) => part === '.' || part === '..')

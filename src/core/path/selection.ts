@@ -1,45 +1,62 @@
 import { JSONPath } from 'jsonpath-plus'
-import { jsonKind } from '../../platform/json-kind.ts'
-import { isJsonObject } from '../../platform/json.ts'
-import type { ComparisonOperator, Filter, Step } from './step.ts'
+import { isJsonObject, jsonKind } from '../../platform/json.ts'
 
-/** What steps select, in order; `failure` says why they could go no further, and `values` is then what was in hand. */
+/** One step of an expression: takes the values that the previous step selected, and selects others. */
+export type Step =
+  | { readonly kind: 'field', readonly name: string }
+  | { readonly kind: 'index', readonly at: number }
+  | { readonly kind: 'slice', readonly start: number, readonly end: number | undefined, readonly stride: number }
+  | { readonly kind: 'wildcard' }
+  | { readonly kind: 'descent' }
+  | { readonly kind: 'union', readonly members: readonly Step[] }
+  | Filter
+  /** Quoted text: one value, regardless of the input. */
+  | { readonly kind: 'text', readonly text: string }
+  /** A number or boolean: one value for each input value. */
+  | { readonly kind: 'constant', readonly value: number | boolean }
+
+/** Keeps the list items for which the comparison holds; without a comparison, those for which `left` selects a value. */
+export interface Filter {
+  readonly kind: 'filter'
+  readonly left: readonly Step[]
+  readonly comparison?: { readonly operator: ComparisonOperator, readonly right: readonly Step[] }
+}
+
+export const COMPARISON_OPERATORS = ['==', '!=', '<', '<=', '>', '>='] as const
+export type ComparisonOperator = typeof COMPARISON_OPERATORS[number]
+
+/** The selected values, in order. `failure`: why a step failed; `values` is then its input. */
 export interface Selection { readonly values: readonly unknown[], readonly failure?: string }
 
-/**
- * The work that may still be done while one path is rendered: about a microsecond a unit, before the engine has warmed
- * up.
- */
+/** Work left for rendering one path: a unit is about a microsecond before V8 optimizes. */
 export interface Budget { left: number }
 
 export function newBudget (): Budget {
   return { left: MAX_WORK }
 }
 
-/** Thrown where the budget does not suffice; caught where an expression is read. */
-export class TooComplex extends Error {}
+/** Thrown when the budget is used up; caught where an expression is read. */
+export class BudgetExceeded extends Error {}
 
 export function spend (budget: Budget, units: number): void {
   budget.left -= units
-  if (budget.left < 0) throw new TooComplex()
+  if (budget.left < 0) throw new BudgetExceeded()
 }
 
-/** Enough to filter a list of 900 items, or to walk through three services of ordinary size (200 values) with `..`. */
+/** Enough to filter a list of 900 items, or to walk through three ordinary services (200 values) with `..`. */
 const MAX_WORK = 3_000
-/** What jsonpath-plus takes for each value that it enumerates. */
+/** Units that jsonpath-plus takes for each value that it enumerates. */
 const ENUMERATION_COST = 4
-/** How deep `..` may go: several times what a service reaches, and far from where a recursive walk would overflow. */
+/** Depth limit of `..`: several times the depth of a service, and safe for recursive walks. */
 const MAX_DESCENT = 32
 
 /**
- * Applies the steps one after another as client-go does, oddities included: a failed step ends the expression, a field
- * that is absent selects nothing (kubectl's --allow-missing-template-keys, on by default). Source:
- * k8s.io/client-go/util/jsonpath, jsonpath.go.
+ * Applies the steps in order as client-go does, oddities included: a failed step ends the expression, an absent field
+ * selects nothing (kubectl's --allow-missing-template-keys, on by default). Source: client-go/util/jsonpath.
  *
- * jsonpath-plus enumerates, and only that: it is handed the two constant paths below, one container at a time, with
- * evaluation off. No key and no text of a template ever reaches it, so there is nothing to escape, and its cache of
- * paths holds two. The other steps are made here, since its indexes, slices, unions and filters do not fail where
- * client-go's fail.
+ * jsonpath-plus only enumerates: it gets the two constant paths below and one container at a time, with evaluation off.
+ * No key and no text of a template reaches it. All other steps are made here, because its indexes, slices, unions and
+ * filters do not fail where client-go's fail.
  */
 export function select (steps: readonly Step[], start: readonly unknown[], budget: Budget): Selection {
   let selection: Selection = { values: start }
@@ -63,7 +80,7 @@ function take (step: Step, values: readonly unknown[], budget: Budget): Selectio
     case 'slice': return takeSlice(step, values, budget)
     case 'wildcard': return { values: values.flatMap((value) => childrenOf(value, budget)) }
     case 'descent':
-      return { values: values.flatMap((value) => [value, ...descendantsOf(value, budget)].filter(holdsAnything)) }
+      return { values: values.flatMap((value) => [value, ...descendantsOf(value, budget)].filter(isNotEmpty)) }
     case 'union': return takeUnion(step.members, values, budget)
     case 'filter': return takeFilter(step, values, budget)
     case 'text': return { values: [step.text] }
@@ -75,19 +92,19 @@ function takeIndex (at: number, values: readonly unknown[]): Selection {
   const found: unknown[] = []
   for (const value of values) {
     if (value === null) continue
-    if (!Array.isArray(value)) { return { values, failure: `item ${at} is asked of ${jsonKind(value)}, which is not a list` } }
-    if (at >= value.length || at < -value.length) { return { values, failure: `item ${at} is asked of a list of ${value.length}` } }
+    if (!Array.isArray(value)) return { values, failure: `an index needs a list, not ${jsonKind(value)}` }
+    if (at >= value.length || at < -value.length) return { values, failure: `a list of ${value.length} has no item ${at}` }
     found.push(value.at(at))
   }
   return { values: found }
 }
 
-/** An empty slice ends the step, and the values behind it are not looked at. */
+/** An empty slice ends the step, as in client-go: the remaining values are ignored. */
 function takeSlice (slice: Slice, values: readonly unknown[], budget: Budget): Selection {
   const found: unknown[] = []
   for (const value of values) {
     if (value === null) continue
-    if (!Array.isArray(value)) return { values, failure: `a slice is asked of ${jsonKind(value)}, which is not a list` }
+    if (!Array.isArray(value)) return { values, failure: `a slice needs a list, not ${jsonKind(value)}` }
     const [start, end] = [fromFront(slice.start, value.length), fromFront(slice.end ?? value.length, value.length)]
     if (start === end) break
     const failure = sliceFailure({ ...slice, start, end }, value.length)
@@ -101,8 +118,8 @@ function takeSlice (slice: Slice, values: readonly unknown[], budget: Budget): S
 type Slice = Extract<Step, { kind: 'slice' }>
 
 function sliceFailure ({ start, end, stride }: { start: number, end: number, stride: number }, length: number): string | undefined {
-  if (start < 0 || start > end || end > length) return `a slice leaves a list of ${length}, or runs backwards`
-  return stride > 0 ? undefined : 'the step of a slice is not above zero'
+  if (start < 0 || start > end || end > length) return `the slice is out of range for a list of ${length}, or runs backwards`
+  return stride > 0 ? undefined : 'the step of a slice must be greater than zero'
 }
 
 function fromFront (at: number, length: number): number {
@@ -122,21 +139,19 @@ function takeUnion (members: readonly Step[], values: readonly unknown[], budget
 function takeFilter (filter: Filter, values: readonly unknown[], budget: Budget): Selection {
   const kept: unknown[] = []
   for (const value of values) {
-    if (!Array.isArray(value)) { return { values, failure: `a filter is asked of ${jsonKind(value)}, which is not a list` } }
+    if (!Array.isArray(value)) return { values, failure: `a filter needs a list, not ${jsonKind(value)}` }
     spend(budget, value.length)
     for (const item of value as unknown[]) {
-      const verdict = judge(filter, item, budget)
-      if (typeof verdict === 'string') return { values, failure: verdict }
-      if (verdict) kept.push(item)
+      const result = matches(filter, item, budget)
+      if (typeof result === 'string') return { values, failure: result }
+      if (result) kept.push(item)
     }
   }
   return { values: kept }
 }
 
-/**
- * Whether the filter lets the item pass, or why it cannot tell. As in client-go, a failure is no obstacle to existence.
- */
-function judge ({ left, comparison }: Filter, item: unknown, budget: Budget): boolean | string {
+/** Whether the item matches, or a failure. As in client-go, a failure does not affect a filter without a comparison. */
+function matches ({ left, comparison }: Filter, item: unknown, budget: Budget): boolean | string {
   const lefts = select(left, [item], budget)
   if (comparison === undefined) return lefts.values.length > 0
   const rights = select(comparison.right, [item], budget)
@@ -145,18 +160,20 @@ function judge ({ left, comparison }: Filter, item: unknown, budget: Budget): bo
 
 function incomparable ({ values, failure }: Selection): false | string | undefined {
   if (failure !== undefined) return failure
-  if (values.length > 1) return 'a filter compares several values at a time'
+  if (values.length > 1) return 'a filter can compare single values only'
   return values.length === 0 ? false : undefined
 }
 
-/** Numbers compare by value, whole or not; client-go refuses to compare 3 with 2.5. */
+/** Numbers compare by value; client-go refuses to compare 3 with 2.5. */
 function compare (operator: ComparisonOperator, left: unknown, right: unknown): boolean | string {
   if (operator === '==' || operator === '!=') {
     if (!isScalar(left) || typeof left !== typeof right) return mismatch(left, right)
     return (left === right) === (operator === '==')
   }
   if (typeof left === 'number' && typeof right === 'number') return inOrder(operator, left - right)
-  if (typeof left === 'string' && typeof right === 'string') { return inOrder(operator, left < right ? -1 : Number(left !== right)) }
+  if (typeof left === 'string' && typeof right === 'string') {
+    return inOrder(operator, left < right ? -1 : Number(left !== right))
+  }
   return mismatch(left, right)
 }
 
@@ -174,10 +191,10 @@ function isScalar (value: unknown): boolean {
 }
 
 function mismatch (left: unknown, right: unknown): string {
-  return `a filter compares ${jsonKind(left)} with ${jsonKind(right)}`
+  return `a filter cannot compare ${jsonKind(left)} with ${jsonKind(right)}`
 }
 
-/** The values directly inside; of a string its UTF-8 bytes, as in client-go. */
+/** The direct children; for a string its UTF-8 bytes, as in client-go. */
 function childrenOf (value: unknown, budget: Budget): unknown[] {
   if (typeof value === 'string') {
     spend(budget, value.length)
@@ -188,12 +205,12 @@ function childrenOf (value: unknown, budget: Budget): unknown[] {
   return enumerate(value, CHILDREN)
 }
 
-/** All values inside, at any depth. The container is measured first, level by level, since jsonpath-plus recurses. */
+/** All values at any depth. Measures the container level by level first, because jsonpath-plus recurses. */
 function descendantsOf (value: unknown, budget: Budget): unknown[] {
   if (!isContainer(value)) return []
   let level = [value]
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_DESCENT) throw new TooComplex()
+    if (depth > MAX_DESCENT) throw new BudgetExceeded()
     level = level.flatMap((container) => {
       const members = membersOf(container)
       spend(budget, ENUMERATION_COST * members.length)
@@ -207,15 +224,12 @@ function isContainer (value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }
 
-/**
- * An object has to be listed whole before it can be found too large: 20 ms for 100,000 keys, once a rendering, half of
- * what parsing them took.
- */
+/** An object can be measured only by listing its keys: 20 ms for 100,000 keys, half the time of parsing them. */
 function membersOf (container: object): readonly unknown[] {
   return Array.isArray(container) ? container : Object.values(container)
 }
 
-function holdsAnything (value: unknown): boolean {
+function isNotEmpty (value: unknown): boolean {
   return typeof value === 'string' ? value !== '' : isContainer(value) && membersOf(value).length > 0
 }
 
@@ -223,6 +237,6 @@ const CHILDREN = ['$', '*']
 const DESCENDANTS = ['$', '..', '*']
 
 function enumerate (container: object, path: string[]): unknown[] {
-  // with `wrap` it answers with a list, empty where nothing is found
+  // `wrap` makes it return a list, empty if nothing matches
   return JSONPath({ json: container, path, eval: false, wrap: true }) as unknown[]
 }

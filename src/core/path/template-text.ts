@@ -1,13 +1,13 @@
-import { compileExpression, type PathExpression } from './expression.ts'
-import { segmentProblem } from './segment.ts'
 import { printable } from '../../platform/printable.ts'
-import { Refused, type TemplateProblem } from './problem.ts'
+import { compileExpression, type PathExpression } from './expression.ts'
+import { ExpressionError, type TemplateProblem } from './problem.ts'
+import { segmentProblem } from './segment.ts'
 
 /** Literal text, or an expression. */
 export type TemplatePart = string | PathExpression
 
-/** Takes a template apart, in one pass. Every problem at once, in the order of the text. */
-export function readTemplate (source: string): { parts: readonly TemplatePart[], problems: readonly TemplateProblem[] } {
+/** Splits a template into literal text and expressions, in one pass, with all problems in the order of the text. */
+export function parseTemplate (source: string): { parts: readonly TemplatePart[], problems: readonly TemplateProblem[] } {
   const pieces = piecesOf(source)
   const problems = [...pieces.flatMap((piece) => piece.problems), ...tooMany(pieces), ...literalSegments(pieces)]
   return {
@@ -16,7 +16,6 @@ export function readTemplate (source: string): { parts: readonly TemplatePart[],
   }
 }
 
-/** Size of an expression in bytes, and number of them, beyond which a template is refused. */
 const MAX_EXPRESSION_BYTES = 256
 const MAX_EXPRESSIONS = 16
 
@@ -24,12 +23,12 @@ interface Piece {
   readonly isExpression: boolean
   readonly start: number
   readonly end: number
-  /** Undefined where the piece cannot be read. */
+  /** Undefined if the piece cannot be parsed. */
   readonly part: TemplatePart | undefined
   readonly problems: readonly TemplateProblem[]
 }
 
-/** Up to the first expression too many. */
+/** Stops after the first expression over the limit. */
 function piecesOf (source: string): Piece[] {
   const pieces: Piece[] = []
   let expressions = 0
@@ -68,19 +67,19 @@ function expressionPiece (source: string, start: number): Piece {
   }
 }
 
-/** An expression that cannot be read ends with the brace that follows its first mistake. */
+/** An invalid expression ends at the next closing brace after its first mistake. */
 function attempt (source: string, start: number): { part?: TemplatePart, end: number, problem?: TemplateProblem } {
   if (source.startsWith('{{', start)) return doubledBraces(source, start)
   try {
     return compileExpression(source, start)
   } catch (error) {
-    if (!(error instanceof Refused)) throw error
-    return { end: behind('}', source, error.problem.position ?? start), problem: error.problem }
+    if (!(error instanceof ExpressionError)) throw error
+    return { end: after('}', source, error.problem.position ?? start), problem: error.problem }
   }
 }
 
 function doubledBraces (source: string, start: number): { end: number, problem: TemplateProblem } {
-  const end = behind('}}', source, start)
+  const end = after('}}', source, start)
   const remedy = `write {${source.slice(start, end).replace(/^[{ ]+|[ }]+$/g, '')}}`
   return {
     end,
@@ -88,7 +87,7 @@ function doubledBraces (source: string, start: number): { end: number, problem: 
   }
 }
 
-function behind (mark: string, source: string, from: number): number {
+function after (mark: string, source: string, from: number): number {
   const at = source.indexOf(mark, from)
   return at === -1 ? source.length : at + mark.length
 }
@@ -97,25 +96,25 @@ interface Flaw { readonly pattern: RegExp, readonly what: string, readonly remed
 
 const INVISIBLE: Flaw = {
   pattern: /[\p{Cc}\p{Zl}\p{Zp}]/u,
-  what: 'a control character or line break stands in the template',
+  what: 'the template contains a control character or line break',
   remedy: 'remove it'
 }
 
 const EXPRESSION_FLAWS: readonly Flaw[] = [
   INVISIBLE,
-  { pattern: /\p{Cs}/u, what: 'half of a surrogate pair stands in the template', remedy: 'remove it' }
+  { pattern: /\p{Cs}/u, what: 'the template contains half of a surrogate pair', remedy: 'remove it' }
 ]
 
 const LITERAL_FLAWS: readonly Flaw[] = [
   INVISIBLE,
   {
     pattern: /\}/,
-    what: 'a "}" stands without a "{" before it',
+    what: 'there is a "}" without a "{" before it',
     remedy: 'remove it, or write {"}"} for a brace in the path'
   },
   {
     pattern: /\$\{/,
-    what: 'the "$" before the braces would become a part of the path',
+    what: 'the "$" before the braces would become part of the path',
     remedy: 'remove it, or write {"$"} for a dollar sign in the path'
   }
 ]
@@ -141,11 +140,11 @@ function tooLarge (text: string, position: number): TemplateProblem | undefined 
 function tooMany (pieces: readonly Piece[]): TemplateProblem[] {
   const excess = pieces.filter(({ isExpression }) => isExpression)[MAX_EXPRESSIONS]
   if (excess === undefined) return []
-  const what = `the template has more than ${MAX_EXPRESSIONS} expressions, and was not read any further`
-  return [{ code: 'AIM-TEMPLATE-TOO-COMPLEX', position: excess.start, what, remedy: 'leave some out' }]
+  const what = `the template has more than ${MAX_EXPRESSIONS} expressions; the rest was not checked`
+  return [{ code: 'AIM-TEMPLATE-TOO-COMPLEX', position: excess.start, what, remedy: 'remove some' }]
 }
 
-/** Segments that are literal from slash to slash are faulty whatever the service. */
+/** Problems of segments without expressions, which no service can avoid. */
 function literalSegments (pieces: readonly Piece[]): TemplateProblem[] {
   const literal = pieces
     .map(({ isExpression, start, end, part }) =>

@@ -1,17 +1,15 @@
-import { readExpression } from './expression.ts'
-import { encodeSegment, MAX_PATH_LENGTH, segmentProblem } from './segment.ts'
-import { newBudget } from './selection.ts'
-import { printable } from '../../platform/printable.ts'
-import type { TemplateProblem } from './problem.ts'
-import { readTemplate, type TemplatePart } from './template-text.ts'
 import type { JsonObject } from '../../platform/json.ts'
-
-export type { TemplateProblem } from './problem.ts'
+import { printable } from '../../platform/printable.ts'
+import { readExpression } from './expression.ts'
+import type { TemplateProblem } from './problem.ts'
+import { encodeSegment, MAX_PATH_LENGTH, segmentProblem } from './segment.ts'
+import { newBudget, type Step } from './selection.ts'
+import { parseTemplate, type TemplatePart } from './template-text.ts'
 
 export interface CompiledTemplate {
   readonly kind: 'compiled'
   readonly source: string
-  /** Literal text and expressions, in turn as written. Opaque to everybody but renderPath. */
+  /** Literal text and expressions, as written. */
   readonly parts: readonly TemplatePart[]
 }
 
@@ -25,40 +23,35 @@ export type TemplateCompilation = CompiledTemplate | InvalidTemplate
 export type RenderedPath =
   | { readonly kind: 'path', readonly path: string }
   | { readonly kind: 'pending', readonly needs: string }
-  | { readonly kind: 'faulty', readonly problems: Problems }
+  | { readonly kind: 'invalid', readonly problems: Problems }
 
 type Problems = readonly [TemplateProblem, ...TemplateProblem[]]
 
-/** Longest template, in characters as Unicode counts them. */
+/** In Unicode characters. */
 const MAX_TEMPLATE_LENGTH = 200
-/** Size beyond which a template is refused unread. In most scripts it is above what 200 characters take. */
+/** A larger template is not parsed. 200 characters take less in most scripts. */
 const MAX_TEMPLATE_BYTES = 1_024
-/** How much of a template is counted, in UTF-16 code units: it may be megabytes. */
+/** Counting stops here, in UTF-16 code units: a template may have megabytes. */
 const MAX_COUNTED = 10_000
 
-/**
- * Reads a template: literal text, and expressions in braces. Every problem at once: those of the whole first, then in
- * the order of the text.
- */
+/** Compiles literal text and expressions in braces. Reports all problems, those of the whole template first. */
 export function compilePathTemplate (source: string): TemplateCompilation {
-  const whole = problemsOfTheWhole(source)
-  const isRead = whole.every(({ code }) => code === 'AIM-TEMPLATE-TOO-LONG')
-  const { parts, problems } = isRead ? readTemplate(source) : UNREAD
+  const whole = wholeTemplateProblems(source)
+  const isParsed = whole.every(({ code }) => code === 'AIM-TEMPLATE-TOO-LONG')
+  const { parts, problems } = isParsed ? parseTemplate(source) : { parts: [], problems: [] }
   const [first, ...more] = [...whole, ...problems]
   return first === undefined
     ? { kind: 'compiled', source, parts }
     : { kind: 'invalid', source, problems: [first, ...more] }
 }
 
-const UNREAD = { parts: [], problems: [] }
-
-function problemsOfTheWhole (source: string): TemplateProblem[] {
+function wholeTemplateProblems (source: string): TemplateProblem[] {
   const problems: TemplateProblem[] = []
   if (source.trim() === '') {
     problems.push({
       code: 'AIM-TEMPLATE-SYNTAX',
       what: 'the template is empty',
-      remedy: 'remove the field, so that the next template in line applies'
+      remedy: 'remove the field, so that the default applies'
     })
   }
   const characters = Array.from(source.slice(0, MAX_COUNTED)).length
@@ -71,21 +64,20 @@ function problemsOfTheWhole (source: string): TemplateProblem[] {
     })
   }
   if (bytesOf(source) > MAX_TEMPLATE_BYTES) {
-    const what = `the template is larger than ${MAX_TEMPLATE_BYTES} bytes, so its expressions were not read`
+    const what = `the template is larger than ${MAX_TEMPLATE_BYTES} bytes, so its expressions were not checked`
     problems.push({ code: 'AIM-TEMPLATE-TOO-COMPLEX', what, remedy: 'shorten it' })
   }
   return problems
 }
 
-/** Size in UTF-8; of a text that is too large anyway only a lower bound. */
+/** Size in UTF-8; a lower bound if the text is too large anyway. */
 function bytesOf (text: string): number {
   return text.length > MAX_TEMPLATE_BYTES ? text.length : new TextEncoder().encode(text).length
 }
 
 /**
- * Renders the path of a service. A slash inside a value separates segments, empty segments vanish, a leading slash is
- * added and a trailing one goes; where nothing is left the path is `/`, which a template may ask for. Faults of all
- * expressions come together, and before what is only pending. Never throws, never changes the service.
+ * Renders the path of a service. A slash inside a value separates segments; empty segments are dropped; without any
+ * segment the path is `/`. Problems of all expressions are reported together, and take precedence over `pending`. Pure.
  */
 export function renderPath (template: CompiledTemplate, service: JsonObject): RenderedPath {
   const budget = newBudget()
@@ -98,7 +90,7 @@ export function renderPath (template: CompiledTemplate, service: JsonObject): Re
     else if (reading.kind === 'pending') needs ??= reading.needs
     else problems.push(reading.problem)
   }
-  return faulty(problems) ?? (needs === undefined ? assemble(template.parts, texts) : { kind: 'pending', needs })
+  return invalid(problems) ?? (needs === undefined ? assemble(template.parts, texts) : { kind: 'pending', needs })
 }
 
 function assemble (parts: readonly TemplatePart[], texts: readonly string[]): RenderedPath {
@@ -113,25 +105,44 @@ function assemble (parts: readonly TemplatePart[], texts: readonly string[]): Re
     from = to + 1
   }
   if (path.length > MAX_PATH_LENGTH) problems.push(pathTooLong(path))
-  return faulty(problems) ?? { kind: 'path', path: path === '' ? '/' : path }
+  return invalid(problems) ?? { kind: 'path', path: path === '' ? '/' : path }
 }
 
-/** The first expression that has a part in a stretch of the rendered text; nothing where it is literal. */
+/** The first expression that contributes to a range of the rendered text; empty if the range is literal. */
 function sourceOf (parts: readonly TemplatePart[], texts: readonly string[], { from, to }: { from: number, to: number }): Pick<TemplateProblem, 'expression' | 'position'> {
   let end = 0
   for (const [index, text] of texts.entries()) {
     const part = parts[index]
     end += text.length
-    if (typeof part === 'object' && end > from && end - text.length < to) { return { expression: part.text, position: part.position } }
+    if (typeof part === 'object' && end > from && end - text.length < to) {
+      return { expression: part.text, position: part.position }
+    }
   }
   return {}
 }
 
 function pathTooLong (path: string): TemplateProblem {
   const what = `the rendered path has ${path.length} characters, at most ${MAX_PATH_LENGTH} are allowed: ${printable(path, 60)}`
-  return { code: 'AIM-PATH-TOO-LONG', what, remedy: 'shorten the template, or the values it names' }
+  return { code: 'AIM-PATH-TOO-LONG', what, remedy: 'shorten the template or the values that it names' }
 }
 
-function faulty ([first, ...more]: readonly TemplateProblem[]): RenderedPath | undefined {
-  return first === undefined ? undefined : { kind: 'faulty', problems: [first, ...more] }
+function invalid ([first, ...more]: readonly TemplateProblem[]): RenderedPath | undefined {
+  return first === undefined ? undefined : { kind: 'invalid', problems: [first, ...more] }
+}
+
+/** Every field, label and annotation that the expressions of a template name; empty if the template is invalid. */
+export function fieldsNamed (template: string): string[] {
+  const compiled = compilePathTemplate(template)
+  if (compiled.kind === 'invalid') return []
+  return compiled.parts.flatMap((part) =>
+    typeof part === 'string' ? [] : [...part.path.map(String), ...part.steps.flatMap(namesIn)])
+}
+
+function namesIn (step: Step): string[] {
+  switch (step.kind) {
+    case 'field': return [step.name]
+    case 'union': return step.members.flatMap(namesIn)
+    case 'filter': return [...step.left, ...step.comparison?.right ?? []].flatMap(namesIn)
+    default: return []
+  }
 }

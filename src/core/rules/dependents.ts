@@ -1,39 +1,38 @@
-import { assessService, type Assessment } from '../settings/assess.ts'
-import type { ConfigLookup, World } from '../ports.ts'
+import { assessService, resolveConfig, type Assessment } from '../settings/assess.ts'
 import type { RuntimeConfig } from '../settings/runtime-config.ts'
 import type { Service } from '../settings/service.ts'
+import type { ConfigLookup, World } from '../world.ts'
 
-/** A configuration that comes, changes or goes: the one in force is replaced by `after`, or by nothing. */
+/** A configuration that is created, changed or deleted; `after` is undefined for a deletion. */
 export interface ConfigChange {
   readonly config: Pick<RuntimeConfig, 'kind' | 'namespace' | 'name'>
   readonly after: RuntimeConfig | undefined
 }
 
-/** One service that uses the configuration, or would. */
+/** A service whose configuration changes. */
 export interface Dependent { readonly service: Service, readonly before: Assessment, readonly after: Assessment }
 
-/** Most services that one review looks at, so that a change of a widely used configuration cannot hold others up. */
+/** Services that one review examines at most, so that it cannot delay others. */
 export const MAX_DEPENDENTS = 5_000
 
-/**
- * The services whose configuration is another, or another version, after the change. A cluster configuration does not
- * reach those that have their own.
- */
+/** The services that get another configuration, or another version of theirs, by the change. */
 export function dependents ({ config, after }: ConfigChange, { configs, services }: Pick<World, 'configs' | 'services'>, limit = MAX_DEPENDENTS): Dependent[] {
   const changed = withConfig(configs, config, after)
   const namespace = config.kind === 'AIMRuntimeConfig' ? config.namespace : undefined
   const found: Dependent[] = []
-  for (const service of services.users(config.name, namespace)) {
-    if (service.deleting) continue
+  for (const stored of services.users(config.name, namespace)) {
+    if (stored.deleting) continue
     if (found.length === limit) break
-    const dependent = { service, before: assessService(service, configs), after: assessService(service, changed) }
-    if (dependent.before.config !== dependent.after.config) found.push(dependent)
+    const ref = { namespace: stored.namespace, name: stored.configName }
+    if (resolveConfig(ref, configs) === resolveConfig(ref, changed)) continue
+    const service = stored.parse()
+    found.push({ service, before: assessService(service, configs), after: assessService(service, changed) })
   }
   return found
 }
 
-/** The same configurations but for one. */
-export function withConfig (configs: ConfigLookup, config: ConfigChange['config'], after: RuntimeConfig | undefined): ConfigLookup {
+/** `configs` with one configuration replaced or removed. */
+function withConfig (configs: ConfigLookup, config: ConfigChange['config'], after: RuntimeConfig | undefined): ConfigLookup {
   const isNamespaced = config.kind === 'AIMRuntimeConfig'
   return {
     namespaced: (namespace, name) =>

@@ -1,83 +1,78 @@
+import { createdAt, objectKey } from '../../api/object-meta.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
-import { dependents } from './dependents.ts'
-import type { ConfigIndex } from '../../cache/config-index.ts'
-import { createdAt } from '../../api/object-meta.ts'
-import { PathClaims } from '../../cache/path-claims.ts'
-import type { PathIndex } from '../ports.ts'
 import type { RuntimeConfig } from '../settings/runtime-config.ts'
-import { serviceFaults } from './service-faults.ts'
+import type { Service, StoredService } from '../settings/service.ts'
 import { degradedCause } from '../status/health.ts'
-import type { ServiceIndex } from '../../cache/service-index.ts'
-import type { Service } from '../settings/service.ts'
+import type { HeldPath, PathIndex, World } from '../world.ts'
+import { dependents } from './dependents.ts'
+import { serviceFaults } from './service-faults.ts'
 
-/**
- * What a change does to a service. `breaks`: it was well and would not be; `heals`: the other way round; `moves`: to
- * another path; `stays`: none of that.
- */
+/** What a change does to a service: `breaks` a healthy one, `heals` an unhealthy one, `moves` its path, or nothing. */
 export const EFFECTS = ['breaks', 'heals', 'moves', 'stays'] as const
 export type Effect = typeof EFFECTS[number]
 
 /** A service before or after a change. */
 export interface ServiceState {
   readonly assessment: Assessment
-  /** Undefined without one. */
   readonly path: string | undefined
-  /** Why it is not well, one line; undefined where it is. */
-  readonly trouble: string | undefined
+  /** Why the service is degraded, one line; undefined if it is healthy. */
+  readonly problem: string | undefined
 }
 
 export interface Prediction {
   readonly service: Service
   readonly effect: Effect
-  /** Whether it uses what is changed. */
-  readonly touched: boolean
+  /** Whether the service uses a changed configuration. */
+  readonly affected: boolean
   readonly before: ServiceState
   readonly after: ServiceState
 }
 
-export interface KnownWorld { readonly configs: ConfigIndex, readonly services: ServiceIndex }
+/** All known services and configurations. */
+export interface KnownWorld {
+  readonly configs: World['configs']
+  readonly services: World['services'] & { all (): Iterable<StoredService> }
+  readonly indexPaths: (paths: readonly HeldPath[]) => PathIndex
+  /** Stores a changed configuration, so that later lookups find it. */
+  readonly store: (config: RuntimeConfig) => void
+}
 
-/**
- * What becomes of every known service once the changed configurations are in force for all that use them, those
- * included that a moved service gets in the way of. `feed` takes a configuration into the world.
- */
-export function predictChanges (changes: readonly RuntimeConfig[], world: KnownWorld, feed: (config: RuntimeConfig) => void): Prediction[] {
-  const before = [...world.services.all()]
+/** The effect of changed configurations on every service, also on those that a moved service conflicts with. */
+export function predictChanges (changes: readonly RuntimeConfig[], world: KnownWorld): Prediction[] {
+  const before = Array.from(world.services.all())
     .filter(({ deleting }) => !deleting)
-    .map((service) => assessService(service, world.configs))
-  const touched = new Map<Service, Assessment>()
+    .map((stored) => assessService(stored.parse(), world.configs))
+  const changed = new Map<string, Assessment>()
   for (const config of changes) {
-    for (const { service, after } of dependents({ config, after: config }, world, Infinity)) touched.set(service, after)
-    feed(config)
-  }
-  const after = before.map((assessment) => touched.get(assessment.service) ?? assessment)
-  const [oldPaths, newPaths] = [pathsOf(before), pathsOf(after)]
-  return before.map((assessment) => {
-    const { service } = assessment
-    const standings = {
-      before: standingOf(assessment, oldPaths),
-      after: standingOf(touched.get(service) ?? assessment, newPaths)
+    for (const { service, after } of dependents({ config, after: config }, world, Infinity)) {
+      changed.set(objectKey(service), after)
     }
-    return { service, touched: touched.has(service), effect: effectOf(standings), ...standings }
+    world.store(config)
+  }
+  const after = before.map((assessment) => changed.get(objectKey(assessment.service)) ?? assessment)
+  const [oldPaths, newPaths] = [world.indexPaths(before.flatMap(heldPath)), world.indexPaths(after.flatMap(heldPath))]
+  return before.map((assessment, at) => {
+    const states = {
+      before: stateOf(assessment, oldPaths),
+      after: stateOf(after[at] ?? assessment, newPaths)
+    }
+    const { service } = assessment
+    return { service, affected: changed.has(objectKey(service)), effect: effectOf(states), ...states }
   })
 }
 
-/** As the reconciler sees it: of two that hold one path, the older is well. */
-function standingOf (assessment: Assessment, paths: PathIndex): ServiceState {
-  const trouble = degradedCause(assessment, serviceFaults(assessment, { paths, stored: true, holds: true }))
-  return { assessment, path: assessment.block?.routing.path, trouble: trouble?.message }
+function heldPath ({ claim, service }: Assessment): HeldPath[] {
+  return claim === undefined ? [] : [{ ...claim, since: createdAt(service.object) }]
 }
 
-function pathsOf (assessments: readonly Assessment[]): PathIndex {
-  const paths = new PathClaims()
-  for (const { claim, service } of assessments) {
-    if (claim !== undefined) paths.add({ ...claim, since: createdAt(service.object) })
-  }
-  return paths
+/** As the reconciler judges it: of two services that hold one path, the older is healthy. */
+function stateOf (assessment: Assessment, paths: PathIndex): ServiceState {
+  const cause = degradedCause(assessment, serviceFaults(assessment, { paths, stored: true, holds: true }))
+  return { assessment, path: assessment.block?.routing.path, problem: cause?.message }
 }
 
 function effectOf ({ before, after }: Record<'before' | 'after', ServiceState>): Effect {
-  if (after.trouble !== undefined) return before.trouble === undefined ? 'breaks' : 'stays'
-  if (before.trouble !== undefined) return 'heals'
+  if (after.problem !== undefined) return before.problem === undefined ? 'breaks' : 'stays'
+  if (before.problem !== undefined) return 'heals'
   return before.path === after.path ? 'stays' : 'moves'
 }

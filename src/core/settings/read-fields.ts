@@ -1,7 +1,7 @@
 import type { LocalObjectReference, ParentReference } from '../../api/runtime-config.ts'
 import { isJsonObject, own, type JsonObject } from '../../platform/json.ts'
 
-/** An object of which a field has a type that its schema does not allow. The API server's own validation refuses it. */
+/** An object with a field of a type that its schema does not allow. The API server's own validation refuses it. */
 export interface Malformed {
   readonly kind: 'malformed'
   /** Field path of the first such field. */
@@ -10,7 +10,7 @@ export interface Malformed {
   readonly expected: string
 }
 
-/** Thrown inside a reader and turned into a Malformed value at its edge by `reading`. */
+/** Thrown by the readers below and turned into a Malformed value by `orMalformed`. */
 class WrongType extends Error {
   readonly malformed: Malformed
   constructor (field: string, expected: string) {
@@ -19,8 +19,8 @@ class WrongType extends Error {
   }
 }
 
-/** Runs a reader; the first field of a wrong type becomes a value. */
-export function reading<T> (read: () => T): T | Malformed {
+/** The result of `read`, or the first field of a wrong type. */
+export function orMalformed<T> (read: () => T): T | Malformed {
   try {
     return read()
   } catch (error) {
@@ -29,7 +29,7 @@ export function reading<T> (read: () => T): T | Malformed {
   }
 }
 
-/** An object field; empty where unset. */
+/** An object field; empty if unset. */
 export function objectAt (parent: JsonObject, key: string, path: string): JsonObject {
   const value = own(parent, key)
   if (value === undefined) return {}
@@ -43,7 +43,7 @@ export function stringAt (parent: JsonObject, key: string, path: string): string
   return value
 }
 
-/** A string field that names something: set, it is not empty. */
+/** A string field that is not empty if set. */
 export function nameAt (parent: JsonObject, key: string, path: string): string | undefined {
   const value = stringAt(parent, key, path)
   if (value === '') throw new WrongType(path, 'a name of at least one character')
@@ -56,7 +56,7 @@ export function booleanAt (parent: JsonObject, key: string, path: string): boole
   return value
 }
 
-/** A list of `{name}`; empty where unset. */
+/** A list of `{name}`; empty if unset. */
 export function namesAt (parent: JsonObject, key: string, path: string): readonly LocalObjectReference[] {
   const value = own(parent, key) ?? []
   if (!Array.isArray(value)) throw new WrongType(path, 'a list')
@@ -67,7 +67,7 @@ export function namesAt (parent: JsonObject, key: string, path: string): readonl
   })
 }
 
-/** The fields of a ParentReference, unknown ones left out. Source: Gateway API v1, ParentReference. */
+/** The known fields of a ParentReference. Source: Gateway API v1, ParentReference. */
 export function parentReferenceAt (parent: JsonObject, key: string, path: string): ParentReference | undefined {
   if (own(parent, key) === undefined) return undefined
   const value = objectAt(parent, key, path)
@@ -75,14 +75,30 @@ export function parentReferenceAt (parent: JsonObject, key: string, path: string
   if (name === undefined) throw new WrongType(`${path}.name`, 'a name')
   const port = own(value, 'port')
   if (port !== undefined && !Number.isInteger(port)) throw new WrongType(`${path}.port`, 'a whole number')
-  const reference: Record<string, unknown> = {}
-  for (const field of ['group', 'kind', 'namespace']) put(reference, field, stringAt(value, field, `${path}.${field}`))
-  reference['name'] = name
-  put(reference, 'sectionName', stringAt(value, 'sectionName', `${path}.sectionName`))
-  put(reference, 'port', port)
-  return reference as ParentReference // every field was read by its type just above
+  const fields = {
+    group: stringAt(value, 'group', `${path}.group`),
+    kind: stringAt(value, 'kind', `${path}.kind`),
+    namespace: stringAt(value, 'namespace', `${path}.namespace`),
+    name,
+    sectionName: stringAt(value, 'sectionName', `${path}.sectionName`),
+    port
+  }
+  const given = Object.entries(fields).filter(([, field]) => field !== undefined)
+  return Object.fromEntries(given) as unknown as ParentReference // each field was checked above
 }
 
-function put (target: Record<string, unknown>, key: string, value: unknown): void {
-  if (value !== undefined) target[key] = value
+/** The routing settings that a service and a configuration have in common. Unset is not false. */
+export interface RoutingFields {
+  readonly enabled: boolean | undefined
+  readonly gatewayRef: ParentReference | undefined
+  readonly pathTemplate: string | undefined
+}
+
+export function routingAt (spec: JsonObject): RoutingFields {
+  const routing = objectAt(spec, 'routing', 'spec.routing')
+  return {
+    enabled: booleanAt(routing, 'enabled', 'spec.routing.enabled'),
+    gatewayRef: parentReferenceAt(routing, 'gatewayRef', 'spec.routing.gatewayRef'),
+    pathTemplate: stringAt(routing, 'pathTemplate', 'spec.routing.pathTemplate')
+  }
 }

@@ -1,55 +1,50 @@
 import type { ParentReference } from '../../api/runtime-config.ts'
-import { compilePathTemplate, renderPath, type TemplateCompilation, type TemplateProblem } from '../path/template.ts'
-import type { PathClaim } from '../ports.ts'
+import { compilePathTemplate, renderPath, type RenderedPath, type TemplateCompilation } from '../path/template.ts'
+import type { HeldPath, PathClaim } from '../world.ts'
+import { DEFAULT_PATH_TEMPLATE, PRECEDENCE, settle, type Source } from './precedence.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
 import type { Service } from './service.ts'
 
-/** The template of a service for which neither it nor its configuration gives one. */
-export const DEFAULT_PATH_TEMPLATE = '/{.metadata.namespace}/{.metadata.name}'
-
-/** The routing in force: each setting is the service's own, else the configuration's. */
+/** The routing settings of a service, settled. */
 export interface EffectiveRouting {
   readonly enabled: boolean
-  /** Replaced whole, never merged by field. */
   readonly gatewayRef: ParentReference | undefined
   readonly template: TemplateCompilation
-  /** Who gives the template. */
-  readonly templateFrom: 'service' | 'config' | 'default'
+  readonly templateFrom: Source
 }
 
-/** What becomes of a service's path. */
-export type ServicePath =
-  | { readonly kind: 'disabled' }
-  | { readonly kind: 'path', readonly path: string }
-  | { readonly kind: 'pending', readonly needs: string }
-  | { readonly kind: 'faulty', readonly problems: readonly [TemplateProblem, ...TemplateProblem[]] }
+/** An invalid template is an error even while routing is disabled. */
+export type ServicePath = RenderedPath | { readonly kind: 'disabled' }
 
-/** Settles each routing setting; without a configuration only the service's own and the defaults count. */
-export function effectiveRouting ({ routing }: Service, config: RuntimeConfig | undefined): EffectiveRouting {
+export function effectiveRouting (service: Service, config: RuntimeConfig | undefined): EffectiveRouting {
+  const { value, from: [templateFrom = 'default'] } = settle(PRECEDENCE['routing.pathTemplate'], service, config)
+  const compiled = { service: undefined, config: config?.template, default: DEFAULT_TEMPLATE }[templateFrom]
   return {
-    enabled: routing.enabled ?? config?.routing.enabled ?? false,
-    gatewayRef: routing.gatewayRef ?? config?.routing.gatewayRef,
-    ...templateInForce(routing.pathTemplate, config)
+    enabled: settle(PRECEDENCE['routing.enabled'], service, config).value,
+    gatewayRef: settle(PRECEDENCE['routing.gatewayRef'], service, config).value,
+    template: compiled ?? compilePathTemplate(value),
+    templateFrom
   }
 }
 
-/** Renders the path while routing is enabled. An invalid template is a fault even while it is not. */
+const DEFAULT_TEMPLATE = compilePathTemplate(DEFAULT_PATH_TEMPLATE)
+
 export function servicePath (service: Service, { enabled, template }: EffectiveRouting): ServicePath {
-  if (template.kind === 'invalid') return { kind: 'faulty', problems: template.problems }
+  if (template.kind === 'invalid') return { kind: 'invalid', problems: template.problems }
   return enabled ? renderPath(template, service.object) : { kind: 'disabled' }
 }
 
-/** The claim a service lays to its path; none without a path, a gateway or a name. */
-export function pathClaim (service: Service, { gatewayRef }: EffectiveRouting, path: ServicePath): PathClaim | undefined {
+/** Undefined without a path or a gateway. */
+export function pathClaim ({ namespace, name }: Service, { gatewayRef }: EffectiveRouting, path: ServicePath): PathClaim | undefined {
   if (path.kind !== 'path' || gatewayRef === undefined) return undefined
-  const { namespace, name } = service
   return { service: { namespace, name }, gateway: { namespace, ...gatewayRef }, path: path.path }
 }
 
-function templateInForce (own: string | undefined, config: RuntimeConfig | undefined): Pick<EffectiveRouting, 'template' | 'templateFrom'> {
-  if (own !== undefined) return { template: compilePathTemplate(own), templateFrom: 'service' }
-  if (config?.template !== undefined) return { template: config.template, templateFrom: 'config' }
-  return { template: DEFAULT_TEMPLATE, templateFrom: 'default' }
+/** Of two services that hold one path, the older keeps it: by creation time, then by namespace and name. */
+export function isOlder (a: Pick<HeldPath, 'since' | 'service'>, b: Pick<HeldPath, 'since' | 'service'>): boolean {
+  return ageOrder(a) < ageOrder(b)
 }
 
-const DEFAULT_TEMPLATE = compilePathTemplate(DEFAULT_PATH_TEMPLATE)
+function ageOrder ({ since, service }: Pick<HeldPath, 'since' | 'service'>): string {
+  return `${since} ${service.namespace}/${service.name}`
+}

@@ -1,33 +1,46 @@
 import { DEFAULT_CONFIG_NAME } from '../../api/meta.ts'
+import { isDeleting } from '../../api/object-meta.ts'
 import type { LocalObjectReference } from '../../api/runtime-config.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
-import { isDeleting } from '../../api/object-meta.ts'
-import { nameAt, namesAt, objectAt, reading, stringAt, type Malformed } from './read-fields.ts'
-import { routingFieldsOf, type RoutingFields } from './routing-fields.ts'
+import { READABLE_METADATA } from '../path/readable-fields.ts'
+import {
+  nameAt, namesAt, objectAt, orMalformed, routingAt, stringAt, type Malformed, type RoutingFields
+} from './read-fields.ts'
 
-/** An AIMService as the rules read it: checked fields, and the object itself for path expressions. */
-export interface Service {
-  readonly kind: 'service'
+/** The checked fields of an AIMService. */
+export interface ServiceFields {
   readonly namespace: string
-  /** Empty while the API server has not made a name of `generateName`. */
+  /** Empty until the API server generates it from `generateName`. */
   readonly name: string
   readonly generateName: string
   readonly deleting: boolean
   /** `spec.runtimeConfigName` as given. */
   readonly givenConfigName: string | undefined
-  /** The name in force: the given one, or `default`. */
+  /** The given name, or `default`. */
   readonly configName: string
   readonly serviceAccountName: string | undefined
   readonly imagePullSecrets: readonly LocalObjectReference[]
   readonly routing: RoutingFields
-  /** `spec.resolvedRuntimeConfig` as found: nobody's word but admission's counts, so it stays unread here. */
+}
+
+/** An AIMService as the rules read it. */
+export interface Service extends ServiceFields {
+  readonly kind: 'service'
+  /** `spec.resolvedRuntimeConfig` as found, unchecked: users can write anything there. */
   readonly block: unknown
+  /** The object that path expressions read. */
   readonly object: JsonObject
 }
 
-/** Reads an AIMService. `namespace` is the request's, which counts more than what the object says. */
+/** A service in an index. */
+export interface StoredService extends ServiceFields {
+  /** Parses the object and the block: call it once and keep the result. */
+  parse (): Service
+}
+
+/** Reads an AIMService. `namespace` is the request's and takes precedence over the object's. */
 export function readService (object: JsonObject, namespace: string): Service | Malformed {
-  return reading(() => {
+  return orMalformed(() => {
     const spec = objectAt(object, 'spec', 'spec')
     const metadata = objectAt(object, 'metadata', 'metadata')
     const given = nameAt(spec, 'runtimeConfigName', 'spec.runtimeConfigName')
@@ -41,35 +54,45 @@ export function readService (object: JsonObject, namespace: string): Service | M
       configName: given ?? DEFAULT_CONFIG_NAME,
       serviceAccountName: stringAt(spec, 'serviceAccountName', 'spec.serviceAccountName') || undefined,
       imagePullSecrets: namesAt(spec, 'imagePullSecrets', 'spec.imagePullSecrets'),
-      routing: routingFieldsOf(spec),
+      routing: routingAt(spec),
       block: own(spec, 'resolvedRuntimeConfig'),
       object: inNamespace(object, namespace)
     }
   })
 }
 
-/**
- * The name of the configuration that is in force for a service, without reading the rest of it; undefined where there
- * is none that could be read.
- */
+/** The configuration name of a service, without reading the rest; undefined if spec or name is malformed. */
 export function configNameOf (object: JsonObject): string | undefined {
   const spec = own(object, 'spec')
   const given = isJsonObject(spec) ? own(spec, 'runtimeConfigName') ?? DEFAULT_CONFIG_NAME : undefined
   return typeof given === 'string' && given !== '' ? given : undefined
 }
 
-/** How a service without a name yet is called in a message. */
-export function displayName (service: Service): string {
-  return service.name === '' ? `${service.generateName}*` : service.name
+/** The name in messages: `llama-*` while only `generateName` is set. */
+export function displayName ({ name, generateName }: ServiceFields): string {
+  return name === '' ? `${generateName}*` : name
 }
 
-/** The annotation in which kubectl keeps what was applied: no setting of the service's. */
-export const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
-
-/** The keys of the labels or annotations that are set, in the object's order. */
+/** The keys of the labels or annotations, in the object's order. */
 export function keysOf (service: Service, field: 'labels' | 'annotations'): string[] {
   return Object.keys(ownObject(ownObject(service.object, 'metadata'), field)).filter((key) => key !== LAST_APPLIED)
 }
+
+/** kubectl's copy of the applied manifest, which is no setting of the service. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+
+/** What rules and path expressions read of an object's metadata: without managed fields and the applied manifest. */
+export function relevantMetadata (object: JsonObject): JsonObject {
+  const metadata = ownObject(object, 'metadata')
+  const keys = RELEVANT_METADATA.filter((key) => Object.hasOwn(metadata, key))
+  const kept = Object.fromEntries(keys.map((key) => [key, metadata[key]]))
+  const annotations = own(metadata, 'annotations')
+  if (!isJsonObject(annotations)) return kept
+  const { [LAST_APPLIED]: applied, ...others } = annotations
+  return { ...kept, annotations: others }
+}
+
+const RELEVANT_METADATA = [...READABLE_METADATA, 'generation', 'deletionTimestamp']
 
 function inNamespace (object: JsonObject, namespace: string): JsonObject {
   const metadata = own(object, 'metadata')

@@ -1,4 +1,4 @@
-import type { Condition } from '../../api/condition.ts'
+import type { Condition } from '../../api/kubernetes-schemas.ts'
 import { ownObject, ownObjects, type JsonObject } from '../../platform/json.ts'
 
 /** A condition as it was decided; since when it holds is known only beside what was there before. */

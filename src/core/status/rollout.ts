@@ -1,4 +1,4 @@
-import type { Condition } from '../../api/condition.ts'
+import type { Condition } from '../../api/kubernetes-schemas.ts'
 import { ROLLOUT_ANNOTATION } from '../../api/meta.ts'
 import type { RuntimeConfigStatus } from '../../api/runtime-config.ts'
 import { conditionsOf, knownConditions, type ConditionDraft } from './conditions.ts'

@@ -1,4 +1,4 @@
-import type { HeldPath, PathClaim, World } from '../../core/ports.ts'
+import type { HeldPath, PathClaim, World } from '../../core/world.ts'
 import type { RuntimeConfig } from '../../core/settings/runtime-config.ts'
 
 /** What the judgement of a service asks about the world, so that another thread can ask it. */

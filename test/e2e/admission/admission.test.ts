@@ -105,7 +105,7 @@ t.test('a block edited by hand is put right, and a switched name leaves nothing 
     manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'bare' }), manifest({ namespace, name: 'a' }))
   const edit = JSON.stringify({ spec: { resolvedRuntimeConfig: { defaultStorageClassName: 'mine' } } })
   const { stderr } = await kubectl(['-n', namespace, 'patch', 'aimservice/a', '--type=merge', '-p', edit])
-  t.match(stderr, /Warning: spec.resolvedRuntimeConfig is written by admission alone/)
+  t.match(stderr, /Warning: spec.resolvedRuntimeConfig is written by admission only/)
   t.equal(await get(namespace, 'a', '.spec.resolvedRuntimeConfig.defaultStorageClassName'), 'fast')
   const moved = await apply(manifest({ namespace, name: 'a', spec: { runtimeConfigName: 'bare' } }))
   t.match(moved.stderr, /Warning: the live path \/edited\/a is withdrawn/)

@@ -45,7 +45,7 @@ const TEMPLATES: Readonly<Record<string, { readonly template: string, readonly s
   },
   'with a stray brace': {
     template: '/a}b',
-    says: [`${TEMPLATE}a "}" stands without a "{" before it; remove it, or write {"}"} for a brace in the path`]
+    says: [`${TEMPLATE}there is a "}" without a "{" before it; remove it, or write {"}"} for a brace in the path`]
   },
   'with an empty expression': {
     template: '/{}',
@@ -58,21 +58,21 @@ const TEMPLATES: Readonly<Record<string, { readonly template: string, readonly s
   'with a loop': {
     template: '/{range .spec.env[*]}{.metadata.name}{end}',
     says: [
-      `${TEMPLATE}{range .spec.env[*]} at position 2: kubectl accepts "range", a path template does not: an expression stands for one value, not for a loop; ` +
+      `${TEMPLATE}{range .spec.env[*]} at position 2: kubectl accepts "range", a path template does not: an expression yields one value and cannot loop; ` +
         'name one value, as in {.metadata.name}',
-      `${TEMPLATE}{end} at position 38: kubectl accepts "end", a path template does not: an expression stands for one value, not for a loop; ` +
+      `${TEMPLATE}{end} at position 38: kubectl accepts "end", a path template does not: an expression yields one value and cannot loop; ` +
         'name one value, as in {.metadata.name}'
     ]
   },
   'with a script': {
     template: '/{.spec.env[(@.length-1)].name}',
     says: [`${TEMPLATE}{.spec.env[(@.length-1)].name} at position 12: scripts and function calls are not supported: nothing in a template is ever executed; ` +
-      'name a field, [-1] for the last item, [?(@.name=="TEAM")] for a chosen one']
+      'name a field, [-1] for the last item, or [?(@.name=="TEAM")] for a chosen item']
   },
   'with a regular expression': {
     template: '/{.spec.env[?(@.name=~"a")].name}',
     says: [
-      `${TEMPLATE}{.spec.env[?(@.name=~"a")].name} at position 20: regular expressions are not supported, nor are they by kubectl; write it as [?(@.name=="TEAM")]`
+      `${TEMPLATE}{.spec.env[?(@.name=~"a")].name} at position 20: regular expressions are not supported, as in kubectl; write it as [?(@.name=="TEAM")]`
     ]
   },
   'that reads the status': {
@@ -82,7 +82,7 @@ const TEMPLATES: Readonly<Record<string, { readonly template: string, readonly s
     ]
   },
   'with 17 expressions': {
-    template: '/' + '{.kind}'.repeat(17), says: [`${TEMPLATE}the template has more than 16 expressions, and was not read any further; leave some out`]
+    template: '/' + '{.kind}'.repeat(17), says: [`${TEMPLATE}the template has more than 16 expressions; the rest was not checked; leave some out`]
   },
   'with a field that no service has': {
     template: '/{.metadata.nam}', says: [`${TEMPLATE}{.metadata.nam} at position 1: no service has a field .metadata.nam; write {.metadata.name}`]
@@ -108,7 +108,7 @@ const TEMPLATES: Readonly<Record<string, { readonly template: string, readonly s
     ]
   },
   'that climbs': {
-    template: '/a/../b', says: [`${TEMPLATE}the path segment ".." is or hides a "." or "..", and would lead to another path; use another text or value there`]
+    template: '/a/../b', says: [`${TEMPLATE}the path segment ".." is or hides "." or "..", which leads to another path; use another text or value there`]
   },
   'whose path has 201 characters': {
     template: '/' + 'é'.repeat(33) + 'ab',
@@ -180,7 +180,7 @@ t.test('a path that is taken is refused with its holder, whom the command shows'
   })
   t.equal(stderr, refusal('AIMService', 'second', [
     `${TEMPLATE}path /same of service second is already held by AIMService team-a/holder on gateway kgateway-system/kserve-gateway; ` +
-    'give this service a path of its own in spec.routing.pathTemplate, or change what its template names; the holder: kubectl -n team-a get aimsvc/holder'
+    'set another path in spec.routing.pathTemplate, or change the values that its template names; to see the holder: kubectl -n team-a get aimsvc/holder'
   ]))
   t.equal(await run(/the holder: (kubectl .+)$/m.exec(stderr)?.[1] ?? 'false'), 0)
 })

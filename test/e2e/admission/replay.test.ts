@@ -1,7 +1,7 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
-import { webhooksFor } from '../../../webhooks/routes.ts'
+import { webhooksFor } from '../../../webhooks/engine.ts'
 import { newProgram } from '../../../src/cli/program.ts'
 import { reviewCommand } from '../../../src/cli/commands/review/command.ts'
 import type { WebhooksOver } from '../../../src/recording/replay-record.ts'

@@ -105,7 +105,7 @@ const CAUSES: Readonly<Record<string, CauseCase>> = {
   GatewayMissing: {
     spec: { routing: { enabled: true } },
     path: '/gatewaymissing/a',
-    says: /^routing is enabled without a gateway, so no route can be made; set spec\.routing\.gatewayRef/
+    says: /^routing is enabled without a gateway, so no route can be created; set spec\.routing\.gatewayRef/
   }
 }
 for (const [reason, { spec, isDegraded = true, isRefused = false, path, says }] of Object.entries(CAUSES)) {

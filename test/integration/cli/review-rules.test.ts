@@ -213,7 +213,7 @@ const updates: Record<string, { readonly old: string, readonly now: string, read
   'a service that its configuration has broken may be edited otherwise, with a warning': {
     old: service('one'),
     now: service('one', { spec: { replicas: 3 } }),
-    want: { allowed: true, warnings: [/^not caused by this change, but to be mended: metadata\.labels\[team\]: /] }
+    want: { allowed: true, warnings: [/^existing problem, not caused by this change: metadata\.labels\[team\]: /] }
   },
   'a fault that the change causes refuses it': {
     old: service('one', { labels: { team: 'nlp' } }),

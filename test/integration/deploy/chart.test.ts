@@ -7,7 +7,7 @@ import { KINDS } from '../../../src/api/kinds.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { reconcileCommand } from '../../../src/cli/commands/reconcile/command.ts'
 import { serveCommand } from '../../../src/cli/commands/serve/command.ts'
-import { bypassRecord } from '../../../webhooks/bypass.ts'
+import { bypassPolicy } from '../../../webhooks/bypass.ts'
 import { webhookConfigurations, type WebhookConfigurationOptions } from '../../../webhooks/webhook-configurations.ts'
 import { CHART, helm } from '../../support/binaries/helm.ts'
 import { asFlags, CHART_VARIANTS, objectsIn, renderedChart, titleOf } from '../../support/cluster/rendered-chart.ts'
@@ -73,7 +73,7 @@ for (const [name, { values, want, exempt }] of Object.entries(registrations)) {
   t.test(`the chart ${name} registers the webhooks as their records say, without caBundle`, async (t) => {
     const client = { kind: 'service', name: 'aim-admission', namespace: 'platform' } as const
     const { webhooks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
-    const records = [...webhookConfigurations(webhooks, { ...want, client, namespace: 'platform' }), ...bypassRecord()]
+    const records = [...webhookConfigurations(webhooks, { ...want, client, namespace: 'platform' }), ...bypassPolicy()]
     const expected = JSON.parse(JSON.stringify(records), (key, value: unknown) => key === 'namespaceSelector'
       ? { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: exempt }] }
       : value) as JsonObject[]

@@ -11,7 +11,7 @@ const SERVICE = parse(page.blocks.find(({ language }) => language === 'yaml')?.t
 function render (template: string, service: JsonObject = SERVICE): RenderedPath {
   const compilation = compilePathTemplate(template)
   return compilation.kind === 'invalid'
-    ? { kind: 'faulty', problems: compilation.problems }
+    ? { kind: 'invalid', problems: compilation.problems }
     : renderPath(compilation, service)
 }
 
@@ -27,7 +27,7 @@ t.test('every template that the page says is refused is, with the code and the r
   for (const [template = '', code = '', because] of rows) {
     const rendered = render(codeIn(template))
     t.same(
-      rendered.kind === 'faulty' && rendered.problems.map(({ code, what }) => ({ code, what })),
+      rendered.kind === 'invalid' && rendered.problems.map(({ code, what }) => ({ code, what })),
       [{ code: codeIn(code), what: because }],
       template
     )
@@ -65,7 +65,7 @@ t.test('each limit is where the page says', async (t) => {
     const template = AT_LIMIT[what] ?? (() => '')
     const codes = (count: number): string[] => {
       const rendered = render(template(count))
-      return rendered.kind === 'faulty' ? rendered.problems.map(({ code }) => code) : []
+      return rendered.kind === 'invalid' ? rendered.problems.map(({ code }) => code) : []
     }
     t.notOk(codes(Number(most)).includes(codeIn(code)), `${what}: ${most ?? ''}`)
     // four bytes are one character of the widest kind

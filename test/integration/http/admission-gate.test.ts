@@ -26,7 +26,7 @@ t.test('a large review is read to its end before it is sent back, so that no res
 
 t.test('beyond as many reviews as the server takes at once, callers are sent back', async (t) => {
   const waits: Array<() => void> = []
-  const webhook = aWebhook({ arrival: async () => { await new Promise<void>((resolve) => { waits.push(resolve) }) } })
+  const webhook = aWebhook({ waitForConfig: async () => { await new Promise<void>((resolve) => { waits.push(resolve) }) } })
   const { client, gate } = await anAdmissionServer(t, { webhooks: [webhook], maxInFlight: 1 })
   const socket = await client.connect()
   socket.write(
@@ -42,7 +42,7 @@ t.test('beyond as many reviews as the server takes at once, callers are sent bac
 t.test('while draining, reviews are still answered, each on a connection that is closed afterwards', async (t) => {
   const waits: Array<() => void> = []
   const webhook = aWebhook({
-    arrival: async ({ name }) => {
+    waitForConfig: async ({ name }) => {
       if (name === 'waits') {
         await new Promise<void>((resolve) => { waits.push(resolve) })
       }

@@ -257,7 +257,7 @@ t.test('answers that are not taken share a bounded memory: beyond it the oldest 
 })
 
 t.test('callers that go away are counted, and fill no log', async (t) => {
-  const webhook = aWebhook({ arrival: async () => { await new Promise(() => {}) } })
+  const webhook = aWebhook({ waitForConfig: async () => { await new Promise(() => {}) } })
   const { client, gate, logged, metricLines } = await anAdmissionServer(t, { webhooks: [webhook] })
   for (const sent of [`${HEAD}content-length: 999\r\n\r\n{`, whole(aReview())]) {
     for (let at = 0; at < 50; at++) {
@@ -309,7 +309,7 @@ t.test('an idle connection is used again shortly before the server would close i
 })
 
 t.test('callers that reset their connections in the middle of a review are counted, fill no log, and hold nothing back', async (t) => {
-  const webhook = aWebhook({ arrival: async () => { await new Promise(() => {}) } })
+  const webhook = aWebhook({ waitForConfig: async () => { await new Promise(() => {}) } })
   const { client, gate, connections, url, logged, metricLines } = await anAdmissionServer(t, { webhooks: [webhook] })
   const [before, memory] = [connections.open, process.memoryUsage().rss]
   for (const sent of [`${HEAD}content-length: 999\r\n\r\n{`, whole(aReview())]) {

@@ -35,7 +35,7 @@ function waitingWebhook () {
   return {
     waits,
     webhook: aWebhook({
-      arrival: async (_request, signal) => {
+      waitForConfig: async (_request, signal) => {
         await new Promise<void>((resolve, reject) => {
           waits.push({ signal: signal(), arrive: resolve, fail: reject })
         })

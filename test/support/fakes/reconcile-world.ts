@@ -1,9 +1,8 @@
 import { assessService } from '../../../src/core/settings/assess.ts'
 import { ConfigIndex } from '../../../src/cache/config-index.ts'
 import { ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
-import type {
-  ConfigLookup, ObjectKey, ServiceKey, TransitionEvent, Unavailable, WriteResult
-} from '../../../src/core/ports.ts'
+import type { ObjectKey, TransitionEvent, Unavailable, WriteResult } from '../../../src/core/ports.ts'
+import type { ConfigLookup } from '../../../src/core/world.ts'
 import { ownConfigStatus } from '../../../src/core/status/rollout.ts'
 import { readService } from '../../../src/core/settings/service.ts'
 import { ServiceIndex } from '../../../src/cache/service-index.ts'
@@ -48,7 +47,7 @@ export function aReconcileWorld () {
           written.push({ key, uid, version, status })
           return await Promise.resolve(answer())
         },
-        triggerAdmission: async ({ namespace, name }: ServiceKey) => {
+        triggerAdmission: async ({ namespace, name }: ObjectKey) => {
           readmitted.push(`${namespace}/${name}`)
           return await Promise.resolve(answer())
         }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { decodeObject } from '../../../src/api/decode-object.ts'
+import { decodeObject } from '../../../src/api/validate-object.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
 const HOSTILE = JSON.parse('{"__proto__":{"a":null},"constructor":1}') as JsonObject

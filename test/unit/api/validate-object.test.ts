@@ -1,5 +1,5 @@
 import t from 'tap'
-import { decodeObject } from '../../../src/api/decode-object.ts'
+import { decodeObject } from '../../../src/api/validate-object.ts'
 import { KINDS } from '../../../src/api/kinds.ts'
 import { validateObject } from '../../../src/api/validate-object.ts'
 import { SCHEMA_CASES } from '../../support/builders/schema-cases.ts'

@@ -1,7 +1,8 @@
 import t from 'tap'
 import type { ParentReference } from '../../../src/api/runtime-config.ts'
-import { isOlder, PathClaims } from '../../../src/cache/path-claims.ts'
-import type { HeldPath } from '../../../src/core/ports.ts'
+import { PathClaims } from '../../../src/cache/path-claims.ts'
+import { isOlder } from '../../../src/core/settings/service-path.ts'
+import type { HeldPath } from '../../../src/core/world.ts'
 
 const GATEWAY: ParentReference = { namespace: 'a', name: 'gateway' }
 

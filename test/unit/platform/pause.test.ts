@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events'
 import t from 'tap'
-import { pause } from '../../../src/platform/pause.ts'
+import { pause } from '../../../src/platform/clock.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 
 t.test('it lasts as long as it is told to, and leaves nothing behind', async (t) => {

@@ -95,7 +95,7 @@ t.test('a change tells what becomes of each service, the worst first, and counts
     '1 service (ml-team/a) would get a path that another service holds or gets on the same gateway'
   ])
   t.strictSame(change({ ...ENABLED, enabled: false }, service('a', 'x')), [
-    '1 service (ml-team/a) would lose its path, because routing would not be enabled for it'
+    '1 service (ml-team/a) would lose its path, because routing would be disabled for it'
   ])
   t.strictSame(change({ ...ENABLED, gatewayRef: { name: 'b' } }, service('a', 'x'), service('b', 'x')), [
     '2 services (ml-team/a, ml-team/b) would move to another gateway'
@@ -119,7 +119,7 @@ t.test('two services that change places do not collide', async (t) => {
 t.test('a configuration of the namespace that comes before the cluster\'s tells what it changes', async (t) => {
   const known = [aClusterConfig({ routing: ENABLED }), aService({ name: 'a' })]
   t.strictSame(judge({ object: aConfig() }, known).warnings, [
-    '1 service (ml-team/a) would lose its path, because routing would not be enabled for it'
+    '1 service (ml-team/a) would lose its path, because routing would be disabled for it'
   ])
 })
 

@@ -125,7 +125,7 @@ t.test('the block', async (t) => {
       spec: { ...(old['spec'] as JsonObject), resolvedRuntimeConfig: { ...block(old), hash: 'sha256:0' } }
     }
     t.match(judge(admission, '/mutate/aimservices', { operation: 'UPDATE', object, oldObject: old }).warnings, [
-      /written by admission alone/
+      /written by admission only/
     ])
     t.strictSame(mutated(admission, { operation: 'UPDATE', object, oldObject: old }), old)
   })
@@ -267,7 +267,7 @@ t.test('the words of a refusal', async (t) => {
     t.match(refuse({ object: aService({ name: 'n'.repeat(192), spec: routed() }) }), [
       {
         field: 'metadata.name',
-        message: /201 characters.*; give the service a shorter name, or a spec\.routing\.pathTemplate of its own$/
+        message: /201 characters.*; give the service a shorter name, or set spec\.routing\.pathTemplate on it$/
       }
     ])
     t.strictSame(refuse({ object: aService({ name: 'n'.repeat(191), spec: routed() }) }), [])
@@ -284,7 +284,7 @@ t.test('the words of a refusal', async (t) => {
     t.strictSame(refuse({ object: aService() }, admission), [refused])
     t.strictSame(judge(admission, '/mutate/aimservices', { object: aService() }).warnings, [])
     t.match(judge(admission, '/validate/aimservices', { operation: 'UPDATE', object: aService({ labels: { a: 'b' } }), oldObject: aService() }),
-      { kind: 'admit', warnings: [/^not caused by this change, but to be mended: spec\.runtimeConfigName: runtime configuration "default" is missing/] })
+      { kind: 'admit', warnings: [/^existing problem, not caused by this change: spec\.runtimeConfigName: runtime configuration "default" is missing/] })
     t.match(
       judge(admission, '/validate/aimservices', {
         operation: 'UPDATE',
@@ -300,13 +300,13 @@ t.test('the words of a refusal', async (t) => {
     t.match(refuse({ object: aService() }, admission), [{
       field: 'spec.runtimeConfigName',
       message:
-        /\(path template of AIMRuntimeConfig ml-team\/default\); end it with }; or give the service .*: kubectl -n ml-team patch aimrcfg\/default --type=merge -p '\{"spec":\{"routing":\{"pathTemplate":null\}\}\}'$/
+        /\(path template of AIMRuntimeConfig ml-team\/default\); end it with }; or set spec.routing.pathTemplate on the service, .*: kubectl -n ml-team patch aimrcfg\/default --type=merge -p '\{"spec":\{"routing":\{"pathTemplate":null\}\}\}'$/
     }])
     t.strictSame(refuse({ object: aService({ spec: { routing: { pathTemplate: '/own' } } }) }, admission), [])
     const update = { operation: 'UPDATE', object: aService({ spec: { replicas: 2 } }), oldObject: aService() }
     t.match(judge(admission, '/validate/aimservices', update), {
       kind: 'admit',
-      warnings: [/^not caused by this change/]
+      warnings: [/^existing problem, not caused by this change/]
     })
   })
 
@@ -356,7 +356,7 @@ t.test('warnings', async (t) => {
 
   t.test('tell of routing without a gateway', async (t) => {
     t.strictSame(warned(admissionWith(aConfig()), { object: aService({ spec: { routing: { enabled: true } } }) }),
-      ['routing is enabled without a gateway, so no route can be made; set spec.routing.gatewayRef on the service or in its runtime configuration'])
+      ['routing is enabled without a gateway, so no route can be created; set spec.routing.gatewayRef on the service or in its runtime configuration'])
   })
 
   t.test('tell of a live path that is withdrawn', async (t) => {
@@ -395,7 +395,7 @@ t.test('an UPDATE', async (t) => {
       object: aService({ labels: { app: 'x' }, spec: { replicas: 2 } }),
       oldObject: broken
     })
-    t.match(verdict, { kind: 'admit', warnings: [/^not caused by this change.*label "team" is not set/] })
+    t.match(verdict, { kind: 'admit', warnings: [/^existing problem, not caused by this change.*label "team" is not set/] })
   })
 
   t.test('that causes it is refused, with a command for the stored service', async (t) => {
@@ -438,7 +438,7 @@ t.test('a block that another webhook took away', async (t) => {
       {
         code: 'AIM-BLOCK-MISSING',
         field: 'spec.resolvedRuntimeConfig',
-        message: /^the settings of AIMRuntimeConfig ml-team\/default were written here/
+        message: /^another admission webhook removed the settings of AIMRuntimeConfig ml-team\/default that were written here;/
       }
     ]
   }

@@ -1,6 +1,6 @@
 import { Command, Option } from 'commander'
 import { pino } from 'pino'
-import { bypassRecord } from '../../../../webhooks/bypass.ts'
+import { bypassPolicy } from '../../../../webhooks/bypass.ts'
 import { webhookConfigurations, type RegisteredWebhook } from '../../../../webhooks/webhook-configurations.ts'
 import { customResourceDefinitions } from '../../../api/custom-resource-definitions.ts'
 import { caBundleCommand } from './check-certificate.ts'
@@ -57,7 +57,7 @@ async function doctor (flags: DoctorFlags, command: Command, { webhooks, write, 
       cluster: clusterReader(connection.request),
       definitions: customResourceDefinitions(),
       registration,
-      bypass: bypassRecord(),
+      bypass: bypassPolicy(),
       access: accessManifests(options.namespace),
       certificate: {
         server: flags.server,

@@ -1,4 +1,4 @@
-import type { Candidate, ExplainedSetting, Explanation, LookedAt } from '../../../core/settings/explain.ts'
+import type { Candidate, ExplainedSetting, Explanation, ConfigCandidate } from '../../../core/settings/explain.ts'
 import type { ReferenceCheck } from '../../../kube/objects/check-references.ts'
 import { painter, table, type Paint, type Style } from '../../output/paint.ts'
 
@@ -33,11 +33,11 @@ function configText ({ lookedAt, config, configNameFrom, current }: Explanation)
     (current === undefined ? '' : current ? 'Its block is up to date.\n' : 'Its block is not what admission would write now; the next change of the service, or the reconciler, brings it up to date.\n')
 }
 
-function placeName ({ kind, namespace, name }: LookedAt): string {
+function placeName ({ kind, namespace, name }: ConfigCandidate): string {
   return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`
 }
 
-function impactOf ({ found, used }: LookedAt): string {
+function impactOf ({ found, used }: ConfigCandidate): string {
   if (used) return 'there, and counts whole'
   return found ? 'there, but passed over whole: that of the namespace goes first' : 'not there'
 }
@@ -62,7 +62,7 @@ function valueText (value: unknown): string {
 }
 
 function originText ({ from, field }: ExplainedSetting): string {
-  if (from.includes('nobody')) return 'nobody'
+  if (from.includes('unset')) return 'unset'
   return `${from.join(' and ')}${field === '' ? '' : ` ${field}`}`
 }
 
@@ -75,14 +75,14 @@ function pathText ({ path }: Explanation, paint: Paint): string {
     path: path.path ?? '',
     disabled: 'none, since routing is not enabled',
     pending: 'none yet',
-    faulty: 'none, since the template cannot be rendered'
+    invalid: 'none, since the template cannot be rendered'
   }[path.kind]
   const rows = path.parts.map(({ source, kind, yields, inPath }) => [
     source,
     kind === 'pending' ? `waits for ${yields}` : kind === 'text' ? '' : yields,
     inPath
   ])
-  return `Path: ${paint(path.kind === 'faulty' ? 'red' : 'bold', result)}\n${headed(['TEMPLATE', 'YIELDS', 'IN THE PATH'], rows, paint)}` +
+  return `Path: ${paint(path.kind === 'invalid' ? 'red' : 'bold', result)}\n${headed(['TEMPLATE', 'YIELDS', 'IN THE PATH'], rows, paint)}` +
     path.problems.map((problem) => `  ${problem}\n`).join('')
 }
 

@@ -92,10 +92,10 @@ function worldOf (objects: readonly JsonObject[]): AdmissionEngine {
 }
 
 function servicesIn ({ services }: AdmissionEngine, { name, namespace }: Wanted): Service[] {
-  return [...services.all()].filter(
-    (service) =>
-      (name === undefined || service.name === name) && (namespace === undefined || service.namespace === namespace)
-  )
+  return [...services.all()]
+    .filter((service) =>
+      (name === undefined || service.name === name) && (namespace === undefined || service.namespace === namespace))
+    .map((service) => service.parse())
 }
 
 async function checked (services: readonly Service[], admission: AdmissionEngine, request: SendRequest): Promise<Explained[]> {

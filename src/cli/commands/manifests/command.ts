@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { bypassRecord } from '../../../../webhooks/bypass.ts'
+import { bypassPolicy } from '../../../../webhooks/bypass.ts'
 import {
   webhookConfigurations, type RegisteredWebhook, type WebhookConfigurationOptions
 } from '../../../../webhooks/webhook-configurations.ts'
@@ -30,7 +30,7 @@ export function manifestsCommand ({ webhooks, write }: ManifestsDependencies): C
     .addOption(namespaceFlag('namespace the program runs in'))
     .action(({ namespace }: { namespace: string }) => { print(accessManifests(namespace)) })
   command.addCommand(
-    webhooksCommand((options) => { print([...webhookConfigurations(webhooks, options), ...bypassRecord()]) })
+    webhooksCommand((options) => { print([...webhookConfigurations(webhooks, options), ...bypassPolicy()]) })
   )
   return command
 }

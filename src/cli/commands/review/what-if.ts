@@ -1,5 +1,6 @@
 import { AIM_SERVICE } from '../../../api/kinds.ts'
 import { configFaults } from '../../../core/rules/config.ts'
+import { pathIndexOf } from '../../../cache/path-claims.ts'
 import { configTitle, readRuntimeConfig, type RuntimeConfig } from '../../../core/settings/runtime-config.ts'
 import { EFFECTS, predictChanges, type Effect, type Prediction } from '../../../core/rules/what-if.ts'
 import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
@@ -32,8 +33,12 @@ export function printWhatIf ({ changes, admission, output }: WhatIf, { write, wr
     return
   }
   const objects = new Map(read.map(({ config, given }) => [config, given.object]))
-  const feed = (config: RuntimeConfig) => { admission.sinks[config.kind].upsert(objects.get(config) ?? {}) }
-  const predictions = predictChanges(read.map(({ config }) => config), admission, feed)
+  const predictions = predictChanges(read.map(({ config }) => config), {
+    configs: admission.configs,
+    services: admission.services,
+    indexPaths: pathIndexOf,
+    store: (config) => { admission.sinks[config.kind].upsert(objects.get(config) ?? {}) }
+  })
   write(
     output === 'json'
       ? predictions.map((prediction) => `${JSON.stringify(record(prediction))}\n`).join('')
@@ -64,12 +69,12 @@ function currentOf ({ kind, namespace, name }: RuntimeConfig, { configs }: Admis
   return kind === 'AIMRuntimeConfig' ? configs.namespaced(namespace, name) : configs.cluster(name)
 }
 
-function record ({ service: { namespace, name }, effect, touched, before, after }: Prediction): object {
-  return { namespace, name, effect, touched, before: standing(before), after: standing(after) }
+function record ({ service: { namespace, name }, effect, affected, before, after }: Prediction): object {
+  return { namespace, name, effect, touched: affected, before: standing(before), after: standing(after) }
 }
 
-function standing ({ assessment: { config }, path, trouble }: Prediction['before']): object {
-  return { config: config === undefined ? null : configTitle(config), path: path ?? null, trouble: trouble ?? null }
+function standing ({ assessment: { config }, path, problem }: Prediction['before']): object {
+  return { config: config === undefined ? null : configTitle(config), path: path ?? null, trouble: problem ?? null }
 }
 
 const STYLES: Readonly<Record<Effect, Style>> = { breaks: 'red', heals: 'green', moves: 'yellow', stays: 'dim' }
@@ -78,13 +83,13 @@ const STYLES: Readonly<Record<Effect, Style>> = { breaks: 'red', heals: 'green',
 function report (predictions: readonly Prediction[], colour: boolean): string {
   const paint = painter(colour)
   const shown = EFFECTS.flatMap((effect) =>
-    predictions.filter((prediction) => prediction.effect === effect && (prediction.touched || effect !== 'stays'))
+    predictions.filter((prediction) => prediction.effect === effect && (prediction.affected || effect !== 'stays'))
   )
   const rows = shown.map((prediction) => [
     prediction.effect,
     `${prediction.service.namespace}/${prediction.service.name}`,
     pathsOf(prediction),
-    prediction.after.trouble ?? ''
+    prediction.after.problem ?? ''
   ])
   const counts = EFFECTS.map(
     (effect) => `${predictions.filter((prediction) => prediction.effect === effect).length} ${effect}`

@@ -3,8 +3,9 @@ import { JSONPath, JSONPathClass } from 'jsonpath-plus'
 import t from 'tap'
 import { FAULTS } from '../../../../src/core/rules/faults.ts'
 import {
-  compilePathTemplate, renderPath, type RenderedPath, type TemplateCompilation, type TemplateProblem
+  compilePathTemplate, renderPath, type RenderedPath, type TemplateCompilation
 } from '../../../../src/core/path/template.ts'
+import type { TemplateProblem } from '../../../../src/core/path/problem.ts'
 import { isHttpRoutePath } from '../../../support/http/http-route-path.ts'
 import type { JsonObject } from '../../../../src/platform/json.ts'
 
@@ -24,8 +25,7 @@ function flaws (outcome: TemplateCompilation | RenderedPath, template: string): 
   switch (outcome.kind) {
     case 'path':
       return isHttpRoutePath(outcome.path) && outcome.path.length <= 200 ? [] : [`not a path: ${outcome.path}`]
-    case 'invalid':
-    case 'faulty': return outcome.problems.flatMap((problem) => problemFlaws(problem, template))
+    case 'invalid': return outcome.problems.flatMap((problem) => problemFlaws(problem, template))
     case 'pending': return []
     case 'compiled': return ['not rendered']
   }
@@ -302,7 +302,7 @@ t.test('no prototype is ever reached', async (t) => {
   const service = JSON.parse(
     '{"metadata":{"name":"a","labels":{"__proto__":"own","x":{"__proto__":{"inherited":"own"}}}},"spec":{"__proto__":{"deep":"own"},"resolvedRuntimeConfig":{}}}'
   ) as JsonObject
-  const missing = { kind: 'faulty', problems: [{ code: 'AIM-PATH-FIELD-MISSING' }] }
+  const missing = { kind: 'invalid', problems: [{ code: 'AIM-PATH-FIELD-MISSING' }] }
   for (const name of ['inherited', 'team', 'constructor', 'toString', 'hasOwnProperty', 'length']) { t.match(run(`{.metadata.labels.${name}}`, service), missing, name) }
   for (const expression of [
     '{.spec.inherited}',

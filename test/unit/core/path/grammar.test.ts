@@ -1,5 +1,6 @@
 import t from 'tap'
-import { compilePathTemplate, renderPath, type TemplateProblem } from '../../../../src/core/path/template.ts'
+import type { TemplateProblem } from '../../../../src/core/path/problem.ts'
+import { compilePathTemplate, renderPath } from '../../../../src/core/path/template.ts'
 
 const SERVICE = {
   apiVersion: 'aim.silogen.ai/v1alpha1',
@@ -124,11 +125,11 @@ const refused: Record<string, { template: string, problem: Expected }> = {
   },
   'a closing brace without an opening one': {
     template: '/a}/b',
-    problem: { code: SYNTAX, position: 2, what: 'a "}" stands without a "{" before it' }
+    problem: { code: SYNTAX, position: 2, what: 'there is a "}" without a "{" before it' }
   },
   'an expression inside another': {
     template: '{.metadata{.name}',
-    problem: { code: SYNTAX, position: 10, what: 'an expression opens inside another' }
+    problem: { code: SYNTAX, position: 10, what: 'an expression starts inside another' }
   },
   'empty braces': {
     template: '/{}',
@@ -146,7 +147,7 @@ const refused: Record<string, { template: string, problem: Expected }> = {
 
   'braces behind a dollar sign': {
     template: '/${.metadata.name}',
-    problem: { code: SYNTAX, position: 1, what: 'the "$" before the braces would become a part of the path' }
+    problem: { code: SYNTAX, position: 1, what: 'the "$" before the braces would become part of the path' }
   },
   'a field without its dot': {
     template: '{metadata.name}',
@@ -162,7 +163,7 @@ const refused: Record<string, { template: string, problem: Expected }> = {
   },
   'a word among fields': {
     template: '{.metadata.name or}',
-    problem: { code: SYNTAX, position: 16, what: 'or is neither a field nor in quotes' }
+    problem: { code: SYNTAX, position: 16, what: 'or is neither a field nor quoted text' }
   },
   'a dot without a name': {
     template: '{.metadata.}',
@@ -186,11 +187,11 @@ const refused: Record<string, { template: string, problem: Expected }> = {
   },
   'a quote inside quotes': {
     template: "{.metadata.labels['it's']}",
-    problem: { code: SYNTAX, position: 21, what: /^a quote stands inside the quotes/ }
+    problem: { code: SYNTAX, position: 21, what: /^there is a quote inside the quotes/ }
   },
   'an escaped quote inside quotes': {
     template: "{.metadata.labels['it\\'s']}",
-    problem: { code: SYNTAX, position: 22, what: /^a quote stands inside the quotes/ }
+    problem: { code: SYNTAX, position: 22, what: /^there is a quote inside the quotes/ }
   },
   'a backslash that ends a quoted key': {
     template: "{.metadata.labels['a\\']}",
@@ -229,17 +230,17 @@ const refused: Record<string, { template: string, problem: Expected }> = {
     problem: {
       code: SYNTAX,
       position: 10,
-      what: 'a control character or line break stands in the template',
+      what: 'the template contains a control character or line break',
       expression: '{.metadata\\u{9}.name}'
     }
   },
   'a line break in the text': {
     template: '/a\nb',
-    problem: { code: SYNTAX, position: 2, what: 'a control character or line break stands in the template' }
+    problem: { code: SYNTAX, position: 2, what: 'the template contains a control character or line break' }
   },
   'half of a surrogate pair in an expression': {
     template: "{.metadata.labels['\ud800']}",
-    problem: { code: SYNTAX, what: 'half of a surrogate pair stands in the template' }
+    problem: { code: SYNTAX, what: 'the template contains half of a surrogate pair' }
   },
   'a filter that is not closed': {
     template: '{.spec.env[?(@.name=="TEAM"]}',
@@ -259,14 +260,14 @@ const refused: Record<string, { template: string, problem: Expected }> = {
   },
   'a comparison with a bare word': {
     template: '{.spec.env[?(@.name==TEAM)].value}',
-    problem: { code: SYNTAX, position: 21, remedy: 'write .TEAM for a field, "TEAM" for a text' }
+    problem: { code: SYNTAX, position: 21, remedy: 'write .TEAM for a field, "TEAM" for text' }
   },
   'two comparisons, as kubectl does': {
     template: '{.spec.env[?(@.name=="A" && @.value=="B")]}',
-    problem: { code: SYNTAX, what: '"&" has no meaning here' }
+    problem: { code: SYNTAX, what: '"&" is not allowed here' }
   },
   'a loop, and says that kubectl accepts it': {
-    template: '{range .spec.list[*]}', problem: { code: UNSUPPORTED, position: 1, what: 'kubectl accepts "range", a path template does not: an expression stands for one value, not for a loop' }
+    template: '{range .spec.list[*]}', problem: { code: UNSUPPORTED, position: 1, what: 'kubectl accepts "range", a path template does not: an expression yields one value and cannot loop' }
   },
   'the end of a loop': { template: '{end}', problem: { code: UNSUPPORTED, what: /^kubectl accepts "end"/ } },
   'a script in brackets': {
@@ -285,14 +286,14 @@ const refused: Record<string, { template: string, problem: Expected }> = {
   'a call of a method': { template: '{.metadata.name.toString()}', problem: { code: UNSUPPORTED, position: 24 } },
   'a regular expression': {
     template: '{.spec.env[?(@.name=~"T.*")]}',
-    problem: { code: UNSUPPORTED, what: 'regular expressions are not supported, nor are they by kubectl' }
+    problem: { code: UNSUPPORTED, what: 'regular expressions are not supported, as in kubectl' }
   },
   'the parent operator': {
     template: '{.metadata.name^}',
     problem: {
       code: UNSUPPORTED,
       position: 15,
-      what: 'the operator "^" of other JSONPath dialects is not supported, nor is it by kubectl'
+      what: 'the operator "^" of other JSONPath dialects is not supported, as in kubectl'
     }
   },
   'the operator for property names': {
@@ -302,7 +303,7 @@ const refused: Record<string, { template: string, problem: Expected }> = {
   'the escape operator': { template: '{.`metadata}', problem: { code: UNSUPPORTED, position: 2 } },
   'an escape that a path has no use for': {
     template: '{"a\\x41"}',
-    problem: { code: UNSUPPORTED, position: 3, what: 'a text cannot hold \\x' }
+    problem: { code: UNSUPPORTED, position: 3, what: 'quoted text cannot contain \\x' }
   },
   'the status, and says why': {
     template: '{.status.phase}',
@@ -367,7 +368,7 @@ t.test('wildcards and descents do not see what may not be read', async (t) => {
     const compilation = compilePathTemplate(expression)
     t.match(
       compilation.kind === 'compiled' && renderPath(compilation, SERVICE),
-      { kind: 'faulty', problems: [{ code: 'AIM-PATH-FIELD-MISSING' }] },
+      { kind: 'invalid', problems: [{ code: 'AIM-PATH-FIELD-MISSING' }] },
       expression
     )
   }
@@ -409,7 +410,7 @@ t.test('the size of a template', async (t) => {
         {
           code: COMPLEX,
           position: 112,
-          what: 'the template has more than 16 expressions, and was not read any further'
+          what: 'the template has more than 16 expressions; the rest was not checked'
         }
       ]
     })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import t from 'tap'
 import { compileExpression, readExpression } from '../../../../src/core/path/expression.ts'
-import { Refused } from '../../../../src/core/path/problem.ts'
+import { ExpressionError } from '../../../../src/core/path/problem.ts'
 import { askOracle, type Answer } from '../../../support/binaries/jsonpath-oracle.ts'
 import { jsonpathOracle } from '../../../support/binaries/kubernetes-binaries.ts'
 import { anyExpression, anyService, damaged, fittingPair } from '../../../support/builders/path-arbitraries.ts'
@@ -21,7 +21,7 @@ function ours (expression: string, service: JsonObject): Result {
     if (typeof reading === 'string') return { value: reading }
     return { fault: reading.kind === 'pending' ? reading.needs : reading.problem.what }
   } catch (error) {
-    if (error instanceof Refused) return { fault: error.problem.what }
+    if (error instanceof ExpressionError) return { fault: error.problem.what }
     throw error
   }
 }

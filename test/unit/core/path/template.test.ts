@@ -1,5 +1,6 @@
 import t from 'tap'
-import { compilePathTemplate, renderPath, type TemplateProblem } from '../../../../src/core/path/template.ts'
+import type { TemplateProblem } from '../../../../src/core/path/problem.ts'
+import { compilePathTemplate, renderPath } from '../../../../src/core/path/template.ts'
 import type { JsonObject } from '../../../../src/platform/json.ts'
 
 const SERVICE: JsonObject = {
@@ -52,7 +53,7 @@ function problemsOf (template: string, service: JsonObject = SERVICE): readonly 
   const compilation = compilePathTemplate(template)
   if (compilation.kind === 'invalid') return compilation.problems
   const rendered = renderPath(compilation, service)
-  return rendered.kind === 'faulty' ? rendered.problems : []
+  return rendered.kind === 'invalid' ? rendered.problems : []
 }
 
 function withMetadata (metadata: JsonObject): JsonObject {
@@ -160,7 +161,7 @@ const faults: Record<string, { template: string, problem: Partial<TemplateProble
   },
   'refuses an empty text': {
     template: '/a{""}',
-    problem: { code: 'AIM-PATH-VALUE-EMPTY', what: 'what it selects is empty' }
+    problem: { code: 'AIM-PATH-VALUE-EMPTY', what: 'the selected value is empty' }
   },
   'says that a field is a list': {
     template: '{.spec.env}',
@@ -176,7 +177,7 @@ const faults: Record<string, { template: string, problem: Partial<TemplateProble
   },
   'says that the root is an object': {
     template: '{$}',
-    problem: { code: 'AIM-PATH-VALUE-NOT-SCALAR', what: 'the service as a whole is an object' }
+    problem: { code: 'AIM-PATH-VALUE-NOT-SCALAR', what: 'the whole service is an object' }
   },
   'counts the values where there are several': {
     template: '{.spec.env[*].name}',
@@ -187,7 +188,7 @@ const faults: Record<string, { template: string, problem: Partial<TemplateProble
     problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'nothing on this service matches' }
   },
   'says how long a list is that has no such item': {
-    template: '{.spec.env[2].name}', problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'field .spec.env is a list of 2, without an item 2' }
+    template: '{.spec.env[2].name}', problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'field .spec.env is a list of 2 and has no item 2' }
   },
   'says that an object is not a list': {
     template: '{.spec.model[0]}',
@@ -201,20 +202,20 @@ const faults: Record<string, { template: string, problem: Partial<TemplateProble
     template: '{.spec.env.name}', problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'field .spec.env is a list', remedy: 'choose an item, as in {.spec.env[0].name}' }
   },
   'says that a string has nothing inside': {
-    template: '{.metadata.name.length}', problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'field .metadata.name is a string, without anything inside', remedy: 'write {.metadata.name}' }
+    template: '{.metadata.name.length}', problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'field .metadata.name is a string and has no fields', remedy: 'write {.metadata.name}' }
   },
   'says that dots of a label were read as fields': {
     template: '{.metadata.labels.app.kubernetes.io/name}',
     problem: {
       code: 'AIM-PATH-FIELD-MISSING',
-      what: 'label "app.kubernetes.io/name" is set on this service, but its dots are read as fields inside fields',
+      what: 'label "app.kubernetes.io/name" is set on this service, but its dots are read as nested fields',
       remedy: "write {.metadata.labels['app.kubernetes.io/name']}"
     }
   },
   'says so too where the label is not set': {
     template: '{.metadata.annotations.a.b/c}',
     problem: {
-      what: 'annotation "a.b/c" is not set on this service, and its dots are read as fields inside fields',
+      what: 'annotation "a.b/c" is not set on this service, and its dots are read as nested fields',
       remedy: "write {.metadata.annotations['a.b/c']}"
     }
   },
@@ -254,7 +255,7 @@ const faults: Record<string, { template: string, problem: Partial<TemplateProble
     problem: { code: 'AIM-PATH-SEGMENT-INVALID' }
   },
   'refuses half of a surrogate pair': {
-    template: '/{.metadata.annotations.half}', problem: { code: 'AIM-PATH-SEGMENT-INVALID', what: 'the path segment "a\\u{d800}b" holds half of a surrogate pair, which no URL can carry' }
+    template: '/{.metadata.annotations.half}', problem: { code: 'AIM-PATH-SEGMENT-INVALID', what: 'the path segment "a\\u{d800}b" contains half of a surrogate pair, which a URL cannot hold' }
   }
 }
 
@@ -326,7 +327,7 @@ const unassigned: Record<string, { template: string, metadata: JsonObject, want:
   'does not wait for a name that nobody will make': {
     template: '/{.metadata.name}',
     metadata: {},
-    want: { kind: 'faulty', problems: [{ code: 'AIM-PATH-FIELD-MISSING' }] }
+    want: { kind: 'invalid', problems: [{ code: 'AIM-PATH-FIELD-MISSING' }] }
   },
   'does not wait for what is set': {
     template: '/{.metadata.uid}',
@@ -336,7 +337,7 @@ const unassigned: Record<string, { template: string, metadata: JsonObject, want:
   'does not wait for a label of that name': {
     template: '/{.metadata.labels.uid}',
     metadata: { labels: {} },
-    want: { kind: 'faulty' }
+    want: { kind: 'invalid' }
   }
 }
 
@@ -374,7 +375,7 @@ t.test('a rendered path', async (t) => {
       {
         code: 'AIM-PATH-TOO-LONG',
         expression: '{.metadata.annotations.x}',
-        what: 'annotation "x" has 1001 characters, a path at most 200'
+        what: 'annotation "x" has 1001 characters, a path can have at most 200'
       }
     ])
   })

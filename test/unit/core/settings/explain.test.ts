@@ -37,7 +37,7 @@ t.test('the namespace\'s configuration wins whole, and the cluster\'s is passed 
       ['AIMClusterRuntimeConfig', true, false]
     ]
   )
-  t.match(setting(explanation, 'defaultStorageClassName'), { value: undefined, from: ['nobody'] })
+  t.match(setting(explanation, 'defaultStorageClassName'), { value: undefined, from: ['unset'] })
 })
 
 t.test('without a configuration there are no settings', async (t) => {
@@ -161,10 +161,10 @@ t.test('a piece that yields nothing says why', async (t) => {
   const { path } = explained({
     own: aConfig({ routing: { enabled: true, pathTemplate: "/{.metadata.labels['team']}/{.metadata.uid}" } })
   })
-  t.equal(path.kind, 'faulty')
+  t.equal(path.kind, 'invalid')
   t.match(path.parts, [
     { kind: 'text' },
-    { kind: 'faulty', yields: 'label "team" is not set on this service' },
+    { kind: 'invalid', yields: 'label "team" is not set on this service' },
     { kind: 'text' },
     { kind: 'pending', yields: 'metadata.uid' }
   ])
@@ -173,5 +173,5 @@ t.test('a piece that yields nothing says why', async (t) => {
 
 t.test('a template that cannot be read tells its problems', async (t) => {
   const { path } = explained({ own: aConfig({ routing: { pathTemplate: '/{.metadata.name' } }) })
-  t.match(path, { kind: 'faulty', parts: [{ kind: 'faulty', yields: /is not closed/ }] })
+  t.match(path, { kind: 'invalid', parts: [{ kind: 'invalid', yields: /is not closed/ }] })
 })

@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Condition } from '../../../../src/api/condition.ts'
+import type { Condition } from '../../../../src/api/kubernetes-schemas.ts'
 import {
   ACCEPTED_REASONS, CONFIG_CONDITIONS, HALTED_REASONS, ownConfigStatus, planRollout, ROLLED_OUT_REASONS,
   rolloutMode, type OwnConfigStatus, type RolloutPlan, type Tally

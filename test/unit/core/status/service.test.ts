@@ -1,5 +1,5 @@
 import t from 'tap'
-import type { Condition } from '../../../../src/api/condition.ts'
+import type { Condition } from '../../../../src/api/kubernetes-schemas.ts'
 import { conditionsOf, knownConditions } from '../../../../src/core/status/conditions.ts'
 import { FAULTS } from '../../../../src/core/rules/faults.ts'
 import { SERVICE_EVENT_REASONS, statusEvents } from '../../../../src/core/status/events.ts'

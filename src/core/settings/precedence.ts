@@ -1,0 +1,79 @@
+import type { CreationScope, ParentReference } from '../../api/runtime-config.ts'
+import type { RuntimeConfig } from './runtime-config.ts'
+import type { ServiceFields } from './service.ts'
+
+/** The places that can give a setting, in the order of precedence. */
+export const SOURCES = ['service', 'config', 'default'] as const
+export type Source = typeof SOURCES[number]
+
+/** Where one setting comes from: the first source that gives a value or, with `join`, all of them. */
+export interface SettingRule<Value> {
+  readonly service?: (service: ServiceFields) => Value | undefined
+  readonly config?: (config: RuntimeConfig) => Value | undefined
+  readonly default?: Value
+  join? (service: Value, config: Value): Value
+}
+
+type WithDefault<Value> = SettingRule<Value> & { readonly default: Value }
+
+/** The template of a service if neither it nor its configuration gives one. */
+export const DEFAULT_PATH_TEMPLATE = '/{.metadata.namespace}/{.metadata.name}'
+
+/**
+ * The one table of precedence. A key is the field below `spec` of service and configuration, and below the block.
+ * docs/reference.md shows it.
+ */
+export const PRECEDENCE = {
+  defaultStorageClassName: { config: (config) => config.defaultStorageClassName } satisfies SettingRule<string>,
+  serviceAccountName: {
+    service: (service) => service.serviceAccountName,
+    config: (config) => config.serviceAccountName
+  } satisfies SettingRule<string>,
+  imagePullSecrets: {
+    service: ({ imagePullSecrets }) => namesOf(imagePullSecrets),
+    config: ({ imagePullSecrets }) => namesOf(imagePullSecrets),
+    join: (service, config) => [...new Set([...service, ...config])]
+  } satisfies SettingRule<readonly string[]>,
+  'model.creationScope': {
+    config: ({ model }) => model.creationScope,
+    default: 'Cluster'
+  } satisfies WithDefault<CreationScope>,
+  'model.autoDiscovery': {
+    config: ({ model }) => model.autoDiscovery,
+    default: true
+  } satisfies WithDefault<boolean>,
+  'routing.enabled': {
+    service: ({ routing }) => routing.enabled,
+    config: ({ routing }) => routing.enabled,
+    default: false
+  } satisfies WithDefault<boolean>,
+  'routing.gatewayRef': {
+    service: ({ routing }) => routing.gatewayRef,
+    config: ({ routing }) => routing.gatewayRef
+  } satisfies SettingRule<ParentReference>,
+  'routing.pathTemplate': {
+    service: ({ routing }) => routing.pathTemplate,
+    config: ({ routing }) => routing.pathTemplate,
+    default: DEFAULT_PATH_TEMPLATE
+  } satisfies WithDefault<string>
+}
+
+/** The value of a setting, and the sources that gave it: none, one, or several that were joined. */
+export interface SettledSetting<Value> { readonly value: Value, readonly from: readonly Source[] }
+
+export function settle<Value> (rule: WithDefault<Value>, service: ServiceFields, config: RuntimeConfig | undefined): SettledSetting<Value>
+export function settle<Value> (rule: SettingRule<Value>, service: ServiceFields, config: RuntimeConfig | undefined): SettledSetting<Value | undefined>
+export function settle<Value> (rule: SettingRule<Value>, service: ServiceFields, config: RuntimeConfig | undefined): SettledSetting<Value | undefined> {
+  const [own, shared] = [rule.service?.(service), config && rule.config?.(config)]
+  if (rule.join !== undefined && own !== undefined && shared !== undefined) {
+    return { value: rule.join(own, shared), from: ['service', 'config'] }
+  }
+  if (own !== undefined) return { value: own, from: ['service'] }
+  if (shared !== undefined) return { value: shared, from: ['config'] }
+  return rule.default === undefined ? { value: undefined, from: [] } : { value: rule.default, from: ['default'] }
+}
+
+/** One entry a name: a manifest may repeat a name, which the API server refuses. */
+function namesOf (references: readonly { readonly name: string }[]): readonly string[] | undefined {
+  return references.length === 0 ? undefined : [...new Set(references.map(({ name }) => name))]
+}

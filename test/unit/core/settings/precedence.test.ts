@@ -1,0 +1,22 @@
+import { readFile } from 'node:fs/promises'
+import t from 'tap'
+import { resolveConfig } from '../../../../src/core/settings/assess.ts'
+import { PRECEDENCE, SOURCES, type SettingRule } from '../../../../src/core/settings/precedence.ts'
+
+t.test('a configuration that exists in neither place is missing', async (t) => {
+  const lookup = { namespaced: () => undefined, cluster: () => undefined }
+  t.equal(resolveConfig({ namespace: 'a', name: 'b' }, lookup), undefined)
+})
+
+t.test('docs/reference.md shows the table of precedence', async (t) => {
+  const page = await readFile(new URL('../../../../docs/reference.md', import.meta.url), 'utf8')
+  const section = page.split(/^## /m).find((text) => text.startsWith('Precedence')) ?? ''
+  const rows = [...section.matchAll(/^\| `(.+)` \| (.+) \|$/gm)].map(([, setting, sources]) => [setting, sources])
+  t.strictSame(rows, Object.entries(PRECEDENCE).map(([setting, rule]) => [setting, sourcesOf(rule)]))
+})
+
+function sourcesOf (rule: Pick<SettingRule<unknown>, 'service' | 'config' | 'default' | 'join'>): string {
+  const titles = { service: 'service', config: 'configuration', default: `\`${String(rule.default)}\`` }
+  const given = SOURCES.filter((source) => rule[source] !== undefined).map((source) => titles[source])
+  return given.join(rule.join === undefined ? ', otherwise ' : ' and ')
+}

@@ -1,0 +1,30 @@
+import type { ReviewRequest } from '../src/admission/request.ts'
+import { isDeleting } from '../src/api/object-meta.ts'
+import type { Malformed } from '../src/core/settings/read-fields.ts'
+import { configNameOf, readService, type Service } from '../src/core/settings/service.ts'
+import type { World } from '../src/core/world.ts'
+import { isJsonObject, own } from '../src/platform/json.ts'
+
+/** The services in a request: `old` is undefined on CREATE, and if the stored service is malformed. */
+export type ServiceChange =
+  | { readonly kind: 'change', readonly service: Service, readonly old: Service | undefined }
+  | { readonly kind: 'deleting' }
+  | Malformed
+
+export function readServiceChange ({ object, oldObject, namespace }: ReviewRequest): ServiceChange {
+  if (object === undefined) return { kind: 'deleting' }
+  if (!isJsonObject(own(object, 'spec'))) return { kind: 'malformed', field: 'spec', expected: 'an object' }
+  const service = readService(object, namespace)
+  if (service.kind === 'malformed') return service
+  if (service.deleting) return { kind: 'deleting' }
+  const old = oldObject === undefined ? undefined : readService(oldObject, namespace)
+  return { kind: 'change', service, old: old?.kind === 'service' ? old : undefined }
+}
+
+/** Waits for the configuration of a new service, or of a service that names another one. */
+export function waitForConfigOf ({ object, oldObject, namespace }: ReviewRequest, { pendingConfigs }: World, signal: () => AbortSignal): Promise<void> | undefined {
+  if (object === undefined || isDeleting(object)) return undefined
+  const name = configNameOf(object)
+  if (name === undefined || (oldObject !== undefined && configNameOf(oldObject) === name)) return undefined
+  return pendingConfigs.waitForConfig({ namespace, name }, signal)
+}
