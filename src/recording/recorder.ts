@@ -1,24 +1,23 @@
 import { createHash, createHmac, randomBytes } from 'node:crypto'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { webhooksFor } from '../../webhooks/engine.ts'
 import type { Webhook } from '../../webhooks/webhook.ts'
 import type { ReviewRequest } from '../admission/request.ts'
 import type { Verdict } from '../admission/verdict.ts'
 import type { Log } from '../core/ports.ts'
-import type { World } from '../core/world.ts'
-import { errorMessage } from '../platform/error-message.ts'
 import type { ServicePolicy } from '../core/rules/service.ts'
-import { answerOf, changesOf } from './replayed-response.ts'
-import { RecordFiles, type RecordFilesOptions } from './record-files.ts'
-import { replayRecord } from './replay-record.ts'
-import { recordOf } from './review-record.ts'
-import { fitsWithin } from './fits-within.ts'
-import { RecordingWorld, type Evidence } from './recording-world.ts'
+import type { World } from '../core/world.ts'
 import type { Clock } from '../platform/clock.ts'
+import { errorMessage } from '../platform/error-message.ts'
+import { RecordFiles, type RecordFilesOptions } from './record-files.ts'
+import { RecordingWorld, type Evidence } from './recording-world.ts'
+import { differencesOf, replayRecord, responseOf } from './replay.ts'
+import { recordOf } from './review-record.ts'
 
 /**
- * What became of a review's record. `duplicate`: there is one just like it already. `irreproducible`: its answer
- * depends on a value that is not kept, or on something that no record holds. `too_large`: it is larger than a record
- * may be. `dropped`: there was no time for it, or the disk did not take it.
+ * `duplicate`: an equal record exists already. `irreproducible`: the response depends on a redacted value, or on
+ * something that a record does not hold. `too_large`: the review or its record exceeds a limit. `dropped`: the queue
+ * was full, or the disk failed.
  */
 export type RecordOutcome = 'written' | 'duplicate' | 'irreproducible' | 'too_large' | 'dropped'
 
@@ -27,10 +26,10 @@ export interface RecorderOptions {
   readonly version: string
   readonly clock: Clock
   readonly log: Log
-  readonly count: (outcome: RecordOutcome, reviews: number) => void
+  readonly count: (outcome: RecordOutcome) => void
 }
 
-interface Judged {
+interface QueuedReview {
   readonly webhook: string
   readonly policy: ServicePolicy
   readonly request: ReviewRequest
@@ -38,125 +37,134 @@ interface Judged {
   readonly evidence: Evidence
 }
 
-/** Reviews that wait to be recorded. */
-const MAX_WAITING = 64
-/** Largest review, in characters of its two objects, and largest record, in characters. */
+/** Maximum number of reviews in the queue. */
+const MAX_QUEUED = 64
+/** Maximum size of the two objects of a review, and of a record, in characters. */
 const MAX_REVIEW = 256 * 1024
 const MAX_RECORD = 1024 * 1024
-/**
- * Most services that the answer to a changed configuration may depend on; judging them once more takes some
- * milliseconds.
- */
+/** Maximum number of services in the evidence; replaying them takes some milliseconds. */
 const MAX_SERVICES = 500
-/** Records that are remembered, so that one that comes again is not written again. */
+/** Maximum number of remembered records, to detect duplicates. */
 const MAX_REMEMBERED = 10_000
+/** Maximum wait for the disk on stop, in milliseconds. */
+const STOP_MS = 1_000
 
-/**
- * Records the reviews that webhooks judge, after they have been answered. A record is written only where replaying it
- * gives the very answer that was given.
- */
+/** Records judged reviews after their response. A record is written only if replaying it gives the same response. */
 export class Recorder {
   readonly #options: RecorderOptions
   readonly #files: RecordFiles
   readonly #key = randomBytes(32)
   readonly #remembered = new Set<string>()
-  #waiting: Judged[] = []
-  #scheduled = false
+  readonly #queue: QueuedReview[] = []
+  #isRunning = false
+  #running: Promise<void> = Promise.resolve()
 
   constructor (options: RecorderOptions) {
     this.#options = options
-    const { settings, clock, log, count } = options
-    this.#files = new RecordFiles({
-      ...settings,
-      clock,
-      log,
-      onEnded: (lines, outcome) => {
-        count(outcome, lines)
-        if (outcome === 'dropped') this.#remembered.clear()
-      },
-      onRemoved: () => { this.#remembered.clear() }
-    })
+    const { settings, clock, log } = options
+    this.#files = new RecordFiles({ ...settings, clock, log, onDeleted: () => { this.#remembered.clear() } })
   }
 
-  /** Rejects with a sentence where nothing can be written. */
+  /** Rejects if the folder is not writable. */
   async start (): Promise<void> {
     await this.#files.start()
   }
 
-  /** The product's webhooks, which tell this recorder of every review that they judge. */
+  /** The webhooks of the product, with every judged review recorded. */
   webhooksOver (world: World, policy: ServicePolicy): readonly Webhook[] {
-    const witness = new RecordingWorld(world)
-    return webhooksFor(witness.world, policy).map((webhook) => ({
+    const recording = new RecordingWorld(world)
+    return webhooksFor(recording.world, policy).map((webhook) => ({
       ...webhook,
       decide: (request) => {
-        witness.take() // of a review that ended in a defect, if any
+        recording.take() // left over if the last review threw
         const verdict = webhook.decide(request)
-        this.#take({ webhook: webhook.name, policy, request, verdict, evidence: witness.take() })
+        this.#enqueue({ webhook: webhook.name, policy, request, verdict, evidence: recording.take() })
         return verdict
       }
     }))
   }
 
-  /** Records what waits, as far as the disk takes it in a second. */
+  /** Records the queue, as far as the disk accepts it within a second. */
   async stop (): Promise<void> {
-    for (const judged of this.#waiting.splice(0)) this.#record(judged)
-    await this.#files.stop()
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    const cancel = this.#options.clock.setTimeout(STOP_MS, () => { resolve(undefined) })
+    const closing = this.#running.then(async () => { await this.#files.close() }).catch(() => undefined)
+    await Promise.race([promise, closing])
+    cancel()
   }
 
-  /** On the way of an admission: looks at its size, and leaves all else for later. */
-  #take (judged: Judged): void {
-    const { request: { object, oldObject }, evidence: { services } } = judged
-    if (this.#waiting.length >= MAX_WAITING) this.#options.count('dropped', 1)
-    else if (services.length > MAX_SERVICES || !fitsWithin([object, oldObject], MAX_REVIEW)) this.#options.count('too_large', 1)
+  /** Runs before the response, so it only checks the size. */
+  #enqueue (review: QueuedReview): void {
+    const { request: { object, oldObject }, evidence: { services } } = review
+    const { count } = this.#options
+    if (this.#queue.length >= MAX_QUEUED) count('dropped')
+    else if (services.length > MAX_SERVICES || !fitsWithin([object, oldObject], MAX_REVIEW)) count('too_large')
     else {
-      this.#waiting.push(judged)
-      this.#schedule()
+      this.#queue.push(review)
+      if (!this.#isRunning) this.#running = this.#run()
     }
   }
 
-  /** One a turn of the event loop, so that admissions go in between. */
-  #schedule (): void {
-    if (this.#scheduled) return
-    this.#scheduled = true
-    setImmediate(() => {
-      this.#scheduled = false
-      const next = this.#waiting.shift()
-      if (next !== undefined) this.#record(next)
-      if (this.#waiting.length > 0) this.#schedule()
-    })
-  }
-
-  #record (judged: Judged): void {
+  /** Records one review per turn of the event loop, so that admissions are not delayed. */
+  async #run (): Promise<void> {
     const { count, log } = this.#options
-    try {
-      const outcome = this.#outcomeOf(judged)
-      if (outcome !== 'waits') count(outcome, 1)
-    } catch (error) {
-      count('dropped', 1)
-      log.error({ error: errorMessage(error) }, 'a review was not recorded because of a defect')
+    this.#isRunning = true
+    await nextTurn()
+    for (let review = this.#queue.shift(); review !== undefined; review = this.#queue.shift()) {
+      try {
+        count(await this.#record(review))
+      } catch (error) {
+        count('dropped')
+        log.error({ error: errorMessage(error) }, 'failed to record review because of a defect')
+      }
+      await nextTurn()
     }
+    this.#isRunning = false
   }
 
-  /** `waits`: the files take it, and tell what becomes of it. */
-  #outcomeOf ({ webhook, policy, request, verdict, evidence }: Judged): RecordOutcome | 'waits' {
-    const answer = answerOf(request, verdict)
-    const record = recordOf(
-      { webhook, request, evidence, answer },
-      { version: this.#options.version, policy, standIn: (value) => this.#standIn(value) }
-    )
+  async #record ({ webhook, policy, request, verdict, evidence }: QueuedReview): Promise<RecordOutcome> {
+    const response = responseOf(request, verdict)
+    const options = { version: this.#options.version, policy, placeholder: (value: string) => this.#placeholder(value) }
+    const record = recordOf({ webhook, request, evidence, response }, options)
     const line = JSON.stringify(record)
     if (line.length > MAX_RECORD) return 'too_large'
     const digest = createHash('sha256').update(line).digest('base64')
     if (this.#remembered.has(digest)) return 'duplicate'
-    if (changesOf(answer, replayRecord(record)).length > 0) return 'irreproducible'
-    if (!this.#files.append(line)) return 'dropped'
+    if (differencesOf(response, replayRecord(record)).length > 0) return 'irreproducible'
+    if (!await this.#files.write(line)) {
+      this.#remembered.clear() // the disk may have lost earlier records
+      return 'dropped'
+    }
     if (this.#remembered.size >= MAX_REMEMBERED) this.#remembered.clear()
     this.#remembered.add(digest)
-    return 'waits'
+    return 'written'
   }
 
-  /** By a key that this process alone has, so that nobody can try out which value it was. */
-  #standIn (value: string): string {
+  /** Keyed with a secret of this process, so that a reader cannot guess the value and verify the guess. */
+  #placeholder (value: string): string {
     return `redacted-${createHmac('sha256', this.#key).update(value).digest('hex').slice(0, 16)}`
   }
+}
+
+/** Approximate size of a value besides its text, in characters. */
+const VALUE_WEIGHT = 8
+
+/** Whether a value has at most `limit` characters. Iterative; stops as soon as the limit is exceeded. */
+function fitsWithin (value: unknown, limit: number): boolean {
+  const left: unknown[] = [value]
+  let weight = 0
+  while (left.length > 0) {
+    const item = left.pop()
+    weight += typeof item === 'string' ? item.length : VALUE_WEIGHT
+    if (typeof item === 'object' && item !== null) {
+      const keys = Object.keys(item)
+      if (weight + keys.length * VALUE_WEIGHT > limit) return false
+      for (const key of keys) {
+        weight += key.length
+        left.push((item as Readonly<Record<string, unknown>>)[key]) // own keys of an object or a list
+      }
+    }
+    if (weight > limit) return false
+  }
+  return true
 }

@@ -1,78 +1,66 @@
-import type { HeldPath, PathClaim, PathIndex, World } from '../core/world.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { StoredService } from '../core/settings/service.ts'
+import type { HeldPath, PathClaim, World } from '../core/world.ts'
 
-/** What the rules were told while they judged one review: all that the answer depends on besides the review. */
+/** Everything besides the request that the response to one review depends on. */
 export interface Evidence {
-  /** Those that were looked up and are there, and whether each had just come. */
+  /** The configurations that were found, and whether each was recent. */
   readonly configs: ReadonlyMap<RuntimeConfig, boolean>
-  /** Claims of other services, by the service. */
+  /** Claims of other services, by service. */
   readonly claims: ReadonlyMap<string, HeldPath>
-  /** Services that use a configuration, in the order in which they were told of. */
+  /** Users of a configuration, in the order of the lookup. */
   readonly services: readonly StoredService[]
 }
 
-interface Notes extends Evidence {
-  readonly configs: Map<RuntimeConfig, boolean>
-  readonly claims: Map<string, HeldPath>
-  readonly services: StoredService[]
-}
-
-/**
- * Stands between the rules and their world, and notes what the rules are told. Deciding is synchronous, so the notes
- * are of one review at a time.
- */
+/** Records the lookups of the rules. Rules are synchronous, so the evidence belongs to one review at a time. */
 export class RecordingWorld {
   readonly world: World
-  #notes = emptyNotes()
+  #configs = new Map<RuntimeConfig, boolean>()
+  #claims = new Map<string, HeldPath>()
+  #services: StoredService[] = []
 
-  constructor (world: World) {
-    const { configs, services, paths, pendingConfigs } = world
-    const noted = (config: RuntimeConfig | undefined): RuntimeConfig | undefined => {
-      if (config !== undefined) this.#notes.configs.set(config, pendingConfigs.isRecent(config))
-      return config
+  constructor ({ configs, services, paths, pendingConfigs }: World) {
+    const config = (found: RuntimeConfig | undefined): RuntimeConfig | undefined => {
+      if (found !== undefined) this.#configs.set(found, pendingConfigs.isRecent(found))
+      return found
+    }
+    const claim = <T extends PathClaim | undefined>(found: T): T => {
+      if (found !== undefined) {
+        this.#claims.set(`${found.service.namespace}/${found.service.name}`, { since: '', ...found })
+      }
+      return found
     }
     this.world = {
       configs: {
         namespaced: (namespace, name) => {
-          noted(configs.cluster(name)) // another version may let it win
-          return noted(configs.namespaced(namespace, name))
+          config(configs.cluster(name)) // another version may give it precedence
+          return config(configs.namespaced(namespace, name))
         },
-        cluster: (name) => noted(configs.cluster(name))
+        cluster: (name) => config(configs.cluster(name))
       },
-      services: { users: (configName, namespace) => this.#noteServices(services.users(configName, namespace)) },
-      paths: this.#notingPaths(paths),
+      services: { users: (configName, namespace) => this.#recordServices(services.users(configName, namespace)) },
+      paths: {
+        holders: (sought) => paths.holders(sought).map(claim),
+        covered: (sought) => claim(paths.covered(sought)),
+        covering: (sought) => claim(paths.covering(sought))
+      },
       pendingConfigs
     }
   }
 
-  /** What was noted since it was asked for last. */
+  /** The evidence since the last call. */
   take (): Evidence {
-    const notes = this.#notes
-    this.#notes = emptyNotes()
-    return notes
+    const evidence = { configs: this.#configs, claims: this.#claims, services: this.#services }
+    this.#configs = new Map()
+    this.#claims = new Map()
+    this.#services = []
+    return evidence
   }
 
-  * #noteServices (services: Iterable<StoredService>): Generator<StoredService> {
+  * #recordServices (services: Iterable<StoredService>): Generator<StoredService> {
     for (const service of services) {
-      this.#notes.services.push(service)
+      this.#services.push(service)
       yield service
     }
   }
-
-  #notingPaths (paths: PathIndex): PathIndex {
-    const noted = <T extends PathClaim | undefined>(claim: T): T => {
-      if (claim !== undefined) { this.#notes.claims.set(`${claim.service.namespace}/${claim.service.name}`, { since: '', ...claim }) }
-      return claim
-    }
-    return {
-      holders: (claim) => paths.holders(claim).map(noted),
-      covered: (claim) => noted(paths.covered(claim)),
-      covering: (claim) => noted(paths.covering(claim))
-    }
-  }
-}
-
-function emptyNotes (): Notes {
-  return { configs: new Map(), claims: new Map(), services: [] }
 }

@@ -1,112 +1,110 @@
 import { Ajv } from 'ajv'
-import Type from 'typebox'
-import type { Static } from 'typebox'
+import Type, { type Static } from 'typebox'
 import type { ReviewRequest } from '../admission/request.ts'
 import { REVIEW_API_VERSION, REVIEW_KIND } from '../api/admission-review.ts'
 import { ROLLOUT_ANNOTATION } from '../api/meta.ts'
+import type { ParentReference } from '../api/runtime-config.ts'
 import { fieldsNamed } from '../core/path/template.ts'
-import { isJsonObject, ownObject, ownString, type JsonObject } from '../platform/json.ts'
+import type { ServicePolicy } from '../core/rules/service.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { StoredService } from '../core/settings/service.ts'
-import type { ServicePolicy } from '../core/rules/service.ts'
-import type { ReplayedResponse } from './replayed-response.ts'
-import { redactObject, type Redaction } from './redact-object.ts'
+import { isJsonObject, ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import type { Evidence } from './recording-world.ts'
+import { redactObject, type Redaction } from './redact.ts'
 
-const anObject = Type.Unsafe<JsonObject>({ type: 'object' })
-const gateway = Type.Object({
-  group: Type.Optional(Type.String()),
-  kind: Type.Optional(Type.String()),
-  namespace: Type.Optional(Type.String()),
-  name: Type.String(),
-  sectionName: Type.Optional(Type.String()),
-  port: Type.Optional(Type.Integer())
-})
-
-/** The form of a record; another number means another form. */
+/** Incremented when the schema changes. */
 export const RECORD_FORMAT = 1
 
+/** The compared fields of a response, in the order of reports. `defect`: why the review could not be judged. */
+export const RESPONSE_FIELDS = [
+  'allowed', 'code', 'message', 'causes', 'warnings', 'patch', 'audit', 'defect'
+] as const
+export type ResponseField = typeof RESPONSE_FIELDS[number]
+
+/** Fields that the response does not have are absent. */
+export type ReplayedResponse = Readonly<Partial<Record<ResponseField, unknown>>>
+
+const anObject = Type.Unsafe<JsonObject>({ type: 'object' })
 const recordSchema = Type.Object({
   format: Type.Literal(RECORD_FORMAT),
-  /** Of the program that gave the answer. */
+  /** Version of the program that responded. */
   version: Type.String(),
   webhook: Type.String(),
   policy: Type.Object({
-    missingConfig: Type.Union([Type.Literal('warn'), Type.Literal('refuse')]), missingBlock: Type.Union([Type.Literal('refuse'), Type.Literal('admit')])
+    missingConfig: Type.Union([Type.Literal('warn'), Type.Literal('refuse')]),
+    missingBlock: Type.Union([Type.Literal('refuse'), Type.Literal('admit')])
   }),
-  /** The AdmissionReview, redacted, without who asked. */
+  /** The AdmissionReview, redacted and without userInfo. */
   review: anObject,
-  /** Those that were looked up and are there. */
+  /** The configurations that were found. */
   configs: Type.Array(Type.Object({
-    kind: Type.Union([Type.Literal('AIMRuntimeConfig'), Type.Literal('AIMClusterRuntimeConfig')]), object: anObject, justCome: Type.Boolean()
+    kind: Type.Union([Type.Literal('AIMRuntimeConfig'), Type.Literal('AIMClusterRuntimeConfig')]),
+    object: anObject,
+    recent: Type.Boolean()
   })),
-  /** The services that were looked at. */
+  /** Users of a configuration. */
   services: Type.Array(anObject),
-  /** Paths of other services that were in the way, or above or below. */
+  /** Conflicting, covered and covering paths of other services. */
   paths: Type.Array(Type.Object({
-    service: Type.Object({ namespace: Type.String(), name: Type.String() }), gateway, path: Type.String(), since: Type.String()
+    service: Type.Object({ namespace: Type.String(), name: Type.String() }),
+    gateway: Type.Unsafe<ParentReference>({ type: 'object', required: ['name'] }),
+    path: Type.String(),
+    since: Type.String()
   })),
-  answer: Type.Unsafe<ReplayedResponse>({ type: 'object' })
+  response: Type.Unsafe<ReplayedResponse>({ type: 'object' })
 })
 
-/** One review with all that its answer depends on, and the answer. */
+/** One review, everything that its response depends on, and the response. */
 export type ReviewRecord = Static<typeof recordSchema>
 
-/** A review as it was judged. */
 export interface JudgedReview {
   readonly webhook: string
   readonly request: ReviewRequest
   readonly evidence: Evidence
-  readonly answer: ReplayedResponse
+  readonly response: ReplayedResponse
 }
 
-/** The record of a review. */
-export function recordOf ({ webhook, request, evidence, answer }: JudgedReview, { version, policy, standIn }: RecordOptions): ReviewRecord {
-  const redaction = { standIn, kept: new Set(templatesIn(request, evidence).flatMap(fieldsNamed)) }
+export interface RecordOptions extends Pick<Redaction, 'placeholder'> {
+  readonly version: string
+  readonly policy: ServicePolicy
+}
+
+export function recordOf (
+  { webhook, request, evidence, response }: JudgedReview, { version, policy, placeholder }: RecordOptions
+): ReviewRecord {
+  const redaction = { placeholder, kept: new Set(templatesIn(request, evidence).flatMap(fieldsNamed)) }
   return {
     format: RECORD_FORMAT,
     version,
     webhook,
     policy,
     review: { apiVersion: REVIEW_API_VERSION, kind: REVIEW_KIND, request: redactRequest(request, redaction) },
-    configs: Array.from(evidence.configs, ([config, justCome]) => ({
-      kind: config.kind,
-      object: configObject(config),
-      justCome
-    })),
+    configs: Array.from(evidence.configs, ([config, recent]) =>
+      ({ kind: config.kind, object: configObject(config), recent })),
     services: evidence.services.map((service) => serviceObject(service, redaction)),
     paths: [...evidence.claims.values()],
-    answer
+    response
   }
 }
 
-export interface RecordOptions extends Pick<Redaction, 'standIn'> {
-  readonly version: string
-  readonly policy: ServicePolicy
-}
-
-/** A record, or one line that says why the value is none. */
+/** Returns a record, or one line that says why the value is not one. */
 export function readRecord (value: unknown): ReviewRecord | string {
   if (isJsonObject(value) && typeof value['format'] === 'number' && value['format'] !== RECORD_FORMAT) {
-    return `a record of format ${value['format']}, which this version does not know; it knows ${RECORD_FORMAT}`
+    return `unsupported record format ${value['format']}; this version supports ${RECORD_FORMAT}`
   }
   if (isRecord(value)) return value
   const [error] = isRecord.errors ?? []
-  return `no record of a review: ${error?.instancePath.slice(1).replaceAll('/', '.') || 'the line'} ${error?.message ?? 'cannot be read'}`
+  const field = error?.instancePath.slice(1).replaceAll('/', '.') || 'the line'
+  return `not a recorded review: ${field} ${error?.message ?? 'is invalid'}`
 }
 
 const isRecord = new Ajv().compile<ReviewRecord>(recordSchema)
 
-/** Every template that the answer may have been made by. */
+/** Every template that may have contributed to the response. */
 function templatesIn ({ object, oldObject }: ReviewRequest, { configs, services }: Evidence): string[] {
   const own = [object, oldObject].map((given) =>
-    ownString(ownObject(ownObject(given ?? {}, 'spec'), 'routing'), 'pathTemplate')
-  )
-  return [
-    ...own,
-    ...Array.from(configs.keys(), ({ routing }) => routing.pathTemplate ?? ''),
-    ...services.map(({ routing }) => routing.pathTemplate ?? '')
-  ]
+    ownString(ownObject(ownObject(given ?? {}, 'spec'), 'routing'), 'pathTemplate'))
+  return [...own, ...[...configs.keys(), ...services].map(({ routing }) => routing.pathTemplate ?? '')]
 }
 
 function redactRequest (request: ReviewRequest, redaction: Redaction): JsonObject {
@@ -125,8 +123,9 @@ function redactRequest (request: ReviewRequest, redaction: Redaction): JsonObjec
   }
 }
 
-/** A configuration holds no value that is to be kept secret, only names. */
-function configObject ({ kind, namespace, name, uid, generation, createdAt, deleting, rollout, spec }: RuntimeConfig): JsonObject {
+/** A configuration contains names but no secret values, so nothing is redacted. */
+function configObject (config: RuntimeConfig): JsonObject {
+  const { kind, namespace, name, uid, generation, createdAt, deleting, rollout, spec } = config
   return {
     kind,
     metadata: {
@@ -138,14 +137,13 @@ function configObject ({ kind, namespace, name, uid, generation, createdAt, dele
       ...(deleting && { deletionTimestamp: createdAt }),
       ...(rollout !== '' && { annotations: { [ROLLOUT_ANNOTATION]: rollout } })
     },
-    spec: JSON.parse(spec) as JsonObject // of one
+    spec: JSON.parse(spec) as JsonObject // canonical JSON of an object
   }
 }
 
 function serviceObject (service: StoredService, redaction: Redaction): JsonObject {
   const { object, block } = service.parse()
   const redacted = redactObject(object, redaction)
-  return block === undefined
-    ? redacted
-    : { ...redacted, spec: { ...ownObject(redacted, 'spec'), resolvedRuntimeConfig: block } }
+  if (block === undefined) return redacted
+  return { ...redacted, spec: { ...ownObject(redacted, 'spec'), resolvedRuntimeConfig: block } }
 }

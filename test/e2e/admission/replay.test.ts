@@ -4,7 +4,7 @@ import t from 'tap'
 import { webhooksFor } from '../../../webhooks/engine.ts'
 import { newProgram } from '../../../src/cli/program.ts'
 import { reviewCommand } from '../../../src/cli/commands/review/command.ts'
-import type { WebhooksOver } from '../../../src/recording/replay-record.ts'
+import type { WebhooksOver } from '../../../src/recording/replay.ts'
 import type { ReviewRecord } from '../../../src/recording/review-record.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
@@ -19,7 +19,7 @@ const { kubectl } = cluster
 const { apply, aNamespace } = actionsOf(cluster)
 const SECRET = 'hunter2-do-not-tell'
 
-/** Traffic of a day: creates, changes and deletions of all kinds, with every outcome. */
+/** Creates, updates and deletions of all kinds, with every outcome. */
 async function traffic (): Promise<void> {
   const namespace = await aNamespace('traffic')
   const config = (spec: object) => manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec })
@@ -28,7 +28,12 @@ async function traffic (): Promise<void> {
     config(routed(BY_TEAM))
   )
   const service = (name: string, parts: object = {}) => manifest({
-    namespace, name, labels: { team: 'nlp' }, metadata: { annotations: { note: SECRET } }, spec: { env: [{ name: 'TOKEN', value: SECRET }] }, ...parts
+    namespace,
+    name,
+    labels: { team: 'nlp' },
+    metadata: { annotations: { note: SECRET } },
+    spec: { env: [{ name: 'TOKEN', value: SECRET }] },
+    ...parts
   })
   await apply(
     service('first'),
@@ -74,7 +79,6 @@ async function replayed (dir: string, more: { output?: string, webhooksOver?: We
 async function recorded (): Promise<{ file: string, records: ReviewRecord[] }> {
   const [name = ''] = await readdir(folder)
   const text = await readFile(path.join(folder, name), 'utf8')
-  // of records, as the server wrote them
   return {
     file: name,
     records: text
@@ -89,7 +93,7 @@ const { probeUrl } = product
 const metrics = await (await fetch(`${probeUrl}/metrics`)).text()
 await product.stop()
 
-t.test('every review of real traffic is recorded or like one that is', async (t) => {
+t.test('every review of real traffic is written or a duplicate', async (t) => {
   const counts = Object.fromEntries(
     [...metrics.matchAll(/^aim_admission_reviews_recorded_total\{outcome="(\w+)"\} (\d+)$/gm)].map(
       ([, outcome = '', count]) => [outcome, Number(count)]
@@ -98,35 +102,39 @@ t.test('every review of real traffic is recorded or like one that is', async (t)
   t.strictSame(Object.keys(counts).filter((outcome) => outcome !== 'written' && outcome !== 'duplicate'), [])
   const { records } = await recorded()
   t.equal(records.length, counts['written'])
-  for (const webhook of ['mutate-aimservices', 'validate-aimservices', 'validate-aimruntimeconfigs', 'validate-aimclusterruntimeconfigs']) {
+  const webhooks = ['mutate-aimservices', 'validate-aimservices', 'validate-aimruntimeconfigs']
+  for (const webhook of [...webhooks, 'validate-aimclusterruntimeconfigs']) {
     t.ok(records.some((record) => record.webhook === webhook), webhook)
   }
-  t.ok(records.filter(({ answer }) => answer.allowed === false).length >= 3, 'refusals are among them')
-  t.ok(records.filter(({ answer }) => answer.warnings !== undefined).length >= 3, 'and warnings')
+  t.ok(records.filter(({ response }) => response.allowed === false).length >= 3, 'refusals are recorded')
+  t.ok(records.filter(({ response }) => response.warnings !== undefined).length >= 3, 'warnings are recorded')
 })
 
-t.test('no value that was to be kept secret is in the files', async (t) => {
-  for (const name of await readdir(folder)) { t.notMatch(await readFile(path.join(folder, name), 'utf8'), new RegExp(`${SECRET}|kubernetes-admin|system:masters`)) }
+t.test('the files contain no secret value', async (t) => {
+  for (const name of await readdir(folder)) {
+    t.notMatch(await readFile(path.join(folder, name), 'utf8'), new RegExp(`${SECRET}|kubernetes-admin|system:masters`))
+  }
 })
 
-t.test('replayed by the same version, no answer differs', async (t) => {
+t.test('the same version replays every response unchanged', async (t) => {
   const { records } = await recorded()
   const { out, err, code } = await replayed(folder)
   t.match(
     out,
     new RegExp(
-      `^${records.length} reviews recorded by \\d+\\.\\d+\\.\\d+, replayed by 9\\.9\\.9: ${records.length} answered as before, none answered otherwise\n$`
+      `^${records.length} reviews recorded by \\d+\\.\\d+\\.\\d+, replayed by 9\\.9\\.9: ` +
+      `${records.length} answered as before, none answered otherwise\n$`
     )
   )
   t.equal(err, '')
   t.equal(code, 0)
 })
 
-t.test('an answer that another version gave is told of, and nothing else', async (t) => {
+t.test('reports exactly the response that another version gave', async (t) => {
   const { file, records } = await recorded()
-  const at = records.findIndex(({ answer }) => answer.allowed === false)
+  const at = records.findIndex(({ response }) => response.allowed === false)
   const edited = records.map((record, index) =>
-    index === at ? { ...record, version: '0.0.9', answer: { allowed: true } } : record
+    index === at ? { ...record, version: '0.0.9', response: { allowed: true } } : record
   )
   const dir = path.join(cluster.dir, 'edited')
   await mkdir(dir)
@@ -134,15 +142,22 @@ t.test('an answer that another version gave is told of, and nothing else', async
   const { out, code } = await replayed(dir, { output: 'json' })
   t.equal(code, 1)
   t.match(out.trim().split('\n').map((line): unknown => JSON.parse(line)), [{
-    line: at + 1, recordedBy: '0.0.9', changes: [{ field: 'allowed', recorded: true, now: false }, { field: 'code', now: 422 }, { field: 'message' }, { field: 'causes' }, { field: 'audit' }]
+    line: at + 1,
+    recordedBy: '0.0.9',
+    changes: [
+      { field: 'allowed', recorded: true, now: false }, { field: 'code', now: 422 },
+      { field: 'message' }, { field: 'causes' }, { field: 'audit' }
+    ]
   }])
   t.equal(out.trim().split('\n').length, 1)
 })
 
-t.test('a sentence that changed is told of wherever it is said, and nowhere else', async (t) => {
-  const said = 'runtime configuration "none" is missing'
+t.test('reports a changed message in exactly the affected responses', async (t) => {
+  const message = 'runtime configuration "none" is missing'
   const { records } = await recorded()
-  const affected = records.filter(({ answer }) => JSON.stringify(answer).includes(JSON.stringify(said).slice(1, -1)))
+  const affected = records.filter(({ response }) =>
+    JSON.stringify(response).includes(JSON.stringify(message).slice(1, -1))
+  )
   t.ok(affected.length > 0)
   const webhooksOver: WebhooksOver = (world, policy) => webhooksFor(world, policy).map((webhook) => ({
     ...webhook,
@@ -150,7 +165,7 @@ t.test('a sentence that changed is told of wherever it is said, and nowhere else
       const verdict = webhook.decide(request)
       return {
         ...verdict,
-        warnings: verdict.warnings.map((warning) => warning.replace(said, 'there is no configuration "none"'))
+        warnings: verdict.warnings.map((warning) => warning.replace(message, 'there is no configuration "none"'))
       }
     }
   }))
@@ -164,7 +179,7 @@ t.test('a sentence that changed is told of wherever it is said, and nowhere else
   )
 })
 
-t.test('a folder without records is unusable', async (t) => {
+t.test('a folder without records is an error', async (t) => {
   const { terminal, shown } = fakeTerminal()
   const program = await newProgram(
     { name: 'aim-admission', version: '1.2.3', description: '', terminal },

@@ -5,10 +5,9 @@ import t from 'tap'
 import type { Test } from 'tap'
 import { webhooksFor } from '../../../webhooks/engine.ts'
 import { decodeReview } from '../../../src/admission/decode.ts'
-import { changesOf } from '../../../src/recording/replayed-response.ts'
-import { readRecords } from '../../../src/recording/read-records.ts'
+import { readRecords } from '../../../src/recording/record-files.ts'
 import { Recorder } from '../../../src/recording/recorder.ts'
-import { replayRecord } from '../../../src/recording/replay-record.ts'
+import { differencesOf, replayRecord } from '../../../src/recording/replay.ts'
 import type { ReviewRecord } from '../../../src/recording/review-record.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { aReview } from '../../support/builders/a-review.ts'
@@ -25,7 +24,7 @@ const POLICY = { missingConfig: 'warn', missingBlock: 'refuse' } as const
 
 interface Bounds { readonly folder?: string, readonly fileBytes?: number, readonly files?: number }
 
-/** An admission of which every review is recorded in a folder of the test's own. */
+/** An admission engine whose reviews are recorded in a temporary folder. */
 async function recorded (t: Test, bounds: Bounds = {}) {
   const dir = await mkdtemp(path.join(tmpdir(), 'aim-admission-records-'))
   t.teardown(async () => { await rm(dir, { recursive: true, force: true }) })
@@ -33,13 +32,13 @@ async function recorded (t: Test, bounds: Bounds = {}) {
   const counts: Record<string, number> = {}
   const lines: string[] = []
   const clock = new ManualClock()
-  const told = (_keys: object, sentence: string): void => { lines.push(sentence) }
+  const log = (_keys: object, message: string): void => { lines.push(message) }
   const recorder = new Recorder({
     settings: { folder, fileBytes: 1024 * 1024, files: 8, ...bounds },
     version: '1.0.0',
     clock,
-    log: { info: told, warn: told, error: told },
-    count: (outcome, reviews) => { counts[outcome] = (counts[outcome] ?? 0) + reviews }
+    log: { info: log, warn: log, error: log },
+    count: (outcome) => { counts[outcome] = (counts[outcome] ?? 0) + 1 }
   })
   await recorder.start()
   const admission = newAdmissionEngine(POLICY, { clock, webhooksOver: (world) => recorder.webhooksOver(world, POLICY) })
@@ -58,8 +57,8 @@ async function recorded (t: Test, bounds: Bounds = {}) {
       if (decoded.kind !== 'review' || webhook === undefined) throw new Error('no review, or no webhook')
       return webhook.decide(decoded.request)
     },
-    /** As many reviews as were judged have ended. */
-    ended: async (reviews: number): Promise<void> => {
+    /** Resolves when this many reviews are counted. */
+    counted: async (reviews: number): Promise<void> => {
       await until(() => Object.values(counts).reduce((sum, count) => sum + count, 0) >= reviews)
     }
   }
@@ -68,7 +67,7 @@ async function recorded (t: Test, bounds: Bounds = {}) {
 async function recordsOf (folder: string): Promise<ReviewRecord[]> {
   const lines = await Array.fromAsync(readRecords(folder))
   return lines.map((line) => {
-    if (line.kind !== 'record') throw new Error(`line ${line.line} is no record`)
+    if (line.kind !== 'record') throw new Error(`line ${line.line} is not a record`)
     return line.record
   })
 }
@@ -80,8 +79,8 @@ async function textOf (folder: string): Promise<string> {
 const SECRET = 'hunter2-do-not-tell'
 const APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 
-t.test('what nobody may find in a file is not in it, and the answer is the same without it', async (t) => {
-  const { judge, feed, ended, counts, folder } = await recorded(t)
+t.test('redacts secret values, without changing the response', async (t) => {
+  const { judge, feed, counted, counts, folder } = await recorded(t)
   feed(aConfig(routed("/{.metadata.annotations['tier']}/{.metadata.name}")))
   const object = aService({
     metadata: {
@@ -99,7 +98,7 @@ t.test('what nobody may find in a file is not in it, and the answer is the same 
     }
   })
   judge('mutate-aimservices', { object: { ...object, status: { note: SECRET } }, userInfo: { username: SECRET } })
-  await ended(1)
+  await counted(1)
   t.strictSame(counts, { written: 1 })
   const text = await textOf(folder)
   t.notMatch(text, new RegExp(SECRET))
@@ -119,16 +118,16 @@ t.test('what nobody may find in a file is not in it, and the answer is the same 
         }
       }
     },
-    answer: { allowed: true, patch: [{}, { value: { routing: { path: '/gold/llama-chat' } } }] }
+    response: { allowed: true, patch: [{}, { value: { routing: { path: '/gold/llama-chat' } } }] }
   })
 })
 
-t.test('a value that changes is still seen to change, and one that does not is not', async (t) => {
-  const { judge, ended, folder } = await recorded(t)
+t.test('placeholders differ exactly if the values differ', async (t) => {
+  const { judge, counted, folder } = await recorded(t)
   const withEnv = (...values: string[]) =>
     aService({ spec: { env: values.map((value, at) => ({ name: `N${at}`, value })) } })
   judge('mutate-aimservices', { operation: 'UPDATE', oldObject: withEnv('a', 'b', ''), object: withEnv('a', 'c', '') })
-  await ended(1)
+  await counted(1)
   const [record] = await recordsOf(folder)
   const { object, oldObject } = record?.review['request'] as Record<string, { spec: { env: { value: string }[] } }>
   const values = [oldObject, object].map((given) => given?.spec.env.map(({ value }) => value) ?? [])
@@ -137,11 +136,11 @@ t.test('a value that changes is still seen to change, and one that does not is n
   t.strictSame([values[0]?.[2], values[1]?.[2]], ['', ''])
 })
 
-t.test('a review whose answer tells a redacted value is counted, and not written', async (t) => {
-  const { judge, feed, ended, counts, folder } = await recorded(t)
+t.test('counts but does not write a review whose response contains a redacted value', async (t) => {
+  const { judge, feed, counted, counts, folder } = await recorded(t)
   feed(aConfig(routed('/{.spec.env[0].value}')))
   judge('mutate-aimservices', { object: aService({ spec: { env: [{ name: 'TOKEN', value: SECRET }] } }) })
-  await ended(1)
+  await counted(1)
   t.strictSame(counts, { irreproducible: 1 })
   t.equal(await textOf(folder), '')
 })
@@ -164,18 +163,18 @@ const others = (...names: string[]) => names.map((name) => aService({
 const known = [aConfig(routed()), aClusterConfig({ defaultStorageClassName: 'slow' }), ...others('first', 'second')]
 const stored = { oldObject: aService(), operation: 'UPDATE' }
 
-const reviews: Record<string, { readonly webhook: string, readonly request: JsonObject, readonly known?: readonly JsonObject[], readonly want: object }> = {
+const reviews: Record<string, { webhook: string, request: JsonObject, want: object }> = {
   'a service that gets its block': {
     webhook: 'mutate-aimservices',
     request: { object: aService() },
     want: { allowed: true, patch: [{ path: '/spec/runtimeConfigName' }, {}] }
   },
-  'a configuration that is missing': {
+  'a missing configuration': {
     webhook: 'mutate-aimservices',
     request: { object: aService({ spec: { runtimeConfigName: 'none' } }) },
     want: { warnings: [/is missing/] }
   },
-  'a path that another holds': {
+  'a path conflict': {
     webhook: 'validate-aimservices',
     request: { object: aService({ spec: { ...routed('/ml-team/first'), resolvedRuntimeConfig: {} } }) },
     want: {
@@ -185,20 +184,22 @@ const reviews: Record<string, { readonly webhook: string, readonly request: Json
       causes: [{ reason: 'AIM-PATH-CONFLICT' }]
     }
   },
-  'a path above others': {
+  'a path that covers others': {
     webhook: 'validate-aimservices',
     request: { object: aService({ spec: { ...routed('/ml-team'), resolvedRuntimeConfig: {} } }) },
     want: { allowed: true, warnings: [/covers \/ml-team\/first of AIMService ml-team\/first/] }
   },
-  'a path below another': {
+  'a covered path': {
     webhook: 'validate-aimservices',
     request: { object: aService({ spec: { ...routed('/ml-team/first/deeper'), resolvedRuntimeConfig: {} } }) },
     want: { allowed: true, warnings: [/is covered by \/ml-team\/first/] }
   },
-  'a service that was robbed of its block': {
-    webhook: 'validate-aimservices', request: { object: aService() }, want: { allowed: false, causes: [{ reason: 'AIM-BLOCK-MISSING' }] }
+  'a service whose block was removed': {
+    webhook: 'validate-aimservices',
+    request: { object: aService() },
+    want: { allowed: false, causes: [{ reason: 'AIM-BLOCK-MISSING' }] }
   },
-  'a label that is missing': {
+  'a missing annotation of the template': {
     webhook: 'validate-aimservices',
     request: {
       ...stored,
@@ -227,57 +228,62 @@ const reviews: Record<string, { readonly webhook: string, readonly request: Json
     },
     want: { allowed: true, warnings: [/2 services .* would get paths that another service holds/] }
   },
-  'a configuration that goes': {
+  'a deleted configuration': {
     webhook: 'validate-aimruntimeconfigs',
     request: { operation: 'DELETE', oldObject: aConfig(routed()), object: null },
     want: { allowed: true, warnings: [/fall back to AIMClusterRuntimeConfig default/] }
   },
-  'a configuration with a template that cannot be read': {
-    webhook: 'validate-aimclusterruntimeconfigs', request: { object: aClusterConfig(routed('/{')) }, want: { allowed: false, code: 422 }
+  'a configuration with an invalid template': {
+    webhook: 'validate-aimclusterruntimeconfigs',
+    request: { object: aClusterConfig(routed('/{')) },
+    want: { allowed: false, code: 422 }
   },
   'an object with a field of a wrong type': {
-    webhook: 'validate-aimservices', request: { object: { ...aService(), spec: { routing: 'none' } } }, want: { allowed: false, causes: [{ reason: 'AIM-OBJECT-MALFORMED' }] }
+    webhook: 'validate-aimservices',
+    request: { object: { ...aService(), spec: { routing: 'none' } } },
+    want: { allowed: false, causes: [{ reason: 'AIM-OBJECT-MALFORMED' }] }
   },
-  'keys that are data like any other': {
+  'keys of Object.prototype': {
     webhook: 'mutate-aimservices',
     request: {
       object: JSON.parse(
-        '{"kind":"AIMService","metadata":{"name":"x","namespace":"ml-team","labels":{"__proto__":"a"}},"spec":{"env":[{"name":"A","__proto__":{"b":"c"}}],"constructor":1}}'
+        '{"kind":"AIMService","metadata":{"name":"x","namespace":"ml-team","labels":{"__proto__":"a"}},' +
+        '"spec":{"env":[{"name":"A","__proto__":{"b":"c"}}],"constructor":1}}'
       )
     },
     want: { allowed: true }
   }
 }
 for (const [name, { webhook, request, want }] of Object.entries(reviews)) {
-  t.test(`replayed is ${name}`, async (t) => {
-    const { judge, feed, ended, counts, folder, clock } = await recorded(t)
+  t.test(`replays ${name}`, async (t) => {
+    const { judge, feed, counted, counts, folder, clock } = await recorded(t)
     feed(...known)
-    clock.pass(10_000) // nothing of it has just come
+    clock.pass(10_000) // no configuration is recent
     judge(webhook, request)
-    await ended(1)
+    await counted(1)
     t.strictSame(counts, { written: 1 })
     const [record] = await recordsOf(folder)
     if (record === undefined) throw new Error('nothing was recorded')
-    t.match(record.answer, want)
-    t.strictSame(changesOf(record.answer, replayRecord(record)), [])
+    t.match(record.response, want)
+    t.strictSame(differencesOf(record.response, replayRecord(record)), [])
   })
 }
 
-t.test('an arrival that was just then is part of what an answer depends on', async (t) => {
-  const { judge, feed, ended, counts } = await recorded(t)
+t.test('records whether a configuration was recent', async (t) => {
+  const { judge, feed, counted, counts } = await recorded(t)
   feed(aConfig())
   t.equal(judge('validate-aimservices', { object: aService() }).kind, 'admit')
-  await ended(1)
+  await counted(1)
   t.strictSame(counts, { written: 1 })
 })
 
-t.test('a rule that changed gives its own difference, and no other', async (t) => {
-  const { judge, feed, ended, folder } = await recorded(t)
+t.test('a changed rule causes exactly its own difference', async (t) => {
+  const { judge, feed, counted, folder } = await recorded(t)
   feed(...known)
   judge('mutate-aimservices', { object: aService() })
   judge('mutate-aimservices', { object: aService({ spec: { runtimeConfigName: 'none' } }) })
-  await ended(2)
-  const otherWords: typeof webhooksFor = (world, policy) => webhooksFor(world, policy).map((webhook) => ({
+  await counted(2)
+  const otherWording: typeof webhooksFor = (world, policy) => webhooksFor(world, policy).map((webhook) => ({
     ...webhook,
     decide: (request) => {
       const verdict = webhook.decide(request)
@@ -285,41 +291,41 @@ t.test('a rule that changed gives its own difference, and no other', async (t) =
     }
   }))
   const changes = (await recordsOf(folder)).flatMap((record) =>
-    changesOf(record.answer, replayRecord(record, otherWords))
+    differencesOf(record.response, replayRecord(record, otherWording))
   )
   t.match(changes, [{ field: 'warnings', recorded: [/ is missing/], now: [/ is not there/] }])
   t.equal(changes.length, 1)
 })
 
-t.test('the same review is written once', async (t) => {
-  const { judge, ended, counts } = await recorded(t)
+t.test('writes equal reviews once', async (t) => {
+  const { judge, counted, counts } = await recorded(t)
   judge('mutate-aimservices', { object: aService(), uid: 'a' })
   judge('mutate-aimservices', { object: aService(), uid: 'b' })
-  await ended(2)
+  await counted(2)
   t.strictSame(counts, { written: 1, duplicate: 1 })
 })
 
-t.test('a review or a world that is too large is counted, and not written', async (t) => {
-  const { judge, feed, ended, counts } = await recorded(t)
+t.test('counts but does not write a review or evidence that is too large', async (t) => {
+  const { judge, feed, counted, counts } = await recorded(t)
   judge('mutate-aimservices', { object: aService({ labels: { big: 'x'.repeat(300_000) } }) })
   feed(...others(...Array.from({ length: 501 }, (_, at) => `s${at}`)))
   judge('validate-aimruntimeconfigs', { object: aConfig(routed()) })
-  await ended(2)
+  await counted(2)
   t.strictSame(counts, { too_large: 2 })
 })
 
-t.test('reviews beyond those that can wait are dropped, not waited for', async (t) => {
-  const { judge, ended, counts } = await recorded(t)
+t.test('drops reviews when the queue is full', async (t) => {
+  const { judge, counted, counts } = await recorded(t)
   for (let at = 0; at < 100; at++) judge('mutate-aimservices', { object: aService({ name: `s${at}` }) })
   t.strictSame(counts, { dropped: 36 }, 'counted before anything was written')
-  await ended(100)
+  await counted(100)
   t.strictSame(counts, { dropped: 36, written: 64 })
 })
 
-t.test('files are for their owner alone, and bounded in size and number', async (t) => {
-  const { judge, ended, folder, recorder } = await recorded(t, { fileBytes: 4_000, files: 3 })
+t.test('files are private and bounded in size and number', async (t) => {
+  const { judge, counted, folder, recorder } = await recorded(t, { fileBytes: 4_000, files: 3 })
   for (let at = 0; at < 40; at++) judge('mutate-aimservices', { object: aService({ name: `s${at}` }) })
-  await ended(40)
+  await counted(40)
   await recorder.stop()
   const names = (await readdir(folder)).sort()
   t.equal(names.length, 3)
@@ -336,31 +342,32 @@ t.test('files are for their owner alone, and bounded in size and number', async 
   )
 })
 
-t.test('a disk that takes nothing fails no review, is told of once, and is tried again later', async (t) => {
-  const { judge, ended, folder, counts, lines, clock, recorder } = await recorded(t, { fileBytes: 1 })
+t.test('a disk failure fails no review, is logged once, and is retried later', async (t) => {
+  const { judge, counted, folder, counts, lines, clock, recorder } = await recorded(t, { fileBytes: 1 })
   const create = (name: string) => judge('mutate-aimservices', { object: aService({ name }) })
   create('a')
-  await ended(1)
+  await counted(1)
   await rm(folder, { recursive: true })
   await writeFile(folder, 'no folder')
   t.equal(create('b').kind, 'patch')
-  await ended(2)
+  await counted(2)
   create('c')
-  await ended(3)
+  await counted(3)
   t.strictSame(counts, { written: 1, dropped: 2 })
   await rm(folder)
   await mkdir(folder)
   clock.pass(10_000)
   create('c')
-  await ended(4)
+  await counted(4)
   await recorder.stop()
   t.strictSame(counts, { written: 2, dropped: 2 })
-  t.strictSame(lines, ['reviews are not recorded: the disk does not take them', 'reviews are recorded again'])
+  t.strictSame(lines, ['failed to record reviews', 'recording reviews again'])
 })
 
-t.test('a folder that cannot be written to is told of at the start, on one line', async (t) => {
+t.test('start rejects with one line if the folder is not writable', async (t) => {
   await t.rejects(recorded(t, { folder: '/etc/hostname/reviews' }), {
     message:
-      "cannot record reviews in /etc/hostname/reviews (--record): ENOTDIR: not a directory, mkdir '/etc/hostname/reviews'; give a folder that this process may write to"
+      'cannot record reviews in /etc/hostname/reviews (--record): ENOTDIR: not a directory, ' +
+      "mkdir '/etc/hostname/reviews'; give a folder that this process may write to"
   })
 })

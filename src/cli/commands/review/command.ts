@@ -1,5 +1,5 @@
 import { Command, Option } from 'commander'
-import type { WebhooksOver } from '../../../recording/replay-record.ts'
+import type { WebhooksOver } from '../../../recording/replay.ts'
 import type { AdmissionEngine } from '../../../../webhooks/engine.ts'
 import { environmentVariable } from '../../flags/options.ts'
 import type { KnownFlags } from '../../known-objects.ts'

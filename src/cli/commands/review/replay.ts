@@ -1,8 +1,7 @@
 import { ownObject, ownString } from '../../../platform/json.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
-import { changesOf, type Change } from '../../../recording/replayed-response.ts'
-import { readRecords, type ReadLine } from '../../../recording/read-records.ts'
-import { replayRecord } from '../../../recording/replay-record.ts'
+import { readRecords, type ReadLine } from '../../../recording/record-files.ts'
+import { differencesOf, replayRecord, type Difference } from '../../../recording/replay.ts'
 import type { ReviewRecord } from '../../../recording/review-record.ts'
 import { painter } from '../../output/paint.ts'
 import type { ReviewDependencies, ReviewFlags } from './command.ts'
@@ -67,23 +66,23 @@ type ReplayOptions = ReviewDependencies & Pick<ReviewFlags, 'output'>
 function replayLine (read: ReadLine, replayed: Replayed, { output, webhooksOver, write, writeError, colour }: ReplayOptions): void {
   const place = `${read.file}:${read.line}`
   if (read.kind === 'problem') replayed.problems.push(`${place}: ${read.problem}`)
-  else if (read.kind === 'cut') writeError(`warning: ${place}: the record is cut short, and left out\n`)
+  else if (read.kind === 'truncated') writeError(`warning: ${place}: the record is cut short, and left out\n`)
   else {
     const { record } = read
     replayed.answers++
     replayed.versions.add(record.version)
-    const changes = changesOf(record.answer, replayRecord(record, webhooksOver))
+    const changes = differencesOf(record.response, replayRecord(record, webhooksOver))
     if (changes.length === 0) return
     replayed.changed++
     write(output === 'json' ? jsonLine(read, changes) : reportOf({ place, record, changes }, colour))
   }
 }
 
-function jsonLine ({ file, line, record }: { file: string, line: number, record: ReviewRecord }, changes: readonly Change[]): string {
+function jsonLine ({ file, line, record }: { file: string, line: number, record: ReviewRecord }, changes: readonly Difference[]): string {
   return `${JSON.stringify({ file, line, ...titleParts(record), recordedBy: record.version, changes })}\n`
 }
 
-interface Reported { readonly place: string, readonly record: ReviewRecord, readonly changes: readonly Change[] }
+interface Reported { readonly place: string, readonly record: ReviewRecord, readonly changes: readonly Difference[] }
 
 function reportOf ({ place, record, changes }: Reported, colour: boolean): string {
   const paint = painter(colour)

@@ -123,7 +123,7 @@ interface RecorderDependencies { readonly version: string, readonly metrics: Met
 async function startRecorder ({ record }: ServeSettings, { version, metrics, log }: RecorderDependencies): Promise<Recorder | undefined> {
   if (record === undefined) return undefined
   const { Recorder } = await import('../../../recording/recorder.ts')
-  const count: RecorderOptions['count'] = (outcome, reviews) => { metrics.recorded.inc({ outcome }, reviews) }
+  const count: RecorderOptions['count'] = (outcome) => { metrics.recorded.inc({ outcome }) }
   const recorder = new Recorder({ settings: record, version, clock: systemClock, log, count })
   await recorder.start()
   return recorder
