@@ -7,7 +7,7 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY certs certs
 COPY webhooks webhooks
 COPY src src
-RUN node_modules/.bin/tsc -p tsconfig.build.json
+RUN node node_modules/typescript-native/bin/tsc -p tsconfig.build.json
 RUN npm prune --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund --loglevel=error
 
 FROM node:24.21.0-trixie-slim

@@ -28,7 +28,7 @@ export async function aWorkplace (): Promise<Workplace> {
 
 /** What an image runs, with the flags that it gives Node: built here as the image builds it. */
 export async function shippedProgram (): Promise<string[]> {
-  await promisify(execFile)(path.join(ROOT, 'node_modules/.bin/tsc'), ['-p', 'tsconfig.build.json'], { cwd: ROOT })
+  await promisify(execFile)(process.execPath, ['node_modules/typescript-native/bin/tsc', '-p', 'tsconfig.build.json'], { cwd: ROOT })
   const [, entrypoint = '[]'] = /^ENTRYPOINT (.*)$/m.exec(await readFile(path.join(ROOT, 'Dockerfile'), 'utf8')) ?? []
   // the form without a shell is JSON; behind `node` stands what it runs
   return (JSON.parse(entrypoint) as string[]).slice(1)
