@@ -5,27 +5,22 @@ import { Compartment, EditorState } from '@codemirror/state'
 import { oneDark } from '@codemirror/theme-one-dark'
 import { EditorView } from '@codemirror/view'
 import type { Position } from '../src/offline/read-manifests.ts'
+import type { Remark } from './examine.ts'
 
-export interface EditorRemark {
-  readonly level: 'error' | 'warning'
-  readonly message: string
-  readonly position: Position
-}
-
-/** A text that can be edited and in which places can be marked. */
+/** A YAML editor that marks positions. */
 export interface Editor {
   readonly text: string
   replace (text: string): void
-  mark (remarks: readonly EditorRemark[]): void
-  /** Puts the cursor there. */
+  mark (remarks: readonly Remark[]): void
+  /** Moves the cursor to the position. */
   show (position: Position): void
   setDark (isDark: boolean): void
 }
 
-/**
- * An editor of YAML in an element of the page. `onChange` comes with every edit; `labelledBy` is the id of its title.
- */
-export function newEditor (parent: Element, { labelledBy, onChange }: { labelledBy: string, onChange: () => void }): Editor {
+/** Creates an editor; `onChange` follows every edit, `labelledBy` is the id of its title. */
+export function newEditor (
+  parent: Element, { labelledBy, onChange }: { labelledBy: string, onChange: () => void }
+): Editor {
   const theme = new Compartment()
   const view = new EditorView({
     parent,
@@ -37,19 +32,14 @@ export function newEditor (parent: Element, { labelledBy, onChange }: { labelled
       ]
     })
   })
-  view.scrollDOM.tabIndex = 0 // it scrolls, so the keyboard has to reach it
+  view.scrollDOM.tabIndex = 0 // scrollable regions must be reachable by keyboard
   return {
     get text () { return view.state.doc.toString() },
     replace: (text) => {
       view.dispatch({ changes: { from: 0, to: view.state.doc.length, insert: text }, selection: { anchor: 0 } })
     },
     mark: (remarks) => {
-      view.dispatch(
-        setDiagnostics(
-          view.state,
-          remarks.map((remark) => diagnosticOf(remark, view.state))
-        )
-      )
+      view.dispatch(setDiagnostics(view.state, remarks.map((remark) => diagnosticOf(remark, view.state))))
     },
     show: (position) => {
       view.dispatch({ selection: { anchor: offsetOf(position, view.state) }, scrollIntoView: true })
@@ -61,20 +51,26 @@ export function newEditor (parent: Element, { labelledBy, onChange }: { labelled
 
 const BACKGROUND = { backgroundColor: '#16181d' }
 
-/** On a background dark enough for its comments to be read (WCAG 2.2, contrast 4.5). */
+/** oneDark on a darker background, for the contrast of its comments (WCAG 2.2: 4.5). */
 const DARK = [
-  EditorView.theme({ '&': BACKGROUND, '.cm-gutters': BACKGROUND, '.cm-activeLine': BACKGROUND, '.cm-activeLineGutter': BACKGROUND }, { dark: true }), oneDark
+  EditorView.theme({
+    '&': BACKGROUND,
+    '.cm-gutters': BACKGROUND,
+    '.cm-activeLine': BACKGROUND,
+    '.cm-activeLineGutter': BACKGROUND
+  }, { dark: true }),
+  oneDark
 ]
 
-/** From the place to the end of what stands there. */
-function diagnosticOf ({ level, message, position }: EditorRemark, state: EditorState): Diagnostic {
+/** Marks the token at the position. */
+function diagnosticOf ({ level, message, position }: Remark, state: EditorState): Diagnostic {
   const from = offsetOf(position, state)
   const line = state.doc.lineAt(from)
   const length = /^[^\s#,\]}]*/.exec(line.text.slice(from - line.from))?.[0].length ?? 0
   return { from, to: Math.min(line.to, from + Math.max(1, length)), severity: level, message }
 }
 
-/** The place may be of a text that was there a moment ago. */
+/** Clamped, because the text may have changed since. */
 function offsetOf ({ line, column }: Position, { doc }: EditorState): number {
   const { from, to } = doc.line(Math.min(line, doc.lines))
   return Math.min(to, from + column - 1)

@@ -1,56 +1,56 @@
-import { newAdmissionEngine } from '../webhooks/engine.ts'
-import { diagnosticsOf, type Diagnostic, type ReviewedObject } from '../src/offline/diagnostics.ts'
-import { reviewObjects } from '../src/offline/review-objects.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
 import { explainService, type Explanation } from '../src/core/settings/explain.ts'
 import { readService } from '../src/core/settings/service.ts'
+import { diagnosticsOf, type ReviewedObject } from '../src/offline/diagnostics.ts'
 import { readLocalObjects } from '../src/offline/local-object.ts'
 import type { Position } from '../src/offline/read-manifests.ts'
-import { TEXT_NAMES, type TextName, type Texts } from './texts.ts'
+import { reviewObjects } from '../src/offline/review-objects.ts'
+import { newAdmissionEngine } from '../webhooks/engine.ts'
 
-/** A message and the place it belongs to. */
+export const TEXT_NAMES = ['configs', 'services'] as const
+export type TextName = typeof TEXT_NAMES[number]
+
+/** The contents of the two editors, YAML or JSON. */
+export type Texts = Readonly<Record<TextName, string>>
+
+/** A message and its place in a text. */
 export interface Remark {
   readonly level: 'error' | 'warning'
-  /** Field path; empty where there is none. */
+  /** Field path; empty if there is none. */
   readonly field: string
   readonly message: string
   readonly text: TextName
   readonly position: Position
 }
 
-/** What came of one object. */
 export interface ExaminedObject {
   readonly outcome: ReviewedObject
   readonly remarks: readonly Remark[]
-  /** Of a service that can be read. */
+  /** Undefined unless the object is a valid service. */
   readonly explanation: Explanation | undefined
 }
 
 export interface Examination {
   readonly objects: readonly ExaminedObject[]
-  /** What in the texts is no object. */
+  /** Parts of the texts that are not valid objects. */
   readonly faults: readonly Remark[]
 }
 
-/** Admits the objects of the texts by the webhooks themselves, as if they came to an empty cluster. Pure. */
+/** Reviews the objects of the texts as an empty cluster would. Pure. */
 export function examine (texts: Texts): Examination {
   const read = TEXT_NAMES.map((text) => ({ text, ...readLocalObjects(texts[text], text) }))
-  const admission = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
-  const objects = reviewObjects(read.flatMap(({ objects }) => objects), admission).map((outcome): ExaminedObject => {
-    const service =
-      outcome.given.kind === AIM_SERVICE ? readService(outcome.given.object, outcome.given.key.namespace) : undefined
+  const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
+  const objects = reviewObjects(read.flatMap((each) => each.objects), engine).map((outcome): ExaminedObject => {
+    const { kind, object, key } = outcome.given
+    const service = kind === AIM_SERVICE ? readService(object, key.namespace) : undefined
     return {
       outcome,
-      remarks: diagnosticsOf(outcome).map(remark),
-      explanation: service?.kind === 'service' ? explainService(service, admission.configs) : undefined
+      remarks: diagnosticsOf(outcome).map(({ level, field, message, file, position }) =>
+        ({ level, field, message, text: file === 'services' ? 'services' : 'configs', position })),
+      explanation: service?.kind === 'service' ? explainService(service, engine.configs) : undefined
     }
   })
-  const faults = read.flatMap(({ text, faults }) =>
-    faults.map(({ position, reason }) => ({ level: 'error' as const, field: '', message: reason, text, position }))
-  )
+  const faults = read.flatMap(({ text, faults }) => faults.map(({ position, reason }): Remark =>
+    ({ level: 'error', field: '', message: reason, text, position })))
   return { objects, faults }
-}
-
-function remark ({ level, field, message, file, position }: Diagnostic): Remark {
-  return { level, field, message, text: file === 'services' ? 'services' : 'configs', position }
 }

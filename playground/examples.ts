@@ -1,8 +1,8 @@
 import { parseAllDocuments } from 'yaml'
-import type { Texts } from './texts.ts'
+import type { Texts } from './examine.ts'
 
 export interface Example extends Texts {
-  /** `custom-path`: the name of its file. */
+  /** The file name without extension: `custom-path`. */
   readonly name: string
 }
 
@@ -12,38 +12,21 @@ const FILES: Readonly<Record<string, string>> = import.meta.glob('../deploy/exam
   eager: true
 })
 
-/**
- * The manifests of deploy/examples, each taken apart into the two texts; other kinds are left out. In the order of
- * their names.
- */
+/** The manifests of deploy/examples, sorted by name. */
 export const EXAMPLES: readonly Example[] = Object.entries(FILES).map(([file, text]) => ({
   name: file.replace(/^.*\/|\.yaml$/g, ''),
-  ...takenApart(text)
+  ...splitByKind(text)
 }))
 
-/** Each document goes, as it is written, where its kind belongs. */
-export function takenApart (text: string): Texts {
-  const documents = parseAllDocuments(text).flatMap((document) => {
-    const kind: unknown = document.get('kind')
-    return typeof kind === 'string'
-      ? [
-          {
-            kind,
-            text: text
-              .slice(document.range[0], document.range[1])
-              .replace(/^(?:---)?\n*/, '')
-              .trimEnd()
-          }
-        ]
-      : []
-  })
-  const ofKind = (belongs: (kind: string) => boolean): string =>
-    documents
-      .filter(({ kind }) => belongs(kind))
-      .map((document) => `${document.text}\n`)
-      .join('---\n')
-  return {
-    configs: ofKind((kind) => kind.endsWith('RuntimeConfig')),
-    services: ofKind((kind) => kind === 'AIMService')
-  }
+/** Splits a file into the two texts, with documents as written; other kinds are skipped. */
+function splitByKind (text: string): Texts {
+  const documents = parseAllDocuments(text).map((document) => ({
+    kind: String(document.get('kind')),
+    text: text.slice(document.range[0], document.range[1]).replace(/^(?:---)?\n*/, '').trimEnd()
+  }))
+  const ofKind = (pattern: RegExp): string => documents
+    .filter(({ kind }) => pattern.test(kind))
+    .map((document) => `${document.text}\n`)
+    .join('---\n')
+  return { configs: ofKind(/RuntimeConfig$/), services: ofKind(/^AIMService$/) }
 }

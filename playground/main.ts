@@ -1,29 +1,29 @@
 import { newEditor, type Editor } from './editor.ts'
-import { element, elementOf } from './elements.ts'
+import { examine, TEXT_NAMES, type TextName, type Texts } from './examine.ts'
 import { EXAMPLES } from './examples.ts'
-import { examine } from './examine.ts'
 import { outcomeView, summaryText } from './outcome-view.ts'
 import { fromFragment, toFragment } from './shared-state.ts'
-import { TEXT_NAMES, type TextName, type Texts } from './texts.ts'
+
+const FIRST = 'custom-path'
 
 const outcome = elementOf('outcome', HTMLElement)
 const summary = elementOf('summary', HTMLElement)
-const chosen = elementOf('example', HTMLSelectElement)
+const picker = elementOf('example', HTMLSelectElement)
 const shared = elementOf('shared', HTMLElement)
 
 const editors: Readonly<Record<TextName, Editor>> = {
-  configs: newEditor(elementOf('configs', HTMLElement), { labelledBy: 'configs-title', onChange: changed }),
-  services: newEditor(elementOf('services', HTMLElement), { labelledBy: 'services-title', onChange: changed })
+  configs: newEditor(elementOf('configs', HTMLElement), { labelledBy: 'configs-title', onChange: scheduleShow }),
+  services: newEditor(elementOf('services', HTMLElement), { labelledBy: 'services-title', onChange: scheduleShow })
 }
 
-let due = false
+let scheduled = false
 
-/** Once for all edits of one frame. */
-function changed (): void {
-  if (due) return
-  due = true
+/** Shows the result once per frame. */
+function scheduleShow (): void {
+  if (scheduled) return
+  scheduled = true
   requestAnimationFrame(() => {
-    due = false
+    scheduled = false
     show()
   })
 }
@@ -33,17 +33,14 @@ function texts (): Texts {
 }
 
 function show (): void {
-  performance.mark('examined-from')
+  performance.mark('examine')
   const examination = examine(texts())
   const remarks = [...examination.faults, ...examination.objects.flatMap((object) => object.remarks)]
   for (const name of TEXT_NAMES) editors[name].mark(remarks.filter(({ text }) => text === name))
   summary.textContent = summaryText(examination)
-  outcome.replaceChildren(
-    ...outcomeView(examination, {
-      onChosen: ({ text, position }) => { editors[text].show(position) }
-    })
-  )
-  performance.measure('examined', 'examined-from')
+  const onChosen = ({ text, position }: (typeof remarks)[number]): void => { editors[text].show(position) }
+  outcome.replaceChildren(...outcomeView(examination, { onChosen }))
+  performance.measure('examined', 'examine') // read by bench/playground.ts
 }
 
 function load ({ configs, services }: Texts): void {
@@ -55,19 +52,25 @@ async function share (): Promise<void> {
   location.hash = await toFragment(texts())
   try {
     await navigator.clipboard.writeText(location.href)
-    shared.textContent = 'The link is copied.'
+    shared.textContent = 'Link copied.'
   } catch {
-    shared.textContent = 'The link is in the address bar.'
+    shared.textContent = 'Copy the link from the address bar.'
   }
 }
 
+/** Whether the URL contained texts. */
 async function loadShared (): Promise<boolean> {
   const given = await fromFragment(location.hash.slice(1))
   if (given === undefined) return false
   const now = texts()
   if (now.configs !== given.configs || now.services !== given.services) load(given)
-  chosen.value = ''
+  picker.value = ''
   return true
+}
+
+function loadExample (name: string): void {
+  const example = EXAMPLES.find((each) => each.name === name)
+  if (example !== undefined) load(example)
 }
 
 function followTheme (): void {
@@ -77,21 +80,19 @@ function followTheme (): void {
   follow()
 }
 
-chosen.append(
-  element('option', { value: '' }, '…'),
-  ...EXAMPLES.map(({ name }) => element('option', { value: name }, name))
-)
-chosen.addEventListener('change', () => {
-  const example = EXAMPLES.find(({ name }) => name === chosen.value)
-  if (example !== undefined) load(example)
-})
+function elementOf<T extends HTMLElement> (id: string, type: new () => T): T {
+  const found = document.getElementById(id)
+  if (!(found instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`)
+  return found
+}
+
+picker.append(new Option('…', ''), ...EXAMPLES.map(({ name }) => new Option(name, name)))
+picker.addEventListener('change', () => { loadExample(picker.value) })
 elementOf('share', HTMLButtonElement).addEventListener('click', () => { share().catch(reportError) })
 addEventListener('hashchange', () => { loadShared().catch(reportError) })
 followTheme()
 
-const FIRST = 'custom-path'
-const first = EXAMPLES.find(({ name }) => name === FIRST)
-if (!await loadShared() && first !== undefined) {
-  chosen.value = FIRST
-  load(first)
+if (!await loadShared()) {
+  picker.value = FIRST
+  loadExample(FIRST)
 }

@@ -2,37 +2,33 @@ import { diffLines } from 'diff'
 import { stringify } from 'yaml'
 import type { ExplainedPath, Explanation } from '../src/core/settings/explain.ts'
 import { objectTitle } from '../src/offline/local-object.ts'
-import { element } from './elements.ts'
 import type { Examination, ExaminedObject, Remark } from './examine.ts'
 
 export interface OutcomeViewOptions {
-  /** A message was chosen: its place is to be shown. */
+  /** Called when the user selects the place of a message. */
   readonly onChosen: (remark: Remark) => void
 }
 
-/** Everything that came of the texts, as elements. */
+/** One element per object, after the faults of the texts. */
 export function outcomeView ({ objects, faults }: Examination, options: OutcomeViewOptions): HTMLElement[] {
-  return [
-    ...(faults.length === 0
-      ? []
-      : [element('article', { class: 'refused' }, element('h3', {}, 'Cannot be read'), remarkList(faults, options))]),
-    ...objects.map((object) => objectView(object, options))
-  ]
+  const title = element('h3', {}, 'Invalid manifests')
+  const faultsView = element('article', { class: 'refused' }, title, remarkList(faults, options))
+  return [...(faults.length === 0 ? [] : [faultsView]), ...objects.map((object) => objectView(object, options))]
 }
 
-/** One sentence: how many of each. */
+/** `2 admitted (1 with warnings), 0 refused`. */
 export function summaryText ({ objects, faults }: Examination): string {
   const refused = objects.filter(({ outcome }) => outcome.faults.length > 0).length
   const warned = objects.filter(({ outcome }) => outcome.faults.length === 0 && outcome.warnings.length > 0).length
-  const unread =
-    faults.length === 0 ? '' : `, ${faults.length} ${faults.length === 1 ? 'place' : 'places'} cannot be read`
-  return `${objects.length - refused} admitted${warned === 0 ? '' : ` (${warned} with warnings)`}, ${refused} refused${unread}`
+  const invalid = faults.length === 0 ? '' : `, ${faults.length} invalid ${faults.length === 1 ? 'place' : 'places'}`
+  const warnings = warned === 0 ? '' : ` (${warned} with warnings)`
+  return `${objects.length - refused} admitted${warnings}, ${refused} refused${invalid}`
 }
 
 function objectView (object: ExaminedObject, options: OutcomeViewOptions): HTMLElement {
   const { outcome: { given, faults, warnings, patch }, remarks, explanation } = object
   const verdict = faults.length > 0 ? 'refused' : warnings.length > 0 ? 'warned' : 'admitted'
-  const words = { refused: 'refused', warned: 'admitted, with warnings', admitted: 'admitted' }
+  const words = { refused: 'refused', warned: 'admitted with warnings', admitted: 'admitted' }
   return element('article', { class: verdict },
     element('h3', {}, `${objectTitle(given)} `, element('span', { class: 'verdict' }, words[verdict])),
     ...(remarks.length === 0 ? [] : [remarkList(remarks, options)]),
@@ -42,73 +38,66 @@ function objectView (object: ExaminedObject, options: OutcomeViewOptions): HTMLE
 
 function remarkList (remarks: readonly Remark[], { onChosen }: OutcomeViewOptions): HTMLElement {
   return element('ul', { class: 'remarks' }, ...remarks.map((remark) => {
-    const place = element('button', { type: 'button', class: 'place' }, `line ${remark.position.line}`)
+    const { level, field, message, position } = remark
+    const label = element('strong', {}, level === 'error' ? 'Refused: ' : 'Warning: ')
+    const place = element('button', { type: 'button', class: 'place' }, `line ${position.line}`)
     place.addEventListener('click', () => { onChosen(remark) })
-    const field = remark.field === '' ? [] : [element('code', {}, remark.field), ' ']
-    return element(
-      'li',
-      { class: remark.level },
-      element('strong', {}, remark.level === 'error' ? 'Refused: ' : 'Warning: '),
-      ...field,
-      remark.message,
-      ' ',
-      place
-    )
+    const path = field === '' ? [] : [element('code', {}, field), ' ']
+    return element('li', { class: level }, label, ...path, message, ' ', place)
   }))
 }
 
-/** As written and as admitted, line by line. */
+/** The changes from the written to the admitted object. */
 function diffView ({ outcome: { given, object } }: ExaminedObject): HTMLElement {
   const lines = diffLines(toYaml(given.written), toYaml(object)).flatMap(({ value, added, removed }) => {
     const [sign, name] = added ? ['+', 'ins'] as const : removed ? ['-', 'del'] as const : [' ', 'span'] as const
     return value.trimEnd().split('\n').map((line) => element(name, {}, `${sign} ${line}\n`))
   })
-  return element(
-    'details',
-    { open: '' },
-    element('summary', {}, 'As admitted'),
-    element('pre', { class: 'diff', tabindex: '0' }, ...lines)
-  )
+  const diff = element('pre', { class: 'diff', tabindex: '0' }, ...lines)
+  return element('details', { open: '' }, element('summary', {}, 'Admitted object'), diff)
 }
 
 function pathView (path: ExplainedPath): HTMLElement {
   const result = {
     path: path.path ?? '',
-    disabled: 'none: routing is not enabled',
+    disabled: 'none: routing is disabled',
     pending: 'none yet',
-    invalid: 'none: the template cannot be rendered'
+    invalid: 'none: the template is invalid'
   }[path.kind]
   const rows = path.parts.map(({ source, kind, yields, inPath }) => {
-    const told = { text: '', value: yields, pending: `waits for ${yields}`, invalid: yields }[kind]
-    return [element('code', {}, source), told, element('code', {}, inPath)]
+    const text = { text: '', value: yields, pending: `waits for ${yields}`, invalid: yields }[kind]
+    return [element('code', {}, source), text, element('code', {}, inPath)]
   })
   return element('details', { open: '' }, element('summary', {}, 'Path: ', element('code', {}, result)),
-    table(['Template', 'Yields', 'In the path'], rows))
+    table(['Template', 'Value', 'In the path'], rows))
 }
 
 function settingsView ({ config, settings }: Explanation): HTMLElement {
-  if (settings.length === 0) return element('p', {}, 'No runtime configuration of that name: nothing is injected.')
+  if (config === undefined) return element('p', {}, 'The runtime configuration is missing: no settings are written.')
   const rows = settings.map(({ setting, value, from }) => [
     element('code', {}, setting),
-    value === undefined ? '' : valueText(value),
+    typeof value === 'string' || value === undefined ? value ?? '' : JSON.stringify(value),
     from.join(' and ')
   ])
-  return element(
-    'details',
-    {},
-    element('summary', {}, `Where each setting comes from (${config ?? ''})`),
-    table(['Setting', 'Value', 'From'], rows)
-  )
+  return element('details', {}, element('summary', {}, `Source of each setting (${config})`),
+    table(['Setting', 'Value', 'Source'], rows))
 }
 
 function table (head: readonly string[], rows: ReadonlyArray<ReadonlyArray<Node | string>>): HTMLElement {
-  return element('div', { class: 'table', tabindex: '0', role: 'group', 'aria-label': head.join(', ') }, element('table', {},
-    element('thead', {}, element('tr', {}, ...head.map((title) => element('th', { scope: 'col' }, title)))),
-    element('tbody', {}, ...rows.map((row) => element('tr', {}, ...row.map((cell) => element('td', {}, cell)))))))
+  const header = element('tr', {}, ...head.map((title) => element('th', { scope: 'col' }, title)))
+  const body = rows.map((row) => element('tr', {}, ...row.map((cell) => element('td', {}, cell))))
+  const content = element('table', {}, element('thead', {}, header), element('tbody', {}, ...body))
+  return element('div', { class: 'table', tabindex: '0', role: 'group', 'aria-label': head.join(', ') }, content)
 }
 
-function valueText (value: unknown): string {
-  return typeof value === 'string' ? value : JSON.stringify(value)
+/** Strings become text nodes, never markup. */
+function element (
+  name: string, attributes: Readonly<Record<string, string>> = {}, ...children: ReadonlyArray<Node | string>
+): HTMLElement {
+  const created = document.createElement(name)
+  for (const [attribute, value] of Object.entries(attributes)) created.setAttribute(attribute, value)
+  created.append(...children)
+  return created
 }
 
 function toYaml (object: object): string {

@@ -1,6 +1,6 @@
 import { defineConfig } from 'vite'
 
-/** The page works at any address and needs no server: every path in it is relative. */
+/** All paths are relative, so the page works at any address and without a server. */
 export default defineConfig({
   root: import.meta.dirname,
   base: './',

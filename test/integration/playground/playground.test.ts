@@ -20,8 +20,10 @@ t.teardown(async () => {
   await app.close()
 })
 
-/** A fresh page of the playground, and everything that it complained of. */
-async function open (options: Parameters<typeof browser.newPage>[0] = {}, fragment = ''): Promise<{ page: Page, complaints: string[] }> {
+/** Opens the playground in a new page; `complaints` are console errors, page errors and external requests. */
+async function open (
+  options: Parameters<typeof browser.newPage>[0] = {}, fragment = ''
+): Promise<{ page: Page, complaints: string[] }> {
   const page = await browser.newPage(options)
   const complaints: string[] = []
   page.on('console', (message) => {
@@ -29,14 +31,16 @@ async function open (options: Parameters<typeof browser.newPage>[0] = {}, fragme
   })
   page.on('pageerror', (error) => { complaints.push(error.message) })
   page.on('request', (request) => {
-    if (!request.url().startsWith(new URL(url).origin) && !request.url().startsWith('data:')) { complaints.push(`asked for ${request.url()}`) }
+    if (!request.url().startsWith(new URL(url).origin) && !request.url().startsWith('data:')) {
+      complaints.push(`external request ${request.url()}`)
+    }
   })
   await page.goto(url + fragment)
   await page.waitForSelector('#outcome article')
   return { page, complaints }
 }
 
-/** Replaces a text as a person would: by selecting all of it and typing. */
+/** Replaces the text of an editor by keyboard. */
 async function type (page: Page, editor: 'configs' | 'services', text: string): Promise<void> {
   await page.click(`#${editor} .cm-content`)
   await page.keyboard.press('ControlOrMeta+a')
@@ -56,7 +60,7 @@ spec:
     pathTemplate: "/{.metadata.labels['team']}/x"
 `
 
-t.test('the page shows an example at once, without a complaint and without asking anybody else', async (t) => {
+t.test('shows an example on load, without errors and external requests', async (t) => {
   const { page, complaints } = await open()
   t.match(await page.textContent('#summary'), /^\d+ admitted/)
   t.ok(await page.locator('.diff ins', { hasText: 'resolvedRuntimeConfig' }).count() > 0, 'the block is shown as added')
@@ -64,7 +68,7 @@ t.test('the page shows an example at once, without a complaint and without askin
   await page.close()
 })
 
-t.test('every example can be chosen, and none is refused', async (t) => {
+t.test('admits every example', async (t) => {
   const { page, complaints } = await open()
   const names = (
     await page
@@ -88,7 +92,7 @@ t.test('every example can be chosen, and none is refused', async (t) => {
   await page.close()
 })
 
-t.test('what is typed is judged: a refusal stands at its place, and is gone once mended', async (t) => {
+t.test('reviews typed text: marks a refusal at its place, until it is fixed', async (t) => {
   const { page } = await open()
   await type(page, 'services', SERVICE)
   await page.waitForSelector('article.refused')
@@ -106,15 +110,15 @@ t.test('what is typed is judged: a refusal stands at its place, and is gone once
   await page.close()
 })
 
-t.test('text that is no YAML is said to be none, and the other text still counts', async (t) => {
+t.test('reports invalid YAML, and still reviews the other text', async (t) => {
   const { page } = await open()
   await type(page, 'configs', 'kind: [')
-  await page.waitForSelector('article.refused h3:has-text("Cannot be read")')
-  t.match(await page.textContent('#summary'), /1 place cannot be read$/)
+  await page.waitForSelector('article.refused h3:has-text("Invalid manifests")')
+  t.match(await page.textContent('#summary'), /1 invalid place$/)
   await page.close()
 })
 
-t.test('a link carries the texts to another page', async (t) => {
+t.test('a link transfers the texts to another page', async (t) => {
   const { page } = await open()
   await type(page, 'services', SERVICE.replace('llama-chat', 'shared-one'))
   await page.waitForSelector('h3:has-text("shared-one")')
@@ -124,10 +128,10 @@ t.test('a link carries the texts to another page', async (t) => {
   const { page: other, complaints } = await open({}, fragment)
   t.match(await other.textContent('#outcome'), /AIMService ml-team\/shared-one/)
   t.strictSame(complaints, [])
-  const { page: spoilt, complaints: none } = await open({}, '#no-such-text')
-  t.match(await spoilt.textContent('#summary'), /admitted/, 'a spoilt link shows the first example')
+  const { page: invalid, complaints: none } = await open({}, '#no-such-text')
+  t.match(await invalid.textContent('#summary'), /admitted/, 'an invalid link shows the first example')
   t.strictSame(none, [])
-  for (const each of [page, other, spoilt]) await each.close()
+  for (const each of [page, other, invalid]) await each.close()
 })
 
 for (const colorScheme of ['light', 'dark'] as const) {
@@ -146,15 +150,17 @@ for (const colorScheme of ['light', 'dark'] as const) {
       )
       t.ok(
         await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
-        'nothing is wider than the screen'
+        'no element is wider than the screen'
       )
-      if (process.env['SCREENSHOTS'] !== undefined) { await page.screenshot({ path: path.join(process.env['SCREENSHOTS'], `${colorScheme}-${viewport.width}.png`) }) }
+      if (process.env['SCREENSHOTS'] !== undefined) {
+        await page.screenshot({ path: path.join(process.env['SCREENSHOTS'], `${colorScheme}-${viewport.width}.png`) })
+      }
       await page.close()
     }
   })
 }
 
-t.test('the keyboard reaches everything', async (t) => {
+t.test('every control is reachable by keyboard', async (t) => {
   const { page } = await open()
   const reached = new Set<string>()
   for (let presses = 0; presses < 40; presses++) {
@@ -170,11 +176,13 @@ t.test('the keyboard reaches everything', async (t) => {
       )
     )
   }
-  for (const wanted of ['example', 'share', 'configs-title', 'services-title']) { t.ok(reached.has(wanted), `${wanted} of ${[...reached].join(', ')}`) }
+  for (const id of ['example', 'share', 'configs-title', 'services-title']) {
+    t.ok(reached.has(id), `${id} of ${[...reached].join(', ')}`)
+  }
   await page.close()
 })
 
-t.test('the page is small', async (t) => {
+t.test('the page has less than 350 kB compressed', async (t) => {
   const files = await readdir(path.join(folder, 'assets'))
   const sizes = await Promise.all(
     files.map(async (file) => gzipSync(await readFile(path.join(folder, 'assets', file))).length)
