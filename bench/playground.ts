@@ -59,7 +59,7 @@ await build({
   build: { outDir: folder, emptyOutDir: true },
   logLevel: 'warn'
 })
-const app = buildProbes({ unready: () => undefined, registry: newRegistry('bench'), playground: folder })
+const app = buildProbes({ notReadyReason: () => undefined, registry: newRegistry('bench'), playground: folder })
 const url = `${await app.listen({ host: '127.0.0.1', port: 0 })}/playground`
 const browser = await browsers.launch({ executablePath: await chromium(), args: [...CHROMIUM_FLAGS] })
 try {

@@ -1,8 +1,6 @@
 import type { Registry } from 'prom-client'
 import { cacheMetrics, createMetrics, newRegistry } from '../src/telemetry/metrics.ts'
-import { probeMetrics } from '../src/telemetry/probe-metrics.ts'
-import { reconcileMetrics } from '../src/telemetry/reconcile-metrics.ts'
-import { workQueueMetrics } from '../src/telemetry/work-queue-metrics.ts'
+import { probeMetrics, reconcileMetrics, workQueueMetrics } from '../src/telemetry/reconcile-metrics.ts'
 
 /** Every metric that `serve` or `reconcile` serves, as Markdown: the very words of the registries. */
 export async function metricReference (): Promise<string> {
@@ -23,7 +21,7 @@ function reconcilerRegistry (): Registry {
   const registry = newRegistry('0')
   cacheMetrics(registry)
   workQueueMetrics(registry)
-  reconcileMetrics(registry, { election: '', leads: () => true, missed: () => 0, configs: () => [] })
+  reconcileMetrics(registry, { election: '', leads: () => true, unobserved: () => 0, configs: () => [] })
   probeMetrics(registry).record(undefined, 0)
   return registry
 }

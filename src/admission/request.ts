@@ -8,7 +8,7 @@ export interface ReviewRequest {
   readonly operation: Operation | 'UNKNOWN'
   readonly group: string
   readonly version: string
-  /** `kind.kind` of the request, as converted for this webhook (`matchPolicy: Equivalent`). */
+  /** `request.kind.kind`, as converted for this webhook (`matchPolicy: Equivalent`). */
   readonly kind: string
   /** Plural resource name. */
   readonly resource: string
@@ -18,7 +18,7 @@ export interface ReviewRequest {
   readonly name: string
   readonly namespace: string
   readonly dryRun: boolean
-  /** userInfo.username; empty where absent. */
+  /** `userInfo.username`; empty if absent. */
   readonly user: string
   /** Absent on DELETE. */
   readonly object?: JsonObject

@@ -18,8 +18,7 @@ import { objectWriter } from '../kube/objects/object-writer.ts'
 import { Controller } from '../reconcile/controller.ts'
 import { ObservedObjects } from '../reconcile/observed-objects.ts'
 import { watchedSinks } from '../reconcile/watched-sinks.ts'
-import { reconcileMetrics } from '../telemetry/reconcile-metrics.ts'
-import { workQueueMetrics } from '../telemetry/work-queue-metrics.ts'
+import { reconcileMetrics, workQueueMetrics } from '../telemetry/reconcile-metrics.ts'
 import type { ReconcilerSettings } from '../cli/flags/settings.ts'
 import { endToEndProbe } from './end-to-end-probe.ts'
 
@@ -105,7 +104,7 @@ export function newReconciler ({ connection, configs, services, settings, regist
   reconcileMetrics(registry, {
     election: ELECTION,
     leads: isLeader,
-    missed: () => controller?.missed ?? 0,
+    unobserved: () => controller?.missed ?? 0,
     configs: () => controller === undefined ? [] : tallied(controller, configs)
   })
   return {

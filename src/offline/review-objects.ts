@@ -1,9 +1,8 @@
 import jsonpatch from 'fast-json-patch'
 import type { AdmissionEngine } from '../../webhooks/engine.ts'
 import type { Webhook } from '../../webhooks/webhook.ts'
-import { refusal } from '../admission/encode.ts'
+import { limitWarnings, refusal } from '../admission/encode.ts'
 import type { ReviewRequest } from '../admission/request.ts'
-import { shownWarnings } from '../admission/shown-texts.ts'
 import type { PatchOperation } from '../api/admission-review.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
 import { GROUP, VERSION } from '../api/meta.ts'
@@ -128,7 +127,7 @@ function afterWebhook<T extends LocalObject> (
 ): Reviewed<T> {
   const request = requestFor(before, old)
   const verdict = webhook.decide(request)
-  const after = { ...before, warnings: [...new Set([...before.warnings, ...shownWarnings(verdict.warnings)])] }
+  const after = { ...before, warnings: [...new Set([...before.warnings, ...limitWarnings(verdict.warnings)])] }
   switch (verdict.kind) {
     case 'admit': return after
     case 'deny': {

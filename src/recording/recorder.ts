@@ -84,6 +84,11 @@ export class Recorder {
     }))
   }
 
+  /** Counts a review that the worker for large reviews judged. */
+  skipLarge (): void {
+    this.#options.count('too_large')
+  }
+
   /** Records the queue, as far as the disk accepts it within a second. */
   async stop (): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<undefined>()

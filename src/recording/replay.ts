@@ -22,7 +22,7 @@ export function replayRecord (record: ReviewRecord, webhooksOver: WebhooksOver =
   const webhook = webhooksOver(worldOf(record), record.policy).find(({ name }) => name === record.webhook)
   if (webhook === undefined) return { defect: `this version has no webhook ${record.webhook}` }
   const decoded = decodeReview(Buffer.from(JSON.stringify(record.review)))
-  if (decoded.kind === 'malformed') return { defect: decoded.sentence }
+  if (decoded.kind === 'malformed') return { defect: decoded.message }
   try {
     return responseOf(decoded.request, webhook.decide(decoded.request))
   } catch (error) {

@@ -1,39 +1,68 @@
-/** Until when one review is waited for, in milliseconds of the server's clock. */
+import type { FastifyReply } from 'fastify'
+import type { Webhook } from '../../webhooks/webhook.ts'
+import { serves } from '../admission/judge.ts'
+import type { ReviewRequest } from '../admission/request.ts'
+import type { Clock } from '../platform/clock.ts'
+
+/** How long the API server waits for one response, in milliseconds of the server's clock. */
 export interface Deadline {
-  /**
-   * Beyond it the caller is told to come back: the API server rounds the time that is left up to a second, so an answer
-   * is due well before.
-   */
-  readonly answerBy: number
-  /** Beyond it nobody listens any more. */
+  /** The last moment for a 503: earlier than `end`, since the API server rounds the remaining time up to a second. */
+  readonly respondBy: number
+  /** Nothing is sent afterwards. */
   readonly end: number
 }
 
-/**
- * The deadline that the `timeout` of a query (`10s`, `1500ms`, `1m`) sets for a request that arrived then. Anything
- * else counts as not given.
- */
-export function deadlineOf (timeout: unknown, arrived: number): Deadline {
-  if (timeout !== last.timeout) last = { timeout, allowed: allowedBy(timeout) }
-  const { allowed } = last
-  return { answerBy: arrived + SHARE * allowed, end: arrived + allowed }
-}
-
-/** In milliseconds. */
-function allowedBy (timeout: unknown): number {
-  const [, digits, unit] = typeof timeout === 'string' ? /^(\d{1,6})(ms|s|m)$/.exec(timeout) ?? [] : []
-  const given = Math.min(Number(digits ?? 0) * (UNITS[unit ?? ''] ?? 0), MAX_TIMEOUT)
-  return given > 0 ? given : DEFAULT_TIMEOUT
-}
-
-/**
- * What the API server gives a webhook that names none, and the most it gives any. Source:
- * admissionregistration.k8s.io/v1, timeoutSeconds.
- */
+/** In milliseconds. Source: admissionregistration.k8s.io/v1, timeoutSeconds. */
 const DEFAULT_TIMEOUT = 10_000
 const MAX_TIMEOUT = 30_000
+/** Part of the timeout before `respondBy`. */
 const SHARE = 0.7
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
 
-/** An API server sends the same one each time. */
-let last = { timeout: undefined as unknown, allowed: DEFAULT_TIMEOUT }
+/** The deadline by the query parameter `timeout` (`10s`, `1500ms`, `1m`); an invalid value counts as absent. */
+export function deadlineOf (timeout: unknown, arrived: number): Deadline {
+  const [, digits, unit] = typeof timeout === 'string' ? /^(\d{1,6})(ms|s|m)$/.exec(timeout) ?? [] : []
+  const given = Math.min(Number(digits ?? 0) * (UNITS[unit ?? ''] ?? 0), MAX_TIMEOUT)
+  const allowed = given > 0 ? given : DEFAULT_TIMEOUT
+  return { respondBy: arrived + SHARE * allowed, end: arrived + allowed }
+}
+
+/** Why a review gets no judgement: its deadline passed, its client disconnected, or too many large reviews wait. */
+export type Expiry = 'timeout' | 'gone' | 'overloaded'
+
+/** A review on its way, as far as waiting concerns it. */
+export interface WaitingCall {
+  readonly review: ReviewRequest
+  readonly reply: FastifyReply
+  readonly deadline: Deadline
+}
+
+/**
+ * Waits until a configuration that is about to arrive is there; returns the expiry that came first, if any. At most
+ * `limit` reviews of the webhook wait; further reviews are judged by what is known.
+ */
+export function configWaiter (webhook: Webhook, { limit, clock }: { readonly limit: number, readonly clock: Clock }) {
+  let waiting = 0
+  return async ({ review, reply, deadline }: WaitingCall): Promise<Expiry | undefined> => {
+    if (!serves(webhook, review)) return undefined
+    const budget = deadline.respondBy - clock.now()
+    if (budget < 0) return 'timeout'
+    if (waiting >= limit) return undefined
+    let end: AbortController | undefined // few reviews wait
+    const arrived = webhook.waitForConfig?.(review, () => (end ??= new AbortController()).signal)
+    if (arrived === undefined) return undefined
+    const expired = Promise.withResolvers<Expiry>()
+    const cancel = clock.setTimeout(budget, () => { expired.resolve('timeout') })
+    const onClose = (): void => { expired.resolve('gone') }
+    reply.raw.once('close', onClose)
+    waiting++
+    try {
+      return await Promise.race([arrived.then(() => undefined), expired.promise])
+    } finally {
+      waiting--
+      cancel()
+      reply.raw.off('close', onClose)
+      end?.abort()
+    }
+  }
+}

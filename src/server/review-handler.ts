@@ -1,257 +1,157 @@
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
-import type { Logger } from 'pino'
 import type { Webhook } from '../../webhooks/webhook.ts'
 import { decodeReview } from '../admission/decode.ts'
-import { encodeReview } from '../admission/encode.ts'
+import { judgeReview, type ReviewOutcome } from '../admission/judge.ts'
 import type { ReviewRequest } from '../admission/request.ts'
-import { ADMIT, type Verdict } from '../admission/verdict.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
-import type { Log } from '../core/ports.ts'
-import { errorMessage } from '../platform/error-message.ts'
-import { waitForConfig, type WaitResult } from './wait-for-config.ts'
-import { deadlineOf, type Deadline } from './deadline.ts'
-import type { AdmissionGate } from './lifecycle/admission-gate.ts'
-import type { LargeReview, LargeReviews } from './offload/large-reviews.ts'
-import type { ServerLimits } from './limits.ts'
-import type { Metrics, ReviewOutcome } from '../telemetry/metrics.ts'
-import { RequestBody } from './overload/read-body.ts'
-import { outcomeOf, recordReview, type Ending } from '../telemetry/decision-log.ts'
-import type { Judgement } from './offload/review-thread.ts'
-import {
-  onceBodyHasPassed, sendNothing, sendReview, sendError, sendUnavailable, TRY_AGAIN, type Answering
-} from './replies.ts'
 import type { Clock } from '../platform/clock.ts'
+import { recordReview, type DecisionLog, type ReviewEnd } from '../telemetry/decision-log.ts'
+import { configWaiter, deadlineOf, type Deadline, type Expiry, type WaitingCall } from './deadline.ts'
+import type { AdmissionGate } from './lifecycle/admission-gate.ts'
+import type { ServerLimits } from './listener.ts'
+import type { LargeReviews, ReadReview } from './offload/large-reviews.ts'
+import { RequestBody } from './overload/request-body.ts'
+import { afterBody, sendError, sendNothing, sendReview, sendUnavailable, TRY_AGAIN } from './replies.ts'
 
-export interface ReviewDependencies {
+export interface ReviewDependencies extends DecisionLog {
   readonly gate: AdmissionGate
-  readonly metrics: Metrics
-  readonly log: Logger
-  /** For lines that may come again and again. */
-  readonly repeating: Log
   readonly limits: ServerLimits
   readonly clock: Clock
-  /** To be called before each answer. */
-  readonly answering: Answering
-  /** Who judges the reviews of services from `limits.largeReview` on; without it they are judged here. */
+  /** Judges services from `limits.largeReview` on; without it, this thread does. */
   readonly large?: LargeReviews | undefined
 }
 
-/** The decoration that holds when the headers of a request had come, in milliseconds of the server's clock. */
-export const ARRIVED = 'arrived'
+/** The decoration of a request that holds its deadline. */
+export const DEADLINE = 'deadline'
 
-/** Takes a call in, or turns it away before its body is kept. */
-export function preflight ({ name: webhook }: Webhook, { gate, metrics, clock }: ReviewDependencies): onRequestHookHandler {
+/** Sheds a request, or admits it before its body is read. */
+export function preflight (webhook: Webhook, dependencies: ReviewDependencies): onRequestHookHandler {
   return (request, reply, done) => {
-    if (gate.shedReason() !== undefined) {
-      countTurnedAway(webhook, metrics)
-      onceBodyHasPassed(request, () => { sendUnavailable(reply, TRY_AGAIN) })
+    if (dependencies.gate.shedReason() !== undefined) {
+      afterBody(request, () => { shed(webhook, reply, dependencies) })
       return
     }
-    request.setDecorator(ARRIVED, clock.now())
+    const { timeout } = request.query as { readonly timeout?: unknown } // an object without a prototype
+    request.setDecorator(DEADLINE, deadlineOf(timeout, dependencies.clock.now()))
     if (request.headers['content-encoding'] === undefined) done()
-    else sendError(reply, 415, 'encoded bodies are not accepted; send the review as it is')
+    else sendError(reply, 415, 'encoded bodies are not accepted; send the review without an encoding')
   }
 }
 
-/** Before its operation is known. */
-function countTurnedAway (webhook: string, { requests }: Metrics): void {
-  requests.inc({ webhook, operation: 'UNKNOWN', outcome: 'unavailable', dry_run: 'false' })
-}
-
-/** One review that was read, on its way to an answer. */
-interface Call {
-  readonly webhook: Webhook
-  readonly review: ReviewRequest
-  readonly reply: FastifyReply
-  readonly deadline: Deadline
-  /** When its last byte had come. */
-  readonly started: number
-  /** Where it is judged by somebody else. */
-  readonly large: LargeReview | undefined
-  readonly dependencies: ReviewDependencies
-}
-
-/**
- * Reads a review, waits where it must, and answers it. Without a promise on the way, unless it waits. A review counts
- * as in flight once it is there whole.
- */
+/** Handles one review from its body to its response. */
 export function reviewHandler (webhook: Webhook, dependencies: ReviewDependencies) {
-  const { gate, metrics } = dependencies
-  const handle = reviewer(webhook, dependencies)
-  return (request: FastifyRequest, reply: FastifyReply): void => {
-    if (gate.shedReason() !== undefined) {
-      countTurnedAway(webhook.name, metrics)
-      sendUnavailable(reply, TRY_AGAIN)
-      return
-    }
+  const { gate, metrics, limits, clock } = dependencies
+  const waitForConfig = configWaiter(webhook, { limit: limits.waiting, clock })
+
+  const handle = async (call: Call, body: RequestBody): Promise<void> => {
+    const { reply, deadline } = call
+    let read: ReadReview | undefined
     gate.enter()
     metrics.inFlight.inc()
-    const leave = (): void => {
+    try {
+      const worker = workerFor(call, body)
+      read = worker === undefined
+        ? decodeHere(call, body)
+        : await worker.read(body, { webhook: webhook.name, expiry: () => expiryAt(call, deadline.respondBy) })
+      if (read.kind === 'malformed') { rejectMalformed(call, read.message); return }
+      if (read.kind === 'expired') { expire(call, read.expiry); return }
+      call.review = read.request
+
+      const expiry = await waitForConfig(call)
+      if (expiry !== undefined) { expire(call, expiry); return }
+
+      const judgement = await read.judge()
+      const late = expiryAt(call, deadline.end)
+      if (late !== undefined) { expire(call, late); return }
+
+      record(call, judgement.outcome, { faults: judgement.faults })
+      sendReview(reply, judgement.response)
+    } catch (error) {
+      record(call, 'error', { error })
+      sendError(reply, 500, 'the review could not be judged because of a defect in this program')
+    } finally {
+      if (read?.kind === 'review') read.leave?.()
       gate.leave()
       metrics.inFlight.dec()
     }
-    const waits = handle(request, reply)
-    if (waits === undefined) leave()
-    else waits.then(leave, leave)
   }
-}
 
-/** Answers at once, or promises to: where the review waits for something, or is judged elsewhere. */
-function reviewer (webhook: Webhook, dependencies: ReviewDependencies) {
-  const { large, limits, clock } = dependencies
-  const proceed = proceeder(webhook, dependencies)
-  return (request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined => {
+  return (request: FastifyRequest, reply: FastifyReply): void => {
     const { body } = request
-    if (!(body instanceof RequestBody)) {
-      sendError(reply, 415, 'the content type is missing; send application/json')
-      return undefined
-    }
-    const started = clock.now()
-    const deadline = deadlineOf(timeoutOf(request), request.getDecorator<number>(ARRIVED))
-    if (large !== undefined && body.length >= limits.largeReview && webhook.resource.kind === AIM_SERVICE.kind) {
-      return handOver({ body, webhook, reply, deadline, started, dependencies, large }, proceed)
-    }
-    const decoded = decodeReview(body.whole())
-    if (decoded.kind === 'review') { return proceed({ webhook, review: decoded.request, reply, deadline, started, large: undefined, dependencies }) }
-    refuseBody({ webhook, reply, dependencies }, decoded.sentence)
-    return undefined
-  }
-}
-
-/** Judges a review that was read, once what it waits for has come. */
-function proceeder (webhook: Webhook, { limits, clock }: ReviewDependencies) {
-  let waiting = 0
-  return (call: Call): Promise<void> | undefined => {
-    const { review, reply, deadline } = call
-    const now = call.large === undefined ? call.started : clock.now() // a large one waited for its turn
-    if (!isServed(webhook, review)) answer(call, () => ADMIT, 'unmatched')
-    else if (now > deadline.answerBy) expire(call, 'late')
+    if (gate.shedReason() !== undefined) shed(webhook, reply, dependencies)
+    else if (!(body instanceof RequestBody)) sendError(reply, 415, 'the content type is missing; send application/json')
     else {
-      const arrival =
-        waiting >= limits.waiting
-          ? undefined
-          : waitForConfig(webhook, { review, response: reply.raw, budget: deadline.answerBy - now, clock })
-      if (arrival === undefined) return judge(call)
-      waiting++
-      return arrival
-        .finally(() => { waiting-- })
-        .then(
-          (came) => settle(call, came),
-          (error: unknown) => { fail(call, error) }
-        )
+      const deadline = request.getDecorator<Deadline>(DEADLINE)
+      const call = { webhook, review: UNREAD, reply, deadline, started: clock.now(), dependencies }
+      handle(call, body).catch((error: unknown) => { reply.send(error) })
     }
-    return undefined
   }
 }
 
-function refuseBody ({ webhook, reply, dependencies }: Pick<Call, 'webhook' | 'reply' | 'dependencies'>, sentence: string): void {
-  dependencies.repeating.info({ webhook: webhook.name, status: 400, why: sentence }, 'a call was no review')
-  sendError(reply, 400, sentence)
+interface Call extends WaitingCall {
+  readonly webhook: Webhook
+  review: ReviewRequest
+  /** When the last byte of the body arrived. */
+  readonly started: number
+  readonly dependencies: ReviewDependencies
 }
 
-interface LargeCall extends Omit<Call, 'review' | 'large'> { readonly body: RequestBody, readonly large: LargeReviews }
-
-/** Has the review read by somebody else, and goes on as with any other. */
-async function handOver ({ body, large, ...call }: LargeCall, proceed: (call: Call) => Promise<void> | undefined): Promise<void> {
-  const { webhook, reply, deadline, dependencies: { metrics, repeating, clock } } = call
-  const isExpired = (): boolean => reply.raw.destroyed || clock.now() > deadline.answerBy
-  try {
-    const handed = await large.handOver(body, isExpired)
-    if (handed.kind === 'review') {
-      try {
-        await proceed({ ...call, review: handed.request, large: handed })
-      } finally {
-        handed.leave()
-      }
-    } else if (handed.kind === 'malformed') refuseBody(call, handed.sentence)
-    else {
-      countTurnedAway(webhook.name, metrics)
-      if (reply.raw.destroyed) metrics.clientGone.inc()
-      else if (handed.kind === 'expired') metrics.deadlineExceeded.inc()
-      if (reply.raw.destroyed || clock.now() > deadline.end) sendNothing(reply)
-      else sendUnavailable(reply, TRY_AGAIN)
-    }
-  } catch (error) {
-    metrics.requests.inc({ webhook: webhook.name, operation: 'UNKNOWN', outcome: 'error', dry_run: 'false' })
-    repeating.error(
-      { webhook: webhook.name, error: errorMessage(error) },
-      'a large review could not be read because of a defect'
-    )
-    sendError(reply, 500, DEFECT)
-  }
+/** The review of a call until its body is decoded. */
+const UNREAD: ReviewRequest = {
+  uid: '',
+  operation: 'UNKNOWN',
+  group: '',
+  version: '',
+  kind: '',
+  resource: '',
+  subResource: '',
+  name: '',
+  namespace: '',
+  dryRun: false,
+  user: ''
 }
 
-function timeoutOf ({ query }: FastifyRequest): unknown {
-  // what Fastify's query string parser yields, without a prototype
-  return (query as Readonly<Record<string, unknown>>)['timeout']
+/** Only services are judged elsewhere, if they are large. */
+function workerFor ({ webhook, dependencies }: Call, { length }: RequestBody): LargeReviews | undefined {
+  const { large, limits } = dependencies
+  return length >= limits.largeReview && webhook.resource.kind === AIM_SERVICE.kind ? large : undefined
 }
 
-function isServed ({ resource, registrations }: Webhook, { group, version, kind, subResource, operation }: ReviewRequest): boolean {
-  return group === resource.group && version === resource.version && kind === resource.kind && subResource === '' &&
-    registrations.some(({ operations }) => operations.some((served) => served === operation))
+function decodeHere ({ webhook }: Call, body: RequestBody): ReadReview {
+  const decoded = decodeReview(body.whole())
+  return decoded.kind === 'review' ? { ...decoded, judge: () => judgeReview(webhook, decoded.request) } : decoded
 }
 
-function settle (call: Call, came: WaitResult): Promise<void> | undefined {
-  if (came === 'arrived') return judge(call)
-  expire(call, came)
-  return undefined
+/** Whether a call has expired if its deadline is this moment. */
+function expiryAt ({ reply, dependencies }: Call, moment: number): Expiry | undefined {
+  if (dependencies.clock.now() > moment) return 'timeout'
+  return reply.raw.destroyed ? 'gone' : undefined
 }
 
-function judge (call: Call): Promise<void> | undefined {
-  const { webhook, review, large } = call
-  if (large !== undefined) {
-    return large.judge(webhook.name).then(
-      (judgement) => { conclude(call, judgement) },
-      (error: unknown) => { fail(call, error) }
-    )
-  }
-  answer(call, () => webhook.decide(review))
-  return undefined
+function shed ({ name: webhook }: Webhook, reply: FastifyReply, { metrics }: ReviewDependencies): void {
+  metrics.requests.inc({ webhook, operation: 'UNKNOWN', outcome: 'unavailable', dry_run: 'false' })
+  sendUnavailable(reply, TRY_AGAIN)
 }
 
-function answer (call: Call, decide: () => Verdict, outcome?: ReviewOutcome): void {
-  let verdict: Verdict
-  let review: string
-  try {
-    verdict = decide()
-    review = encodeReview(call.review, verdict)
-  } catch (error) {
-    fail(call, error)
-    return
-  }
-  conclude(call, {
-    outcome: outcome ?? outcomeOf(verdict),
-    faults: verdict.kind === 'deny' ? verdict.faults.map(({ code }) => code) : undefined,
-    review
-  })
+function rejectMalformed ({ webhook, reply, dependencies }: Call, message: string): void {
+  dependencies.limited.info(
+    { webhook: webhook.name, status: 400, reason: message },
+    'rejected malformed AdmissionReview'
+  )
+  sendError(reply, 400, message)
 }
 
-/** Nothing is sent late, or to nobody. */
-function conclude (call: Call, { outcome, faults, review }: Judgement): void {
-  const isLate = call.dependencies.clock.now() > call.deadline.end
-  if (isLate || call.reply.raw.destroyed) {
-    expire(call, isLate ? 'late' : 'gone')
-    return
-  }
-  record(call, outcome, { faults })
-  sendReview(call.reply, review, call.dependencies.answering)
+function expire (call: Call, expiry: Expiry): void {
+  const { reply, deadline, dependencies: { metrics, clock } } = call
+  if (expiry === 'timeout') metrics.deadlineExceeded.inc()
+  record(call, 'unavailable', { gone: expiry === 'gone' })
+  if (expiry === 'gone' || clock.now() > deadline.end) sendNothing(reply)
+  else sendUnavailable(reply, expiry === 'timeout' ? 'the review exceeded its deadline; try again' : TRY_AGAIN)
 }
 
-function expire (call: Call, why: Exclude<WaitResult, 'arrived'>): void {
-  if (why === 'late') call.dependencies.metrics.deadlineExceeded.inc()
-  record(call, 'unavailable', { gone: why === 'gone' })
-  if (why === 'gone' || call.dependencies.clock.now() > call.deadline.end) sendNothing(call.reply)
-  else sendUnavailable(call.reply, 'the time for this review ran out; try again')
-}
+type Details = Pick<ReviewEnd, 'faults' | 'error' | 'gone'>
 
-function fail (call: Call, error: unknown): void {
-  record(call, 'error', { error })
-  sendError(call.reply, 500, DEFECT)
-}
-
-const DEFECT = 'the review could not be judged because of a defect in this program'
-
-function record ({ webhook, review, started, dependencies }: Call, outcome: ReviewOutcome, more: Pick<Ending, 'faults' | 'error' | 'gone'> = {}): void {
+function record ({ webhook, review, started, dependencies }: Call, outcome: ReviewOutcome, more: Details): void {
   recordReview(dependencies, {
     webhook: webhook.name,
     review,

@@ -1,83 +1,100 @@
 import type { Logger } from 'pino'
+import type { Judgement, ReviewOutcome } from '../admission/judge.ts'
 import type { ReviewRequest } from '../admission/request.ts'
-import type { Verdict } from '../admission/verdict.ts'
-import type { FaultCode } from '../core/rules/faults.ts'
 import type { Log } from '../core/ports.ts'
-import type { Metrics, ReviewOutcome } from './metrics.ts'
+import type { Clock } from '../platform/clock.ts'
+import type { Metrics } from './metrics.ts'
 
 /** How one review ended. */
-export interface Ending {
+export interface ReviewEnd {
   readonly webhook: string
   readonly review: ReviewRequest
   readonly outcome: ReviewOutcome
-  readonly faults?: readonly FaultCode[] | undefined
+  readonly faults?: Judgement['faults']
   /** Since the last byte of the review, in milliseconds. */
   readonly ms: number
-  /** What a defect threw. */
+  /** Thrown by a defect. */
   readonly error?: unknown
-  /** The caller went away before it was answered. */
+  /** The client disconnected before the response. */
   readonly gone?: boolean
 }
 
-export interface ReviewRecorder {
+export interface DecisionLog {
   readonly metrics: Metrics
   readonly log: Logger
-  /** For lines that may come again and again. */
-  readonly repeating: Log
+  /** For lines that a client can cause repeatedly. */
+  readonly limited: Log
 }
 
 /** Counts a review and writes its one log line. */
-export function recordReview (recorder: ReviewRecorder, ending: Ending): void {
-  const { metrics } = recorder
-  const { webhook, review: { operation, dryRun }, outcome, faults = [], ms, gone = false } = ending
+export function recordReview ({ metrics, log, limited }: DecisionLog, end: ReviewEnd): void {
+  const { webhook, review: { operation, dryRun }, outcome, faults, ms, gone = false } = end
   metrics.requests.inc({ webhook, operation, outcome, dry_run: String(dryRun) })
   metrics.duration.observe({ webhook }, ms / 1_000)
   for (const reason of new Set(faults)) metrics.refusals.inc({ reason })
   if (gone) metrics.clientGone.inc()
-  write(recorder, ending)
-}
-
-function write ({ log, repeating }: ReviewRecorder, ending: Ending): void {
-  const level = ending.gone === true ? 'debug' : LEVELS[ending.outcome]
+  const level = gone ? 'debug' : LEVELS[outcome]
   if (!log.isLevelEnabled(level)) return
-  const keys = keysOf(ending)
-  if (level === 'warn' || level === 'error') repeating[level](keys, MESSAGE)
-  else log[level](keys, MESSAGE)
+  if (level === 'warn' || level === 'error') limited[level](keysOf(end), MESSAGE)
+  else log[level](keysOf(end), MESSAGE)
 }
 
 const MESSAGE = 'review ended'
 
-function keysOf ({ webhook, review: { uid, operation, namespace, name, dryRun }, outcome, faults = [], ms, error }: Ending): object {
+const LEVELS = {
+  allowed: 'debug',
+  patched: 'debug',
+  unmatched: 'debug',
+  warned: 'info',
+  refused: 'info',
+  unavailable: 'warn',
+  error: 'error'
+} as const satisfies Record<ReviewOutcome, string>
+
+function keysOf ({ webhook, review, outcome, faults = [], ms, error }: ReviewEnd): object {
+  const { uid, operation, namespace, name, dryRun } = review
   return {
-    uid: capped(uid),
+    uid: truncate(uid),
     webhook,
     operation,
-    namespace: capped(namespace),
-    name: capped(name),
+    namespace: truncate(namespace),
+    name: truncate(name),
     dryRun,
     outcome,
     ms: Math.round(ms * 1_000) / 1_000,
     ...(faults.length > 0 && { faults }),
     ...(error !== undefined && {
-      error: capped(error instanceof Error ? (error.stack ?? error.message) : 'not an Error', MAX_STACK)
+      error: truncate(error instanceof Error ? (error.stack ?? error.message) : 'not an Error', MAX_STACK)
     })
   }
 }
 
-export function outcomeOf (verdict: Verdict): ReviewOutcome {
-  if (verdict.kind === 'deny') return 'refused'
-  if (verdict.warnings.length > 0) return 'warned'
-  return verdict.kind === 'patch' ? 'patched' : 'allowed'
-}
-
-const LEVELS = {
-  allowed: 'debug', patched: 'debug', unmatched: 'debug', warned: 'info', refused: 'info', unavailable: 'warn', error: 'error'
-} as const satisfies Record<ReviewOutcome, string>
-
-/** Longest name in Kubernetes, and longest stack that is logged, in UTF-16 code units. */
+/** Longest name in Kubernetes, and longest logged stack, in UTF-16 code units. */
 const MAX_NAME = 253
 const MAX_STACK = 4_096
 
-function capped (text: string, limit = MAX_NAME): string {
+function truncate (text: string, limit = MAX_NAME): string {
   return text.length > limit ? `${text.slice(0, limit)}…` : text
+}
+
+/** Lines of one message and level that are written in one window, in milliseconds; further lines are only counted. */
+const MAX_LINES = 20
+const WINDOW_MS = 10_000
+
+/** A log for messages that any client can cause. The first line of a window counts the lines left out before it. */
+export function limitedLog (log: Log, clock: Clock): Log {
+  const windows = new Map<string, { since: number, lines: number }>()
+  const limited = (level: keyof Log) => (keys: object, message: string): void => {
+    const kind = `${level} ${message}` // messages are constants, so there are few
+    const window = windows.get(kind)
+    const now = clock.now()
+    if (window !== undefined && now - window.since < WINDOW_MS) {
+      if (++window.lines <= MAX_LINES) log[level](keys, message)
+      return
+    }
+    windows.set(kind, { since: now, lines: 1 })
+    const leftOut = (window?.lines ?? 0) - MAX_LINES
+    log[level](leftOut > 0 ? { ...keys, leftOut } : keys, message)
+  }
+  return { info: limited('info'), warn: limited('warn'), error: limited('error') }
 }

@@ -1,35 +1,29 @@
-import { pino, type Logger } from 'pino'
-import type { ServeSettings } from '../cli/flags/settings.ts'
+import { pino, type LevelWithSilent, type Logger } from 'pino'
 
 /** The log of this process, on standard error. */
 export interface ProcessLog {
   readonly log: Logger
-  /** Writes what is left, for as long as a reader takes it, then closes the log. At most a second. */
+  /** Flushes the log for at most a second, then closes it. */
   readonly close: () => Promise<void>
-  /** Closes the log as it stands. */
+  /** Closes the log without a flush. */
   readonly abandon: () => void
 }
 
-/**
- * Most that waits for a reader, in bytes. Beyond it lines are left out: a log that nobody reads holds nothing up, and
- * fills no memory.
- */
-const MAX_UNREAD = 1024 * 1024
+/** Buffered bytes at most. Further lines are dropped: an unread log neither blocks the process nor fills its memory. */
+const MAX_BUFFERED = 1024 * 1024
 
-/** Longest wait for a reader at the end, in milliseconds. */
 const CLOSE_MS = 1_000
 
-export function openProcessLog (level: ServeSettings['logLevel']): ProcessLog {
-  const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_UNREAD })
+export function openProcessLog (level: LevelWithSilent): ProcessLog {
+  const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_BUFFERED })
   const log = pino({ level }, destination)
-  let leftOut = 0
-  destination.on('drop', () => { leftOut++ })
+  let dropped = 0
+  destination.on('drop', () => { dropped++ })
   destination.on('drain', () => {
-    if (leftOut > 0) log.warn({ lines: leftOut }, 'the log was not read fast enough, and lines were left out')
-    leftOut = 0
+    if (dropped > 0) log.warn({ lines: dropped }, 'dropped log lines: standard error was not read fast enough')
+    dropped = 0
   })
-  // standard error itself stays open; but at the exit pino waits, for ever, for a reader of a log that is not
-  // destroyed, and throws at whoever still logs
+  // closes the log, not standard error; otherwise pino waits at exit until a reader drains it, and throws on each line
   const abandon = (): void => {
     log.level = 'silent'
     destination.destroy()
@@ -40,7 +34,7 @@ export function openProcessLog (level: ServeSettings['logLevel']): ProcessLog {
       const { promise, resolve } = Promise.withResolvers<unknown>()
       destination.once('drain', resolve)
       const timer = setTimeout(resolve, CLOSE_MS)
-      log.info('stopped') // whatever waits goes out with it, and then the destination drains
+      log.info('stopped') // the destination drains after this line
       await promise
       clearTimeout(timer)
       abandon()

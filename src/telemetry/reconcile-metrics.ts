@@ -1,7 +1,8 @@
 import { Gauge, type Registry } from 'prom-client'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
+import { metricsIn } from './metrics.ts'
 
-/** One configuration and its services, counted. */
+/** One configuration and the counts of its services. */
 export interface CountedConfig {
   readonly kind: RuntimeConfigKind
   readonly namespace: string
@@ -9,41 +10,117 @@ export interface CountedConfig {
   readonly services: { readonly total: number, readonly current: number, readonly failing: number }
 }
 
-/** What the metrics read whenever they are asked for. */
+/** Read at each scrape. */
 export interface MeasuredReconciler {
   /** Name of the election. */
   readonly election: string
   readonly leads: () => boolean
-  readonly missed: () => number
+  readonly unobserved: () => number
   readonly configs: () => Iterable<CountedConfig>
 }
 
-/** The metrics of the reconciler beside its queues'. */
+/** The metrics of the reconciler, except those of its queues. */
 export function reconcileMetrics (registry: Registry, read: MeasuredReconciler): void {
-  const registers = [registry]
-  const leader = new Gauge({
-    name: 'leader_election_master_status',
-    help: '1 while this replica leads.',
-    labelNames: ['name'],
-    registers,
-    collect: () => { leader.set({ name: read.election }, read.leads() ? 1 : 0) }
+  const gauge = collectingGauge(registry)
+  gauge('leader_election_master_status', '1 while this replica leads.', {
+    labelNames: ['name'], collect: (metric) => { metric.set({ name: read.election }, read.leads() ? 1 : 0) }
   })
-  const missed = new Gauge({
-    name: 'aim_admission_missed_objects',
-    help: 'Services whose last change no webhook saw, and that are not put right yet.',
-    registers,
-    collect: () => { missed.set(read.missed()) }
+  gauge('aim_admission_unobserved_services', 'Services whose last change no webhook observed, not fixed yet.', {
+    labelNames: [], collect: (metric) => { metric.set(read.unobserved()) }
   })
-  const services = new Gauge({
-    name: 'aim_config_services',
-    help: 'Services that use a configuration: all (total), with its present version (current), degraded (failing).',
-    labelNames: ['kind', 'namespace', 'name', 'state'],
-    registers,
-    collect: () => {
-      services.reset()
-      for (const { services: counts, ...config } of read.configs()) {
-        for (const [state, count] of Object.entries(counts)) services.set({ ...config, state }, count)
+  gauge(
+    'aim_config_services',
+    'Services that use a configuration: all (total), with its present version (current), degraded (failing).',
+    {
+      labelNames: ['kind', 'namespace', 'name', 'state'],
+      collect: (metric) => {
+        metric.reset()
+        for (const { services, ...config } of read.configs()) {
+          for (const [state, count] of Object.entries(services)) metric.set({ ...config, state }, count)
+        }
       }
     }
-  })
+  )
+}
+
+interface Collection { readonly labelNames: readonly string[], readonly collect: (metric: Gauge) => void }
+
+/** Gauges that are set at each scrape. */
+function collectingGauge (registry: Registry) {
+  return (name: string, help: string, { labelNames, collect }: Collection): void => {
+    const gauge: Gauge = new Gauge({ name, help, labelNames, registers: [registry], collect: () => { collect(gauge) } })
+  }
+}
+
+/** The metrics of the end-to-end probe. They are registered only while this replica probes. */
+export interface ProbeMetrics {
+  /** A probe ended. `failure`: from a closed set; undefined after a success. */
+  readonly record: (failure: string | undefined, seconds: number) => void
+  readonly forget: () => void
+}
+
+export function probeMetrics (registry: Registry): ProbeMetrics {
+  const success = metricsIn().gauge(SUCCESS, '1 while a service sent through the API server is admitted correctly.')
+  const duration = metricsIn().gauge(DURATION, 'Duration of the last probe through the API server.')
+  const failures = metricsIn(registry)
+    .counter('aim_admission_probe_failures_total', 'Failed probes, by reason.', ['reason'])
+  return {
+    record: (failure, seconds) => {
+      success.set(failure === undefined ? 1 : 0)
+      duration.set(seconds)
+      if (failure !== undefined) failures.inc({ reason: failure })
+      for (const metric of [success, duration]) registry.registerMetric(metric)
+    },
+    forget: () => { for (const name of [SUCCESS, DURATION]) registry.removeSingleMetric(name) }
+  }
+}
+
+const SUCCESS = 'aim_admission_probe_success'
+const DURATION = 'aim_admission_probe_duration_seconds'
+
+/** Read from a queue at each scrape. Ages in milliseconds. */
+export interface MeasuredQueue { readonly depth: number, readonly ages: readonly number[] }
+
+const BUCKETS = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100, 1_000]
+
+/** Metrics of work queues, named as in client-go. Source: k8s.io/component-base/metrics/prometheus/workqueue. */
+export function workQueueMetrics (registry: Registry) {
+  const { counter, histogram } = metricsIn(registry)
+  const label = { label: 'name', buckets: BUCKETS }
+  const adds = counter('workqueue_adds_total', 'Added keys.', ['name'])
+  const retries = counter('workqueue_retries_total', 'Keys retried after a failure.', ['name'])
+  const waits = histogram('workqueue_queue_duration_seconds', 'Time that keys wait, in seconds.', label)
+  const works = histogram('workqueue_work_duration_seconds', 'Time to process keys, in seconds.', label)
+  const queues = new Map<string, () => MeasuredQueue | undefined>()
+  const gauge = (name: string, help: string, value: (queue: MeasuredQueue) => number): void => {
+    collectingGauge(registry)(name, help, {
+      labelNames: ['name'],
+      collect: (metric) => {
+        for (const [queue, measure] of queues) metric.set({ name: queue }, value(measure() ?? { depth: 0, ages: [] }))
+      }
+    })
+  }
+  gauge('workqueue_depth', 'Keys that wait.', ({ depth }) => depth)
+  gauge(
+    'workqueue_unfinished_work_seconds',
+    'Total time that the keys in process have taken so far, in seconds.',
+    ({ ages }) => ages.reduce((sum, age) => sum + age, 0) / 1_000
+  )
+  gauge(
+    'workqueue_longest_running_processor_seconds',
+    'Longest time that a key in process has taken so far, in seconds.',
+    ({ ages }) => Math.max(0, ...ages) / 1_000
+  )
+  return {
+    /** `measure` returns the queue that works at present, if any. */
+    observe: (name: string, measure: () => MeasuredQueue | undefined) => {
+      queues.set(name, measure)
+      return {
+        onAdd: () => { adds.inc({ name }) },
+        onStart: (waitedMs: number) => { waits.observe({ name }, waitedMs / 1_000) },
+        onEnd: (ranMs: number) => { works.observe({ name }, ranMs / 1_000) },
+        onRetry: () => { retries.inc({ name }) }
+      }
+    }
+  }
 }

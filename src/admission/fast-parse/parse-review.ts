@@ -1,103 +1,114 @@
+/**
+ * Perf: CPU to decode an UPDATE of 100 KB, 27 % less than JSON.parse of the whole text, 42 % less at 7 MiB; remove if
+ * the gain drops below 10 %. `JSON.parse` is the naive version, and the oracle of the tests.
+ */
 import { isJsonObject, own, ownObject } from '../../platform/json.ts'
-import { endOfValue } from './end-of-value.ts'
 
 /**
- * What the JSON of a review says, but for the managed fields of its two objects, which nobody reads: these are checked
- * to be JSON, and come out as empty lists. They are what JSON.parse takes the longest for: many objects with keys that
- * occur once. Throws as JSON.parse does. The bytes are valid UTF-8.
+ * Parses a review like JSON.parse, except that `metadata.managedFields` of its two objects become empty lists: no rule
+ * reads them, and their many distinct keys are slow to parse. They are still checked to be JSON. Throws a SyntaxError.
  */
-export function parseReview (body: Buffer): unknown {
-  return (
-    parseWithout(body, managedFieldsIn(body)) ??
-    JSON.parse(body.length < LARGE ? body.toString('utf8') : padded(body).toString('utf8'))
-  )
+export function parseReview (text: string): unknown {
+  const lists = managedFieldsIn(text)
+  return (lists.length > 0 ? parseWithout(text, lists) : undefined) ?? JSON.parse(text)
 }
 
-interface Stretch { readonly start: number, readonly end: number }
+/** Offsets: the end is exclusive. */
+interface Range { readonly start: number, readonly end: number }
 
-/** As the API server writes it, without blanks. */
-const KEY = Buffer.from('"managedFields":[')
-const [COMMA, OPEN_BRACE] = [0x2c, 0x7b]
+/** As the API server encodes it, without blanks. */
+const KEY = '"managedFields":['
+const [QUOTE, BACKSLASH, COLON, COMMA, SPACE] = [0x22, 0x5c, 0x3a, 0x2c, 0x20]
+const [OPEN_BRACE, CLOSE_BRACE, CLOSE_BRACKET] = [0x7b, 0x7d, 0x5d]
+/** From the code of an opening brace or bracket to that of the closing one. */
+const TO_CLOSING = 2
 
-/** The lists that stand behind such a key; none where one of them is left to JSON.parse. */
-function managedFieldsIn (body: Buffer): readonly Stretch[] {
-  const found: Stretch[] = []
-  for (let key = body.indexOf(KEY); key !== -1;) {
+/** The lists behind this key; empty if any of them needs JSON.parse. */
+function managedFieldsIn (text: string): readonly Range[] {
+  const found: Range[] = []
+  for (let key = text.indexOf(KEY); key !== -1;) {
     const start = key + KEY.length - 1
-    const end = endOfValue(body, start)
-    // behind a comma or brace the first quote is none inside a string: in valid JSON this is a key, and replacing its
-    // value by another keeps valid what was
-    const isKey = body[key - 1] === COMMA || body[key - 1] === OPEN_BRACE
-    if (!isKey || end === -1) return []
+    const end = endOfValue(text, start)
+    // a quote after a comma or brace starts a string: in valid JSON, this is a key and not part of a string
+    const before = text.charCodeAt(key - 1)
+    if (end === -1 || (before !== COMMA && before !== OPEN_BRACE)) return []
     found.push({ start, end })
-    key = body.indexOf(KEY, end)
+    key = text.indexOf(KEY, end)
   }
   return found
 }
 
-/** Stands in for a list that is left out; a number that nobody can guess. */
-const STAND_IN = Math.random()
+/** Replaces each list while parsing; a client cannot guess the number. */
+const PLACEHOLDER = Math.random()
 
-/**
- * What is there without these stretches; undefined where it is no JSON, or one of them is not the managed fields of one
- * of the two objects.
- */
-function parseWithout (body: Buffer, stretches: readonly Stretch[]): unknown {
-  if (stretches.length === 0) return undefined
-  try {
-    const review: unknown = JSON.parse(body.length < LARGE ? shortened(body, stretches) : blanked(body, stretches))
-    return emptied(review) === stretches.length ? review : undefined
-  } catch {
-    return undefined // what is wrong with it, if anything, shows when it is parsed whole
-  }
-}
-
-function shortened (body: Buffer, stretches: readonly Stretch[]): string {
-  let text = ''
+/** Undefined if the text is not valid JSON, or a list is not the managed fields of one of the two objects. */
+function parseWithout (text: string, lists: readonly Range[]): unknown {
+  let short = ''
   let from = 0
-  for (const { start, end } of stretches) {
-    text += body.toString('utf8', from, start) + String(STAND_IN)
+  for (const { start, end } of lists) {
+    short += text.slice(from, start) + String(PLACEHOLDER)
     from = end
   }
-  return text + body.toString('utf8', from)
-}
-
-/** Leaves the stretches to blanks, which cost less than a text that is put together. */
-function blanked (body: Buffer, stretches: readonly Stretch[]): string {
-  const bytes = padded(body)
-  for (const { start, end } of stretches) {
-    if (end - start < String(STAND_IN).length) return shortened(body, stretches)
-    bytes.fill(' ', start, end)
-    bytes.write(String(STAND_IN), start)
+  try {
+    const review: unknown = JSON.parse(short + text.slice(from))
+    return emptyLists(review) === lists.length ? review : undefined
+  } catch {
+    return undefined
   }
-  return bytes.toString('utf8')
 }
 
-/**
- * In bytes. From about here on a text in V8's heap costs more than its parsing: the heap gets pages of its own for it,
- * and gives them back.
- */
-const LARGE = 256 * 1024
-/** From here on Node keeps a text outside of the heap. Source: Node, string_bytes.cc, EXTERN_APEX. */
-const OUTSIDE = 0xFBEE9 + 1
-
-/** A copy, with blanks behind it where it is too short to be kept outside of the heap. */
-function padded (body: Buffer): Buffer {
-  const bytes = Buffer.allocUnsafe(Math.max(body.length, OUTSIDE))
-  body.copy(bytes)
-  return bytes.fill(' ', body.length)
-}
-
-/** Puts an empty list in place of each stand-in, and says of how many. */
-function emptied (review: unknown): number {
+/** Replaces each placeholder by an empty list, and returns their number. */
+function emptyLists (review: unknown): number {
   const request = isJsonObject(review) ? ownObject(review, 'request') : {}
   let count = 0
   for (const key of ['object', 'oldObject']) {
-    // of the review just parsed, which is nobody else's
     const metadata: Record<string, unknown> = ownObject(ownObject(request, key), 'metadata')
-    if (own(metadata, 'managedFields') !== STAND_IN) continue
+    if (own(metadata, 'managedFields') !== PLACEHOLDER) continue
     metadata['managedFields'] = []
     count++
   }
   return count
+}
+
+/**
+ * The offset behind the JSON value at `start`; -1 if it is invalid, or needs JSON.parse: blanks, numbers, booleans,
+ * nulls, and escapes other than `\"` and `\\`. Source: RFC 8259.
+ */
+export function endOfValue (json: string, start: number): number {
+  const closings: number[] = [] // of the open containers
+  for (let at = start; at !== -1;) {
+    const closing = json.charCodeAt(at) + TO_CLOSING
+    const isContainer = closing === CLOSE_BRACE || closing === CLOSE_BRACKET
+    if (isContainer && json.charCodeAt(at + 1) !== closing) {
+      closings.push(closing)
+      at = memberValue(json, at + 1, closing)
+    } else {
+      let end = isContainer ? at + 2 : endOfString(json, at)
+      for (; json.charCodeAt(end) === closings[closings.length - 1]; end++) closings.pop()
+      if (closings.length === 0) return end
+      at = json.charCodeAt(end) === COMMA ? memberValue(json, end + 1, closings[closings.length - 1]) : -1
+    }
+  }
+  return -1
+}
+
+/** The offset of the value of a member that starts at `at`: behind its key in an object. */
+function memberValue (json: string, at: number, closing: number | undefined): number {
+  if (closing !== CLOSE_BRACE) return at
+  const end = endOfString(json, at)
+  return json.charCodeAt(end) === COLON ? end + 1 : -1
+}
+
+function endOfString (json: string, open: number): number {
+  if (json.charCodeAt(open) !== QUOTE) return -1
+  for (let at = open + 1; at < json.length; at++) {
+    const code = json.charCodeAt(at)
+    if (code === QUOTE) return at + 1
+    if (code < SPACE) return -1
+    if (code === BACKSLASH) {
+      const escaped = json.charCodeAt(++at)
+      if (escaped !== QUOTE && escaped !== BACKSLASH) return -1
+    }
+  }
+  return -1
 }

@@ -1,19 +1,19 @@
-/** Reviews that are on their way at once; beyond it the API server is asked to come back. */
+/** Reviews in flight at most; further reviews are shed. */
 const MAX_IN_FLIGHT = 1_024
 
-/** Whether reviews are taken: it knows why not, how many are on their way, and whether the server is about to end. */
+/** Whether reviews are admitted to this server, and how many are on their way. */
 export class AdmissionGate {
-  readonly #unready: () => string | undefined
+  readonly #sourceNotReady: () => string | undefined
   readonly #maxInFlight: number
   #arriving = 0
   #inFlight = 0
-  #taken = 0
+  #admitted = 0
   #draining = false
-  #shut = false
+  #closed = false
 
-  /** `unready` says why the server is not ready yet; undefined where it is. */
-  constructor (unready: () => string | undefined, maxInFlight = MAX_IN_FLIGHT) {
-    this.#unready = unready
+  /** `notReady`: why the caches or certificates are not ready; undefined if they are. */
+  constructor (notReady: () => string | undefined, maxInFlight = MAX_IN_FLIGHT) {
+    this.#sourceNotReady = notReady
     this.#maxInFlight = maxInFlight
   }
 
@@ -21,48 +21,49 @@ export class AdmissionGate {
     return this.#draining
   }
 
-  /** Calls of which the body is still to come. Whoever sends it slowly is in nobody's way. */
+  /** Requests with an incomplete body. They never count as in flight, so slow clients take no place. */
   get arriving (): number {
     return this.#arriving
   }
 
-  /** Reviews that came whole, and are being judged. */
+  /** Complete reviews without a response. */
   get inFlight (): number {
     return this.#inFlight
   }
 
-  /** How many reviews were taken in since the start. */
+  /** Reviews since the start. */
   get admitted (): number {
-    return this.#taken
+    return this.#admitted
   }
 
-  /** Why no call is taken; undefined where one is. */
+  /** Why a request is shed; undefined if it is admitted. */
   shedReason (): string | undefined {
-    if (this.#shut) return 'the server is shutting down'
-    return this.#unready() ?? (this.#inFlight >= this.#maxInFlight ? 'the server is overloaded' : undefined)
+    if (this.#closed) return SHUTTING_DOWN
+    return this.#sourceNotReady() ?? (this.#inFlight >= this.#maxInFlight ? 'the server is overloaded' : undefined)
   }
 
-  /** Why `/readyz` fails; undefined where it does not. */
+  /** Why `/readyz` fails; undefined if it succeeds. */
   notReadyReason (): string | undefined {
-    return this.#draining ? 'the server is shutting down' : this.#unready()
+    return this.#draining ? SHUTTING_DOWN : this.#sourceNotReady()
   }
 
-  /** The headers of a call have come, and its body is on its way. */
   bodyStarted (): void { this.#arriving++ }
 
-  /** Once for each that was: it is there, or will never be. */
+  /** Once per started body, complete or not. */
   bodyEnded (): void { this.#arriving-- }
 
   enter (): void {
     this.#inFlight++
-    this.#taken++
+    this.#admitted++
   }
 
   leave (): void { this.#inFlight-- }
 
-  /** From now on readiness fails and each reply closes its connection; reviews are still answered. */
+  /** Fails readiness and closes connections with their next response; reviews are still judged. */
   drain (): void { this.#draining = true }
 
-  /** From now on reviews are turned away. */
-  close (): void { this.#shut = true }
+  /** Sheds all requests. */
+  close (): void { this.#closed = true }
 }
+
+const SHUTTING_DOWN = 'the server is shutting down'

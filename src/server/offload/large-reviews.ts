@@ -1,151 +1,158 @@
+/**
+ * Perf: `bench/admission.ts --only latency`, the longest review beside one of 7 MiB; remove if the gain drops below
+ * 10 %. `judgeReview` on the main thread is the naive version, and the oracle of the tests.
+ */
+import path from 'node:path'
+import type { Piscina } from 'piscina'
+import type { DecodedReview } from '../../admission/decode.ts'
+import type { Judgement } from '../../admission/judge.ts'
 import type { ReviewRequest } from '../../admission/request.ts'
-import type { RequestBody } from '../overload/read-body.ts'
-import { ReviewThread, type Judgement, type Report, type ReviewThreadOptions } from './review-thread.ts'
-import type { Clock } from '../../platform/clock.ts'
+import type { World } from '../../core/world.ts'
+import type { ServicePolicy } from '../../core/rules/service.ts'
+import type { Expiry } from '../deadline.ts'
+import type { RequestBody } from '../overload/request-body.ts'
+import { answerLookup, type Answers, type Lookup } from './lookups.ts'
 
-/** A large review that was read. */
+/** A decoded review and its judge, or why it gets no judgement. */
+export type ReadReview =
+  | LargeReview
+  | { readonly kind: 'malformed', readonly message: string }
+  | { readonly kind: 'expired', readonly expiry: Expiry }
+
 export interface LargeReview {
   readonly kind: 'review'
-  /** Of its objects there is only what tells which configuration it waits for. */
+  /** The objects of a large review are outlines: what the wait for a configuration depends on. */
   readonly request: ReviewRequest
-  /** By the webhook of this name. Rejects where it throws, or the thread has ended. */
-  readonly judge: (webhook: string) => Promise<Judgement>
-  /** To be called once the review is answered, judged or not. */
-  readonly leave: () => void
+  readonly judge: () => Judged | Promise<Judged>
+  /** To be called after the response, judged or not. */
+  readonly leave?: () => void
 }
 
-/**
- * What becomes of a review that is handed over. `full`: too many wait for their turn. `expired`: nobody waits for its
- * answer any more.
- */
-export type HandedOver =
-  LargeReview | { readonly kind: 'malformed'; readonly sentence: string } | { readonly kind: 'full' | 'expired' }
+/** The response is UTF-8 if it comes from the worker. */
+export type Judged = Omit<Judgement, 'response'> & { readonly response: string | Uint8Array }
 
-export interface LargeReviewsOptions extends Pick<ReviewThreadOptions, 'world' | 'policy'> {
-  readonly clock: Clock
-  /** Of all bodies that wait for their turn, in bytes. */
+/** The result of `judge` in the worker: a judgement, or what to look up first. */
+export type JudgeResult = Judged | { readonly lookups: readonly Lookup[] }
+
+export interface JudgeTask { readonly webhook: string, readonly answers: Answers }
+
+export interface LargeReviewsOptions {
+  readonly world: World
+  readonly policy: ServicePolicy
+  /** Bodies that wait for their turn, in bytes. */
   readonly waitingBytes: number
+  /** Until an idle thread ends, in milliseconds. */
+  readonly idleMs?: number
+  /** Called after each judgement. */
+  readonly onJudged?: () => void
 }
 
-/** Reviews that the thread holds at once: parsed, each may take a hundred megabytes. */
-const AT_ONCE = 2
-/** Until a thread without work is ended, in milliseconds. */
+export interface LargeReadOptions {
+  /** Name of the webhook. */
+  readonly webhook: string
+  /** Checked before the body is parsed. */
+  readonly expiry: () => Expiry | undefined
+}
+
+/** Heap of the thread. A review of 7 MiB typically takes up to 100 MiB; deep nesting takes more. */
+const MAX_HEAP_MIB = 512
 const IDLE_MS = 60_000
 
-interface Waiting {
-  readonly body: RequestBody
-  readonly isExpired: () => boolean
-  readonly settle: (outcome: HandedOver | Promise<HandedOver>) => void
-}
+/** Source or compiled, like this file. */
+const WORKER = path.join(import.meta.dirname, `judge-worker${path.extname(import.meta.filename)}`)
 
 /**
- * Has the reviews of services that are so large that others would have to wait for them judged by a thread of its own.
- * It is started by the first of them, and ended when none has come for a while.
+ * Judges large reviews in a worker thread, one at a time, so that other reviews do not wait for them. A review holds
+ * its turn from the parsing of its body until `leave`; a crash of the thread fails this review only.
  */
 export class LargeReviews {
   readonly #options: LargeReviewsOptions
-  readonly #waiting: Waiting[] = []
+  #pool: Piscina | undefined
   #waitingBytes = 0
-  #held = 0
-  #thread: ReviewThread | undefined
-  #callOffEnd: () => void = () => undefined
+  #lastTurn = Promise.resolve()
 
   constructor (options: LargeReviewsOptions) {
     this.#options = options
   }
 
   get hasThread (): boolean {
-    return this.#thread !== undefined
+    return (this.#pool?.threads.length ?? 0) > 0
   }
 
-  /**
-   * Resolves once the review has been read, or is not going to be. `isExpired` is asked when its turn has come. Rejects
-   * where the thread ends.
-   */
-  async handOver (body: RequestBody, isExpired: () => boolean): Promise<HandedOver> {
-    if (this.#waitingBytes + body.kept > this.#options.waitingBytes) return { kind: 'full' }
-    const { promise, resolve: settle } = Promise.withResolvers<HandedOver>()
-    this.#waiting.push({ body, isExpired, settle })
-    this.#waitingBytes += body.kept
-    this.#goOn()
-    return await promise
-  }
-
-  /** Ends the thread; what it holds is not judged. A review that comes afterwards starts another. */
-  async close (): Promise<void> {
-    this.#callOffEnd()
-    const thread = this.#thread
-    this.#thread = undefined
-    await thread?.end()
-  }
-
-  #goOn (): void {
-    while (this.#held < AT_ONCE) {
-      const next = this.#waiting.shift()
-      if (next === undefined) return
-      this.#waitingBytes -= next.body.kept
-      next.settle(next.isExpired() ? { kind: 'expired' } : this.#read(next.body))
-    }
-  }
-
-  async #read (body: RequestBody): Promise<HandedOver> {
-    this.#held++
-    this.#callOffEnd()
-    let reading: Report | undefined
+  /** Parses a body in its turn. Rejects if the thread ends. */
+  async read (body: RequestBody, { webhook, expiry: expiryOf }: LargeReadOptions): Promise<ReadReview> {
+    const { kept } = body
+    if (this.#waitingBytes + kept > this.#options.waitingBytes) return { kind: 'expired', expiry: 'overloaded' }
+    this.#waitingBytes += kept
+    const leave = await this.#turn()
+    this.#waitingBytes -= kept
+    let decoded: DecodedReview | undefined
     try {
-      const thread = this.#thread ??= this.#newThread()
-      reading = await thread.read(body.pieces())
-      return reading.kind === 'read' ? this.#review(thread, reading) : malformed(reading)
+      const expiry = expiryOf()
+      if (expiry !== undefined) return { kind: 'expired', expiry }
+      const pool = this.#pool ??= await this.#newPool()
+      const pieces = body.pieces().map(transferable)
+      const transferList = pieces.map(({ buffer }) => buffer)
+      decoded = await pool.run(pieces, { name: 'parse', transferList }) as DecodedReview
+      if (decoded.kind === 'malformed') return decoded
+      return { ...decoded, judge: async () => await this.#judge(pool, webhook), leave }
     } finally {
-      if (reading?.kind !== 'read') this.#release()
+      if (decoded?.kind !== 'review') leave()
     }
   }
 
-  #review (thread: ReviewThread, { id, request }: Extract<Report, { kind: 'read' }>): LargeReview {
-    return {
-      kind: 'review',
-      request,
-      judge: async (webhook) => {
-        const judging = await thread.judge(id, webhook)
-        return judging.kind === 'judged' ? judging.judgement : broken(judging)
-      },
-      leave: () => {
-        thread.forget(id)
-        this.#release()
+  /** Ends the thread, which fails its current review. A later review starts another thread. */
+  async close (): Promise<void> {
+    const pool = this.#pool
+    this.#pool = undefined
+    await pool?.destroy()
+  }
+
+  /** Resolves at the caller's turn with the function that ends it. */
+  async #turn (): Promise<() => void> {
+    const { promise, resolve } = Promise.withResolvers<undefined>()
+    const before = this.#lastTurn
+    this.#lastTurn = before.then(() => promise)
+    await before
+    return () => { resolve(undefined) }
+  }
+
+  /** Repeats until the worker has everything that the judgement looks up. */
+  async #judge (pool: Piscina, webhook: string): Promise<Judged> {
+    const answers: Array<readonly [Lookup, unknown]> = []
+    for (;;) {
+      const task: JudgeTask = { webhook, answers }
+      const result = await pool.run(task, { name: 'judge' }) as JudgeResult
+      if (!('lookups' in result)) {
+        this.#options.onJudged?.()
+        return result
       }
+      for (const lookup of result.lookups) answers.push([lookup, answerLookup(this.#options.world, lookup)])
     }
   }
 
-  #release (): void {
-    this.#held--
-    if (this.#held === 0) {
-      this.#callOffEnd = this.#options.clock.setTimeout(IDLE_MS, () => { this.close().catch(() => undefined) })
-    }
-    this.#goOn()
-  }
-
-  #newThread (): ReviewThread {
-    const { world, policy } = this.#options
-    const thread = new ReviewThread({
-      world,
-      policy,
-      onEnd: () => {
-        if (this.#thread === thread) this.#thread = undefined
-      }
+  /** Loads the pool on demand: few servers receive large reviews. */
+  async #newPool (): Promise<Piscina> {
+    const { Piscina } = await import('piscina')
+    const { policy, idleMs = IDLE_MS } = this.#options
+    const pool = new Piscina({
+      filename: WORKER,
+      name: 'parse',
+      workerData: policy,
+      minThreads: 0,
+      maxThreads: 1,
+      idleTimeout: idleMs,
+      atomics: 'disabled',
+      recordTiming: false,
+      resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB }
     })
-    return thread
+    pool.on('error', () => { this.close().catch(() => undefined) }) // a thread that fails to start would keep its task
+    return pool
   }
 }
 
-function malformed (report: Report): HandedOver {
-  return report.kind === 'malformed' ? report : broken(report)
-}
-
-/** A defect, or a report that was not asked for. */
-function broken (report: Report): never {
-  throw new Error(
-    report.kind === 'broken'
-      ? report.error
-      : `the thread that judges large reviews reports "${report.kind}" out of turn`
-  )
+/** A view of a whole buffer: other bytes in it may belong to another request. */
+function transferable (piece: Buffer): Uint8Array<ArrayBuffer> {
+  const isWhole = piece.byteLength === piece.buffer.byteLength && piece.buffer instanceof ArrayBuffer
+  return isWhole ? new Uint8Array(piece.buffer) : new Uint8Array(piece)
 }

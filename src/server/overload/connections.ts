@@ -2,8 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import type { ServerLimits } from '../limits.ts'
 import type { Clock } from '../../platform/clock.ts'
+import type { ServerLimits } from '../listener.ts'
 
 export interface ConnectionsOptions {
   readonly server: Server
@@ -13,66 +13,61 @@ export interface ConnectionsOptions {
 
 interface Connection {
   readonly raw: Socket
-  /** Address of the caller. */
+  /** Address of the client. */
   readonly peer: string
-  /** Once the handshake is done. */
+  /** Set after the handshake. */
   tls: TLSSocket | undefined
-  /** Whether a call on it has ever been answered with success. */
+  /** Whether any request on it has succeeded. */
   hasServed: boolean
-  /** Calls on it that are on their way. */
-  calls: number
-  /** Grows with every use: of two connections the one with the lower number was of use longer ago. */
+  requests: number
+  /** Grows with each use: the lower of two numbers was used earlier. */
   used: number
-  /** Bytes of answers that were given and not yet taken, and since when, in milliseconds, the first of them waits. */
+  /** Bytes of responses that the client has not received, and since when, in milliseconds. */
   unackedBytes: number
   unackedSince: number
-  /** Closed, or cut off: no answer on it leaves any more. */
+  /** Closed: no response on it counts any more. */
   isGone: boolean
 }
 
-/**
- * A call, by which its answer is found again: nothing is kept anywhere else of what comes and goes with every review.
- */
-interface Call { readonly connection: Connection, bytes: number }
+interface TrackedRequest { readonly connection: Connection, bytes: number }
 
-const CALL = Symbol('call')
+/** On the response, so that no table changes with each review. */
+const TRACKED = Symbol('tracked request')
 
-interface TrackedResponse extends ServerResponse { [CALL]?: Call }
+interface TrackedResponse extends ServerResponse { [TRACKED]?: TrackedRequest }
 
 /**
- * The connections of one server. Where there are too many, in all or of one caller, the one that has shown nothing for
- * the longest time makes room: first those on which no call has ever succeeded, then those that are idle. So nobody who
- * merely holds connections keeps others out.
+ * The connections of one server. Beyond the limits, in total or per address, one is dropped for the newcomer: first
+ * those without a successful request, then idle ones, the least recently used first. So a client that only holds
+ * connections locks nobody out.
  *
- * A connection whose caller does not take an answer in its time is cut off. All answers that were given and not yet
- * taken share one budget of memory; beyond it the connection of the oldest is cut off, which is that of the slowest
- * reader.
+ * A connection whose client does not read a response in time is dropped. All unread responses share one memory budget;
+ * beyond it, the connection with the oldest one is dropped.
  */
 export class Connections {
   readonly #limits: ConnectionsOptions['limits']
   readonly #clock: Clock
-  /** By address and port of the caller. Nothing is moved with a call: see `TransientSet`. */
+  /** By address and port of the client. */
   readonly #connections = new Map<string, Connection>()
-  #uses = 0
-  #isClosing = false
-  /** The same once their handshake is done. */
+  /** The same after their handshakes. */
   readonly #secured = new Map<Socket, Connection>()
-  readonly #ofPeer = new Map<string, number>()
-  /** Bytes of answers, of all connections. */
-  #leaving = 0
+  readonly #countByPeer = new Map<string, number>()
+  #uses = 0
+  #unackedBytes = 0
+  #isClosing = false
 
   constructor ({ server, limits, clock }: ConnectionsOptions) {
     this.#limits = limits
     this.#clock = clock
-    server.on('connection', (socket: Socket) => { this.#take(socket) })
+    server.on('connection', (socket: Socket) => { this.#accept(socket) })
     server.on('secureConnection', (socket: TLSSocket) => {
       const connection = this.#connections.get(keyOf(socket))
       if (connection === undefined) return
       connection.tls = socket
       this.#secured.set(socket, connection)
     })
-    server.on('request', (request: IncomingMessage, response: ServerResponse) => { this.#follow(request, response) })
-    const sweep = setInterval(() => { this.#cutSlowReaders() }, limits.sweep)
+    server.on('request', (request: IncomingMessage, response: ServerResponse) => { this.#track(request, response) })
+    const sweep = setInterval(() => { this.#dropSlowReaders() }, limits.sweep)
     sweep.unref()
     server.once('close', () => { clearInterval(sweep) })
   }
@@ -81,44 +76,47 @@ export class Connections {
     return this.#connections.size
   }
 
-  /** Bytes of answers that their callers have not taken yet. */
+  /** Bytes of all responses that clients have not received. */
   get unackedBytes (): number {
-    return this.#leaving
+    return this.#unackedBytes
   }
 
   /**
-   * Has the callers of idle connections close them. A call that is just on its way finds the 503 as its answer, and is
-   * tried again on another; a caller that finds it unasked closes the connection. A connection that was simply closed
-   * would lose that call.
+   * Sends a 503 on idle connections, so that clients close them. A request that is already on its way takes the 503 as
+   * its response, and is retried elsewhere; closing the connection would lose it.
    */
   closeIdleWith503 (): void {
-    for (const { tls, calls } of this.#connections.values()) {
-      if (calls === 0 && tls?.writable === true) tls.write(DISMISSAL)
+    for (const { tls, requests } of this.#connections.values()) {
+      if (requests === 0 && tls?.writable === true) tls.write(SHUTDOWN_RESPONSE)
     }
   }
 
-  /** Ends all of them, those in the middle of their handshake, too, and any that come from now on. */
+  /** Closes all connections, also those in a handshake, and any later one. */
   closeAll (): void {
     this.#isClosing = true
     for (const entry of [...this.#connections]) this.#drop(...entry)
   }
 
-  /** To be told of every answer when it is given, with its bytes. */
-  answered (response: TrackedResponse, bytes: number): void {
-    const call = response[CALL]
-    if (call === undefined || call.connection.isGone) return
-    const { connection } = call
+  /** Counts a response until the client has received it. */
+  responseStarted (response: TrackedResponse, bytes: number): void {
+    const request = response[TRACKED]
+    if (request === undefined || request.connection.isGone) return
+    const { connection } = request
     if (connection.unackedBytes === 0) connection.unackedSince = this.#clock.now()
-    call.bytes = bytes
+    request.bytes = bytes
     connection.unackedBytes += bytes
-    this.#leaving += bytes
-    for (let slowest; this.#leaving > this.#limits.unackedBytes && (slowest = this.#slowestReader()) !== undefined;) { this.#cut(slowest) }
+    this.#unackedBytes += bytes
+    while (this.#unackedBytes > this.#limits.unackedBytes) {
+      const slowest = this.#slowestReader()
+      if (slowest === undefined) return
+      this.#cut(slowest)
+    }
   }
 
-  #take (raw: Socket): void {
+  #accept (raw: Socket): void {
     const key = keyOf(raw)
     const peer = raw.remoteAddress ?? ''
-    if (this.#isClosing || !this.#hasRoom(peer)) {
+    if (this.#isClosing || !this.#makeRoom(peer)) {
       raw.destroy()
       return
     }
@@ -127,28 +125,28 @@ export class Connections {
       peer,
       tls: undefined,
       hasServed: false,
-      calls: 0,
+      requests: 0,
       used: ++this.#uses,
       unackedBytes: 0,
       unackedSince: 0,
       isGone: false
     })
-    this.#ofPeer.set(peer, this.#countOf(peer) + 1)
+    this.#countByPeer.set(peer, this.#countOf(peer) + 1)
     raw.once('close', () => { this.#forget(key, raw) })
   }
 
-  #hasRoom (peer: string): boolean {
+  #makeRoom (peer: string): boolean {
     const { connections, peerConnections } = this.#limits
     if (this.#countOf(peer) >= peerConnections) return this.#dropOne((connection) => connection.peer === peer)
     return this.#connections.size < connections || this.#dropOne(() => true)
   }
 
-  #dropOne (isMeant: (connection: Connection) => boolean): boolean {
+  #dropOne (isCandidate: (connection: Connection) => boolean): boolean {
     let worst: [string, Connection] | undefined
     for (const entry of this.#connections) {
       const [, connection] = entry
-      const isIdle = !connection.hasServed || connection.calls === 0
-      if (isIdle && isMeant(connection) && (worst === undefined || isWorse(connection, worst[1]))) worst = entry
+      const isIdle = !connection.hasServed || connection.requests === 0
+      if (isIdle && isCandidate(connection) && (worst === undefined || isWorse(connection, worst[1]))) worst = entry
     }
     if (worst !== undefined) this.#drop(...worst)
     return worst !== undefined
@@ -164,40 +162,40 @@ export class Connections {
     const connection = this.#connections.get(key)
     if (connection?.raw !== raw) return
     this.#connections.delete(key)
-    this.#giveUpAnswers(connection)
+    this.#discardResponses(connection)
     if (connection.tls !== undefined) this.#secured.delete(connection.tls)
     const left = this.#countOf(connection.peer) - 1
-    if (left > 0) this.#ofPeer.set(connection.peer, left)
-    else this.#ofPeer.delete(connection.peer)
+    if (left > 0) this.#countByPeer.set(connection.peer, left)
+    else this.#countByPeer.delete(connection.peer)
   }
 
   #countOf (peer: string): number {
-    return this.#ofPeer.get(peer) ?? 0
+    return this.#countByPeer.get(peer) ?? 0
   }
 
-  #follow ({ socket }: IncomingMessage, response: TrackedResponse): void {
+  #track ({ socket }: IncomingMessage, response: TrackedResponse): void {
     const connection = this.#secured.get(socket)
     if (connection === undefined) return
-    const call: Call = { connection, bytes: 0 }
-    response[CALL] = call
-    connection.calls++
+    const request: TrackedRequest = { connection, bytes: 0 }
+    response[TRACKED] = request
+    connection.requests++
     response.on('close', () => {
-      connection.calls--
-      this.#taken(call)
+      connection.requests--
+      this.#received(request)
       if (response.statusCode !== 200 || !response.writableFinished) return
       connection.hasServed = true
       connection.used = ++this.#uses
     })
   }
 
-  #taken ({ connection, bytes }: Call): void {
+  #received ({ connection, bytes }: TrackedRequest): void {
     if (connection.isGone) return
     connection.unackedBytes -= bytes
-    this.#leaving -= bytes
+    this.#unackedBytes -= bytes
     if (connection.unackedBytes > 0) connection.unackedSince = this.#clock.now()
   }
 
-  #cutSlowReaders (): void {
+  #dropSlowReaders (): void {
     const now = this.#clock.now()
     for (const connection of this.#secured.values()) {
       if (connection.unackedBytes > 0 && now - connection.unackedSince >= this.#limits.reading) this.#cut(connection)
@@ -207,32 +205,35 @@ export class Connections {
   #slowestReader (): Connection | undefined {
     let slowest: Connection | undefined
     for (const connection of this.#secured.values()) {
-      if (connection.unackedBytes > 0 && (slowest === undefined || connection.unackedSince < slowest.unackedSince)) { slowest = connection }
+      if (connection.unackedBytes > 0 && (slowest === undefined || connection.unackedSince < slowest.unackedSince)) {
+        slowest = connection
+      }
     }
     return slowest
   }
 
   #cut (connection: Connection): void {
-    this.#giveUpAnswers(connection)
+    this.#discardResponses(connection)
     connection.tls?.destroy()
   }
 
-  #giveUpAnswers (connection: Connection): void {
-    this.#leaving -= connection.unackedBytes
+  #discardResponses (connection: Connection): void {
+    this.#unackedBytes -= connection.unackedBytes
     connection.unackedBytes = 0
     connection.isGone = true
   }
 }
 
-/** One that has shown nothing before one that is idle, and of two alike the one that was of use longer ago. */
+/** Whether to drop `one` first: without a successful request first, then the least recently used. */
 function isWorse (one: Connection, other: Connection): boolean {
   return one.hasServed === other.hasServed ? one.used < other.used : other.hasServed
 }
 
-/** Tells a connection from any other that is open, before and after its handshake. */
+/** Identifies an open connection, before and after its handshake. */
 function keyOf ({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress ?? ''} ${remotePort ?? ''}`
 }
 
-const MESSAGE = JSON.stringify({ error: 'the server is shutting down; try again' })
-const DISMISSAL = `HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${MESSAGE.length}\r\n\r\n${MESSAGE}`
+const SHUTDOWN_BODY = JSON.stringify({ error: 'the server is shutting down; try again' })
+const SHUTDOWN_RESPONSE = 'HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\n' +
+  `content-type: application/json\r\ncontent-length: ${SHUTDOWN_BODY.length}\r\n\r\n${SHUTDOWN_BODY}`

@@ -1,18 +1,18 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
 import type { AdmissionGate } from '../lifecycle/admission-gate.ts'
-import type { ServerLimits } from '../limits.ts'
+import type { ServerLimits } from '../listener.ts'
 import { hasTimedOut } from './refuse-connection.ts'
-import { NOWHERE, SwapRemoveList, type Transient } from './swap-remove-list.ts'
+import { RequestBody } from './request-body.ts'
 
 export interface BodyReaderOptions {
   readonly limits: Pick<ServerLimits, 'reviewBytes' | 'arrivingBytes'>
   readonly gate: AdmissionGate
-  /** A caller went away before its body was whole. */
+  /** A client disconnected before its body was complete. */
   readonly onGone: () => void
 }
 
-/** An error that Fastify answers with this status. */
+/** An error that Fastify turns into this status. */
 class BodyRefused extends Error {
   readonly statusCode: 400 | 413 | 503
 
@@ -22,42 +22,31 @@ class BodyRefused extends Error {
   }
 }
 
-/** As Fastify calls back. */
 type Done = (error: Error | null, body?: RequestBody) => void
 
-/**
- * Of all bodies in one turn; those that bring more go on in another, so that a review beside them need not wait for
- * what the network holds of them.
- */
+/** Bytes that are read from all bodies per turn of the event loop: other reviews wait for it. */
 const TURN_BYTES = 256 * 1024
 
-/**
- * Streams that go on in one turn: each brings a chunk before it can be paused again, which is of one TLS record, and so
- * of up to 16 KiB.
- */
-const RESUMED_AT_ONCE = TURN_BYTES / (16 * 1024)
+/** Streams resumed per turn. Each delivers one chunk before it can be paused again: a TLS record of up to 16 KiB. */
+const RESUMED_PER_TURN = TURN_BYTES / (16 * 1024)
 
-/** Bodies that are given up in one turn. Few: to answer hundreds in one would hold reviews up. */
-const GIVEN_UP_AT_ONCE = 2
-
-/** Chunks below this are put together, in pieces of how many bytes at first and at most. */
-const SMALL_BYTES = 4 * 1024
-const FIRST_TAIL_BYTES = 1024
-const TAIL_BYTES = 16 * 1024
+/** Bodies refused per turn. Hundreds of responses in one turn would delay other reviews. */
+const REFUSED_PER_TURN = 2
 
 /**
- * Reads bodies as a content type parser of Fastify. All that are on their way share one budget of memory. Beyond it the
- * oldest is given up of those that keep at least a quarter of what all keep on average, and the others wait until there
- * is room. The oldest is the one whose sender takes its time; what keeps less would make no room. Who comes in one
- * chunk neither waits nor makes others wait.
+ * A content type parser of Fastify. All incomplete bodies share one memory budget. Beyond it, the oldest body that
+ * keeps at least a quarter of the average is refused, and the other streams pause until there is room. The oldest has
+ * the slowest client; smaller ones would free little. A body that arrives in one chunk never waits.
  */
 export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
-  const arriving = new SwapRemoveList<RequestBody>()
+  /** In the order of arrival, with how to refuse each. */
+  const arriving = new Map<RequestBody, () => void>()
   let kept = 0
-  const paced = readBudget(() => {
-    for (let times = 0; times < GIVEN_UP_AT_ONCE && kept > limits.arrivingBytes; times++) {
+  const pace = readBudget(() => {
+    for (let times = 0; times < REFUSED_PER_TURN && kept > limits.arrivingBytes; times++) {
       const least = kept / arriving.size / 4
-      arriving.oldest((body) => body.kept >= least)?.giveUp()
+      const [oldest] = arriving.keys().filter((body) => body.kept >= least)
+      if (oldest !== undefined) arriving.get(oldest)?.()
     }
     return kept <= limits.arrivingBytes
   })
@@ -74,36 +63,28 @@ export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
       if (error !== null) payload.off('data', onData)
       done(error, whole)
     }
-    // by its name: a function written where it is assigned to a field is old to V8 from its birth, and keeps the
-    // request until a major collection
-    const giveUp = (): void => { settle(new BodyRefused(503, 'too many bodies are on their way')) }
     const follow = (chunk: Buffer, before: number): void => {
-      if (body.place === NOWHERE) {
-        body.since = performance.now()
-        body.giveUp = giveUp
-        arriving.add(body)
-      }
+      if (!arriving.has(body)) arriving.set(body, () => { settle(new BodyRefused(503, 'too many incomplete bodies')) })
       kept += body.kept - before
-      if (body.length !== declared && (before > 0 || kept > limits.arrivingBytes)) paced(payload, chunk.length)
+      if (body.length !== declared && (before > 0 || kept > limits.arrivingBytes)) pace(payload, chunk.length)
     }
     const onData = (chunk: Buffer): void => {
       const before = body.kept
       if (!body.add(chunk)) settle(new BodyRefused(413, 'the body is too large'))
-      else if (chunk.length !== declared) follow(chunk, before) // else all of it is here, and on its way no longer
+      else if (chunk.length !== declared) follow(chunk, before) // otherwise the body is complete
     }
     payload.on('data', onData)
     payload.on('end', () => { settle(null, body) })
     payload.on('error', () => {
       if (!isSettled && !hasTimedOut(request.raw.socket)) onGone()
-      settle(new BodyRefused(400, 'the body has come to an early end'))
+      settle(new BodyRefused(400, 'the body is incomplete'))
     })
   }
 }
 
 /**
- * Pauses a stream whose bytes are more than what is left of this turn. Node otherwise reads up to 2 MiB of each
- * connection before it looks at the next. Those that are paused go on a few at a time, in turns in which there is room,
- * which each turn makes some of.
+ * Pauses streams beyond the bytes of a turn: Node reads up to 2 MiB of one connection before it serves the next. Paused
+ * streams resume a few per turn, in turns with room, which `makeRoom` provides and reports.
  */
 function readBudget (makeRoom: () => boolean): (payload: IncomingMessage, bytes: number) => void {
   let left = TURN_BYTES
@@ -112,13 +93,13 @@ function readBudget (makeRoom: () => boolean): (payload: IncomingMessage, bytes:
   const schedule = (): void => {
     if (isScheduled) return
     isScheduled = true
-    setImmediate(begin)
+    setImmediate(beginTurn)
   }
-  const begin = (): void => {
+  const beginTurn = (): void => {
     isScheduled = false
     const hasRoom = makeRoom()
     left = hasRoom ? TURN_BYTES : 0
-    const resumed = hasRoom ? paused.splice(0, RESUMED_AT_ONCE) : []
+    const resumed = hasRoom ? paused.splice(0, RESUMED_PER_TURN) : []
     for (const payload of resumed) payload.resume()
     if (paused.length > 0 || !hasRoom) schedule()
   }
@@ -130,79 +111,3 @@ function readBudget (makeRoom: () => boolean): (payload: IncomingMessage, bytes:
     paused.push(payload)
   }
 }
-
-/**
- * The pieces of a body as they come; small ones are put together, since tiny ones would take many times their bytes.
- */
-export class RequestBody implements Transient {
-  place = NOWHERE
-  since = 0
-  readonly #limit: number
-  #pieces: Buffer[] = NONE
-  /** Where small chunks are put together, and how far it is filled. */
-  #tail: Buffer = EMPTY
-  #filled = 0
-  #nextTail = FIRST_TAIL_BYTES
-  #length = 0
-  #kept = 0
-  giveUp: () => void = () => undefined
-
-  constructor (limit: number) {
-    this.#limit = limit
-  }
-
-  /** Bytes of memory that it takes. */
-  get kept (): number {
-    return this.#kept
-  }
-
-  /** False where it would become longer than it may. */
-  add (chunk: Buffer): boolean {
-    if (this.#length + chunk.length > this.#limit) return false
-    if (this.#length > 0 && chunk.length < SMALL_BYTES) this.#append(chunk)
-    else {
-      this.#seal()
-      if (this.#pieces.length === 0) this.#pieces = [chunk]
-      else this.#pieces.push(chunk)
-      this.#kept += chunk.buffer.byteLength
-    }
-    this.#length += chunk.length
-    return true
-  }
-
-  /** In bytes. */
-  get length (): number {
-    return this.#length
-  }
-
-  pieces (): readonly Buffer[] {
-    this.#seal()
-    return this.#pieces
-  }
-
-  whole (): Buffer {
-    const pieces = this.pieces()
-    const [first] = pieces
-    return pieces.length === 1 && first !== undefined ? first : Buffer.concat(pieces, this.#length)
-  }
-
-  #append (chunk: Buffer): void {
-    if (this.#filled + chunk.length > this.#tail.length) {
-      this.#seal()
-      this.#tail = Buffer.allocUnsafeSlow(Math.max(chunk.length, this.#nextTail))
-      this.#kept += this.#tail.length
-      this.#nextTail = Math.min(2 * this.#nextTail, TAIL_BYTES)
-    }
-    chunk.copy(this.#tail, this.#filled)
-    this.#filled += chunk.length
-  }
-
-  #seal (): void {
-    if (this.#filled > 0) this.#pieces.push(this.#tail.subarray(0, this.#filled))
-    this.#tail = EMPTY
-    this.#filled = 0
-  }
-}
-
-const EMPTY = Buffer.alloc(0)
-const NONE: Buffer[] = []

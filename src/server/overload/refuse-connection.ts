@@ -1,14 +1,9 @@
 import type { Socket } from 'node:net'
 
-/**
- * Refused in one turn: hundreds may run out of time in the same moment, and reviews would have to wait for all of them.
- */
-const AT_ONCE = 4
+/** Timed-out connections refused per turn of the event loop: hundreds may time out at once and delay reviews. */
+const REFUSED_PER_TURN = 4
 
-/**
- * Answers what is no HTTP request, or took too long to become one, and closes its connection. A failed TLS handshake
- * gets no answer.
- */
+/** Responds to a malformed or timed-out request and closes its connection; a failed TLS handshake gets no response. */
 export function refuseConnection ({ code }: { readonly code: string }, socket: Socket): void {
   if (code !== TIMED_OUT) refuse(code, socket)
   else if (!timedOut.has(socket)) {
@@ -17,13 +12,13 @@ export function refuseConnection ({ code }: { readonly code: string }, socket: S
   }
 }
 
-/** Those whose turn has not come yet, and what had been written to them by then. */
+/** Timed-out connections in line, with the bytes written to each at its timeout. */
 const overdue: Array<{ readonly socket: Socket, readonly written: number }> = []
 
 function refuseOverdue (): void {
-  for (const { socket, written } of overdue.splice(0, AT_ONCE)) {
+  for (const { socket, written } of overdue.splice(0, REFUSED_PER_TURN)) {
     if (socket.bytesWritten === written) refuse(TIMED_OUT, socket)
-    else socket.destroySoon() // its request has been answered after all
+    else socket.destroySoon() // its request has a response by now
   }
   if (overdue.length > 0) setImmediate(refuseOverdue)
 }
@@ -34,14 +29,15 @@ function refuse (code: string, socket: Socket): void {
     socket.destroy()
     return
   }
-  const body = JSON.stringify({ error: 'the request cannot be read' })
+  const body = JSON.stringify({ error: 'the request is malformed' })
   socket.write(
-    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
+    `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
+    `content-length: ${body.length}\r\n\r\n${body}`
   )
   socket.destroySoon()
 }
 
-/** Whether this connection was refused because its request took too long. */
+/** Whether a connection was refused because its request timed out. */
 export function hasTimedOut (socket: Socket): boolean {
   return timedOut.has(socket)
 }

@@ -45,7 +45,7 @@ async function startServer (): Promise<void> {
 
 async function missed (): Promise<number> {
   const metrics = await (await fetch(`${reconciler.probeUrl}/metrics`)).text()
-  return Number(/^aim_admission_missed_objects (\d+)$/m.exec(metrics)?.[1])
+  return Number(/^aim_admission_unobserved_services (\d+)$/m.exec(metrics)?.[1])
 }
 
 const REASON = 'AdmittedWithoutWebhook'

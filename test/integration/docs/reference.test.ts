@@ -5,7 +5,7 @@ import { ROLLOUT_ANNOTATION } from '../../../src/api/meta.ts'
 import { OBJECT_SCHEMAS } from '../../../src/api/object-schemas.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { PROBE_FAILURES } from '../../../src/kube/objects/admission-probe.ts'
-import type { ReviewOutcome } from '../../../src/telemetry/metrics.ts'
+import type { ReviewOutcome } from '../../../src/admission/judge.ts'
 import { BYPASS_ANNOTATION } from '../../../webhooks/bypass.ts'
 import { codeIn, readPage, rowsOf } from '../../support/docs/pages.ts'
 

@@ -8,7 +8,7 @@ const TRY_AGAIN = { status: 503, headers: { 'retry-after': '1', connection: 'clo
 
 t.test('while the caches are not filled, callers are sent back, and the next connection finds the server open', async (t) => {
   let why: string | undefined = 'AIMService: not listed yet, https://secret.example'
-  const { client, metricLines } = await anAdmissionServer(t, { unready: () => why })
+  const { client, metricLines } = await anAdmissionServer(t, { notReady: () => why })
   const before = await client.post(aReview())
   t.match(before, { ...TRY_AGAIN, connection: 1 })
   t.notMatch(JSON.stringify(before.body), /secret/, 'why is for /readyz to say')
@@ -20,7 +20,7 @@ t.test('while the caches are not filled, callers are sent back, and the next con
 })
 
 t.test('a large review is read to its end before it is sent back, so that no reset swallows the answer', async (t) => {
-  const { client } = await anAdmissionServer(t, { unready: () => 'not yet' })
+  const { client } = await anAdmissionServer(t, { notReady: () => 'not yet' })
   for (let at = 0; at < 10; at++) { t.match(await client.post(aReview({ padding: 'x'.repeat(4 * 1024 * 1024) })), TRY_AGAIN) }
 })
 

@@ -179,7 +179,7 @@ t.test('answers that were in line on a connection that is reset are forgotten wi
 
 t.test('callers that have not finished their handshakes do not hold up the end', async (t) => {
   const clock = new ManualClock()
-  const { app, client, connections, gate, url } = await anAdmissionServer(t, { clock, limits: { handshake: 60_000 } })
+  const { server, app, client, connections, gate, url } = await anAdmissionServer(t, { clock, limits: { handshake: 60_000 } })
   await client.post(aReview())
   const unfinished = [
     connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port) }),
@@ -188,7 +188,7 @@ t.test('callers that have not finished their handshakes do not hold up the end',
   const gone = unfinished.map(async (socket) => { await once(socket.on('error', () => {}).resume(), 'close') })
   unfinished[0]?.write(Buffer.from([0x16, 0x03, 0x01])) // how a ClientHello begins
   await until(() => connections.open === 3)
-  const closed = shutdownGracefully(app, gate, clock)
+  const closed = shutdownGracefully(server, gate, clock)
   while (connections.open > 0) {
     clock.pass(20)
     await delay(1)
@@ -292,7 +292,7 @@ t.test('what whoever reaches the port can have written is written a few times, a
   t.equal(logged().length, 20)
   clock.pass(10_000)
   await client.post('[]')
-  t.match(logged().at(-1), { msg: 'a call was no review', leftOut: 80 })
+  t.match(logged().at(-1), { msg: 'rejected malformed AdmissionReview', leftOut: 80 })
 })
 
 t.test('an idle connection is used again shortly before the server would close it, and is closed no sooner', async (t) => {

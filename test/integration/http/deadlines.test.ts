@@ -6,22 +6,22 @@ import { untilClosed } from '../../support/cluster/api-server-client.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { until } from '../../support/until.ts'
 
-const deadlines: Record<string, { timeout: unknown, answerBy: number, end: number }> = {
-  seconds: { timeout: '5s', answerBy: 3_500, end: 5_000 },
-  milliseconds: { timeout: '1500ms', answerBy: 1_050, end: 1_500 },
-  'more than the API server ever gives': { timeout: '1m', answerBy: 21_000, end: 30_000 },
-  none: { timeout: undefined, answerBy: 7_000, end: 10_000 },
-  'no number': { timeout: 'abc', answerBy: 7_000, end: 10_000 },
-  'a negative one': { timeout: '-1s', answerBy: 7_000, end: 10_000 },
-  'no time at all': { timeout: '0s', answerBy: 7_000, end: 10_000 },
-  'no unit': { timeout: '5', answerBy: 7_000, end: 10_000 },
-  'an inherited name as unit': { timeout: '5constructor', answerBy: 7_000, end: 10_000 },
-  'two of them': { timeout: ['1s', '2s'], answerBy: 7_000, end: 10_000 }
+const deadlines: Record<string, { timeout: unknown, respondBy: number, end: number }> = {
+  seconds: { timeout: '5s', respondBy: 3_500, end: 5_000 },
+  milliseconds: { timeout: '1500ms', respondBy: 1_050, end: 1_500 },
+  'more than the API server ever gives': { timeout: '1m', respondBy: 21_000, end: 30_000 },
+  none: { timeout: undefined, respondBy: 7_000, end: 10_000 },
+  'no number': { timeout: 'abc', respondBy: 7_000, end: 10_000 },
+  'a negative one': { timeout: '-1s', respondBy: 7_000, end: 10_000 },
+  'no time at all': { timeout: '0s', respondBy: 7_000, end: 10_000 },
+  'no unit': { timeout: '5', respondBy: 7_000, end: 10_000 },
+  'an inherited name as unit': { timeout: '5constructor', respondBy: 7_000, end: 10_000 },
+  'two of them': { timeout: ['1s', '2s'], respondBy: 7_000, end: 10_000 }
 }
 
-for (const [name, { timeout, answerBy, end }] of Object.entries(deadlines)) {
+for (const [name, { timeout, respondBy, end }] of Object.entries(deadlines)) {
   t.test(`a deadline of ${name}`, async (t) => {
-    t.strictSame(deadlineOf(timeout, 100), { answerBy: 100 + answerBy, end: 100 + end })
+    t.strictSame(deadlineOf(timeout, 100), { respondBy: 100 + respondBy, end: 100 + end })
   })
 }
 
@@ -65,7 +65,7 @@ t.test('what never comes costs a 503 well before the deadline, and the wait is c
   clock.pass(699)
   t.equal(waits[0]?.signal.aborted, false)
   clock.pass(1)
-  t.match(await reply, { status: 503, headers: { 'retry-after': '1', connection: 'close' }, body: { error: /time/ } })
+  t.match(await reply, { status: 503, headers: { 'retry-after': '1', connection: 'close' }, body: { error: /deadline/ } })
   t.equal(waits[0]?.signal.aborted, true)
   t.strictSame(await metricLines('aim_admission_deadline_exceeded_total'), ['aim_admission_deadline_exceeded_total 1'])
   t.match((await metricLines('aim_admission_requests_total')).join(), /outcome="unavailable",dry_run="false"} 1/)

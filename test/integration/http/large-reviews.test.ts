@@ -1,17 +1,16 @@
 import t from 'tap'
 import type { Test } from 'tap'
-import { systemClock } from '../../../src/platform/clock.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { LargeReviews } from '../../../src/server/offload/large-reviews.ts'
-import { SERVER_LIMITS, type ServerLimits } from '../../../src/server/limits.ts'
-import { RequestBody } from '../../../src/server/overload/read-body.ts'
+import { SERVER_LIMITS, type ServerLimits } from '../../../src/server/listener.ts'
+import { RequestBody } from '../../../src/server/overload/request-body.ts'
 import { aReview, reviewOf } from '../../support/builders/a-review.ts'
 import { anAdmissionServer, testPair } from '../../support/http/admission-server.ts'
 import { ApiServerClient, type Reply } from '../../support/cluster/api-server-client.ts'
-import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
 import { until } from '../../support/until.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
+import { readRuntimeConfig, type RuntimeConfig } from '../../../src/core/settings/runtime-config.ts'
 
 const TEMPLATE = "/{.metadata.namespace}/{.metadata.labels['team']}/{.metadata.name}"
 const GATEWAY = { name: 'kserve-gateway', namespace: 'kgateway-system' }
@@ -22,11 +21,12 @@ const ENV = [{ name: 'LARGE', value: PADDING }]
 interface Options {
   readonly limits?: Partial<ServerLimits>
   readonly waitingBytes?: number
-  readonly clock?: ManualClock
+  readonly idleMs?: number
+  readonly onJudged?: () => void
 }
 
-/** A server that hands large reviews over, and one that does not, over the same world. */
-async function twoServers (t: Test, { limits = {}, waitingBytes = SERVER_LIMITS.arrivingBytes, clock }: Options = {}) {
+/** Two servers over the same world: `offloading` has a worker for large reviews, `judging` has none. */
+async function twoServers (t: Test, { limits = {}, waitingBytes = SERVER_LIMITS.arrivingBytes, ...more }: Options = {}) {
   const policy = { missingConfig: 'warn', missingBlock: 'refuse' } as const
   const admission = newAdmissionEngine(policy)
   admission.sinks.AIMRuntimeConfig.upsert(aConfig({ routing, serviceAccountName: 'runtime' }))
@@ -35,19 +35,19 @@ async function twoServers (t: Test, { limits = {}, waitingBytes = SERVER_LIMITS.
   )
   const held = { routing: { enabled: true, gatewayRef: GATEWAY, path: '/ml-team/taken/llama-chat' } }
   admission.sinks.AIMService.upsert(aService({ name: 'holder', spec: { resolvedRuntimeConfig: held } }))
-  const large = new LargeReviews({ world: admission.world, policy, clock: clock ?? systemClock, waitingBytes })
+  const large = new LargeReviews({ world: admission.world, policy, waitingBytes, ...more })
   const servers = { webhooks: admission.webhooks, limits }
-  const [handing, judging] = [await anAdmissionServer(t, { ...servers, large }), await anAdmissionServer(t, servers)]
+  const [offloading, judging] = [await anAdmissionServer(t, { ...servers, large }), await anAdmissionServer(t, servers)]
   t.teardown(async () => { await large.close() })
-  /** Each on a connection of its own. */
+  /** Each on a new connection. */
   const together = async (count: number, body: string, path?: string): Promise<Reply[]> => await Promise.all(Array.from({ length: count }, async () => {
-    const client = new ApiServerClient(handing.url, testPair.caPem)
+    const client = new ApiServerClient(offloading.url, testPair.caPem)
     return await client.post(body, path).finally(() => { client.close() })
   }))
-  return { admission, large, handing, judging, together }
+  return { admission, large, offloading, judging, together }
 }
 
-/** The request of a review that is large for its environment. */
+/** A request with a large environment. */
 function large (it: { readonly namespace?: string, readonly labels?: JsonObject, readonly spec?: JsonObject, readonly more?: JsonObject } = {}): JsonObject {
   const { namespace = 'ml-team', labels = { team: 'nlp' }, spec = {}, more = {} } = it
   const object = {
@@ -57,20 +57,26 @@ function large (it: { readonly namespace?: string, readonly labels?: JsonObject,
   return { namespace, object, ...more }
 }
 
+function readConfig (object: JsonObject): RuntimeConfig {
+  const config = readRuntimeConfig('AIMRuntimeConfig', object)
+  if (config.kind === 'malformed') throw new Error(config.expected)
+  return config
+}
+
 const WEBHOOKS = ['/mutate/aimservices', '/validate/aimservices', '/validate/aimruntimeconfigs']
 
 const cases: Readonly<Record<string, JsonObject>> = {
   'a service with a configuration': large(),
-  'one that lacks a label': large({ labels: {} }),
-  'one whose path is taken': large({ labels: { team: 'taken' } }),
-  'one under the cluster configuration': large({ namespace: 'elsewhere' }),
-  'one without a configuration': large({ spec: { runtimeConfigName: 'none' } }),
-  'one with a template of its own that fails': large({ spec: { routing: { pathTemplate: '/{.metadata.nothing}' } } }),
-  'one with a wrong type': large({ spec: { runtimeConfigName: 7 } }),
-  'one whose answer is large': large({
+  'a service without a label': large({ labels: {} }),
+  'a service whose path is taken': large({ labels: { team: 'taken' } }),
+  'a service with a cluster configuration': large({ namespace: 'elsewhere' }),
+  'a service without a configuration': large({ spec: { runtimeConfigName: 'none' } }),
+  'a service with an invalid template': large({ spec: { routing: { pathTemplate: '/{.metadata.nothing}' } } }),
+  'a service with a wrong type': large({ spec: { runtimeConfigName: 7 } }),
+  'a service with a large response': large({
     spec: { imagePullSecrets: Array.from({ length: 10_000 }, (_, at) => ({ name: `${at}-${'x'.repeat(100)}` })) }
   }),
-  'one that goes': large({
+  'a service being deleted': large({
     more: { object: { metadata: { deletionTimestamp: '2026-11-24T10:00:00Z' }, spec: { env: ENV } } }
   }),
   'an update': large({ more: { operation: 'UPDATE', oldObject: aService({ spec: { env: ENV } }) } }),
@@ -81,13 +87,13 @@ const cases: Readonly<Record<string, JsonObject>> = {
   'an object without a spec': { ...large(), object: { metadata: { name: PADDING } } }
 }
 
-t.test('a large review gets the answer that it would get without a thread, and is counted as it would be', async (t) => {
-  const { handing, judging } = await twoServers(t)
+t.test('the worker responds, counts and logs like the main thread', async (t) => {
+  const { offloading, judging } = await twoServers(t)
   for (const path of WEBHOOKS) {
     for (const [name, request] of Object.entries(cases)) {
       const [own, other] = [
         await judging.client.post(aReview(request), path),
-        await handing.client.post(aReview(request), path)
+        await offloading.client.post(aReview(request), path)
       ]
       t.equal(own.status, 200)
       t.strictSame([other.status, other.body], [own.status, own.body], `${path}: ${name}`)
@@ -95,17 +101,17 @@ t.test('a large review gets the answer that it would get without a thread, and i
     }
   }
   for (const name of ['aim_admission_requests_total', 'aim_admission_refusals_total', 'aim_admission_requests_in_flight', 'aim_admission_request_duration_seconds_count']) {
-    t.strictSame(await handing.metricLines(name), await judging.metricLines(name), name)
+    t.strictSame(await offloading.metricLines(name), await judging.metricLines(name), name)
   }
-  t.strictSame(handing.logged().map(withoutTime), judging.logged().map(withoutTime))
+  t.strictSame(offloading.logged().map(withoutTime), judging.logged().map(withoutTime))
 })
 
 function withoutTime (line: unknown): object {
   return { ...line as object, ms: undefined } // a line of a log is an object
 }
 
-t.test('however deep a field is that tells which configuration a review waits for, it is answered as without a thread', async (t) => {
-  const { handing, judging } = await twoServers(t)
+t.test('the worker accepts outlined fields of any depth', async (t) => {
+  const { offloading, judging } = await twoServers(t)
   const deep = (levels: number): string => '['.repeat(levels) + ']'.repeat(levels)
   for (const levels of [1_000, 6_000, 50_000]) {
     for (const field of ['name', 'generateName', 'deletionTimestamp', 'runtimeConfigName', 'spec']) {
@@ -114,53 +120,53 @@ t.test('however deep a field is that tells which configuration a review waits fo
       const spec =
         field === 'spec' ? 'DEEP' : { env: ENV, ...(field === 'runtimeConfigName' && { runtimeConfigName: 'DEEP' }) }
       const body = aReview({ object: { metadata, spec, padding: PADDING } }).replace('"DEEP"', deep(levels))
-      const [own, other] = [await judging.client.post(body), await handing.client.post(body)]
+      const [own, other] = [await judging.client.post(body), await offloading.client.post(body)]
       t.strictSame([other.status, other.body], [own.status, own.body], `${field}: ${levels} levels`)
     }
   }
-  t.equal((await handing.client.post(aReview(large()))).status, 200, 'and the next is answered')
+  t.equal((await offloading.client.post(aReview(large()))).status, 200, 'the next review succeeds')
 })
 
-t.test('a large body that is no review is answered as a small one is', async (t) => {
-  const { handing, judging } = await twoServers(t)
+t.test('rejects a large malformed body like a small one', async (t) => {
+  const { offloading, judging } = await twoServers(t)
   for (const body of [PADDING, `{"a":"${PADDING}"}`, reviewOf(PADDING), `${aReview(large())}}`, Buffer.from(aReview(large({ labels: { team: 'ü' } })), 'latin1')]) {
-    const [own, other] = [await judging.client.post(body), await handing.client.post(body)]
+    const [own, other] = [await judging.client.post(body), await offloading.client.post(body)]
     t.equal(own.status, 400)
     t.strictSame([other.status, other.body], [own.status, own.body])
   }
 })
 
-t.test('a small review does not wait for large ones', async (t) => {
-  const { handing, together } = await twoServers(t)
+t.test('small reviews do not wait for large ones', async (t) => {
+  const { offloading, together } = await twoServers(t)
   const answered: string[] = []
   const largest = aReview({ ...large({ spec: { env: [{ name: 'LARGE', value: 'x'.repeat(6 * 1024 * 1024) }] } }) })
   const calls = together(4, largest).then((replies) => {
     t.strictSame(replies.map(({ status }) => status), [200, 200, 200, 200])
     answered.push('large')
   })
-  await until(() => handing.gate.inFlight > 0)
-  t.equal((await handing.client.post(aReview())).status, 200)
+  await until(() => offloading.gate.inFlight > 0)
+  t.equal((await offloading.client.post(aReview())).status, 200)
   answered.push('small')
   await calls
   t.strictSame(answered, ['small', 'large'])
-  t.equal(handing.gate.inFlight, 0)
+  t.equal(offloading.gate.inFlight, 0)
 })
 
-t.test('a large service waits for the configuration that is applied with it', async (t) => {
-  const { admission, handing } = await twoServers(t)
+t.test('a large service waits for the configuration applied with it', async (t) => {
+  const { admission, offloading } = await twoServers(t)
   const config = aConfig({ routing }, { name: 'fresh' })
-  t.match(await handing.client.post(aReview({
+  t.match(await offloading.client.post(aReview({
     kind: { group: 'aim.silogen.ai', version: 'v1alpha1', kind: 'AIMRuntimeConfig' }, name: 'fresh', object: config
   }), '/validate/aimruntimeconfigs'), { body: { response: { allowed: true } } })
-  const reply = handing.client.post(aReview(large({ spec: { runtimeConfigName: 'fresh' } })))
-  await until(() => handing.gate.inFlight === 1)
+  const reply = offloading.client.post(aReview(large({ spec: { runtimeConfigName: 'fresh' } })))
+  await until(() => offloading.gate.inFlight === 1)
   setTimeout(() => { admission.sinks.AIMRuntimeConfig.upsert(config) }, 50)
   const { body } = await reply
   t.match(body, { response: { allowed: true, patchType: 'JSONPatch', warnings: undefined } })
 })
 
-t.test('beyond what may wait, the API server is asked to come back', async (t) => {
-  const { handing, together } = await twoServers(t, { waitingBytes: 2 * PADDING.length })
+t.test('sheds large reviews beyond the bytes that may wait', async (t) => {
+  const { offloading, together } = await twoServers(t, { waitingBytes: 2 * PADDING.length })
   const replies = await together(8, aReview(large()))
   const statuses = replies.map(({ status }) => status)
   t.ok(statuses.includes(200))
@@ -169,71 +175,87 @@ t.test('beyond what may wait, the API server is asked to come back', async (t) =
     replies.find(({ status }) => status === 503),
     { headers: { 'retry-after': '1' }, body: { error: /try again/ } }
   )
-  t.match((await handing.metricLines('aim_admission_requests_total')).join(), /outcome="unavailable"/)
-  t.equal((await handing.client.post(aReview(large()))).status, 200, 'and when it has, it is let in')
+  t.match((await offloading.metricLines('aim_admission_requests_total')).join(), /outcome="unavailable"/)
+  t.equal((await offloading.client.post(aReview(large()))).status, 200, 'a later review is admitted')
 })
 
-t.test('what waits is counted by the memory that it takes, not by its length', async (t) => {
+t.test('counts waiting bodies by the memory that they keep', async (t) => {
   const { large: reviews } = await twoServers(t, { waitingBytes: 1024 * 1024 })
   const body = new RequestBody(SERVER_LIMITS.reviewBytes)
   body.add(Buffer.alloc(2 * 1024 * 1024).subarray(0, 100))
   t.equal(body.length, 100)
-  t.match(await reviews.handOver(body, () => false), { kind: 'full' })
+  const result = await reviews.read(body, { webhook: 'mutate-aimservices', expiry: () => undefined })
+  t.match(result, { kind: 'expired', expiry: 'overloaded' })
 })
 
-t.test('a caller that leaves while its large review is judged is counted, and is no defect', async (t) => {
-  const { handing } = await twoServers(t)
+t.test('a client that disconnects during a large review is counted, and is not a defect', async (t) => {
+  const { offloading } = await twoServers(t)
   const body = aReview(large())
   for (let time = 0; time < 4; time++) {
-    const socket = await handing.client.connect()
+    const socket = await offloading.client.connect()
     socket.write(
       `POST /mutate/aimservices HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
     )
-    await until(() => handing.gate.inFlight > 0)
+    await until(() => offloading.gate.inFlight > 0)
     socket.destroy()
-    await until(() => handing.gate.inFlight === 0)
+    await until(() => offloading.gate.inFlight === 0)
   }
-  // on a busy machine, one may have its answer
-  t.match((await handing.metricLines('aim_admission_client_gone_total')).join(), /_total [1-4]$/)
-  t.strictSame(handing.logged().filter((line) => (line as { level: number }).level > 20), [])
-  t.equal((await handing.client.post(body)).status, 200)
+  // on a busy machine, some may get their response
+  t.match((await offloading.metricLines('aim_admission_client_gone_total')).join(), /_total [1-4]$/)
+  t.strictSame(offloading.logged().filter((line) => (line as { level: number }).level > 20), [])
+  t.equal((await offloading.client.post(body)).status, 200)
 })
 
-t.test('what nobody waits for any more is not judged', async (t) => {
-  const { handing, together } = await twoServers(t)
-  // which may be closed unanswered
+t.test('does not judge a large review after its deadline', async (t) => {
+  const { offloading, together } = await twoServers(t)
+  // connections may be closed without a response
   await together(4, aReview(large()), '/mutate/aimservices?timeout=1ms').catch(() => [])
-  await until(() => handing.gate.inFlight === 0)
+  await until(() => offloading.gate.inFlight === 0)
   t.strictSame(
-    await handing.metricLines(
+    await offloading.metricLines(
       'aim_admission_requests_total{webhook="mutate-aimservices",operation="CREATE",outcome="patched"'
     ),
     []
   )
-  t.match((await handing.metricLines('aim_admission_deadline_exceeded_total')).join(), /_total [1-4]$/)
+  t.match((await offloading.metricLines('aim_admission_deadline_exceeded_total')).join(), /_total [1-4]$/)
 })
 
-t.test('a thread that ends fails what it holds, and the next review starts another', async (t) => {
-  const { large: reviews, handing } = await twoServers(t)
-  const reply = handing.client.post(aReview(large()))
-  await until(() => handing.gate.inFlight === 1)
+t.test('a thread that ends fails its review, and the next review starts another', async (t) => {
+  const { large: reviews, offloading } = await twoServers(t)
+  const reply = offloading.client.post(aReview(large()))
+  await until(() => reviews.hasThread)
   await reviews.close()
   t.match(await reply, { status: 500, body: { error: /defect/ } })
-  t.match(handing.logged(), [{ level: 50, error: /thread that judges large reviews has ended/ }])
-  t.equal((await handing.client.post(aReview(large()))).status, 200)
+  t.match(offloading.logged(), [{ level: 50, outcome: 'error', error: /[Tt]erminating/ }])
+  t.equal((await offloading.client.post(aReview(large()))).status, 200)
 })
 
-t.test('a thread without work is ended after a minute', async (t) => {
-  const clock = new ManualClock()
-  const { large: reviews, handing } = await twoServers(t, { clock })
-  t.equal((await handing.client.post(aReview(large()))).status, 200)
-  t.equal(reviews.hasThread, true)
-  clock.pass(59_000)
-  t.equal(reviews.hasThread, true)
-  t.equal((await handing.client.post(aReview(large()))).status, 200)
-  clock.pass(59_000)
-  t.equal(reviews.hasThread, true, 'a minute since the last')
-  clock.pass(1_000)
+t.test('a thread that ends fails no review that waits for its turn', async (t) => {
+  const { admission, large: reviews, offloading, together } = await twoServers(t)
+  const config = aConfig({ routing }, { name: 'fresh' })
+  admission.world.pendingConfigs.announce(readConfig(config))
+  const holder = together(1, aReview(large({ spec: { runtimeConfigName: 'fresh' } })))
+  await until(() => reviews.hasThread && offloading.gate.inFlight === 1)
+  const waiting = together(1, aReview(large()))
+  await until(() => offloading.gate.inFlight === 2)
+  await reviews.close()
+  admission.sinks.AIMRuntimeConfig.upsert(config)
+  t.match(await holder, [{ status: 500 }])
+  t.match(await waiting, [{ status: 200 }])
+})
+
+t.test('an idle thread ends, and the next review starts another', async (t) => {
+  const { large: reviews, offloading } = await twoServers(t, { idleMs: 50 })
+  t.equal((await offloading.client.post(aReview(large()))).status, 200)
   await until(() => !reviews.hasThread)
-  t.equal((await handing.client.post(aReview(large()))).status, 200)
+  t.equal((await offloading.client.post(aReview(large()))).status, 200)
+})
+
+t.test('reports each judgement of the worker', async (t) => {
+  let judged = 0
+  const { offloading } = await twoServers(t, { onJudged: () => { judged++ } })
+  await offloading.client.post(aReview(large()))
+  await offloading.client.post(aReview())
+  await offloading.client.post(PADDING)
+  t.equal(judged, 1)
 })

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { fastify } from 'fastify'
 import t from 'tap'
-import { listen } from '../../../src/server/listen.ts'
+import { listen } from '../../../src/server/listener.ts'
 
 t.test('a name is listened on by one of its addresses', async (t) => {
   const app = fastify()

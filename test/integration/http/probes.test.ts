@@ -8,7 +8,7 @@ t.test('the probes', async (t) => {
   let why: string | undefined = 'AIMService: not listed yet'
   const metrics = createMetrics('1.2.3')
   let problem: string | undefined
-  const probes = buildProbes({ unready: () => why, problem: () => problem, registry: metrics.registry })
+  const probes = buildProbes({ notReadyReason: () => why, problem: () => problem, registry: metrics.registry })
   const url = await probes.listen({ host: '127.0.0.1', port: 0 })
   t.teardown(async () => { await probes.close() })
   const get = async (path: string) => {
@@ -78,4 +78,12 @@ t.test('a scrape while reviews are judged holds none of them up', async (t) => {
   }
   const median = times.toSorted((a, b) => a - b)[25] ?? Infinity
   t.ok(median < 5, `a scrape takes ${median.toFixed(2)} ms of the processor`)
+})
+
+t.test('/ redirects to the playground where it is served', async (t) => {
+  const playground = t.testdir({ 'index.html': '<title>playground</title>' })
+  const probes = buildProbes({ notReadyReason: () => undefined, registry: createMetrics('1.2.3').registry, playground })
+  t.teardown(async () => { await probes.close() })
+  t.match(await probes.inject('/'), { statusCode: 302, headers: { location: '/playground/' } })
+  t.match(await probes.inject('/playground/'), { statusCode: 200, body: /playground/ })
 })

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { SERVER_LIMITS } from '../../../src/server/limits.ts'
+import { SERVER_LIMITS } from '../../../src/server/listener.ts'
 import { aRequest, aReview, reviewOf } from '../../support/builders/a-review.ts'
 import { anAdmissionServer } from '../../support/http/admission-server.ts'
 import { untilClosed } from '../../support/cluster/api-server-client.ts'
@@ -11,8 +11,8 @@ const nested = (levels: number) => '[{"a":'.repeat(levels / 2) + '1' + '}]'.repe
 type Call = Parameters<Awaited<ReturnType<typeof anAdmissionServer>>['client']['call']>[0]
 
 const refused: Record<string, { call: Call, status: number, error: RegExp }> = {
-  'GET on the path of a webhook': { call: { method: 'GET', headers: {} }, status: 405, error: /POST alone/ },
-  'PUT on the path of a webhook': { call: { method: 'PUT', body: aReview() }, status: 405, error: /POST alone/ },
+  'GET on the path of a webhook': { call: { method: 'GET', headers: {} }, status: 405, error: /only POST/ },
+  'PUT on the path of a webhook': { call: { method: 'PUT', body: aReview() }, status: 405, error: /only POST/ },
   'a path without a webhook': { call: { path: '/mutate/pods', body: aReview() }, status: 404, error: /no webhook/ },
   'a path that is not one': { call: { path: '/%zz', body: aReview() }, status: 404, error: /no webhook/ },
   'no content type': { call: { headers: {}, body: aReview() }, status: 415, error: /content type/ },

@@ -12,7 +12,7 @@ import { chromium, CHROMIUM_FLAGS } from '../../support/binaries/chromium.ts'
 const ROOT = path.resolve(import.meta.dirname, '../../..')
 const folder = path.join(t.testdir({}), 'playground')
 await build({ configFile: path.join(ROOT, 'playground/vite.config.ts'), build: { outDir: folder }, logLevel: 'warn' })
-const app = buildProbes({ unready: () => undefined, registry: newRegistry('0.0.0-test'), playground: folder })
+const app = buildProbes({ notReadyReason: () => undefined, registry: newRegistry('0.0.0-test'), playground: folder })
 const url = `${await app.listen({ host: '127.0.0.1', port: 0 })}/playground`
 const browser = await browsers.launch({ executablePath: await chromium(), args: [...CHROMIUM_FLAGS] })
 t.teardown(async () => {

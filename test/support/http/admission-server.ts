@@ -4,11 +4,10 @@ import type { Test } from 'tap'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
 import { ADMIT } from '../../../src/admission/verdict.ts'
 import { systemClock, type Clock } from '../../../src/platform/clock.ts'
-import { buildApp, CONNECTIONS } from '../../../src/server/app.ts'
-import type { Connections } from '../../../src/server/overload/connections.ts'
+import { buildApp } from '../../../src/server/app.ts'
 import { AdmissionGate } from '../../../src/server/lifecycle/admission-gate.ts'
 import type { LargeReviews } from '../../../src/server/offload/large-reviews.ts'
-import { SERVER_LIMITS, type ServerLimits } from '../../../src/server/limits.ts'
+import { SERVER_LIMITS, type ServerLimits } from '../../../src/server/listener.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
 import type { Webhook } from '../../../webhooks/webhook.ts'
 import { ApiServerClient } from '../cluster/api-server-client.ts'
@@ -41,7 +40,7 @@ interface ServerOptions {
   readonly webhooks?: readonly Webhook[]
   readonly limits?: Partial<ServerLimits>
   readonly maxInFlight?: number
-  readonly unready?: () => string | undefined
+  readonly notReady?: () => string | undefined
   readonly clock?: Clock
   /** Has callers show a certificate of this CA, with one of the names where there are any. */
   readonly clientCa?: string
@@ -55,7 +54,7 @@ export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
     webhooks = [aWebhook()],
     limits = {},
     maxInFlight,
-    unready = () => undefined,
+    notReady = () => undefined,
     clientCa,
     clientNames = [],
     clock = systemClock,
@@ -69,9 +68,9 @@ export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
     }
   }))
   const metrics = createMetrics('0.0.0-test')
-  const gate = new AdmissionGate(unready, maxInFlight)
+  const gate = new AdmissionGate(notReady, maxInFlight)
   const tls = { cert: testPair.certPem, key: testPair.keyPem, clientCa }
-  const app = buildApp({
+  const server = buildApp({
     webhooks,
     tls,
     clientNames,
@@ -82,6 +81,7 @@ export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
     limits: { ...SERVER_LIMITS, ...limits },
     large
   })
+  const { app, connections } = server
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const client = new ApiServerClient(url, testPair.caPem)
   t.teardown(async () => {
@@ -90,9 +90,10 @@ export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
     await app.close()
   })
   return {
+    server,
     app,
     url,
-    connections: app.getDecorator<Connections>(CONNECTIONS),
+    connections,
     log,
     gate,
     metrics,

@@ -10,7 +10,7 @@ interface Response { warnings?: string[], status: { message: string, details: { 
 
 function responseTo (verdict: Verdict, fields: JsonObject = {}): Response {
   const decoded = decodeReview(Buffer.from(aReview(fields)))
-  if (decoded.kind !== 'review') throw new Error(decoded.sentence)
+  if (decoded.kind !== 'review') throw new Error(decoded.message)
   return (JSON.parse(encodeReview(decoded.request, verdict)) as { response: Response }).response
 }
 

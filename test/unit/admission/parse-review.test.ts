@@ -1,19 +1,18 @@
 import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
-import { endOfValue } from '../../../src/admission/fast-parse/end-of-value.ts'
-import { parseReview } from '../../../src/admission/fast-parse/parse-review.ts'
+import { endOfValue, parseReview } from '../../../src/admission/fast-parse/parse-review.ts'
 import { isJsonObject, ownObject } from '../../../src/platform/json.ts'
 
-/** How many documents of each sort are tried; more where the environment says so. */
+/** Documents per property; a longer run sets the environment variable. */
 const RUNS = Number(process.env['AIM_ADMISSION_FUZZ_RUNS'] ?? 3_000)
 
-/** What a text says once the managed fields of the two objects are emptied, or that it is no JSON. */
-function meaning (parse: (body: Buffer) => unknown, text: string): unknown {
+/** The parsed text with the managed fields of the two objects emptied, or that it is not JSON. */
+function meaning (parse: (text: string) => unknown, text: string): unknown {
   try {
-    return emptied(parse(Buffer.from(text)))
+    return emptied(parse(text))
   } catch {
-    return 'no JSON'
+    return 'not JSON'
   }
 }
 
@@ -30,9 +29,10 @@ function places (review: unknown): Array<Record<string, unknown>> {
   return ['object', 'oldObject'].map((key) => ownObject(ownObject(request, key), 'metadata'))
 }
 
-const whole = (body: Buffer): unknown => JSON.parse(body.toString('utf8'))
+/** The naive version. */
+const parseWhole = (text: string): unknown => JSON.parse(text)
 
-/** Keys and texts that lead a reader astray, beside any others. */
+/** Any strings, and some that could mislead the scanner. */
 const word = fc.oneof(
   fc.constantFrom('managedFields', '"managedFields":[', ',"managedFields":[]', '\\', '"', '\\"', ']', '}', '__proto__', 'constructor', 'metadata', 'ü', '\u2028', '\ud83d\ude00', ''),
   fc.string({ unit: 'binary', maxLength: 6 })
@@ -69,7 +69,7 @@ const request = {
 }
 const review = fc.record({ request: fc.record(request, { requiredKeys: [] }), more: anyValue })
 
-/** A document with one stretch of it replaced: nearly always no JSON any more, and sometimes another. */
+/** A document with one range replaced: usually invalid JSON, sometimes another document. */
 const damage = fc.oneof(
   fc.constantFrom('', '"', ',', ':', '[', ']', '{', '}', '\\', ' ', '\n', '\u0001', '0', 'null', '"managedFields":[],'),
   word
@@ -81,37 +81,37 @@ const damaged = fc.tuple(review, fc.nat(), fc.nat(6), damage)
     return text.slice(0, start) + insert + text.slice(start + length)
   })
 
-t.test('the quick reader says what JSON.parse says, but for the managed fields', async (t) => {
+t.test('parseReview equals JSON.parse except for managed fields', async (t) => {
   t.doesNotThrow(() => {
     fc.assert(fc.property(review, fc.constantFrom(undefined, 1), (document, blanks) => {
       const text = JSON.stringify(document, undefined, blanks)
-      return isDeepStrictEqual(meaning(parseReview, text), meaning(whole, text))
+      return isDeepStrictEqual(meaning(parseReview, text), meaning(parseWhole, text))
     }), { numRuns: RUNS })
   })
 })
 
-t.test('and of a document that is damaged somewhere, too', async (t) => {
+t.test('parseReview equals JSON.parse on damaged documents', async (t) => {
   t.doesNotThrow(() => {
     fc.assert(
-      fc.property(damaged, (text) => isDeepStrictEqual(meaning(parseReview, text), meaning(whole, text))),
+      fc.property(damaged, (text) => isDeepStrictEqual(meaning(parseReview, text), meaning(parseWhole, text))),
       { numRuns: 3 * RUNS }
     )
   })
 })
 
-t.test('where a value ends, it is JSON up to there, and nowhere before', async (t) => {
+t.test('endOfValue ends a valid JSON value', async (t) => {
   t.doesNotThrow(() => {
     fc.assert(fc.property(fc.oneof(damaged, fc.oneof(listOfFields, anyValue).map((value) => JSON.stringify(value))), fc.constantFrom('', ',"x":1}', ']', '"'), (text, behind) => {
-      const end = endOfValue(Buffer.from(text + behind), 0)
-      return end === -1 || typeof JSON.parse(Buffer.from(text + behind).toString('utf8', 0, end)) !== 'undefined'
+      const end = endOfValue(text + behind, 0)
+      return end === -1 || typeof JSON.parse((text + behind).slice(0, end)) !== 'undefined'
     }), { numRuns: 3 * RUNS })
   })
 })
 
-t.test('managed fields of the two objects are left out, and only these', async (t) => {
+t.test('only the managed fields of the two objects are dropped', async (t) => {
   const fields = '[{"manager":"kubectl","fieldsV1":{"f:spec":{"k:{\\"name\\":\\"A\\"}":{".":{}}}}}]'
   const cases: Record<string, { text: string, want: unknown }> = {
-    'of both': {
+    'managed fields of both objects': {
       text: `{"request":{"object":{"metadata":{"managedFields":${fields},"name":"a"}},"oldObject":{"metadata":{"name":"b","managedFields":${fields}}}}}`,
       want: {
         request: {
@@ -120,25 +120,25 @@ t.test('managed fields of the two objects are left out, and only these', async (
         }
       }
     },
-    'not those elsewhere': {
+    'kept outside metadata': {
       text: '{"request":{"object":{"metadata":{"managedFields":[{"a":"b"}]},"spec":{"managedFields":[{"a":"b"}]}}}}',
       want: {
         request: { object: { metadata: { managedFields: [{ a: 'b' }] }, spec: { managedFields: [{ a: 'b' }] } } }
       }
     },
-    'not those that a second key replaces': {
+    'a duplicate key': {
       text: '{"request":{"object":{"metadata":{"managedFields":["a"],"managedFields":["b"]}}}}',
       want: { request: { object: { metadata: { managedFields: ['b'] } } } }
     },
-    'not what only looks like them, inside a text': {
+    'kept inside a string': {
       text: '{"request":{"object":{"metadata":{"annotations":{"a":",\\"managedFields\\":[{]"}}}}}',
       want: { request: { object: { metadata: { annotations: { a: ',"managedFields":[{]' } } } } }
     }
   }
-  for (const [name, { text, want }] of Object.entries(cases)) t.strictSame(parseReview(Buffer.from(text)), want, name)
+  for (const [name, { text, want }] of Object.entries(cases)) t.strictSame(parseReview(text), want, name)
 })
 
-t.test('a large review says the same, with managed fields and without, short and long', async (t) => {
+t.test('parseReview equals JSON.parse on large reviews with and without managed fields', async (t) => {
   const long = JSON.stringify(
     Array.from({ length: 2_000 }, (_, at) => ({ manager: `m-${at}`, fieldsV1: { 'f:ü': {} } }))
   )
@@ -149,19 +149,19 @@ t.test('a large review says the same, with managed fields and without, short and
         const metadata = fields === undefined ? '{"name":"a"}' : `{"managedFields":${fields},"name":"a"}`
         const text = `{"request":{"object":{"metadata":${metadata},"spec":"${env}"},"oldObject":{"metadata":${metadata}}}}`
         t.ok(
-          isDeepStrictEqual(meaning(parseReview, text), meaning(whole, text)),
+          isDeepStrictEqual(meaning(parseReview, text), meaning(parseWhole, text)),
           `${length} bytes of ${padding}, ${fields?.length ?? 'no'} managed fields`
         )
-        for (const wrong of [text.slice(0, -1), `${text}}`, text.replace('"name":"a"', '"name":"a",')]) { t.throws(() => parseReview(Buffer.from(wrong)), SyntaxError) }
+        for (const wrong of [text.slice(0, -1), `${text}}`, text.replace('"name":"a"', '"name":"a",')]) { t.throws(() => parseReview(wrong), SyntaxError) }
       }
     }
   }
 })
 
-t.test('managed fields that are no JSON make the review none', async (t) => {
+t.test('rejects managed fields that are not JSON', async (t) => {
   for (const list of ['[{"a":}]', '[{"a":"b",}]', '[{"a":"\u0001"}]', '["a" "b"]', '[{a:"b"}]', '["\\q"]', '[[}]', '["a"', '[,]', '[{"a"}]']) {
     t.throws(
-      () => parseReview(Buffer.from(`{"request":{"object":{"metadata":{"managedFields":${list}}}}}`)),
+      () => parseReview(`{"request":{"object":{"metadata":{"managedFields":${list}}}}}`),
       SyntaxError,
       list
     )

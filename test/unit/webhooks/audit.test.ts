@@ -13,7 +13,7 @@ function audited (request: JsonObject): unknown[] {
   sinks.AIMRuntimeConfig.upsert(aConfig())
   sinks.AIMClusterRuntimeConfig.upsert(aClusterConfig())
   const decoded = decodeReview(Buffer.from(aReview(aboutObject(request))))
-  if (decoded.kind !== 'review') throw new Error(decoded.sentence)
+  if (decoded.kind !== 'review') throw new Error(decoded.message)
   return webhooks
     .filter(({ resource }) => resource.kind === decoded.request.kind)
     .map(({ decide }) => decide(decoded.request).audit)

@@ -12,7 +12,7 @@ function judge (request: JsonObject, known: readonly JsonObject[] = []): Verdict
   const { webhooks, sinks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
   for (const object of known) sinks[object['kind'] as keyof typeof sinks].upsert(object)
   const decoded = decodeReview(Buffer.from(aReview(aboutObject(request))))
-  if (decoded.kind !== 'review') throw new Error(decoded.sentence)
+  if (decoded.kind !== 'review') throw new Error(decoded.message)
   const webhook = webhooks.find(({ type, resource }) => type === 'validating' && resource.kind === decoded.request.kind)
   if (webhook === undefined) throw new Error('no webhook')
   return webhook.decide(decoded.request)

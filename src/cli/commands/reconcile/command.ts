@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 import { ConfigIndex } from '../../../cache/config-index.ts'
 import { ServiceIndex } from '../../../cache/service-index.ts'
 import { cacheMetrics, newRegistry } from '../../../telemetry/metrics.ts'
-import { listen } from '../../../server/listen.ts'
+import { listen } from '../../../server/listener.ts'
 import { buildProbes } from '../../../server/probes.ts'
 import { reconcileSettings, type ReconcileFlags, type ReconcileSettings } from '../../flags/settings.ts'
 import { clusterSource, countedConnection, countObjects } from '../../../app/cluster-source.ts'
@@ -49,7 +49,7 @@ async function start (settings: ReconcileSettings, log: Logger, version: string)
   })
   let stopping = false
   const probes = buildProbes({
-    unready: () => (stopping ? 'the reconciler is shutting down' : source.unready() ?? reconciler.problem()),
+    notReadyReason: () => (stopping ? 'the reconciler is shutting down' : source.unready() ?? reconciler.problem()),
     registry
   })
   const probeUrl = await listen(probes, { host: settings.host, port: settings.probePort, flag: '--probe-port' })

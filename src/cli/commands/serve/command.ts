@@ -9,12 +9,10 @@ import { objectStore } from '../../../kube/objects/object-store.ts'
 import type { Recorder, RecorderOptions } from '../../../recording/recorder.ts'
 import { newAdmissionEngine, type AdmissionEngine } from '../../../../webhooks/engine.ts'
 import { buildApp } from '../../../server/app.ts'
-import { shutdownGracefully } from '../../../server/lifecycle/shutdown.ts'
-import { drain } from '../../../server/lifecycle/drain.ts'
+import { drain, shutdownGracefully } from '../../../server/lifecycle/shutdown.ts'
 import { AdmissionGate } from '../../../server/lifecycle/admission-gate.ts'
 import { LargeReviews } from '../../../server/offload/large-reviews.ts'
-import { SERVER_LIMITS } from '../../../server/limits.ts'
-import { listen } from '../../../server/listen.ts'
+import { listen, SERVER_LIMITS } from '../../../server/listener.ts'
 import { createMetrics, type Metrics } from '../../../telemetry/metrics.ts'
 import { buildProbes } from '../../../server/probes.ts'
 import { serveSettings, type ServeFlags, type ServeSettings } from '../../flags/settings.ts'
@@ -71,23 +69,25 @@ async function start (settings: ServeSettings, log: Logger, { version, onListeni
     policy,
     recorder && { webhooksOver: (world) => recorder.webhooksOver(world, policy) }
   )
-  // what is recorded is judged where the recorder stands
-  const large = recorder === undefined
-    ? new LargeReviews({ world: admission.world, policy, clock: systemClock, waitingBytes: SERVER_LIMITS.arrivingBytes })
-    : undefined
+  const large = new LargeReviews({
+    world: admission.world,
+    policy,
+    waitingBytes: SERVER_LIMITS.arrivingBytes,
+    onJudged: () => { recorder?.skipLarge() }
+  })
   const source = await sourceFor(settings, { admission, metrics, log })
   const certificates = newCertificates(settings, { store: source.store, webhooks: admission.webhooks, metrics, log })
   const gate = new AdmissionGate(() => certificates.unready() ?? source.unready())
   const playground = settings.manifests === undefined ? undefined : builtPlayground()
   const probes = buildProbes({
-    unready: () => gate.notReadyReason(),
+    notReadyReason: () => gate.notReadyReason(),
     problem: source.problem,
     registry: metrics.registry,
     playground
   })
   const probeUrl = await listen(probes, { host, port: probePort, flag: '--probe-port' })
   const tls = await certificates.start()
-  const app = buildApp({
+  const server = buildApp({
     webhooks: admission.webhooks,
     tls,
     clientNames: settings.clients?.names ?? [],
@@ -97,8 +97,8 @@ async function start (settings: ServeSettings, log: Logger, { version, onListeni
     clock: systemClock,
     large
   })
-  const url = await listen(app, { host, port, flag: '--port' })
-  certificates.serveOn(app.server)
+  const url = await listen(server.app, { host, port, flag: '--port' })
+  certificates.serveOn(server.app.server)
   await source.start()
   log.info({ url, probeUrl, version }, 'serving')
   onListening?.({ url, probeUrl, caPem: certificates.caPem() })
@@ -109,8 +109,8 @@ async function start (settings: ServeSettings, log: Logger, { version, onListeni
       source.resign(),
       drain(gate, cause === 'SIGINT' ? { min: 0, quiet: 0 } : settings.drain, systemClock)
     ])
-    await shutdownGracefully(app, gate, systemClock)
-    await large?.close()
+    await shutdownGracefully(server, gate, systemClock)
+    await large.close()
     await certificates.stop()
     await source.stop()
     await recorder?.stop()

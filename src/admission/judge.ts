@@ -1,0 +1,47 @@
+import type { Operation } from '../api/admission-review.ts'
+import type { FaultCode } from '../core/rules/faults.ts'
+import { encodeReview } from './encode.ts'
+import type { ReviewRequest } from './request.ts'
+import { ADMIT, type Verdict } from './verdict.ts'
+
+/** How a review ended. `unavailable` and `error`: without a judgement. */
+export type ReviewOutcome = 'allowed' | 'patched' | 'warned' | 'refused' | 'unmatched' | 'unavailable' | 'error'
+
+/** The part of a webhook that a judgement needs. */
+export interface JudgingWebhook {
+  readonly resource: { readonly group: string, readonly version: string, readonly kind: string }
+  readonly registrations: ReadonlyArray<{ readonly operations: readonly Operation[] }>
+  readonly decide: (request: ReviewRequest) => Verdict
+}
+
+export interface Judgement {
+  readonly outcome: Exclude<ReviewOutcome, 'unavailable' | 'error'>
+  /** Codes of the faults that refuse the request. */
+  readonly faults: readonly FaultCode[]
+  /** An AdmissionReview v1, as JSON. */
+  readonly response: string
+}
+
+/** Decides, classifies and encodes: the only way from a request to its response. Throws only on a defect. */
+export function judgeReview (webhook: JudgingWebhook, request: ReviewRequest): Judgement {
+  if (!serves(webhook, request)) return { outcome: 'unmatched', faults: [], response: encodeReview(request, ADMIT) }
+  const verdict = webhook.decide(request)
+  return {
+    outcome: outcomeOf(verdict),
+    faults: verdict.kind === 'deny' ? verdict.faults.map(({ code }) => code) : [],
+    response: encodeReview(request, verdict)
+  }
+}
+
+/** Whether the webhook is registered for this kind and operation; any other request is admitted unchanged. */
+export function serves ({ resource, registrations }: JudgingWebhook, request: ReviewRequest): boolean {
+  const { group, version, kind, subResource, operation } = request
+  return group === resource.group && version === resource.version && kind === resource.kind && subResource === '' &&
+    registrations.some(({ operations }) => operations.some((served) => served === operation))
+}
+
+function outcomeOf (verdict: Verdict): Judgement['outcome'] {
+  if (verdict.kind === 'deny') return 'refused'
+  if (verdict.warnings.length > 0) return 'warned'
+  return verdict.kind === 'patch' ? 'patched' : 'allowed'
+}

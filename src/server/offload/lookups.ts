@@ -1,0 +1,61 @@
+import type { PathClaim, World } from '../../core/world.ts'
+import type { RuntimeConfig } from '../../core/settings/runtime-config.ts'
+
+/** One question of a service's judgement to the world; plain data, as its answer is. */
+export type Lookup =
+  | { readonly kind: 'namespaced', readonly namespace: string, readonly name: string }
+  | { readonly kind: 'cluster', readonly name: string }
+  | { readonly kind: 'isRecent', readonly namespace: string, readonly name: string }
+  | { readonly kind: 'holders' | 'covered' | 'covering', readonly claim: PathClaim }
+
+export type Answers = ReadonlyArray<readonly [Lookup, unknown]>
+
+export function answerLookup ({ configs, paths, pendingConfigs }: World, lookup: Lookup): unknown {
+  switch (lookup.kind) {
+    case 'namespaced': return configs.namespaced(lookup.namespace, lookup.name)
+    case 'cluster': return configs.cluster(lookup.name)
+    case 'isRecent': {
+      const { namespace, name } = lookup
+      const config = namespace === '' ? configs.cluster(name) : configs.namespaced(namespace, name)
+      return config !== undefined && pendingConfigs.isRecent(config)
+    }
+    default: return paths[lookup.kind](lookup.claim)
+  }
+}
+
+/** A world of known answers. A lookup without an answer is added to `missing`, and finds nothing. */
+export function worldOf (answers: Answers): { readonly world: World, readonly missing: readonly Lookup[] } {
+  const known = new Map(answers.map(([lookup, answer]) => [JSON.stringify(lookup), answer]))
+  const missing: Lookup[] = []
+  const look = <T>(lookup: Lookup, nothing: T): T => {
+    const key = JSON.stringify(lookup)
+    if (!known.has(key)) {
+      missing.push(lookup)
+      known.set(key, nothing)
+    }
+    return known.get(key) as T // as `answerLookup` answered
+  }
+  const world: World = {
+    configs: {
+      namespaced: (namespace, name) =>
+        look<RuntimeConfig | undefined>({ kind: 'namespaced', namespace, name }, undefined),
+      cluster: (name) => look<RuntimeConfig | undefined>({ kind: 'cluster', name }, undefined)
+    },
+    paths: {
+      holders: (claim) => look({ kind: 'holders', claim }, []),
+      covered: (claim) => look<PathClaim | undefined>({ kind: 'covered', claim }, undefined),
+      covering: (claim) => look<PathClaim | undefined>({ kind: 'covering', claim }, undefined)
+    },
+    pendingConfigs: {
+      announce: unavailable,
+      isRecent: ({ namespace, name }) => look({ kind: 'isRecent', namespace, name }, false),
+      waitForConfig: unavailable
+    },
+    services: { users: unavailable }
+  }
+  return { world, missing }
+}
+
+function unavailable (): never {
+  throw new Error('not available in the worker, which judges only services')
+}
