@@ -29,7 +29,9 @@ export interface AdmissionOptions {
 }
 
 /** An engine without any object. */
-export function newAdmissionEngine (policy: ServicePolicy, { clock = systemClock, webhooksOver = webhooksFor }: AdmissionOptions = {}): AdmissionEngine {
+export function newAdmissionEngine (
+  policy: ServicePolicy, { clock = systemClock, webhooksOver = webhooksFor }: AdmissionOptions = {}
+): AdmissionEngine {
   const configs = new ConfigIndex()
   const services = new ServiceIndex()
   const world = { configs, services, paths: services.paths, pendingConfigs: new PendingConfigCache(configs, clock) }

@@ -32,7 +32,9 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
       ]
       const result = { warnings, audit: serviceAudit(assessment) }
       const [first, ...more] = blockPatch(assessment)
-      return first === undefined ? { kind: 'admit', ...result } : { kind: 'patch', operations: [first, ...more], ...result }
+      return first === undefined
+        ? { kind: 'admit', ...result }
+        : { kind: 'patch', operations: [first, ...more], ...result }
     }
   }
 }

@@ -22,7 +22,9 @@ export function readServiceChange ({ object, oldObject, namespace }: ReviewReque
 }
 
 /** Waits for the configuration of a new service, or of a service that names another one. */
-export function waitForConfigOf ({ object, oldObject, namespace }: ReviewRequest, { pendingConfigs }: World, signal: () => AbortSignal): Promise<void> | undefined {
+export function waitForConfigOf (
+  { object, oldObject, namespace }: ReviewRequest, { pendingConfigs }: World, signal: () => AbortSignal
+): Promise<void> | undefined {
   if (object === undefined || isDeleting(object)) return undefined
   const name = configNameOf(object)
   if (name === undefined || (oldObject !== undefined && configNameOf(oldObject) === name)) return undefined

@@ -5,7 +5,10 @@ import type { Malformed } from '../src/core/settings/read-fields.ts'
 import { configTitle, type RuntimeConfig } from '../src/core/settings/runtime-config.ts'
 
 /** Refuses if there are faults, which replace the warnings; otherwise admits. */
-export function verdictOf (faults: readonly Fault[], { warnings, audit }: { readonly warnings: readonly string[], readonly audit: AuditAnnotations }): Verdict {
+export function verdictOf (
+  faults: readonly Fault[],
+  { warnings, audit }: { readonly warnings: readonly string[], readonly audit: AuditAnnotations }
+): Verdict {
   const [first, ...more] = faults
   if (first === undefined) return { kind: 'admit', warnings, audit }
   const codes = [...new Set(faults.map(({ code }) => code))].join(',')

@@ -5,7 +5,9 @@ import type { JsonObject } from '../src/platform/json.ts'
 /** The part of a webhook that its registration depends on. */
 export type RegisteredWebhook = Pick<Webhook, 'path' | 'type' | 'resource' | 'registrations'>
 
-/** How the API server reaches the webhooks. `caBundle` is base64 of PEM; in a cluster the certificate issuer sets it. */
+/**
+ * How the API server reaches the webhooks. `caBundle` is base64 of PEM; in a cluster the certificate issuer sets it.
+ */
 export type WebhookClient =
   | { readonly kind: 'service', readonly name: string, readonly namespace: string }
   | { readonly kind: 'url', readonly url: string, readonly caBundle: string }
@@ -21,7 +23,9 @@ export interface WebhookConfigurationOptions {
 }
 
 /** The mutating and the validating configuration of these webhooks. Source: admissionregistration.k8s.io/v1. */
-export function webhookConfigurations (webhooks: readonly RegisteredWebhook[], options: WebhookConfigurationOptions): JsonObject[] {
+export function webhookConfigurations (
+  webhooks: readonly RegisteredWebhook[], options: WebhookConfigurationOptions
+): JsonObject[] {
   return [
     configuration('MutatingWebhookConfiguration', entries('mutating', webhooks, options)),
     configuration('ValidatingWebhookConfiguration', entries('validating', webhooks, options))
@@ -34,12 +38,16 @@ function configuration (kind: string, webhooks: readonly JsonObject[]): JsonObje
   return { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name: CONFIGURATION_NAME }, webhooks }
 }
 
-function entries (type: Webhook['type'], webhooks: readonly RegisteredWebhook[], options: WebhookConfigurationOptions): JsonObject[] {
+function entries (
+  type: Webhook['type'], webhooks: readonly RegisteredWebhook[], options: WebhookConfigurationOptions
+): JsonObject[] {
   return webhooks.filter((webhook) => webhook.type === type).flatMap((webhook) =>
     webhook.registrations.map((registration) => entry(webhook, registration, options)))
 }
 
-function entry ({ path, type, resource }: RegisteredWebhook, registration: Registration, options: WebhookConfigurationOptions): JsonObject {
+function entry (
+  { path, type, resource }: RegisteredWebhook, registration: Registration, options: WebhookConfigurationOptions
+): JsonObject {
   const { group, version, scope } = resource
   return {
     name: registration.name,

@@ -8,8 +8,6 @@ import {
   conditionsField, envVarSchema, imagePullSecretsField, observedGenerationField, parentReferenceSchema,
   resourceRequirementsSchema
 } from './kubernetes-schemas.ts'
-import type { API_VERSION } from './meta.ts'
-import type { ObjectMeta } from './object-meta.ts'
 import { CREATION_SCOPES, RUNTIME_CONFIG_KINDS } from './runtime-config.ts'
 
 const CONFIG_SCOPES = ['Namespace', 'Cluster'] as const
@@ -38,8 +36,9 @@ const resolvedRuntimeConfigSchema = objectField({
   defaultStorageClassName: Type.Optional(nameOrEmptyField('The configuration\'s storage class.', {
     Default: 'none', Example: 'fast-nvme'
   })),
-  serviceAccountName: Type.Optional(nameOrEmptyField(
-    'The service\'s own service account, otherwise the configuration\'s.', { Default: 'none', Example: 'aim-runtime' })),
+  serviceAccountName: Type.Optional(nameOrEmptyField('The service\'s own account, otherwise the configuration\'s.', {
+    Default: 'none', Example: 'aim-runtime'
+  })),
   imagePullSecrets: Type.Optional(imagePullSecretsField(
     'The service\'s own secrets first, then the configuration\'s, one entry a name.', {
       Default: 'none', Example: '[{name: ghcr-secret}]'
@@ -49,7 +48,9 @@ const resolvedRuntimeConfigSchema = objectField({
     autoDiscovery: flagField('Whether a discovery job inspects such a model.', { Example: 'true' })
   }, explain('The configuration\'s model settings, with defaults filled in.')),
   routing: objectField({
-    enabled: flagField('The service\'s own setting, otherwise the configuration\'s, otherwise false.', { Example: 'true' }),
+    enabled: flagField('The service\'s own setting, otherwise the configuration\'s, otherwise false.', {
+      Example: 'true'
+    }),
     gatewayRef: Type.Optional(parentReferenceSchema),
     pathTemplate: textField(
       'The service\'s own template, otherwise the configuration\'s, otherwise /{.metadata.namespace}/{.metadata.name}.',
@@ -68,7 +69,8 @@ const resolvedRuntimeConfigSchema = objectField({
 const EXACTLY_ONE_MODEL: SchemaRule = {
   rule: 'has(self.ref) != has(self.image)',
   holds: (self) => Object.hasOwn(self, 'ref') !== Object.hasOwn(self, 'image'),
-  message: 'exactly one of ref and image must be set: ref names an AIMModel or AIMClusterModel, image a container image',
+  message:
+    'exactly one of ref and image must be set: ref names an AIMModel or AIMClusterModel, image a container image',
   reason: 'FieldValueInvalid'
 }
 
@@ -176,11 +178,3 @@ export type AIMServiceStatus = Readonly<Static<typeof aimServiceStatusSchema>>
 
 /** The block that admission writes into a service. */
 export type ResolvedRuntimeConfig = Readonly<Static<typeof resolvedRuntimeConfigSchema>>
-
-export interface AIMServiceObject {
-  readonly apiVersion: typeof API_VERSION
-  readonly kind: 'AIMService'
-  readonly metadata: ObjectMeta
-  readonly spec: AIMServiceSpec
-  readonly status?: AIMServiceStatus
-}

@@ -40,8 +40,8 @@ function structural (schema: TObject): JsonObject {
     key === 'additionalProperties' && value === false ? undefined : value)) as JsonObject // an object stays an object
 }
 
-/** Name, type, JSONPath and description; priority 1 columns appear with `-o wide` only. */
-type PrinterColumn = readonly [name: string, type: 'string' | 'integer' | 'boolean' | 'date', jsonPath: string, description: string, priority?: 1]
+/** Name, type, JSONPath, description, and 1 for a column that appears with `-o wide` only. */
+type PrinterColumn = readonly [string, 'string' | 'integer' | 'boolean' | 'date', string, string, 1?]
 
 function printerColumn ([name, type, jsonPath, description, priority]: PrinterColumn): JsonObject {
   return { name, type, jsonPath, description, ...(priority !== undefined && { priority }) }
@@ -69,8 +69,8 @@ const PRINTER_COLUMNS: Readonly<Record<Kind['kind'], readonly PrinterColumn[]>> 
   AIMClusterRuntimeConfig: CONFIG_COLUMNS,
   AIMService: [
     ['Config', 'string', '.spec.runtimeConfigName', 'Name of the runtime configuration.'],
-    ['Scope', 'string', '.spec.resolvedRuntimeConfig.scope', 'Namespace or Cluster; empty if the configuration is missing.'],
-    ['Path', 'string', '.spec.resolvedRuntimeConfig.routing.path', 'Path on the gateway; empty while routing is disabled.'],
+    ['Scope', 'string', '.spec.resolvedRuntimeConfig.scope', 'Namespace or Cluster; empty without a configuration.'],
+    ['Path', 'string', '.spec.resolvedRuntimeConfig.routing.path', 'Path on the gateway; empty without routing.'],
     ['Degraded', 'string', condition('Degraded', 'status'), 'Whether the service has a problem.'],
     ['Reason', 'string', condition('Degraded', 'reason'), 'Why it is degraded.'],
     ['Message', 'string', condition('Degraded', 'message'), 'Why it is degraded, as a sentence.', 1],

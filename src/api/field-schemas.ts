@@ -29,7 +29,9 @@ export const DNS_1123_SUBDOMAIN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-
 
 /** The name of another object. */
 export const nameField = (what: string, facts: FieldFacts) =>
-  textField(what, { Format: 'DNS-1123 subdomain', ...facts }, { minLength: 1, maxLength: 253, pattern: DNS_1123_SUBDOMAIN })
+  textField(what, { Format: 'DNS-1123 subdomain', ...facts }, {
+    minLength: 1, maxLength: 253, pattern: DNS_1123_SUBDOMAIN
+  })
 
 /** The name of another object, or an empty string for "unset", as charts write it. */
 export const nameOrEmptyField = (what: string, facts: FieldFacts) =>
@@ -49,16 +51,17 @@ export const enumField = <const V extends string>(values: readonly V[], what: st
   Type.Unsafe<V>({ type: 'string', enum: [...values], ...explain(what, facts) })
 
 /** Without unknown fields: a CRD implies `additionalProperties: false`, ajv needs it. */
-export const objectField = <P extends TProperties>(properties: P, options: TObjectOptions & { readonly description: string }) =>
-  Type.Object(properties, { additionalProperties: false, ...options })
+export const objectField = <P extends TProperties>(
+  properties: P, options: TObjectOptions & { readonly description: string }
+) => Type.Object(properties, { additionalProperties: false, ...options })
 
 /** A map with free keys. TypeBox's Record writes `patternProperties`, which structural schemas do not allow. */
 export const mapField = <V extends TSchema>(values: V, what: string, facts: FieldFacts) =>
   Type.Unsafe<Record<string, Static<V>>>({ type: 'object', additionalProperties: values, ...explain(what, facts) })
 
 /** A list that is merged by one key of its items, which is unique in it. */
-export const listByKey = <I extends TSchema>(key: 'name' | 'type', items: I, { description }: { description: string }) =>
-  Type.Array(items, { description, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] })
+export const listByKey = <I extends TSchema>(key: 'name' | 'type', items: I, options: { description: string }) =>
+  Type.Array(items, { ...options, 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': [key] })
 
 /** A rule across fields, stated twice: as CEL for the API server and as a function for offline validation. */
 export interface SchemaRule {

@@ -8,15 +8,27 @@ export interface Kind {
 }
 
 export const AIM_RUNTIME_CONFIG = {
-  kind: 'AIMRuntimeConfig', plural: 'aimruntimeconfigs', singular: 'aimruntimeconfig', shortName: 'aimrcfg', scope: 'Namespaced'
+  kind: 'AIMRuntimeConfig',
+  plural: 'aimruntimeconfigs',
+  singular: 'aimruntimeconfig',
+  shortName: 'aimrcfg',
+  scope: 'Namespaced'
 } as const satisfies Kind
 
 export const AIM_CLUSTER_RUNTIME_CONFIG = {
-  kind: 'AIMClusterRuntimeConfig', plural: 'aimclusterruntimeconfigs', singular: 'aimclusterruntimeconfig', shortName: 'aimcrcfg', scope: 'Cluster'
+  kind: 'AIMClusterRuntimeConfig',
+  plural: 'aimclusterruntimeconfigs',
+  singular: 'aimclusterruntimeconfig',
+  shortName: 'aimcrcfg',
+  scope: 'Cluster'
 } as const satisfies Kind
 
 export const AIM_SERVICE = {
-  kind: 'AIMService', plural: 'aimservices', singular: 'aimservice', shortName: 'aimsvc', scope: 'Namespaced'
+  kind: 'AIMService',
+  plural: 'aimservices',
+  singular: 'aimservice',
+  shortName: 'aimsvc',
+  scope: 'Namespaced'
 } as const satisfies Kind
 
 /** Configurations before the services that use them. */

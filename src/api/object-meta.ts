@@ -1,21 +1,5 @@
 import { own, ownObject, ownString, type JsonObject } from '../platform/json.ts'
 
-/** The object metadata that the project reads. Source: Kubernetes API conventions, "Metadata". */
-export interface ObjectMeta {
-  readonly name?: string
-  readonly generateName?: string
-  readonly namespace?: string
-  readonly uid?: string
-  readonly resourceVersion?: string
-  readonly generation?: number
-  /** RFC 3339, assigned by the API server after mutating admission. */
-  readonly creationTimestamp?: string | null
-  /** RFC 3339; set while the object waits for its finalizers. */
-  readonly deletionTimestamp?: string | null
-  readonly labels?: Readonly<Record<string, string>>
-  readonly annotations?: Readonly<Record<string, string>>
-}
-
 /** `metadata.generation`, which the API server increments with every change of the spec; 0 if unset. */
 export function generationOf (object: JsonObject): number {
   const generation = own(ownObject(object, 'metadata'), 'generation')

@@ -8,8 +8,6 @@ import {
   conditionsField, imagePullSecretsField, observedGenerationField, parentReferenceSchema,
   type localObjectReferenceSchema
 } from './kubernetes-schemas.ts'
-import type { API_VERSION } from './meta.ts'
-import type { ObjectMeta } from './object-meta.ts'
 
 export const CREATION_SCOPES = ['Cluster', 'Namespace'] as const
 export type CreationScope = typeof CREATION_SCOPES[number]
@@ -80,15 +78,15 @@ const NO_CLUSTER_CREDENTIALS: readonly SchemaRule[] = CREDENTIAL_FIELDS.map((fie
 }))
 
 export const runtimeConfigSpecSchema = objectField({ ...settings, ...credentials }, explain(
-  'Settings of the services of this namespace that name this configuration in spec.runtimeConfigName; if it is called ' +
-  'default, also of services without a name there. It replaces an AIMClusterRuntimeConfig of the same name whole; the ' +
-  'two are never merged.', EACH_FIELDS_OWN))
+  'Settings of the services of this namespace that name this configuration in spec.runtimeConfigName; if it is ' +
+  'called default, also of services without a name there. It replaces an AIMClusterRuntimeConfig of the same name ' +
+  'whole; the two are never merged.', EACH_FIELDS_OWN))
 
 export const clusterRuntimeConfigSpecSchema = objectField({ ...settings, ...refusedCredentials }, {
   ...explain(
     'Settings of the services of all namespaces that name this configuration in spec.runtimeConfigName; if it is ' +
-    'called default, also of services without a name there. An AIMRuntimeConfig of the same name replaces it whole in ' +
-    'its namespace. It holds no credentials.', EACH_FIELDS_OWN),
+    'called default, also of services without a name there. An AIMRuntimeConfig of the same name replaces it whole ' +
+    'in its namespace. It holds no credentials.', EACH_FIELDS_OWN),
   'x-kubernetes-validations': NO_CLUSTER_CREDENTIALS
 })
 
@@ -112,11 +110,3 @@ export type LocalObjectReference = Readonly<Static<typeof localObjectReferenceSc
 /** The spec of both kinds; a cluster configuration never has the two credential fields. */
 export type RuntimeConfigSpec = Readonly<Static<typeof runtimeConfigSpecSchema>>
 export type RuntimeConfigStatus = Readonly<Static<typeof runtimeConfigStatusSchema>>
-
-export interface RuntimeConfigObject {
-  readonly apiVersion: typeof API_VERSION
-  readonly kind: RuntimeConfigKind
-  readonly metadata: ObjectMeta
-  readonly spec?: RuntimeConfigSpec
-  readonly status?: RuntimeConfigStatus
-}

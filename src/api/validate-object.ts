@@ -46,7 +46,9 @@ function decode (schema: Nested, value: unknown): unknown {
   if (!isJsonObject(value)) return value
   const { properties = {}, additionalProperties } = schema
   const given = Object.entries(value).flatMap(([key, field]) => {
-    const nested: Nested | undefined = Object.hasOwn(properties, key) ? properties[key] : additionalProperties || undefined
+    const nested: Nested | undefined = Object.hasOwn(properties, key)
+      ? properties[key]
+      : additionalProperties || undefined
     if (nested === undefined) return [[key, field]]
     return field === null ? [] : [[key, decode(nested, field)]]
   })
@@ -77,7 +79,9 @@ function kubernetesAjv (): Ajv {
 /** An error of one of our keywords; `below` is a JSON pointer from the checked value. */
 interface KeywordError { readonly below: string, readonly message: string }
 
-function checkedKeyword (keyword: string, type: 'array' | 'object', check: (argument: unknown, value: unknown) => readonly KeywordError[]): FuncKeywordDefinition {
+function checkedKeyword (
+  keyword: string, type: 'array' | 'object', check: (argument: unknown, value: unknown) => readonly KeywordError[]
+): FuncKeywordDefinition {
   const compile: NonNullable<FuncKeywordDefinition['compile']> = (argument: unknown) => {
     const validate: ReturnType<NonNullable<FuncKeywordDefinition['compile']>> = (value: unknown, context) => {
       const at = context?.instancePath ?? ''
@@ -127,8 +131,8 @@ const MESSAGES: Readonly<Record<string, (error: ErrorObject) => string>> = {
   required: () => 'Required value',
   additionalProperties: () => 'unknown field',
   type: ({ params, data }) => `Invalid value: "${jsonType(data)}": must be of type ${String(params['type'])}`,
-  enum: ({ params, data }) =>
-    `Unsupported value: ${quoted(data)}: supported values: ${(params['allowedValues'] as string[]).map(quoted).join(', ')}`,
+  enum: ({ params, data }) => `Unsupported value: ${quoted(data)}: supported values: ` +
+    (params['allowedValues'] as string[]).map(quoted).join(', '),
   pattern: ({ params, data }) => `Invalid value: ${quoted(data)}: should match '${String(params['pattern'])}'`,
   minLength: ({ params }) => `Invalid value: "": should be at least ${String(params['limit'])} chars long`,
   maxLength: ({ params }) => `Too long: may not be more than ${String(params['limit'])} bytes`,

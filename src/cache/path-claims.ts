@@ -80,8 +80,12 @@ function overlaps<T> (a: T | undefined, b: T | undefined): boolean {
   return a === undefined || b === undefined || a === b
 }
 
-/** The parts of a gateway that must be equal for claims to overlap. Source: Gateway API v1, ParentReference defaults. */
-function gatewayKey ({ group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace = '', name }: ParentReference): string {
+/**
+ * The parts of a gateway that must be equal for claims to overlap. Source: Gateway API v1, ParentReference defaults.
+ */
+function gatewayKey (
+  { group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace = '', name }: ParentReference
+): string {
   return `${group}/${kind}/${namespace}/${name}`
 }
 

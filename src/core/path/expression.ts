@@ -167,6 +167,8 @@ function empty (expression: PathExpression, what: string): Reading {
   )
 }
 
-function problem ({ text, position }: PathExpression, code: FaultCode, rest: Pick<TemplateProblem, 'what' | 'remedy' | 'missing'>): Reading {
+function problem (
+  { text, position }: PathExpression, code: FaultCode, rest: Pick<TemplateProblem, 'what' | 'remedy' | 'missing'>
+): Reading {
   return { kind: 'problem', problem: { code, expression: text, position, ...rest } }
 }

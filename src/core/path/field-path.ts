@@ -24,7 +24,9 @@ export function titleOf (path: FieldPath): string {
 }
 
 /** The label or annotation that a path names; undefined for any other path. */
-export function metadataEntry ([root, field, key, ...deeper]: FieldPath): { kind: 'label' | 'annotation', key: string } | undefined {
+export function metadataEntry (
+  [root, field, key, ...deeper]: FieldPath
+): { kind: 'label' | 'annotation', key: string } | undefined {
   if (root !== 'metadata' || typeof key !== 'string' || deeper.length > 0) return undefined
   if (field === 'labels') return { kind: 'label', key }
   return field === 'annotations' ? { kind: 'annotation', key } : undefined
@@ -53,9 +55,11 @@ export function isQualifiedName (key: string): boolean {
 /** `.metadata.labels.app.kubernetes.io/name`: labels hold no fields, so the dots belong to the key. */
 function dottedEntry (service: JsonObject, path: FieldPath): MissingField | undefined {
   const whole = [...path.slice(0, 2), path.slice(2).join('.')]
-  const isDotted = path.length >= 4 && metadataEntry(whole) !== undefined && path.every((key) => typeof key === 'string')
+  const isDotted =
+    path.length >= 4 && metadataEntry(whole) !== undefined && path.every((key) => typeof key === 'string')
   if (!isDotted) return undefined
-  const state = valueAt(service, whole) === undefined ? 'is not set on this service, and' : 'is set on this service, but'
+  const state =
+    valueAt(service, whole) === undefined ? 'is not set on this service, and' : 'is set on this service, but'
   return {
     what: `${titleOf(whole)} ${state} its dots are read as nested fields`,
     remedy: `write {${templateText(whole)}}`
@@ -68,7 +72,10 @@ function brokenPath (service: JsonObject, path: FieldPath): MissingField {
   const [parent, title] = [valueAt(service, parentPath), titleOf(parentPath)]
   if (typeof key === 'number') {
     return Array.isArray(parent)
-      ? { what: `${title} is a list of ${parent.length} and has no item ${key}`, remedy: 'choose an item that every service has' }
+      ? {
+          what: `${title} is a list of ${parent.length} and has no item ${key}`,
+          remedy: 'choose an item that every service has'
+        }
       : { what: `${title} is ${jsonKind(parent)}, not a list`, remedy: 'remove the index' }
   }
   if (Array.isArray(parent)) {
@@ -76,7 +83,10 @@ function brokenPath (service: JsonObject, path: FieldPath): MissingField {
     return { what: `${title} is a list`, remedy: `choose an item, as in {${item}}` }
   }
   return isJsonObject(parent) || parent === null
-    ? { what: `${titleOf(path.slice(0, at + 1))} is not set on this service`, remedy: 'set it, or name a field that every service has' }
+    ? {
+        what: `${titleOf(path.slice(0, at + 1))} is not set on this service`,
+        remedy: 'set it, or name a field that every service has'
+      }
     : { what: `${title} is ${jsonKind(parent)} and has no fields`, remedy: `write {${templateText(parentPath)}}` }
 }
 

@@ -15,7 +15,9 @@ export type Step =
   /** A number or boolean: one value for each input value. */
   | { readonly kind: 'constant', readonly value: number | boolean }
 
-/** Keeps the list items for which the comparison holds; without a comparison, those for which `left` selects a value. */
+/**
+ * Keeps the list items for which the comparison holds; without a comparison, those for which `left` selects a value.
+ */
 export interface Filter {
   readonly kind: 'filter'
   readonly left: readonly Step[]
@@ -93,7 +95,9 @@ function takeIndex (at: number, values: readonly unknown[]): Selection {
   for (const value of values) {
     if (value === null) continue
     if (!Array.isArray(value)) return { values, failure: `an index needs a list, not ${jsonKind(value)}` }
-    if (at >= value.length || at < -value.length) return { values, failure: `a list of ${value.length} has no item ${at}` }
+    if (at >= value.length || at < -value.length) {
+      return { values, failure: `a list of ${value.length} has no item ${at}` }
+    }
     found.push(value.at(at))
   }
   return { values: found }
@@ -117,8 +121,12 @@ function takeSlice (slice: Slice, values: readonly unknown[], budget: Budget): S
 
 type Slice = Extract<Step, { kind: 'slice' }>
 
-function sliceFailure ({ start, end, stride }: { start: number, end: number, stride: number }, length: number): string | undefined {
-  if (start < 0 || start > end || end > length) return `the slice is out of range for a list of ${length}, or runs backwards`
+function sliceFailure (
+  { start, end, stride }: { start: number, end: number, stride: number }, length: number
+): string | undefined {
+  if (start < 0 || start > end || end > length) {
+    return `the slice is out of range for a list of ${length}, or runs backwards`
+  }
   return stride > 0 ? undefined : 'the step of a slice must be greater than zero'
 }
 

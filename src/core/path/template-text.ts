@@ -7,7 +7,9 @@ import { segmentProblem } from './segment.ts'
 export type TemplatePart = string | PathExpression
 
 /** Splits a template into literal text and expressions, in one pass, with all problems in the order of the text. */
-export function parseTemplate (source: string): { parts: readonly TemplatePart[], problems: readonly TemplateProblem[] } {
+export function parseTemplate (
+  source: string
+): { parts: readonly TemplatePart[], problems: readonly TemplateProblem[] } {
   const pieces = piecesOf(source)
   const problems = [...pieces.flatMap((piece) => piece.problems), ...tooMany(pieces), ...literalSegments(pieces)]
   return {

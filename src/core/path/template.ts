@@ -109,7 +109,9 @@ function assemble (parts: readonly TemplatePart[], texts: readonly string[]): Re
 }
 
 /** The first expression that contributes to a range of the rendered text; empty if the range is literal. */
-function sourceOf (parts: readonly TemplatePart[], texts: readonly string[], { from, to }: { from: number, to: number }): Pick<TemplateProblem, 'expression' | 'position'> {
+function sourceOf (
+  parts: readonly TemplatePart[], texts: readonly string[], { from, to }: { from: number, to: number }
+): Pick<TemplateProblem, 'expression' | 'position'> {
   let end = 0
   for (const [index, text] of texts.entries()) {
     const part = parts[index]
@@ -122,7 +124,8 @@ function sourceOf (parts: readonly TemplatePart[], texts: readonly string[], { f
 }
 
 function pathTooLong (path: string): TemplateProblem {
-  const what = `the rendered path has ${path.length} characters, at most ${MAX_PATH_LENGTH} are allowed: ${printable(path, 60)}`
+  const what = `the rendered path has ${path.length} characters, at most ${MAX_PATH_LENGTH} are allowed: ` +
+    printable(path, 60)
   return { code: 'AIM-PATH-TOO-LONG', what, remedy: 'shorten the template or the values that it names' }
 }
 

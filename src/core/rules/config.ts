@@ -45,7 +45,8 @@ function templateFaults ({ template, routing }: RuntimeConfig, old: RuntimeConfi
   return template.problems.map((problem) => ({
     code: problem.code,
     field: 'spec.routing.pathTemplate',
-    message: `${problemText(problem)}; ${problem.remedy ?? 'correct the template, or remove it so that the default applies'}`
+    message: `${problemText(problem)}; ` +
+      (problem.remedy ?? 'correct the template, or remove it so that the default applies')
   }))
 }
 
@@ -53,9 +54,9 @@ type Impact = 'breaks' | 'collides' | 'closes' | 'moves' | 'changes gateway'
 
 /** What can happen to a healthy service, the worst first. `one`: the text is about a single service. */
 const IMPACTS: readonly (readonly [Impact, (one: boolean) => string])[] = [
-  ['breaks', (one) => `would lose ${one ? 'its path' : 'their paths'}, because the template cannot be rendered for ${one ? 'it' : 'them'}`],
+  ['breaks', (one) => `would lose ${one ? 'its path' : 'their paths'}, because the template cannot be rendered`],
   ['collides', (one) => `would get ${one ? 'a path' : 'paths'} that another service holds or gets on the same gateway`],
-  ['closes', (one) => `would lose ${one ? 'its path' : 'their paths'}, because routing would be disabled for ${one ? 'it' : 'them'}`],
+  ['closes', (one) => `would lose ${one ? 'its path' : 'their paths'}, because routing would be disabled`],
   ['moves', () => 'would move to another path'],
   ['changes gateway', () => 'would move to another gateway']
 ]

@@ -1,4 +1,4 @@
-import { assessService, resolveConfig, type Assessment } from '../settings/assess.ts'
+import { assessPath, resolveConfig, type PathAssessment } from '../settings/assess.ts'
 import type { RuntimeConfig } from '../settings/runtime-config.ts'
 import type { Service } from '../settings/service.ts'
 import type { ConfigLookup, World } from '../world.ts'
@@ -10,29 +10,36 @@ export interface ConfigChange {
 }
 
 /** A service whose configuration changes. */
-export interface Dependent { readonly service: Service, readonly before: Assessment, readonly after: Assessment }
+export interface Dependent {
+  readonly service: Service
+  readonly before: PathAssessment
+  readonly after: PathAssessment
+}
 
 /** Services that one review examines at most, so that it cannot delay others. */
 export const MAX_DEPENDENTS = 5_000
 
 /** The services that get another configuration, or another version of theirs, by the change. */
-export function dependents ({ config, after }: ConfigChange, { configs, services }: Pick<World, 'configs' | 'services'>, limit = MAX_DEPENDENTS): Dependent[] {
+export function dependents ({ config, after }: ConfigChange, { configs, services }: World): Dependent[] {
   const changed = withConfig(configs, config, after)
   const namespace = config.kind === 'AIMRuntimeConfig' ? config.namespace : undefined
   const found: Dependent[] = []
   for (const stored of services.users(config.name, namespace)) {
     if (stored.deleting) continue
-    if (found.length === limit) break
+    if (found.length === MAX_DEPENDENTS) break
     const ref = { namespace: stored.namespace, name: stored.configName }
-    if (resolveConfig(ref, configs) === resolveConfig(ref, changed)) continue
+    const [old, next] = [resolveConfig(ref, configs), resolveConfig(ref, changed)]
+    if (old === next) continue
     const service = stored.parse()
-    found.push({ service, before: assessService(service, configs), after: assessService(service, changed) })
+    found.push({ service, before: assessPath(service, old), after: assessPath(service, next) })
   }
   return found
 }
 
 /** `configs` with one configuration replaced or removed. */
-function withConfig (configs: ConfigLookup, config: ConfigChange['config'], after: RuntimeConfig | undefined): ConfigLookup {
+export function withConfig (
+  configs: ConfigLookup, config: ConfigChange['config'], after: RuntimeConfig | undefined
+): ConfigLookup {
   const isNamespaced = config.kind === 'AIMRuntimeConfig'
   return {
     namespaced: (namespace, name) =>

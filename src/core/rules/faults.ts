@@ -21,7 +21,8 @@ export const FAULTS = {
   },
   'AIM-TEMPLATE-UNSUPPORTED': {
     reason: 'PathTemplateInvalid',
-    summary: 'kubectl may accept the expression, this product does not: it runs code, loops, or names a field that is not stable.'
+    summary: 'kubectl may accept the expression, this product does not: ' +
+      'it runs code, loops, or names a field that is not stable.'
   },
   'AIM-TEMPLATE-TOO-COMPLEX': {
     reason: 'PathTemplateInvalid',
@@ -60,7 +61,8 @@ export const FAULTS = {
     summary: 'No runtime configuration of that name exists, and the server runs with `--missing-config refuse`.'
   },
   'AIM-BLOCK-MISSING': {
-    summary: 'Another admission webhook removed the settings that this one wrote, although the runtime configuration exists.'
+    summary:
+      'Another admission webhook removed the settings that this one wrote, although the runtime configuration exists.'
   },
   'AIM-CREDENTIALS-IN-CLUSTER-CONFIG': {
     summary: 'An AIMClusterRuntimeConfig carries credentials, which belong in an AIMRuntimeConfig.'

@@ -145,9 +145,10 @@ function conflictFaults (assessment: Assessment, context: ServiceContext): Fault
   return [{
     code: 'AIM-PATH-CONFLICT',
     field: TEMPLATE_FIELDS[routing.templateFrom],
-    message: `path ${claim.path} of service ${displayName(service)} is already held by AIMService ${objectKey(holder)} ` +
-      `on gateway ${gateway}; set another path in spec.routing.pathTemplate, or change the values that its template ` +
-      `names; to see the holder: kubectl -n ${holder.namespace} get aimsvc/${holder.name}`
+    message: `path ${claim.path} of service ${displayName(service)} is already held by ` +
+      `AIMService ${objectKey(holder)} on gateway ${gateway}; set another path in spec.routing.pathTemplate, ` +
+      'or change the values that its template names; ' +
+      `to see the holder: kubectl -n ${holder.namespace} get aimsvc/${holder.name}`
   }]
 }
 

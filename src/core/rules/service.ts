@@ -2,7 +2,7 @@ import { objectKey } from '../../api/object-meta.ts'
 import { isJsonObject, ownObject, ownString, sameJson } from '../../platform/json.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
 import type { Service } from '../settings/service.ts'
-import type { World } from '../world.ts'
+import type { PathClaim, World } from '../world.ts'
 import type { Fault } from './faults.ts'
 import {
   missingBlockFault, missingConfigFault, missingConfigWarning, NO_GATEWAY, serviceFaults
@@ -38,19 +38,19 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
   const assessment = assessService(service, world.configs)
   const before = old && assessService(old, world.configs)
   const holds = before !== undefined && sameJson(before.claim, assessment.claim)
+  const isRefused = assessment.config === undefined && policy.missingConfig === 'refuse'
   const found = [
-    ...(assessment.config === undefined && policy.missingConfig === 'refuse' ? [missingConfigFault(service)] : []),
+    ...(isRefused ? [missingConfigFault(service)] : []),
     ...serviceFaults(assessment, { paths: world.paths, stored: old !== undefined, before: old, holds })
   ]
   const removed = blockWasRemoved(assessment, { old, world, policy }) ? [missingBlockFault(assessment)] : []
   const isCaused = before === undefined || !haveSameCauses(before, assessment)
   return {
     assessment,
-    faults: [...removed, ...(isCaused ? found : [])],
+    faults: isCaused ? [...removed, ...found] : removed,
     warnings: [
       ...(isCaused ? [] : found.map(existingProblem)),
-      ...(assessment.config === undefined && policy.missingConfig === 'warn' ? [missingConfigWarning(service)] : []),
-      ...(assessment.routing.enabled && assessment.routing.gatewayRef === undefined ? [NO_GATEWAY] : []),
+      ...stateWarnings(assessment, policy),
       ...movedWarnings(old, assessment),
       ...overlapWarnings(assessment, world)
     ]
@@ -65,7 +65,10 @@ function existingProblem ({ field, message }: Fault): string {
  * Whether another webhook removed the block. A recent configuration does not count: another replica may have mutated
  * the service before it arrived. A block that differs is no proof, because replicas may run two versions.
  */
-function blockWasRemoved ({ service, config }: Assessment, { old, world, policy }: { old: Service | undefined, world: World, policy: ServicePolicy }): boolean {
+function blockWasRemoved (
+  { service, config }: Assessment,
+  { old, world, policy }: { old: Service | undefined, world: World, policy: ServicePolicy }
+): boolean {
   return policy.missingBlock === 'refuse' &&
     config !== undefined &&
     service.block === undefined &&
@@ -89,6 +92,13 @@ function pathCauses ({ path }: Assessment): unknown {
   return path.problems.map(({ code, expression, position }) => [code, expression, position])
 }
 
+function stateWarnings ({ service, config, routing }: Assessment, policy: ServicePolicy): string[] {
+  return [
+    ...(config === undefined && policy.missingConfig === 'warn' ? [missingConfigWarning(service)] : []),
+    ...(routing.enabled && routing.gatewayRef === undefined ? [NO_GATEWAY] : [])
+  ]
+}
+
 function movedWarnings (old: Service | undefined, { path, block }: Assessment): string[] {
   const live = isJsonObject(old?.block) ? ownString(ownObject(old.block, 'routing'), 'path') : ''
   const next = block?.routing.path
@@ -99,13 +109,10 @@ function movedWarnings (old: Service | undefined, { path, block }: Assessment): 
 }
 
 function overlapWarnings ({ claim }: Assessment, { paths }: World): string[] {
-  const [covered, covering] = [claim && paths.covered(claim), claim && paths.covering(claim)]
-  return [
-    ...(covered && claim
-      ? [`path ${claim.path} covers ${covered.path} of AIMService ${objectKey(covered.service)} as a prefix on the same gateway`]
-      : []),
-    ...(covering && claim
-      ? [`path ${claim.path} is covered by ${covering.path} of AIMService ${objectKey(covering.service)} as a prefix on the same gateway`]
-      : [])
-  ]
+  if (claim === undefined) return []
+  const overlap = (relation: string, other: PathClaim | undefined): string[] => other === undefined
+    ? []
+    : [`path ${claim.path} ${relation} ${other.path} of AIMService ${objectKey(other.service)} ` +
+        'as a prefix on the same gateway']
+  return [...overlap('covers', paths.covered(claim)), ...overlap('is covered by', paths.covering(claim))]
 }

@@ -1,10 +1,10 @@
-import { createdAt, objectKey } from '../../api/object-meta.ts'
+import { createdAt } from '../../api/object-meta.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
 import type { RuntimeConfig } from '../settings/runtime-config.ts'
 import type { Service, StoredService } from '../settings/service.ts'
 import { degradedCause } from '../status/health.ts'
 import type { HeldPath, PathIndex, World } from '../world.ts'
-import { dependents } from './dependents.ts'
+import { withConfig } from './dependents.ts'
 import { serviceFaults } from './service-faults.ts'
 
 /** What a change does to a service: `breaks` a healthy one, `heals` an unhealthy one, `moves` its path, or nothing. */
@@ -33,31 +33,21 @@ export interface KnownWorld {
   readonly configs: World['configs']
   readonly services: World['services'] & { all (): Iterable<StoredService> }
   readonly indexPaths: (paths: readonly HeldPath[]) => PathIndex
-  /** Stores a changed configuration, so that later lookups find it. */
-  readonly store: (config: RuntimeConfig) => void
 }
 
-/** The effect of changed configurations on every service, also on those that a moved service conflicts with. */
+/** The effect of changed configurations on every service, also on those that a moved service conflicts with. Pure. */
 export function predictChanges (changes: readonly RuntimeConfig[], world: KnownWorld): Prediction[] {
-  const before = Array.from(world.services.all())
-    .filter(({ deleting }) => !deleting)
-    .map((stored) => assessService(stored.parse(), world.configs))
-  const changed = new Map<string, Assessment>()
-  for (const config of changes) {
-    for (const { service, after } of dependents({ config, after: config }, world, Infinity)) {
-      changed.set(objectKey(service), after)
-    }
-    world.store(config)
-  }
-  const after = before.map((assessment) => changed.get(objectKey(assessment.service)) ?? assessment)
-  const [oldPaths, newPaths] = [world.indexPaths(before.flatMap(heldPath)), world.indexPaths(after.flatMap(heldPath))]
-  return before.map((assessment, at) => {
-    const states = {
-      before: stateOf(assessment, oldPaths),
-      after: stateOf(after[at] ?? assessment, newPaths)
-    }
-    const { service } = assessment
-    return { service, affected: changed.has(objectKey(service)), effect: effectOf(states), ...states }
+  const changed = changes.reduce((configs, config) => withConfig(configs, config, config), world.configs)
+  const services = Array.from(world.services.all()).filter(({ deleting }) => !deleting)
+  const assessments = services.map((stored) => {
+    const service = stored.parse()
+    return { before: assessService(service, world.configs), after: assessService(service, changed) }
+  })
+  const oldPaths = world.indexPaths(assessments.flatMap(({ before }) => heldPath(before)))
+  const newPaths = world.indexPaths(assessments.flatMap(({ after }) => heldPath(after)))
+  return assessments.map(({ before, after }) => {
+    const states = { before: stateOf(before, oldPaths), after: stateOf(after, newPaths) }
+    return { service: before.service, affected: before.config !== after.config, effect: effectOf(states), ...states }
   })
 }
 

@@ -6,31 +6,34 @@ import type { RuntimeConfig } from './runtime-config.ts'
 import type { Service } from './service.ts'
 import { effectiveRouting, pathClaim, servicePath, type EffectiveRouting, type ServicePath } from './service-path.ts'
 
-/** Everything that follows from a service and the configurations. */
-export interface Assessment {
+/** The path that follows from a service and its configuration. */
+export interface PathAssessment {
   readonly service: Service
-  /** Undefined if the configuration is missing; then `claim` and `block` are undefined too. */
+  /** Undefined if the configuration is missing. */
   readonly config: RuntimeConfig | undefined
   readonly routing: EffectiveRouting
   readonly path: ServicePath
+  /** Undefined without a configuration, a path or a gateway. */
   readonly claim: PathClaim | undefined
-  /** The `spec.resolvedRuntimeConfig` that admission writes. */
+}
+
+/** Everything that follows from a service and the configurations. */
+export interface Assessment extends PathAssessment {
+  /** The `spec.resolvedRuntimeConfig` that admission writes; undefined without a configuration. */
   readonly block: ResolvedRuntimeConfig | undefined
 }
 
 /** Resolves the configuration, settles the routing, renders the path and composes the block. Pure. */
 export function assessService (service: Service, configs: ConfigLookup): Assessment {
   const config = resolveConfig({ namespace: service.namespace, name: service.configName }, configs)
+  const assessed = assessPath(service, config)
+  return { ...assessed, block: config && resolvedBlock(config, assessed) }
+}
+
+export function assessPath (service: Service, config: RuntimeConfig | undefined): PathAssessment {
   const routing = effectiveRouting(service, config)
   const path = servicePath(service, routing)
-  return {
-    service,
-    config,
-    routing,
-    path,
-    claim: config && pathClaim(service, routing, path),
-    block: config && resolvedBlock(service, config, { routing, path })
-  }
+  return { service, config, routing, path, claim: config && pathClaim(service, routing, path) }
 }
 
 /** The namespace's configuration replaces the cluster's whole: the two are never merged. */
@@ -39,10 +42,11 @@ export function resolveConfig ({ namespace, name }: ObjectKey, configs: ConfigLo
 }
 
 /** A pure function of the service without its block, and the configuration. Unset fields are left out. */
-function resolvedBlock (service: Service, config: RuntimeConfig, { routing, path }: Pick<Assessment, 'routing' | 'path'>): ResolvedRuntimeConfig {
-  const { value: storageClass } = settle(PRECEDENCE.defaultStorageClassName, service, config)
-  const { value: serviceAccount } = settle(PRECEDENCE.serviceAccountName, service, config)
-  const { value: pullSecrets } = settle(PRECEDENCE.imagePullSecrets, service, config)
+function resolvedBlock (config: RuntimeConfig, { service, routing, path }: PathAssessment): ResolvedRuntimeConfig {
+  const givers = { service, config }
+  const { value: storageClass } = settle(PRECEDENCE.defaultStorageClassName, givers)
+  const { value: serviceAccount } = settle(PRECEDENCE.serviceAccountName, givers)
+  const { value: pullSecrets } = settle(PRECEDENCE.imagePullSecrets, givers)
   return {
     kind: config.kind,
     scope: config.scope,
@@ -53,8 +57,8 @@ function resolvedBlock (service: Service, config: RuntimeConfig, { routing, path
     ...(serviceAccount !== undefined && { serviceAccountName: serviceAccount }),
     ...(pullSecrets !== undefined && { imagePullSecrets: pullSecrets.map((name) => ({ name })) }),
     model: {
-      creationScope: settle(PRECEDENCE['model.creationScope'], service, config).value,
-      autoDiscovery: settle(PRECEDENCE['model.autoDiscovery'], service, config).value
+      creationScope: settle(PRECEDENCE['model.creationScope'], givers).value,
+      autoDiscovery: settle(PRECEDENCE['model.autoDiscovery'], givers).value
     },
     routing: {
       enabled: routing.enabled,

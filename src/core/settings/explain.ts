@@ -82,7 +82,7 @@ export function explainService (service: Service, configs: ConfigLookup): Explan
     lookedAt: configCandidates(service, configs),
     config: config && configTitle(config),
     hash: config?.hash,
-    settings: config === undefined ? [] : Object.entries(PRECEDENCE).map(([setting, rule]) => explainSetting(setting, rule, { service, config })),
+    settings: config === undefined ? [] : settingsOf(service, config),
     path: {
       kind: path.kind,
       path: path.kind === 'path' ? path.path : undefined,
@@ -103,23 +103,25 @@ function configCandidates ({ namespace, configName: name }: Service, configs: Co
   ]
 }
 
-function explainSetting (setting: string, rule: SettingRule<unknown>, { service, config }: { service: Service, config: RuntimeConfig }): ExplainedSetting {
-  const origins = { service: 'service', config: config.scope === 'Namespace' ? 'namespace config' : 'cluster config', default: 'default' } as const
-  const field = `spec.${setting}`
-  const candidates: Record<Source, Candidate | undefined> = {
-    service: rule.service && { from: origins.service, field, value: rule.service(service) },
-    config: rule.config && { from: origins.config, field, value: rule.config(config) },
-    default: rule.default === undefined ? undefined : { from: origins.default, field: '', value: rule.default }
-  }
-  const { value, from } = settle(rule, service, config)
-  const [first] = from
-  return {
-    setting,
-    value,
-    from: first === undefined ? ['unset'] : from.map((source) => origins[source]),
-    field: first === undefined || first === 'default' ? '' : field,
-    passedOver: SOURCES.flatMap((source) => from.includes(source) ? [] : candidates[source] ?? [])
-  }
+function settingsOf (service: Service, config: RuntimeConfig): ExplainedSetting[] {
+  const shared = config.scope === 'Namespace' ? 'namespace config' : 'cluster config'
+  const origins = { service: 'service', config: shared, default: 'default' } as const
+  return Object.entries(PRECEDENCE).map(([setting, rule]: [string, SettingRule<unknown>]) => {
+    const field = `spec.${setting}`
+    const candidates: Record<Source, Candidate | undefined> = {
+      service: rule.service && { from: 'service', field, value: rule.service(service) },
+      config: rule.config && { from: shared, field, value: rule.config(config) },
+      default: rule.default === undefined ? undefined : { from: 'default', field: '', value: rule.default }
+    }
+    const { value, from } = settle(rule, { service, config })
+    return {
+      setting,
+      value,
+      from: from.length === 0 ? ['unset'] : from.map((source) => origins[source]),
+      field: from.includes('service') || from.includes('config') ? field : '',
+      passedOver: SOURCES.flatMap((source) => from.includes(source) ? [] : candidates[source] ?? [])
+    }
+  })
 }
 
 function problemsOf ({ path }: Assessment): string[] {

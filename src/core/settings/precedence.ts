@@ -59,11 +59,14 @@ export const PRECEDENCE = {
 }
 
 /** The value of a setting, and the sources that gave it: none, one, or several that were joined. */
-export interface SettledSetting<Value> { readonly value: Value, readonly from: readonly Source[] }
+export interface Settled<Value> { readonly value: Value, readonly from: readonly Source[] }
 
-export function settle<Value> (rule: WithDefault<Value>, service: ServiceFields, config: RuntimeConfig | undefined): SettledSetting<Value>
-export function settle<Value> (rule: SettingRule<Value>, service: ServiceFields, config: RuntimeConfig | undefined): SettledSetting<Value | undefined>
-export function settle<Value> (rule: SettingRule<Value>, service: ServiceFields, config: RuntimeConfig | undefined): SettledSetting<Value | undefined> {
+/** What settings are read from. Without a configuration only the service and the defaults count. */
+export interface Givers { readonly service: ServiceFields, readonly config: RuntimeConfig | undefined }
+
+export function settle<Value> (rule: WithDefault<Value>, givers: Givers): Settled<Value>
+export function settle<Value> (rule: SettingRule<Value>, givers: Givers): Settled<Value | undefined>
+export function settle<Value> (rule: SettingRule<Value>, { service, config }: Givers): Settled<Value | undefined> {
   const [own, shared] = [rule.service?.(service), config && rule.config?.(config)]
   if (rule.join !== undefined && own !== undefined && shared !== undefined) {
     return { value: rule.join(own, shared), from: ['service', 'config'] }

@@ -17,11 +17,12 @@ export interface EffectiveRouting {
 export type ServicePath = RenderedPath | { readonly kind: 'disabled' }
 
 export function effectiveRouting (service: Service, config: RuntimeConfig | undefined): EffectiveRouting {
-  const { value, from: [templateFrom = 'default'] } = settle(PRECEDENCE['routing.pathTemplate'], service, config)
+  const givers = { service, config }
+  const { value, from: [templateFrom = 'default'] } = settle(PRECEDENCE['routing.pathTemplate'], givers)
   const compiled = { service: undefined, config: config?.template, default: DEFAULT_TEMPLATE }[templateFrom]
   return {
-    enabled: settle(PRECEDENCE['routing.enabled'], service, config).value,
-    gatewayRef: settle(PRECEDENCE['routing.gatewayRef'], service, config).value,
+    enabled: settle(PRECEDENCE['routing.enabled'], givers).value,
+    gatewayRef: settle(PRECEDENCE['routing.gatewayRef'], givers).value,
     template: compiled ?? compilePathTemplate(value),
     templateFrom
   }
@@ -35,8 +36,11 @@ export function servicePath (service: Service, { enabled, template }: EffectiveR
 }
 
 /** Undefined without a path or a gateway. */
-export function pathClaim ({ namespace, name }: Service, { gatewayRef }: EffectiveRouting, path: ServicePath): PathClaim | undefined {
+export function pathClaim (
+  service: Service, { gatewayRef }: EffectiveRouting, path: ServicePath
+): PathClaim | undefined {
   if (path.kind !== 'path' || gatewayRef === undefined) return undefined
+  const { namespace, name } = service
   return { service: { namespace, name }, gateway: { namespace, ...gatewayRef }, path: path.path }
 }
 

@@ -261,7 +261,7 @@ t.test('a configuration that is changed tells which of the stored services it br
   const { err, code } = await run(t, { files, flags: ['-f', '$new.yaml', '--old', '$old.yaml'] })
   t.equal(
     err,
-    'warning: AIMRuntimeConfig ml-team/default: 1 service (ml-team/one) would lose its path, because the template cannot be rendered for it\n'
+    'warning: AIMRuntimeConfig ml-team/default: 1 service (ml-team/one) would lose its path, because the template cannot be rendered\n'
   )
   t.equal(code, 0)
 })

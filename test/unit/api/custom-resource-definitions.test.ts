@@ -1,8 +1,8 @@
 import { readFile, readdir } from 'node:fs/promises'
 import t from 'tap'
-import type { AIMServiceObject } from '../../../src/api/aim-service.ts'
+import type { AIMServiceSpec, AIMServiceStatus } from '../../../src/api/aim-service.ts'
 import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
-import type { RuntimeConfigObject } from '../../../src/api/runtime-config.ts'
+import type { RuntimeConfigSpec, RuntimeConfigStatus } from '../../../src/api/runtime-config.ts'
 import { toYaml } from '../../../src/cli/output/yaml.ts'
 
 interface Schema {
@@ -178,7 +178,7 @@ const CONDITIONS = [
 ] as const
 const MODEL = { creationScope: 'Cluster', autoDiscovery: true } as const
 
-const wholeService: Whole<Pick<AIMServiceObject, 'spec' | 'status'>> = {
+const wholeService: Whole<{ readonly spec: AIMServiceSpec, readonly status: AIMServiceStatus }> = {
   spec: {
     model: { ref: 'a', image: 'b' },
     templateRef: 'a',
@@ -217,7 +217,7 @@ const wholeService: Whole<Pick<AIMServiceObject, 'spec' | 'status'>> = {
   }
 }
 
-const wholeConfig: Whole<Pick<RuntimeConfigObject, 'spec' | 'status'>> = {
+const wholeConfig: Whole<{ readonly spec: RuntimeConfigSpec, readonly status: RuntimeConfigStatus }> = {
   spec: {
     defaultStorageClassName: 'a',
     serviceAccountName: 'b',

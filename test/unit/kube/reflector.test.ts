@@ -237,16 +237,12 @@ const watchCases: Record<string, WatchCase> = {
     lists: 1
   },
   'delivers an event of an unknown type': {
-    misbehave: ({ api }) => {
-      api.write(eventLine('RENAMED', { metadata: { name: 'a', resourceVersion: '1000' } }))
-    },
+    misbehave: ({ api }) => { api.write(eventLine('RENAMED', { metadata: { name: 'a', resourceVersion: '1000' } })) },
     restarts: ['unreadable'],
     lists: 1
   },
   'delivers an object without a version': {
-    misbehave: ({ api }) => {
-      api.write(eventLine('MODIFIED', { metadata: { name: 'a' } }))
-    },
+    misbehave: ({ api }) => { api.write(eventLine('MODIFIED', { metadata: { name: 'a' } })) },
     restarts: ['unreadable'],
     lists: 1
   },
@@ -341,9 +337,7 @@ const listCases: Record<string, ListCase> = {
   'gets a 429': { misbehave: ({ api }) => { api.next('list', status(429)) }, restarts: ['refused'] },
   'gets a 500': { misbehave: ({ api }) => { api.next('list', status(500)) }, restarts: ['refused'] },
   'gets a 503 from something other than an API server': {
-    misbehave: ({ api }) => {
-      api.next('list', (response) => { response.writeHead(503).end('<html>') })
-    },
+    misbehave: ({ api }) => { api.next('list', (response) => { response.writeHead(503).end('<html>') }) },
     restarts: ['refused']
   },
   'is not JSON': { misbehave: ({ api }) => { api.next('list', text('{"items": [')) }, restarts: ['unreadable'] },

@@ -68,7 +68,7 @@ t.test('a change tells how many services it breaks and moves', async (t) => {
   ]
   const object = aConfig({ routing: { ...ENABLED, pathTemplate: "/{.metadata.labels['team']}" } })
   t.strictSame(judge({ operation: 'UPDATE', object, oldObject: known[0] }, known).warnings, [
-    '1 service (ml-team/a) would lose its path, because the template cannot be rendered for it',
+    '1 service (ml-team/a) would lose its path, because the template cannot be rendered',
     '1 service (ml-team/b) would move to another path'
   ])
 })
@@ -87,7 +87,7 @@ t.test('a change tells what becomes of each service, the worst first, and counts
   })
 
   t.strictSame(change(byTeam, service('a', 'x'), service('b', 'X'), service('c', 'y'), service('d', '')), [
-    '1 service (ml-team/d) would lose its path, because the template cannot be rendered for it',
+    '1 service (ml-team/d) would lose its path, because the template cannot be rendered',
     '2 services (ml-team/a, ml-team/b) would get paths that another service holds or gets on the same gateway',
     '1 service (ml-team/c) would move to another path'
   ])
@@ -95,7 +95,7 @@ t.test('a change tells what becomes of each service, the worst first, and counts
     '1 service (ml-team/a) would get a path that another service holds or gets on the same gateway'
   ])
   t.strictSame(change({ ...ENABLED, enabled: false }, service('a', 'x')), [
-    '1 service (ml-team/a) would lose its path, because routing would be disabled for it'
+    '1 service (ml-team/a) would lose its path, because routing would be disabled'
   ])
   t.strictSame(change({ ...ENABLED, gatewayRef: { name: 'b' } }, service('a', 'x'), service('b', 'x')), [
     '2 services (ml-team/a, ml-team/b) would move to another gateway'
@@ -119,7 +119,7 @@ t.test('two services that change places do not collide', async (t) => {
 t.test('a configuration of the namespace that comes before the cluster\'s tells what it changes', async (t) => {
   const known = [aClusterConfig({ routing: ENABLED }), aService({ name: 'a' })]
   t.strictSame(judge({ object: aConfig() }, known).warnings, [
-    '1 service (ml-team/a) would lose its path, because routing would be disabled for it'
+    '1 service (ml-team/a) would lose its path, because routing would be disabled'
   ])
 })
 

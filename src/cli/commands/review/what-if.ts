@@ -32,12 +32,10 @@ export function printWhatIf ({ changes, admission, output }: WhatIf, { write, wr
     setExitCode(1)
     return
   }
-  const objects = new Map(read.map(({ config, given }) => [config, given.object]))
   const predictions = predictChanges(read.map(({ config }) => config), {
     configs: admission.configs,
     services: admission.services,
-    indexPaths: pathIndexOf,
-    store: (config) => { admission.sinks[config.kind].upsert(objects.get(config) ?? {}) }
+    indexPaths: pathIndexOf
   })
   write(
     output === 'json'
