@@ -1,10 +1,9 @@
 import type { Registry } from 'prom-client'
 import type { Logger } from 'pino'
-import { systemClock } from '../platform/clock.ts'
+import { pause, systemClock } from '../platform/clock.ts'
 import { probeAdmission } from '../kube/objects/admission-probe.ts'
 import type { SendRequest } from '../kube/client/api-connection.ts'
 import type { Fencing } from '../kube/client/fencing.ts'
-import { RepeatedProbe } from '../reconcile/repeated-probe.ts'
 import { probeMetrics } from '../telemetry/reconcile-metrics.ts'
 import type { ProbeSettings } from '../cli/flags/settings.ts'
 
@@ -16,8 +15,10 @@ export interface EndToEndProbeOptions {
   readonly log: Logger
 }
 
-/** The end-to-end probe of the replica that leads: started when it begins to, stopped when it ceases. */
-export function endToEndProbe ({ settings: { interval, namespace }, request, fencing, registry, log }: EndToEndProbeOptions) {
+/** The end-to-end probe of the leader: started and stopped with each term. */
+export function endToEndProbe (
+  { settings: { interval, namespace }, request, fencing, registry, log }: EndToEndProbeOptions
+) {
   const metrics = probeMetrics(registry)
   let last: string | undefined
   const probe = async (): Promise<void> => {
@@ -27,20 +28,27 @@ export function endToEndProbe ({ settings: { interval, namespace }, request, fen
     const failure = result.kind === 'failed' ? result.failure : undefined
     metrics.record(failure, (performance.now() - started) / 1_000)
     if (failure === last) return
-    if (result.kind === 'failed') log.error({ failure, message: result.message, namespace }, 'a service sent through the API server is not admitted as it should be')
-    else log.info({ namespace }, 'a service sent through the API server is admitted as it should be again')
+    if (result.kind === 'failed') log.error({ failure, reason: result.message, namespace }, 'end-to-end probe failed')
+    else log.info({ namespace }, 'end-to-end probe recovered')
     last = failure
   }
-  let running: RepeatedProbe | undefined
+  const probeRepeatedly = async (signal: AbortSignal): Promise<void> => {
+    while (!signal.aborted) {
+      await probe()
+      await pause(systemClock, interval, signal)
+    }
+  }
+  let stopping = new AbortController()
+  let running: Promise<void> | undefined
   return {
     start: (): void => {
       if (interval === 0) return
-      running = new RepeatedProbe({ interval, clock: systemClock, probe })
-      running.start()
+      stopping = new AbortController()
+      running = probeRepeatedly(stopping.signal)
     },
     stop: async (): Promise<void> => {
-      await running?.stop()
-      running = undefined
+      stopping.abort()
+      await running
       metrics.forget()
     }
   }

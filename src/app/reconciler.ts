@@ -16,7 +16,7 @@ import { LeaderElection } from '../kube/lease/leader-election.ts'
 import { leaseTimes } from '../kube/lease/lease.ts'
 import { objectWriter } from '../kube/objects/object-writer.ts'
 import { Controller } from '../reconcile/controller.ts'
-import { ObservedObjects } from '../reconcile/observed-objects.ts'
+import { ObservedObjects } from '../reconcile/world.ts'
 import { watchedSinks } from '../reconcile/watched-sinks.ts'
 import { reconcileMetrics, workQueueMetrics } from '../telemetry/reconcile-metrics.ts'
 import type { ReconcilerSettings } from '../cli/flags/settings.ts'
@@ -104,7 +104,7 @@ export function newReconciler ({ connection, configs, services, settings, regist
   reconcileMetrics(registry, {
     election: ELECTION,
     leads: isLeader,
-    unobserved: () => controller?.missed ?? 0,
+    unobserved: () => controller?.unobserved ?? 0,
     configs: () => controller === undefined ? [] : tallied(controller, configs)
   })
   return {

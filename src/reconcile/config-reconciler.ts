@@ -1,35 +1,37 @@
 import { KINDS } from '../api/kinds.ts'
-import { sameJson } from '../platform/json.ts'
-import { planRollout, type OwnConfigStatus, type RolloutPlan } from '../core/status/rollout.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
-import type { Observed } from './observed-objects.ts'
-import { configId, configOf, type ReconcileWorld } from './reconcile-world.ts'
-import type { RolloutState } from './rollout-state.ts'
-import type { Foresight } from './rollouts.ts'
-import { situationOf } from './service-snapshot.ts'
-import type { WorkResult } from './work-queue.ts'
+import { planRollout, type OwnConfigStatus, type RolloutPlan } from '../core/status/rollout.ts'
 import type { Clock } from '../platform/clock.ts'
+import { sameJson } from '../platform/json.ts'
+import { afterWrite, DONE, type Enqueue, type Reconciled } from './reconciled.ts'
+import type { RolloutState } from './rollout-state.ts'
+import type { Forecast } from './rollouts.ts'
+import { snapshotOf } from './service-snapshot.ts'
+import type { WorkResult } from './work-queue.ts'
+import { configOf, type Observed, type ReconcileWorld } from './world.ts'
 
 export interface ConfigReconcilerDependencies {
   readonly world: ReconcileWorld
   readonly state: RolloutState
   readonly clock: Clock
-  /** How many services a roll-out may break before it halts. */
+  /** How many services a rollout may break before it halts. */
   readonly failureLimit: number
-  /** The status of a service is to say what has been decided about the roll-out. */
-  readonly onDecided: (service: string) => void
 }
 
-/** How often the plan of one configuration is made anew, and its counters are written, at most; in milliseconds. */
+/** Per configuration, in milliseconds: the shortest time between two plans, and between two writes of its counters. */
 const PLAN_GAP_MS = 100
 const WRITE_GAP_MS = 1_000
 
+/** When a configuration was last planned and written. */
 interface Pace { planned: number, written: number }
 
-/**
- * Reads one configuration and the tally of its services, writes its status where it differs, and lets its roll-out go
- * on.
- */
+interface ConfigSnapshot {
+  readonly id: string
+  readonly config: RuntimeConfig
+  readonly observed: Observed<OwnConfigStatus>
+}
+
+/** Writes the status of configurations, and releases the services that their rollouts may change. */
 export class ConfigReconciler {
   readonly #dependencies: ConfigReconcilerDependencies
   readonly #paces = new Map<string, Pace>()
@@ -38,84 +40,77 @@ export class ConfigReconciler {
     this.#dependencies = dependencies
   }
 
-  async reconcile (id: string): Promise<WorkResult> {
-    const { world, clock } = this.#dependencies
-    const config = configOf(id, world.configs)
-    const observed = config === undefined ? undefined : world.configStatuses[config.kind].get(config)
-    if (config === undefined || observed === undefined) return this.#forget(id)
+  /** Writes before it releases, so that the next leader knows when the rollout began. */
+  async reconcile (id: string): Promise<Reconciled> {
+    const { state, clock } = this.#dependencies
+    const before = this.#snapshot(id)
+    if (before === undefined) {
+      this.#paces.delete(id)
+      state.rollouts.forget(id)
+      return { result: DONE, enqueue: [] }
+    }
     const pace = this.#paces.get(id) ?? { planned: -Infinity, written: -Infinity }
     const early = pace.planned + PLAN_GAP_MS - clock.now()
-    if (early > 0) return { kind: 'again', afterMs: early }
+    if (early > 0) return { result: { kind: 'again', afterMs: early }, enqueue: [] }
     pace.planned = clock.now()
     this.#paces.set(id, pace)
-    const written = await this.#write(config, observed, pace)
-    if (written.kind === 'retry' || written.kind === 'unavailable') return written
-    this.#goOn(id)
-    return written
+    const result = await this.#write(before, pace)
+    if (result.kind === 'retry' || result.kind === 'unavailable') return { result, enqueue: [] }
+    const after = this.#snapshot(id) // services may have landed during the write
+    return { result, enqueue: after === undefined ? [] : this.#release(after) }
   }
 
-  #forget (id: string): WorkResult {
-    this.#paces.delete(id)
-    this.#dependencies.state.rollouts.forget(id)
-    return { kind: 'done' }
+  #snapshot (id: string): ConfigSnapshot | undefined {
+    const { configs, configStatuses } = this.#dependencies.world
+    const config = configOf(id, configs)
+    const observed = config && configStatuses[config.kind].get(config)
+    return config && observed && { id, config, observed }
   }
 
-  /** Before any service is touched, so that whoever leads next knows when the roll-out began. */
-  async #write (config: RuntimeConfig, observed: Observed<OwnConfigStatus>, pace: Pace): Promise<WorkResult> {
+  #plan ({ id, config, observed }: ConfigSnapshot): RolloutPlan {
+    const { world, state, failureLimit } = this.#dependencies
+    const tally = state.tallies.tally(id, config.hash)
+    return planRollout({ config, tally, known: observed.status, limit: failureLimit, now: world.now() })
+  }
+
+  async #write (snapshot: ConfigSnapshot, pace: Pace): Promise<WorkResult> {
     const { world, clock } = this.#dependencies
-    const { status } = this.#plan(config, observed)
-    if (sameJson(status, observed.status)) return { kind: 'done' }
+    const { config: { kind, namespace, name }, observed: { uid, version, status: known } } = snapshot
+    const { status } = this.#plan(snapshot)
+    if (sameJson(status, known)) return DONE
     const wait = pace.written + WRITE_GAP_MS - clock.now()
-    if (wait > 0 && sameJson(withoutCounters(status), withoutCounters(observed.status))) { return { kind: 'again', afterMs: wait } }
-    const { kind, namespace, name } = config
+    if (wait > 0 && sameJson(withoutCounters(status), withoutCounters(known))) return { kind: 'again', afterMs: wait }
     const target = {
-      kind: KINDS.find((known) => known.kind === kind) ?? KINDS[0],
-      key: { namespace, name },
-      uid: observed.uid,
-      version: observed.version
+      kind: KINDS.find((each) => each.kind === kind) ?? KINDS[0], key: { namespace, name }, uid, version
     }
     const result = await world.writer.applyStatus(target, status)
     pace.written = clock.now()
-    switch (result.kind) {
-      case 'written':
-        world.configStatuses[kind].upsert(result.object)
-        return { kind: 'done' }
-      case 'gone': return { kind: 'done' }
-      case 'outdated': return { kind: 'retry', reason: 'the configuration has changed meanwhile' }
-      case 'failed': return { kind: 'retry', reason: result.reason }
-      case 'unavailable': return result
+    if (result.kind !== 'written') return afterWrite(result)
+    world.configStatuses[kind].upsert(result.object)
+    return DONE
+  }
+
+  #release (snapshot: ConfigSnapshot): Enqueue[] {
+    const { tallies, rollouts } = this.#dependencies.state
+    const { id, config: { hash } } = snapshot
+    const previously = rollouts.heldReason(id, hash)
+    const plan = this.#plan(snapshot)
+    const stale = tallies.stale(id, hash)
+    const released = rollouts.release({ config: id, hash, plan, stale, forecast: (service) => this.#forecast(service) })
+    if (plan.heldReason !== undefined && plan.heldReason !== previously) {
+      // the status of each waiting service reports the reason
+      return Array.from(tallies.stale(id, hash), (key) => ({ queue: 'status', key, priority: 'low' }))
     }
+    return released.map((key) => ({ queue: 'rollforward', key, priority: 'low' }))
   }
 
-  /** Judged anew: services may have landed while the status was being written. */
-  #goOn (id: string): void {
-    const { world, state, onDecided } = this.#dependencies
-    const config = configOf(id, world.configs)
-    const observed = config === undefined ? undefined : world.configStatuses[config.kind].get(config)
-    if (config === undefined || observed === undefined) return
-    const { hash } = config
-    const before = state.rollouts.held(id, hash)
-    const plan = this.#plan(config, observed)
-    const stale = (): Iterable<string> => state.tallies.stale(id, hash)
-    for (const service of state.rollouts.release({ config: id, hash, plan, stale: stale(), foresee: (service) => this.#foresee(service) })) {
-      state.triggerAdmission(service, 'routine')
-    }
-    if (plan.held !== undefined && plan.held !== before) for (const service of stale()) onDecided(service)
-  }
-
-  #plan (config: RuntimeConfig, { status }: Observed<OwnConfigStatus>): RolloutPlan {
-    const { world, state, failureLimit } = this.#dependencies
-    const tally = state.tallies.tally(configId(config), config.hash)
-    return planRollout({ config, tally, known: status, limit: failureLimit, now: world.now() })
-  }
-
-  #foresee (service: string): Foresight {
-    const situation = situationOf(service, this.#dependencies.world)
-    if (situation === undefined) return { breaks: false, claim: undefined }
-    const { fails, degradedSince, assessment: { claim } } = situation
+  #forecast (service: string): Forecast {
+    const snapshot = snapshotOf(service, this.#dependencies.world)
+    if (snapshot === undefined) return { breaks: false, claim: undefined }
+    const { fails, degradedSince, assessment: { claim } } = snapshot
     return {
       breaks: fails && degradedSince === undefined,
-      claim: claim === undefined ? undefined : JSON.stringify([claim.gateway, claim.path])
+      claim: claim && JSON.stringify([claim.gateway, claim.path])
     }
   }
 }

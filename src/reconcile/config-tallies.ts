@@ -1,14 +1,14 @@
-import { sameJson } from '../platform/json.ts'
 import type { Tally } from '../core/status/rollout.ts'
+import { sameJson } from '../platform/json.ts'
 
-/** What one service adds to the tally of the configuration that it uses. */
+/** What one service adds to the tally of its configuration. */
 export interface Contribution {
   /** See `configId`. */
   readonly config: string
-  /** Of the version of this configuration that it carries; empty where it carries none. */
+  /** The version of this configuration in its block; empty if there is none. */
   readonly hash: string
   readonly failing: boolean
-  /** Since when the service is known to fail, RFC 3339; empty where that is not written yet, or it does not fail. */
+  /** Since when its status reports it as failing, RFC 3339; empty if it does not. */
   readonly failingSince: string
 }
 
@@ -18,14 +18,12 @@ interface Counts {
   readonly byHash: Map<string, number>
 }
 
-/**
- * How far each configuration has been carried: counted up and down with every service that changes, never counted anew.
- */
+/** How far each configuration is rolled out, updated with every service that changes. */
 export class ConfigTallies {
   readonly #contributions = new Map<string, Contribution>()
   readonly #counts = new Map<string, Counts>()
 
-  /** Replaces what a service adds, or takes it away. Answers with the configurations whose tally has changed by it. */
+  /** Replaces or removes the contribution of a service. Returns the configurations whose tally changed. */
   update (service: string, next: Contribution | undefined): string[] {
     const last = this.#contributions.get(service)
     if (sameJson(last, next)) return []
@@ -34,23 +32,30 @@ export class ConfigTallies {
     return [...new Set([last, next].flatMap((contribution) => contribution?.config ?? []))]
   }
 
-  /** Of a configuration whose present hash is this one. */
+  /** The configuration that a service uses, as of its last update. */
+  configOf (service: string): string | undefined {
+    return this.#contributions.get(service)?.config
+  }
+
+  /** `hash`: the current version of the configuration. */
   tally (config: string, hash: string): Tally {
-    const { members, failing, byHash } = this.#counts.get(config) ?? NONE
+    const { members, failing, byHash } = this.#counts.get(config) ?? NO_COUNTS
     const failingCurrent = new Map<string, string>()
-    for (const [service, contribution] of failing) { if (contribution.hash === hash) failingCurrent.set(service, contribution.failingSince) }
+    for (const [service, contribution] of failing) {
+      if (contribution.hash === hash) failingCurrent.set(service, contribution.failingSince)
+    }
     return { total: members.size, current: byHash.get(hash) ?? 0, failing: failing.size, failingCurrent }
   }
 
-  /** The services that carry another version, in the order in which they came. */
+  /** The services with another version in their block, in the order of their first update. */
   * stale (config: string, hash: string): Generator<string> {
-    for (const [service, contribution] of (this.#counts.get(config) ?? NONE).members) {
+    for (const [service, contribution] of (this.#counts.get(config) ?? NO_COUNTS).members) {
       if (contribution.hash !== hash) yield service
     }
   }
 
   #add (service: string, contribution: Contribution): void {
-    const counts = this.#counts.get(contribution.config) ?? noCounts()
+    const counts = this.#counts.get(contribution.config) ?? newCounts()
     this.#contributions.set(service, contribution)
     this.#counts.set(contribution.config, counts)
     counts.members.set(service, contribution)
@@ -71,8 +76,8 @@ export class ConfigTallies {
   }
 }
 
-function noCounts (): Counts {
+function newCounts (): Counts {
   return { members: new Map(), failing: new Map(), byHash: new Map() }
 }
 
-const NONE = noCounts()
+const NO_COUNTS = newCounts()

@@ -1,24 +1,23 @@
 import type { Log } from '../core/ports.ts'
-import type { Tally } from '../core/status/rollout.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
+import type { Tally } from '../core/status/rollout.ts'
+import type { Clock } from '../platform/clock.ts'
 import { ConfigReconciler } from './config-reconciler.ts'
-import { RateLimiter } from './rate-limiter.ts'
-import { configId, serviceId, type ReconcileWorld } from './reconcile-world.ts'
-import { RollForward } from './roll-forward.ts'
+import type { QueueName, Reconciled } from './reconciled.ts'
+import { RateLimiter, RollForward } from './roll-forward.ts'
 import { RolloutState } from './rollout-state.ts'
 import { ServiceReconciler } from './service-reconciler.ts'
-import { situationOf } from './service-snapshot.ts'
 import type { Changes } from './watched-sinks.ts'
-import { WorkQueue, type WorkQueueObserver, type WorkResult } from './work-queue.ts'
-import type { Clock } from '../platform/clock.ts'
+import { WorkQueue, type WorkQueueObserver } from './work-queue.ts'
+import { configId, isConfigId, serviceId, type ConfigKey, type ReconcileWorld } from './world.ts'
 
-/** How fast changed configurations are carried to the services, and when that halts. */
+/** How fast configurations are rolled out to their services, and when that halts. */
 export interface RolloutLimits {
-  /** Services that admission is asked to see anew, a second. */
+  /** Admissions triggered per second. */
   readonly rate: number
-  /** How many of those are on their way at once. */
+  /** Admissions in flight at a time. */
   readonly concurrency: number
-  /** How many services that were well a roll-out may break. */
+  /** How many healthy services a rollout may break. */
   readonly failureLimit: number
 }
 
@@ -32,92 +31,78 @@ export interface ControllerOptions {
   readonly observers: Readonly<Record<QueueName, WorkQueueObserver>>
 }
 
-export const QUEUES = ['status', 'rollforward'] as const
-export type QueueName = typeof QUEUES[number]
-
-/**
- * Status writes that are on their way at once. Three of the six connections to the API server are watches, and the
- * lease is not to wait.
- */
+/** Status writes in flight. Three of the six connections are watches, and one is reserved for the lease. */
 const STATUS_CONCURRENCY = 2
 
 /**
- * The reconciler of the replica that leads, for as long as it leads: takes keys, and works on one of each at a time.
+ * The reconciler of one term of leadership. A change of an object becomes a key in a queue; the work on a key gathers a
+ * snapshot, decides, writes at most once, and returns the keys that follow from it.
  */
 export class Controller implements Changes {
   readonly #world: ReconcileWorld
-  readonly #state: RolloutState
-  /**
-   * `status`: services and configurations that are to be looked at. `rollforward`: services that admission is to see
-   * anew.
-   */
+  readonly #state = new RolloutState()
   readonly queues: Readonly<Record<QueueName, WorkQueue>>
 
   constructor ({ world, limits, clock, log, random, observers }: ControllerOptions) {
     this.#world = world
-    const look = (id: string): void => { this.queues.status.add(id, 'routine') }
-    const state = (this.#state = new RolloutState({
-      onTally: look,
-      onReadmit: (service, lane) => { this.queues.rollforward.add(service, lane) }
-    }))
+    const state = this.#state
     const services = new ServiceReconciler(world, state)
-    const configs = new ConfigReconciler({ world, state, clock, failureLimit: limits.failureLimit, onDecided: look })
-    const rollForward = new RollForward({ world, state, pacer: new RateLimiter(clock, limits.rate), onTrouble: look })
-    const queue = (name: QueueName, concurrency: number, work: (key: string) => Promise<WorkResult>): WorkQueue =>
-      new WorkQueue({ name, concurrency, work, clock, random, log, observer: observers[name] })
+    const configs = new ConfigReconciler({ world, state, clock, failureLimit: limits.failureLimit })
+    const rollForward = new RollForward({ world, state, rateLimiter: new RateLimiter(clock, limits.rate) })
+    const queue = (
+      name: QueueName, concurrency: number, reconcile: (key: string) => Promise<Reconciled>
+    ): WorkQueue => {
+      const work = async (key: string): Promise<Reconciled['result']> => {
+        const { result, enqueue } = await reconcile(key)
+        for (const next of enqueue) this.queues[next.queue].add(next.key, next.priority)
+        return result
+      }
+      return new WorkQueue({ name, concurrency, work, clock, random, log, observer: observers[name] })
+    }
     this.queues = {
-      status: queue('status', STATUS_CONCURRENCY, (id) =>
-        isConfig(id) ? configs.reconcile(id) : services.reconcile(id)
+      status: queue('status', STATUS_CONCURRENCY, async (id) =>
+        isConfigId(id) ? await configs.reconcile(id) : await services.reconcile(id)
       ),
-      rollforward: queue('rollforward', limits.concurrency, (id) => rollForward.triggerAdmission(id))
+      rollforward: queue('rollforward', limits.concurrency, async (id) => await rollForward.triggerAdmission(id))
     }
   }
 
-  /** Services whose last change no webhook saw, and that are not put right yet. */
-  get missed (): number {
-    return this.#state.missed
+  /** The number of services whose last change no webhook saw, and that are not corrected yet. */
+  get unobserved (): number {
+    return this.#state.unobserved.size
   }
 
-  /** How far a configuration has been carried. */
+  /** How far a configuration is rolled out. */
   tally (config: RuntimeConfig): Tally {
     return this.#state.tallies.tally(configId(config), config.hash)
   }
 
-  /** Looks at everything once: what happened before is not known. */
+  /** Reconciles every object once, because this replica does not know the state of its predecessor. */
   start (): void {
     this.queues.status.start()
     this.queues.rollforward.start()
     for (const service of this.#world.services.all()) this.serviceChanged(serviceId(service), { edited: false })
-    for (const config of this.#world.configs.all()) this.queues.status.add(configId(config), 'routine')
+    for (const config of this.#world.configs.all()) this.queues.status.add(configId(config), 'low')
   }
 
-  /** Once settled, nothing is written any more. */
+  /** Once settled, no write is in flight. */
   async stop (): Promise<void> {
     await Promise.all([this.queues.status.stop(), this.queues.rollforward.stop()])
   }
 
-  /** What a person has just changed goes first; what a roll-out has changed waits its turn. */
+  /** Edits of users have priority over changes made by a rollout. */
   serviceChanged (id: string, { edited }: { readonly edited: boolean }): void {
-    this.queues.status.add(id, edited && !this.#isRollingOut(id) ? 'urgent' : 'routine')
+    const { tallies, rollouts } = this.#state
+    const config = tallies.configOf(id)
+    const isRollingOut = config !== undefined && rollouts.isReleasing(id, config)
+    this.queues.status.add(id, edited && !isRollingOut ? 'high' : 'low')
   }
 
-  /** Its services first, so that they are counted when its own status is written. */
-  configChanged (config: Pick<RuntimeConfig, 'kind' | 'namespace' | 'name'>, { edited }: { readonly edited: boolean }): void {
-    const users = this.#world.services.users(
-      config.name,
-      config.kind === 'AIMRuntimeConfig' ? config.namespace : undefined
-    )
-    if (edited) for (const service of users) this.queues.status.add(serviceId(service), 'routine')
-    this.queues.status.add(configId(config), 'routine')
+  /** Its services come first, so that they are counted when its own status is written. */
+  configChanged (config: ConfigKey, { edited }: { readonly edited: boolean }): void {
+    const { kind, namespace, name } = config
+    const users = this.#world.services.users(name, kind === 'AIMRuntimeConfig' ? namespace : undefined)
+    if (edited) for (const service of users) this.queues.status.add(serviceId(service), 'low')
+    this.queues.status.add(configId(config), 'low')
   }
-
-  #isRollingOut (id: string): boolean {
-    const config = situationOf(id, this.#world)?.assessment.config
-    return config !== undefined && this.#state.rollouts.permits(id, configId(config), config.hash)
-  }
-}
-
-/** No namespace has capital letters. */
-function isConfig (id: string): boolean {
-  return id.startsWith('AIM')
 }

@@ -1,24 +1,23 @@
 import { AIM_SERVICE } from '../api/kinds.ts'
 import { assessService, type Assessment } from '../core/settings/assess.ts'
-import { isJsonObject, ownString, type JsonObject } from '../platform/json.ts'
 import { configTitle } from '../core/settings/runtime-config.ts'
 import { readService } from '../core/settings/service.ts'
 import { carriedHash, stalenessOf } from '../core/status/staleness.ts'
-import type { RateLimiter } from './rate-limiter.ts'
-import { configId, serviceKey, type ReconcileWorld } from './reconcile-world.ts'
+import type { Clock } from '../platform/clock.ts'
+import { isJsonObject, ownString, type JsonObject } from '../platform/json.ts'
+import { afterWrite, DONE, type Reconciled } from './reconciled.ts'
 import type { RolloutState } from './rollout-state.ts'
-import { situationOf, type ServiceSnapshot } from './service-snapshot.ts'
+import { isUpToDate, snapshotOf, type ServiceSnapshot } from './service-snapshot.ts'
 import type { WorkResult } from './work-queue.ts'
+import { configId, serviceKey, type ReconcileWorld } from './world.ts'
 
 export interface RollForwardDependencies {
   readonly world: ReconcileWorld
   readonly state: RolloutState
-  readonly pacer: RateLimiter
-  /** The service's status is to say what has become known. */
-  readonly onTrouble: (service: string) => void
+  readonly rateLimiter: RateLimiter
 }
 
-/** Has admission see one service anew, so that its block is what admission would write today. */
+/** Runs admission for one service again, so that its block is what admission would write today. */
 export class RollForward {
   readonly #dependencies: RollForwardDependencies
 
@@ -26,73 +25,82 @@ export class RollForward {
     this.#dependencies = dependencies
   }
 
-  async triggerAdmission (id: string): Promise<WorkResult> {
-    const { world, pacer } = this.#dependencies
-    if (this.#due(id) === undefined) return this.#over(id)
-    await pacer.turn()
-    const before = this.#due(id)
-    if (before === undefined) return this.#over(id)
+  async triggerAdmission (id: string): Promise<Reconciled> {
+    const { world, rateLimiter } = this.#dependencies
+    const snapshot = snapshotOf(id, world)
+    if (snapshot === undefined || !this.#needsAdmission(snapshot)) return this.#finish(id, DONE)
+    await rateLimiter.turn()
+    if (!isUpToDate(snapshot, world)) return { result: { kind: 'again', afterMs: 0 }, enqueue: [] }
+    if (!this.#needsAdmission(snapshot)) return this.#finish(id, DONE) // the rollout was halted meanwhile
     const result = await world.writer.triggerAdmission(serviceKey(id))
-    switch (result.kind) {
-      case 'written': return this.#check(id, before, result.object)
-      case 'gone': return { kind: 'done' }
-      case 'outdated': return { kind: 'retry', reason: 'the service has changed meanwhile' }
-      case 'failed': return this.#trouble(id, `admission could not be had: ${result.reason}`)
-      case 'unavailable':
-        this.#trouble(id, `admission could not be had: ${result.reason}`)
-        return result
-    }
+    if (result.kind === 'written') return this.#check(snapshot, result.object)
+    if (result.kind === 'gone' || result.kind === 'outdated') return { result: afterWrite(result), enqueue: [] }
+    const error = `admission failed: ${result.reason}`
+    return this.#finish(id, result.kind === 'failed' ? { kind: 'retry', reason: error } : result, error)
   }
 
-  /** What admission is needed for, while it is; a roll-out may have been halted since the service was queued. */
-  #due (id: string): ServiceSnapshot | undefined {
-    const { world, state } = this.#dependencies
-    const situation = situationOf(id, world)
-    if (situation === undefined || situation.staleness === 'current') return undefined
-    const { staleness, assessment: { config } } = situation
-    const isReleased =
-      staleness !== 'outdated' || config === undefined || state.rollouts.permits(id, configId(config), config.hash)
-    return isReleased ? situation : undefined
+  #needsAdmission ({ id, staleness, assessment: { config } }: ServiceSnapshot): boolean {
+    if (staleness === 'current') return false
+    if (staleness !== 'outdated' || config === undefined) return true
+    return this.#dependencies.state.rollouts.isReleased(id, configId(config), config.hash)
   }
 
   /**
-   * A replica whose cache is behind answers with old settings, and is asked again; so it is where no webhook answered
-   * and the API server let that pass. The whole block counts: of two configurations with the same settings the hash is
-   * the same.
+   * A replica with an outdated cache returns old settings, and a failed webhook may be ignored; both are retried. The
+   * whole block counts, because two configurations with equal settings have the same hash.
    */
-  #check (id: string, { assessment, observed }: ServiceSnapshot, object: JsonObject): WorkResult {
-    const { world, state } = this.#dependencies
-    const answer = readService(object, serviceKey(id).namespace)
-    const after = answer.kind === 'service' ? assessService(answer, world.configs) : undefined
-    if (after === undefined || stalenessOf(after) !== 'current') { return this.#trouble(id, `admission answered with ${versionIn(after)}, and is asked again`) }
-    state.noteTrouble(id, undefined)
+  #check ({ id, assessment, observed: { uid } }: ServiceSnapshot, object: JsonObject): Reconciled {
+    const { world } = this.#dependencies
+    const admitted = readService(object, serviceKey(id).namespace)
+    const after = admitted.kind === 'service' ? assessService(admitted, world.configs) : undefined
+    if (after === undefined || stalenessOf(after) !== 'current') {
+      const error = `admission returned ${settingsIn(after)}, retrying`
+      return this.#finish(id, { kind: 'retry', reason: error }, error)
+    }
+    this.#dependencies.state.admissionErrors.delete(id)
     const { config } = after
     if (config !== undefined && config.hash !== carriedHash(assessment)) {
-      const note = `now carries version ${config.hash} of ${configTitle(config)}`
-      world.events.record({
-        regarding: { kind: AIM_SERVICE.kind, ...serviceKey(id), uid: observed.uid }, type: 'Normal', reason: 'RolledForward', action: 'Readmit', note
-      })
+      const regarding = { kind: AIM_SERVICE.kind, ...serviceKey(id), uid }
+      const note = `now has version ${config.hash} of ${configTitle(config)}`
+      world.events.record({ regarding, type: 'Normal', reason: 'RolledForward', action: 'Readmit', note })
     }
-    return { kind: 'done' }
+    return { result: DONE, enqueue: [] }
   }
 
-  /** Admission is not needed any more, or not yet: what went wrong before does not count any longer. */
-  #over (id: string): WorkResult {
-    const { state, onTrouble } = this.#dependencies
-    if (state.noteTrouble(id, undefined)) onTrouble(id)
-    return { kind: 'done' }
-  }
-
-  #trouble (id: string, reason: string): WorkResult {
-    const { state, onTrouble } = this.#dependencies
-    if (state.noteTrouble(id, reason)) onTrouble(id)
-    return { kind: 'retry', reason }
+  /** Notes the error, or that there is none anymore; if that changed, the service's status has to report it. */
+  #finish (id: string, result: WorkResult, error?: string): Reconciled {
+    const { admissionErrors } = this.#dependencies.state
+    const isChanged = admissionErrors.get(id) !== error
+    if (error === undefined) admissionErrors.delete(id)
+    else admissionErrors.set(id, error)
+    return { result, enqueue: isChanged ? [{ queue: 'status', key: id, priority: 'low' }] : [] }
   }
 }
 
-/** What the settings in an answer are, in words. */
-function versionIn (answer: Assessment | undefined): string {
-  const block = answer?.service.block
+/** The settings in a response, in words. */
+function settingsIn (assessment: Assessment | undefined): string {
+  const block = assessment?.service.block
   if (!isJsonObject(block)) return 'no settings'
-  return `settings of version ${ownString(block, 'hash')} of ${ownString(block, 'kind')} ${ownString(block, 'name')} that are not those of today`
+  const [hash, kind, name] = ['hash', 'kind', 'name'].map((field) => ownString(block, field))
+  return `settings of version ${hash} of ${kind} ${name} that are not current`
+}
+
+/** Spaces work evenly: at most so many turns per second, in the order of the calls, and without bursts. */
+export class RateLimiter {
+  readonly #clock: Clock
+  readonly #gap: number
+  /** The time of the next turn, in milliseconds of the clock. */
+  #next = -Infinity
+
+  constructor (clock: Clock, perSecond: number) {
+    this.#clock = clock
+    this.#gap = 1_000 / perSecond
+  }
+
+  async turn (): Promise<void> {
+    const now = this.#clock.now()
+    const at = Math.max(now, this.#next)
+    this.#next = at + this.#gap
+    if (at > now) await new Promise<void>((resolve) => { this.#clock.setTimeout(at - now, resolve) })
+  }
 }

@@ -1,71 +1,45 @@
-import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
+import { carriedHash } from '../core/status/staleness.ts'
 import { ConfigTallies, type Contribution } from './config-tallies.ts'
-import { configId } from './reconcile-world.ts'
 import { Rollouts } from './rollouts.ts'
-import type { Lane } from './work-queue.ts'
+import type { ServiceSnapshot } from './service-snapshot.ts'
+import { configId } from './world.ts'
 
-export interface RolloutStateHooks {
-  /** The tally of a configuration has changed. */
-  readonly onTally: (config: string) => void
-  /** Admission is to see a service anew. */
-  readonly onReadmit: (service: string, lane: Lane) => void
-}
-
-/** What the parts of the reconciler share while this replica leads. */
+/** What the reconcilers share while this replica is the leader. */
 export class RolloutState {
   readonly tallies = new ConfigTallies()
   readonly rollouts = new Rollouts()
-  readonly #hooks: RolloutStateHooks
-  readonly #missed = new Set<string>()
-  /** Why admission could not be had for a service, in one line. */
-  readonly #troubles = new Map<string, string>()
-
-  constructor (hooks: RolloutStateHooks) {
-    this.#hooks = hooks
-  }
-
   /** Services whose last change no webhook saw. */
-  get missed (): number {
-    return this.#missed.size
-  }
+  readonly unobserved = new Set<string>()
+  /** Why admission of a service failed, in one line. */
+  readonly admissionErrors = new Map<string, string>()
 
-  /**
-   * A service that is gone, or uses another configuration now, is not waited for by the roll-out of the one that it
-   * used.
-   */
-  count (service: string, contribution: Contribution | undefined): void {
-    for (const config of this.tallies.update(service, contribution)) {
-      if (config !== contribution?.config) this.rollouts.landed(service, config)
-      this.#hooks.onTally(config)
+  /** Counts a service as it is now; undefined removes it. Returns the configurations whose tally changed. */
+  count (service: string, snapshot: ServiceSnapshot | undefined): string[] {
+    if (snapshot?.staleness === 'unobserved') this.unobserved.add(service)
+    else this.unobserved.delete(service)
+    const config = snapshot?.assessment.config
+    if (snapshot === undefined || snapshot.staleness === 'current') {
+      this.admissionErrors.delete(service)
+      if (config !== undefined) this.rollouts.landed(service, configId(config))
     }
+    return this.contribute(service, snapshot === undefined ? undefined : contributionOf(snapshot))
   }
 
-  landed (service: string, config: RuntimeConfig | undefined): void {
-    this.#troubles.delete(service)
-    if (config !== undefined) this.rollouts.landed(service, configId(config))
+  /** The rollout of a configuration does not wait for a service that was deleted or no longer uses it. */
+  contribute (service: string, contribution: Contribution | undefined): string[] {
+    const changed = this.tallies.update(service, contribution)
+    for (const config of changed) if (config !== contribution?.config) this.rollouts.landed(service, config)
+    return changed
   }
+}
 
-  /** Answers whether that is news. */
-  noteMissed (service: string, isMissed: boolean): boolean {
-    const isNews = isMissed && !this.#missed.has(service)
-    if (isMissed) this.#missed.add(service)
-    else this.#missed.delete(service)
-    return isNews
-  }
-
-  triggerAdmission (service: string, lane: Lane): void {
-    this.#hooks.onReadmit(service, lane)
-  }
-
-  troubleOf (service: string): string | undefined {
-    return this.#troubles.get(service)
-  }
-
-  /** Undefined: admission could be had. Answers whether that is news. */
-  noteTrouble (service: string, trouble: string | undefined): boolean {
-    const isNews = this.#troubles.get(service) !== trouble
-    if (trouble === undefined) this.#troubles.delete(service)
-    else this.#troubles.set(service, trouble)
-    return isNews
+/** An outdated service counts as failing if its status says so: whether the new version breaks it is not known yet. */
+function contributionOf ({ assessment, staleness, fails, degradedSince }: ServiceSnapshot): Contribution | undefined {
+  if (assessment.config === undefined) return undefined
+  return {
+    config: configId(assessment.config),
+    hash: carriedHash(assessment),
+    failing: staleness === 'current' ? fails : degradedSince !== undefined,
+    failingSince: degradedSince ?? ''
   }
 }

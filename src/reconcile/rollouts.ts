@@ -1,37 +1,47 @@
 import type { RolloutPlan } from '../core/status/rollout.ts'
 
-/** What is expected of a service once it carries the present version of its configuration. */
-export interface Foresight {
-  /** It is well, and will fail. */
+/** The expected state of a service with the current version of its configuration. */
+export interface Forecast {
+  /** It is healthy now, and will fail. */
   readonly breaks: boolean
-  /** The path that it will hold: gateway and path in one text; undefined where it holds none. */
+  /** The path that it will hold, as gateway and path in one text; undefined if it will hold none. */
   readonly claim: string | undefined
 }
 
 interface Rollout {
   readonly hash: string
-  /** Services that may be touched and have not been seen with the present version yet. */
-  readonly released: Map<string, Foresight>
-  held: string | undefined
+  /** Services that were released and do not have the current version yet. */
+  readonly released: Map<string, Forecast>
+  heldReason: string | undefined
 }
 
-/**
- * Which services may be touched by the roll-out of which configuration. A permission ends with the version that it was
- * given for.
- */
+export interface ReleaseInput {
+  readonly config: string
+  readonly hash: string
+  readonly plan: RolloutPlan
+  readonly stale: Iterable<string>
+  readonly forecast: (service: string) => Forecast
+}
+
+/** Which services each rollout may change. A release ends with the version it was made for. */
 export class Rollouts {
   readonly #rollouts = new Map<string, Rollout>()
 
-  /** Why no service of the configuration is touched; undefined where some are, or where that is not decided yet. */
-  held (config: string, hash: string): string | undefined {
-    return this.#of(config, hash)?.held
+  /** Why the rollout changes no service; undefined if it does, or if no plan was made yet. */
+  heldReason (config: string, hash: string): string | undefined {
+    return this.#of(config, hash)?.heldReason
   }
 
-  permits (service: string, config: string, hash: string): boolean {
+  isReleased (service: string, config: string, hash: string): boolean {
     return this.#of(config, hash)?.released.has(service) === true
   }
 
-  /** The service carries the present version, or is gone. */
+  /** Whether the service is released for any version. */
+  isReleasing (service: string, config: string): boolean {
+    return this.#rollouts.get(config)?.released.has(service) === true
+  }
+
+  /** The service has the current version, was deleted, or uses another configuration. */
   landed (service: string, config: string): void {
     this.#rollouts.get(config)?.released.delete(service)
   }
@@ -41,23 +51,22 @@ export class Rollouts {
   }
 
   /**
-   * Releases as many of the services as the plan allows, in their order. The first that would break one too many ends
-   * it, until those before it have been seen: so no more are broken than the limit says, however many are on their way
-   * at once.
+   * Releases services in order, as the plan allows. The first one that would break too many ends the release until
+   * those before it have landed, so that a rollout breaks no more than its limit, however many are in flight.
    */
-  release ({ config, hash, plan, stale, foresee }: ReleaseInput): string[] {
-    const rollout = this.#of(config, hash) ?? { hash, released: new Map<string, Foresight>(), held: undefined }
+  release ({ config, hash, plan, stale, forecast }: ReleaseInput): string[] {
+    const rollout = this.#of(config, hash) ?? { hash, released: new Map<string, Forecast>(), heldReason: undefined }
     this.#rollouts.set(config, rollout)
-    rollout.held = plan.held
-    if (plan.held !== undefined) rollout.released.clear()
+    rollout.heldReason = plan.heldReason
+    if (plan.heldReason !== undefined) rollout.released.clear()
     const budget = new Budget(plan, rollout.released.values())
     const released: string[] = []
     for (const service of stale) {
       if (budget.isSpent) break
       if (rollout.released.has(service)) continue
-      const foresight = budget.spend(foresee(service))
-      if (foresight === undefined) break
-      rollout.released.set(service, foresight)
+      const expected = budget.spend(forecast(service))
+      if (expected === undefined) break
+      rollout.released.set(service, expected)
       released.push(service)
     }
     return released
@@ -69,44 +78,33 @@ export class Rollouts {
   }
 }
 
-/** How many more services may be touched, and how many of those may break. */
+/** How many more services may be changed, and how many of those may break. */
 class Budget {
   readonly #claims = new Set<string>()
   #quota: number
   #breakable: number
 
-  constructor ({ quota, breakable }: RolloutPlan, underWay: Iterable<Foresight>) {
+  constructor ({ quota, breakable }: RolloutPlan, inFlight: Iterable<Forecast>) {
     this.#quota = quota
     this.#breakable = breakable
-    for (const foresight of underWay) this.#take(foresight)
+    for (const forecast of inFlight) this.#take(forecast)
   }
 
   get isSpent (): boolean {
     return this.#quota <= 0
   }
 
-  /**
-   * Answers with what is to be expected of the service after those before it, of which one may take its path; undefined
-   * where it may not be touched.
-   */
-  spend ({ breaks, claim }: Foresight): Foresight | undefined {
-    const foresight = { claim, breaks: breaks || (claim !== undefined && this.#claims.has(claim)) }
-    if (foresight.breaks && this.#breakable <= 0) return undefined
-    this.#take(foresight)
-    return foresight
+  /** The forecast after the services before it, one of which may take its path; undefined if it may not be changed. */
+  spend ({ breaks, claim }: Forecast): Forecast | undefined {
+    const forecast = { claim, breaks: breaks || (claim !== undefined && this.#claims.has(claim)) }
+    if (forecast.breaks && this.#breakable <= 0) return undefined
+    this.#take(forecast)
+    return forecast
   }
 
-  #take ({ breaks, claim }: Foresight): void {
+  #take ({ breaks, claim }: Forecast): void {
     this.#quota--
     if (breaks) this.#breakable--
     if (claim !== undefined) this.#claims.add(claim)
   }
-}
-
-export interface ReleaseInput {
-  readonly config: string
-  readonly hash: string
-  readonly plan: RolloutPlan
-  readonly stale: Iterable<string>
-  readonly foresee: (service: string) => Foresight
 }

@@ -1,25 +1,21 @@
 import { AIM_SERVICE } from '../api/kinds.ts'
-import { sameJson } from '../platform/json.ts'
 import { statusEvents, type ServiceEvent } from '../core/status/events.ts'
-import { serviceStatus } from '../core/status/service.ts'
-import { carriedHash } from '../core/status/staleness.ts'
-import type { Contribution } from './config-tallies.ts'
-import { configId, serviceKey, type ReconcileWorld } from './reconcile-world.ts'
+import { serviceStatus, type OwnServiceStatus } from '../core/status/service.ts'
+import { sameJson } from '../platform/json.ts'
 import type { RolloutState } from './rollout-state.ts'
-import { situationOf, type ServiceSnapshot } from './service-snapshot.ts'
-import type { Lane, WorkResult } from './work-queue.ts'
+import { snapshotOf, type ServiceSnapshot } from './service-snapshot.ts'
+import { afterWrite, DONE, type Enqueue, type Reconciled } from './reconciled.ts'
+import { configId, serviceKey, type ReconcileWorld } from './world.ts'
+import type { Priority } from './work-queue.ts'
 
-/**
- * What is to be done about a service: whether admission is to see it anew, and whether its status is settled, waits for
- * something, or is written later.
- */
-interface Disposition {
-  readonly triggerAdmission: Lane | undefined
-  readonly status:
-    { readonly kind: 'settled' } | { readonly kind: 'waiting'; readonly why: string } | { readonly kind: 'later' }
+interface Decision {
+  /** Whether admission has to run for the service, and how urgently. */
+  readonly triggerAdmission?: Priority
+  /** The status to write; undefined if it depends on an admission that is to come. */
+  readonly status?: OwnServiceStatus
 }
 
-/** Reads one service, decides, and writes its status where it differs. */
+/** Writes the status of services, and finds those that admission has to see again. */
 export class ServiceReconciler {
   readonly #world: ReconcileWorld
   readonly #state: RolloutState
@@ -29,80 +25,56 @@ export class ServiceReconciler {
     this.#state = state
   }
 
-  async reconcile (id: string): Promise<WorkResult> {
-    const situation = situationOf(id, this.#world)
-    this.#count(id, situation)
-    if (situation === undefined) return { kind: 'done' }
-    const { triggerAdmission, status } = this.#disposition(id, situation)
-    if (triggerAdmission !== undefined) this.#state.triggerAdmission(id, triggerAdmission)
-    if (status.kind === 'later') return { kind: 'done' }
-    return await this.#write(id, situation, status.kind === 'waiting' ? status.why : undefined)
+  async reconcile (id: string): Promise<Reconciled> {
+    const snapshot = snapshotOf(id, this.#world)
+    const decision = snapshot === undefined ? {} : this.#decide(snapshot)
+    if (snapshot?.staleness === 'unobserved' && !this.#state.unobserved.has(id)) this.#record(snapshot, UNOBSERVED)
+    const enqueue: Enqueue[] = this.#state.count(id, snapshot)
+      .map((config) => ({ queue: 'status', key: config, priority: 'low' }))
+    const { triggerAdmission, status } = decision
+    if (triggerAdmission !== undefined) enqueue.push({ queue: 'rollforward', key: id, priority: triggerAdmission })
+    if (snapshot === undefined || status === undefined) return { result: DONE, enqueue }
+    return { result: await this.#write(snapshot, status), enqueue }
   }
 
-  /** Keeps the tallies and the list of missed services true. */
-  #count (id: string, situation: ServiceSnapshot | undefined): void {
-    this.#state.count(id, situation === undefined ? undefined : contributionOf(situation))
-    if (situation === undefined || situation.staleness === 'current') { this.#state.landed(id, situation?.assessment.config) }
-    if (this.#state.noteMissed(id, situation?.staleness === 'missed') && situation !== undefined) { this.#tell(id, situation, MISSED) }
-  }
-
-  #disposition (id: string, { staleness, assessment: { config } }: ServiceSnapshot): Disposition {
-    if (staleness === 'current') return { triggerAdmission: undefined, status: { kind: 'settled' } }
-    const trouble = this.#state.troubleOf(id)
-    if (trouble !== undefined) return { triggerAdmission: undefined, status: { kind: 'waiting', why: trouble } }
-    if (staleness !== 'outdated' || config === undefined) { return { triggerAdmission: staleness === 'pending' ? 'urgent' : 'routine', status: { kind: 'later' } } }
-    const held = this.#state.rollouts.held(configId(config), config.hash)
-    return {
-      triggerAdmission: undefined,
-      status: held === undefined ? { kind: 'later' } : { kind: 'waiting', why: held }
+  #decide (snapshot: ServiceSnapshot): Decision {
+    const { id, staleness, assessment: { config } } = snapshot
+    const admissionError = this.#state.admissionErrors.get(id)
+    if (staleness === 'current') return { status: this.#status(snapshot, undefined) }
+    if (admissionError !== undefined) return { status: this.#status(snapshot, admissionError) }
+    if (staleness !== 'outdated' || config === undefined) {
+      return { triggerAdmission: staleness === 'pending' ? 'high' : 'low' }
     }
+    const heldReason = this.#state.rollouts.heldReason(configId(config), config.hash)
+    return heldReason === undefined ? {} : { status: this.#status(snapshot, heldReason) }
   }
 
-  async #write (id: string, situation: ServiceSnapshot, waiting: string | undefined): Promise<WorkResult> {
-    const { assessment, faults, observed } = situation
-    const { configs, writer, serviceStatuses, now } = this.#world
-    const status = serviceStatus(assessment, { configs, faults, known: observed.status, now: now(), waiting })
-    if (sameJson(status, observed.status)) return { kind: 'done' }
-    const result = await writer.applyStatus(
-      { kind: AIM_SERVICE, key: serviceKey(id), uid: observed.uid, version: observed.version },
-      status
+  /** `waiting`: why the service does not have its current configuration yet. */
+  #status ({ assessment, faults, observed }: ServiceSnapshot, waiting: string | undefined): OwnServiceStatus {
+    const { configs, now } = this.#world
+    return serviceStatus(assessment, { configs, faults, known: observed.status, now: now(), waiting })
+  }
+
+  async #write (snapshot: ServiceSnapshot, status: OwnServiceStatus): Promise<Reconciled['result']> {
+    const { id, observed: { uid, version, status: known } } = snapshot
+    if (sameJson(status, known)) return DONE
+    const result = await this.#world.writer.applyStatus(
+      { kind: AIM_SERVICE, key: serviceKey(id), uid, version }, status
     )
-    switch (result.kind) {
-      case 'written':
-        serviceStatuses.upsert(result.object)
-        for (const event of statusEvents(observed.status, status)) this.#tell(id, situation, event)
-        return { kind: 'done' }
-      case 'outdated': return { kind: 'retry', reason: 'the service has changed meanwhile' }
-      case 'gone': return { kind: 'done' }
-      case 'failed': return { kind: 'retry', reason: result.reason }
-      case 'unavailable': return result
-    }
+    if (result.kind !== 'written') return afterWrite(result)
+    this.#world.serviceStatuses.upsert(result.object)
+    for (const event of statusEvents(known, status)) this.#record(snapshot, event)
+    return DONE
   }
 
-  #tell (id: string, { observed }: ServiceSnapshot, event: ServiceEvent): void {
-    this.#world.events.record({
-      regarding: { kind: AIM_SERVICE.kind, ...serviceKey(id), uid: observed.uid },
-      action: 'Reconcile',
-      ...event
-    })
+  #record ({ id, observed: { uid } }: ServiceSnapshot, event: ServiceEvent): void {
+    const regarding = { kind: AIM_SERVICE.kind, ...serviceKey(id), uid }
+    this.#world.events.record({ regarding, action: 'Reconcile', ...event })
   }
 }
 
-const MISSED: ServiceEvent = {
+const UNOBSERVED: ServiceEvent = {
   type: 'Warning',
   reason: 'AdmittedWithoutWebhook',
-  note: 'no admission webhook saw the last change of this service; its settings are being put right'
-}
-
-/**
- * What a service that carries an old version says of the new one is not known yet: it fails where its status says so.
- */
-function contributionOf ({ assessment, staleness, fails, degradedSince }: ServiceSnapshot): Contribution | undefined {
-  if (assessment.config === undefined) return undefined
-  return {
-    config: configId(assessment.config),
-    hash: carriedHash(assessment),
-    failing: staleness === 'current' ? fails : degradedSince !== undefined,
-    failingSince: degradedSince ?? ''
-  }
+  note: 'no admission webhook saw the last change of this service; its settings are being corrected'
 }

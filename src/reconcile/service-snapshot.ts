@@ -1,27 +1,29 @@
-import { assessService, type Assessment } from '../core/settings/assess.ts'
 import type { Fault } from '../core/rules/faults.ts'
-import { degradedCause } from '../core/status/health.ts'
 import { serviceFaults } from '../core/rules/service-faults.ts'
-import { stalenessOf, storedPath, type Staleness } from '../core/status/staleness.ts'
-import type { Observed } from './observed-objects.ts'
-import { serviceKey, type ReconcileWorld } from './reconcile-world.ts'
+import { assessService, resolveConfig, type Assessment } from '../core/settings/assess.ts'
+import { degradedCause } from '../core/status/health.ts'
 import type { OwnServiceStatus } from '../core/status/service.ts'
+import { stalenessOf, storedPath, type Staleness } from '../core/status/staleness.ts'
+import { serviceKey, type Observed, type ReconcileWorld } from './world.ts'
 
-/** One service and everything that a decision about it rests on. */
+/** One service and everything that decisions about it depend on. */
 export interface ServiceSnapshot {
+  readonly id: string
   readonly assessment: Assessment
   readonly staleness: Staleness
-  /** Those it has, or would have once it is current. */
+  /** Its current faults, or those it will have once it is current. */
   readonly faults: readonly Fault[]
-  /** Whether it fails, or would fail once it is current. */
+  /** Whether it fails, or will fail once it is current. */
   readonly fails: boolean
   readonly observed: Observed<OwnServiceStatus>
-  /** Since when it is known to be degraded, RFC 3339; undefined where it is not. */
+  /** Since when its status reports it as degraded, RFC 3339; undefined if it does not. */
   readonly degradedSince: string | undefined
 }
 
-/** Undefined where the service is gone, or on its way out. */
-export function situationOf (id: string, { services, configs, serviceStatuses }: ReconcileWorld): ServiceSnapshot | undefined {
+/** Costs an assessment: once per work item. Undefined if the service was deleted, or is being deleted. */
+export function snapshotOf (
+  id: string, { services, configs, serviceStatuses }: ReconcileWorld
+): ServiceSnapshot | undefined {
   const service = services.get(serviceKey(id))
   const observed = serviceStatuses.get(serviceKey(id))
   if (service === undefined || observed === undefined || service.deleting) return undefined
@@ -30,6 +32,7 @@ export function situationOf (id: string, { services, configs, serviceStatuses }:
   const faults = serviceFaults(assessment, { paths: services.paths, stored: true, holds })
   const degraded = observed.status.conditions.find(({ type }) => type === 'Degraded')
   return {
+    id,
     assessment,
     staleness: stalenessOf(assessment),
     faults,
@@ -37,4 +40,13 @@ export function situationOf (id: string, { services, configs, serviceStatuses }:
     observed,
     degradedSince: degraded?.status === 'True' ? degraded.lastTransitionTime : undefined
   }
+}
+
+/** Whether neither the service nor its configuration has changed since the snapshot. */
+export function isUpToDate (
+  { id, assessment, observed }: ServiceSnapshot, { configs, serviceStatuses }: ReconcileWorld
+): boolean {
+  const { service: { namespace, configName }, config } = assessment
+  const now = resolveConfig({ namespace, name: configName }, configs)
+  return serviceStatuses.get(serviceKey(id)) === observed && now?.kind === config?.kind && now?.hash === config?.hash
 }

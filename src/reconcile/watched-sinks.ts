@@ -1,24 +1,21 @@
 import type { Kind } from '../api/kinds.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
-import { ownObject, ownString, sameJson, type JsonObject } from '../platform/json.ts'
-import type { ObjectKey, ObjectSink } from '../core/ports.ts'
+import type { ObjectSink } from '../core/ports.ts'
 import type { HeldPath } from '../core/world.ts'
-import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
-import { configId, configOf, serviceId, type ReconcileWorld } from './reconcile-world.ts'
+import { sameJson } from '../platform/json.ts'
+import { configId, configOf, keyOf, serviceId, type ConfigKey, type ReconcileWorld } from './world.ts'
 
-/** What has happened, by key; what it means is found out by whoever looks. */
+/** Receives the keys of changed objects. */
 export interface Changes {
-  /** `edited`: it is new, gone, or another one in its spec, labels or annotations. */
+  /** `edited`: created, deleted, or changed in its spec, labels or annotations. */
   serviceChanged (id: string, how: { readonly edited: boolean }): void
-  /** `edited`: it is new, gone, or another one in more than its status. */
-  configChanged (config: Pick<RuntimeConfig, 'kind' | 'namespace' | 'name'>, how: { readonly edited: boolean }): void
+  /** `edited`: created, deleted, or changed in more than its status. */
+  configChanged (config: ConfigKey, how: { readonly edited: boolean }): void
 }
 
 type WatchedWorld = Pick<ReconcileWorld, 'configs' | 'services' | 'serviceStatuses' | 'configStatuses'>
 
-/**
- * Where the objects of a cluster are fed in: they go into the indexes, and their keys to whoever is to look at them.
- */
+/** The sinks of a cluster's objects: they update the caches, and report the keys of the changes. */
 export function watchedSinks (world: WatchedWorld, changes: Changes): Readonly<Record<Kind['kind'], ObjectSink>> {
   return {
     AIMService: serviceSink(world, changes),
@@ -29,11 +26,12 @@ export function watchedSinks (world: WatchedWorld, changes: Changes): Readonly<R
 
 function serviceSink ({ services, serviceStatuses }: WatchedWorld, changes: Changes): ObjectSink {
   const index = services.sink()
-  /** Who else holds a path is concerned when somebody takes it or gives it up. */
-  const tellRivals = (claims: ReadonlyArray<HeldPath | undefined>): void => {
-    if (sameJson(claims[0], claims[1])) return
-    for (const claim of claims) {
-      for (const { service } of claim === undefined ? [] : services.paths.holders(claim)) { changes.serviceChanged(serviceId(service), { edited: false }) }
+  /** Other holders of a path are affected when a service acquires or releases it. */
+  const reportRivals = (before: HeldPath | undefined, after: HeldPath | undefined): void => {
+    if (sameJson(before, after)) return
+    for (const held of [before, after]) {
+      const holders = held === undefined ? [] : services.paths.holders(held)
+      for (const { service } of holders) changes.serviceChanged(serviceId(service), { edited: false })
     }
   }
   return {
@@ -45,14 +43,14 @@ function serviceSink ({ services, serviceStatuses }: WatchedWorld, changes: Chan
       const after = services.get(key)
       const edited = before === undefined || after?.hasSameObject(before) !== true
       changes.serviceChanged(serviceId(key), { edited })
-      tellRivals([before?.held, after?.held])
+      reportRivals(before?.held, after?.held)
     },
     remove: (key) => {
       const held = services.get(key)?.held
       index.remove(key)
       serviceStatuses.remove(key)
       changes.serviceChanged(serviceId(key), { edited: true })
-      tellRivals([held, undefined])
+      reportRivals(held, undefined)
     }
   }
 }
@@ -74,9 +72,4 @@ function configSink (kind: RuntimeConfigKind, { configs, configStatuses }: Watch
       changes.configChanged({ kind, ...key }, { edited: true })
     }
   }
-}
-
-function keyOf (object: JsonObject): ObjectKey {
-  const metadata = ownObject(object, 'metadata')
-  return { namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') }
 }

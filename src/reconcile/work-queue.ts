@@ -1,12 +1,12 @@
 import type { Log, Unavailable } from '../core/ports.ts'
 import type { Clock } from '../platform/clock.ts'
 
-/** What a person waits for goes before what a roll-out waits for. */
-export type Lane = 'urgent' | 'routine'
+/** `high`: a user waits for it. `low`: it is part of a rollout. */
+export type Priority = 'high' | 'low'
 
 /**
- * How the work on a key ended. `again` is no failure; `retry` is, and the key backs off; with `unavailable` every key
- * does, since none would fare better.
+ * How the work on a key ended. `again` is not a failure. After `retry` the key backs off; after `unavailable` all keys
+ * do, because none would succeed.
  */
 export type WorkResult =
   | { readonly kind: 'done' }
@@ -24,7 +24,7 @@ export interface WorkQueueObserver {
 
 export interface WorkQueueOptions {
   readonly name: string
-  /** How many keys are worked on at once. */
+  /** How many keys are processed at a time. */
   readonly concurrency: number
   readonly work: (key: string) => Promise<WorkResult>
   readonly observer: WorkQueueObserver
@@ -34,53 +34,53 @@ export interface WorkQueueOptions {
   readonly log: Log
 }
 
-/** The wait after the first failure of a key, doubled by each further one up to the cap, in milliseconds. */
+/** The backoff of one key, in milliseconds: doubled by each failure, up to the cap. */
 const FIRST_BACKOFF_MS = 100
 const LONGEST_BACKOFF_MS = 60_000
-/**
- * The same for all keys together, so that they go on at once when the trouble is over. A longer wait that was asked for
- * is kept, up to the third.
- */
+/** The pause of all keys, in milliseconds; the short cap lets them resume soon after the API server recovers. */
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2_000
-const LONGEST_ASKED_PAUSE_MS = 30_000
-/** After so many urgent keys in a row a routine one has its turn. */
-const URGENT_IN_A_ROW = 16
+/** The longest honored Retry-After. */
+const LONGEST_RETRY_AFTER_MS = 30_000
+/** After this many keys of high priority in a row, one of low priority is processed. */
+const HIGH_IN_A_ROW = 16
+/** The failure in a row that is logged: the first ones are often conflicts with a change of another client. */
+const LOGGED_FAILURE = 3
 
 /**
- * Keys that are to be worked on: each waits once, however often it is added, and is never worked on twice at the same
- * time; what is added meanwhile is worked on again afterwards. A key that failed comes back by itself, ever later, or
- * as soon as it is added anew. Source: client-go, util/workqueue.
+ * A queue of keys. Each key waits once, however often it is added, and is never processed twice at the same time; a key
+ * added meanwhile is processed again. A failed key returns after its backoff, or as soon as it is added. Source:
+ * client-go, util/workqueue.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions
-  /** Keys by the time since which they wait, in the order of arrival. */
-  readonly #waiting: Readonly<Record<Lane, Map<string, number>>> = { urgent: new Map(), routine: new Map() }
-  /** Keys that are worked on, by the time since which they are, and the lane that they came in. */
-  readonly #running = new Map<string, { readonly since: number, readonly lane: Lane }>()
-  /** Keys that were added while they were worked on. */
-  readonly #addedMeanwhile = new Map<string, Lane>()
-  /** Calls off the return of a key. */
+  /** Keys and the times since which they wait, in the order of arrival. */
+  readonly #waiting: Readonly<Record<Priority, Map<string, number>>> = { high: new Map(), low: new Map() }
+  /** Keys that are processed, the times since which they are, and their priorities. */
+  readonly #running = new Map<string, { readonly since: number, readonly priority: Priority }>()
+  /** Keys that were added while they were processed. */
+  readonly #addedMeanwhile = new Map<string, Priority>()
+  /** Cancels the return of a key. */
   readonly #returning = new Map<string, () => void>()
   readonly #failures = new Map<string, number>()
   #state: 'idle' | 'working' | 'stopped' = 'idle'
-  #urgentInARow = 0
-  /** Ends the pause of all keys; undefined where there is none. */
-  #callOffPause: (() => void) | undefined
+  #highInARow = 0
+  /** Ends the pause of all keys; undefined outside a pause. */
+  #cancelPause: (() => void) | undefined
   #pausesInARow = 0
   #scheduled = false
-  #idle: () => void = () => undefined
+  #onIdle: () => void = () => undefined
 
   constructor (options: WorkQueueOptions) {
     this.#options = options
   }
 
-  /** Keys that wait for their turn. */
+  /** The number of waiting keys. */
   get depth (): number {
-    return this.#waiting.urgent.size + this.#waiting.routine.size
+    return this.#waiting.high.size + this.#waiting.low.size
   }
 
-  /** How long the keys that are worked on have been so, in milliseconds each. */
+  /** How long each key that is processed has been so, in milliseconds. */
   get ages (): number[] {
     const now = this.#options.clock.now()
     return Array.from(this.#running.values(), ({ since }) => now - since)
@@ -88,39 +88,39 @@ export class WorkQueue {
 
   start (): void {
     this.#state = 'working'
-    this.#schedule()
+    this.#scheduleNext()
   }
 
-  /** Resolves when nothing is worked on any more. What waits is forgotten. */
+  /** Drops waiting keys. Resolves once no key is processed. */
   async stop (): Promise<void> {
     this.#state = 'stopped'
     for (const cancel of this.#returning.values()) cancel()
-    this.#callOffPause?.()
-    if (this.#running.size > 0) await new Promise<void>((resolve) => { this.#idle = resolve })
+    this.#cancelPause?.()
+    if (this.#running.size > 0) await new Promise<void>((resolve) => { this.#onIdle = resolve })
   }
 
-  add (key: string, lane: Lane): void {
+  add (key: string, priority: Priority): void {
     if (this.#state === 'stopped') return
     this.#options.observer.onAdd()
     if (this.#running.has(key)) {
-      if (lane === 'urgent' || !this.#addedMeanwhile.has(key)) this.#addedMeanwhile.set(key, lane)
+      if (priority === 'high' || !this.#addedMeanwhile.has(key)) this.#addedMeanwhile.set(key, priority)
       return
     }
     this.#returning.get(key)?.()
     this.#returning.delete(key)
-    this.#wait(key, lane)
-    this.#schedule()
+    this.#wait(key, priority)
+    this.#scheduleNext()
   }
 
-  #wait (key: string, lane: Lane): void {
-    const { urgent, routine } = this.#waiting
-    const since = urgent.get(key) ?? routine.get(key) ?? this.#options.clock.now()
-    if (lane === 'urgent') routine.delete(key)
-    if (!urgent.has(key)) this.#waiting[lane].set(key, since)
+  #wait (key: string, priority: Priority): void {
+    const { high, low } = this.#waiting
+    const since = high.get(key) ?? low.get(key) ?? this.#options.clock.now()
+    if (priority === 'high') low.delete(key)
+    if (!high.has(key)) this.#waiting[priority].set(key, since)
   }
 
-  /** Work starts from the event loop, so that thousands of keys in a row hold no timer up. */
-  #schedule (): void {
+  /** Each key starts in its own turn of the event loop, so that thousands in a row delay no timer. */
+  #scheduleNext (): void {
     if (this.#scheduled || this.#state !== 'working') return
     this.#scheduled = true
     setImmediate(() => {
@@ -130,31 +130,25 @@ export class WorkQueue {
   }
 
   #startNext (): void {
-    if (
-      this.#state !== 'working' ||
-      this.#callOffPause !== undefined ||
-      this.#running.size >= this.#options.concurrency
-    ) { return }
-    const next = this.#take()
+    const { concurrency, clock, observer, log } = this.#options
+    const isFree = this.#state === 'working' && this.#cancelPause === undefined && this.#running.size < concurrency
+    const next = isFree ? this.#take() : undefined
     if (next === undefined) return
-    const { clock, observer } = this.#options
-    this.#running.set(next.key, { since: clock.now(), lane: next.lane })
+    this.#running.set(next.key, { since: clock.now(), priority: next.priority })
     observer.onStart(clock.now() - next.since)
-    this.#run(next.key).catch((error: unknown) => {
-      this.#options.log.error({ error }, 'the work queue failed because of a defect')
-    })
-    this.#schedule()
+    this.#run(next.key).catch((error: unknown) => { log.error({ error }, 'work queue failed') })
+    this.#scheduleNext()
   }
 
-  #take (): { key: string, since: number, lane: Lane } | undefined {
-    const { urgent, routine } = this.#waiting
-    const isRoutine = urgent.size === 0 || (this.#urgentInARow >= URGENT_IN_A_ROW && routine.size > 0)
-    const lane: Lane = isRoutine ? 'routine' : 'urgent'
-    const [first] = this.#waiting[lane]
+  #take (): { key: string, since: number, priority: Priority } | undefined {
+    const { high, low } = this.#waiting
+    const isLow = high.size === 0 || (this.#highInARow >= HIGH_IN_A_ROW && low.size > 0)
+    const priority: Priority = isLow ? 'low' : 'high'
+    const [first] = this.#waiting[priority]
     if (first === undefined) return undefined
-    this.#urgentInARow = isRoutine ? 0 : this.#urgentInARow + 1
-    this.#waiting[lane].delete(first[0])
-    return { key: first[0], since: first[1], lane }
+    this.#highInARow = isLow ? 0 : this.#highInARow + 1
+    this.#waiting[priority].delete(first[0])
+    return { key: first[0], since: first[1], priority }
   }
 
   async #run (key: string): Promise<void> {
@@ -165,43 +159,44 @@ export class WorkQueue {
       result = await work(key)
     } catch (error) {
       const stack = error instanceof Error ? error.stack : String(error)
-      log.error({ queue: name, key, stack }, 'work failed because of a defect, and is tried again')
+      log.error({ queue: name, key, stack }, 'work failed because of a defect, retrying')
       result = { kind: 'retry', reason: 'a defect' }
     }
     observer.onEnd(clock.now() - since)
-    const lane = this.#running.get(key)?.lane
+    const priority = this.#running.get(key)?.priority
     this.#running.delete(key)
-    this.#settle(key, result, lane)
-    if (this.#state === 'stopped' && this.#running.size === 0) this.#idle()
-    this.#schedule()
+    this.#settle(key, result, priority)
+    if (this.#state === 'stopped' && this.#running.size === 0) this.#onIdle()
+    this.#scheduleNext()
   }
 
-  #settle (key: string, result: WorkResult, cameIn: Lane = 'routine'): void {
+  #settle (key: string, result: WorkResult, previous: Priority = 'low'): void {
     const delay = this.#delayAfter(key, result)
-    const lane = this.#addedMeanwhile.get(key) ?? (result.kind === 'unavailable' ? cameIn : undefined)
+    const priority = this.#addedMeanwhile.get(key) ?? (result.kind === 'unavailable' ? previous : undefined)
     this.#addedMeanwhile.delete(key)
     if (this.#state === 'stopped') return
     if (result.kind === 'unavailable') this.#pause(result)
     else this.#pausesInARow = 0
-    if (lane !== undefined) this.#wait(key, lane)
+    if (priority !== undefined) this.#wait(key, priority)
     else if (delay !== undefined) this.#returnAfter(key, delay)
   }
 
-  /** Keys that were worked on at the same time fail for the same trouble, which counts once. */
+  /** Keys that were processed at the same time fail for the same reason, which counts once. */
   #pause ({ reason, retryAfterMs }: Unavailable): void {
     const { name, clock, observer, random, log } = this.#options
     observer.onRetry()
-    if (this.#callOffPause !== undefined) return
+    if (this.#cancelPause !== undefined) return
     const pauses = ++this.#pausesInARow
-    if (pauses === LOGGED_FAILURE) { log.warn({ queue: name, reason }, 'no work can be done at the moment, and is tried again') }
+    if (pauses === LOGGED_FAILURE) log.warn({ queue: name, reason }, 'API server unavailable, retrying')
     const backoff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (pauses - 1)) * (0.5 + random() / 2)
-    this.#callOffPause = clock.setTimeout(Math.max(backoff, Math.min(LONGEST_ASKED_PAUSE_MS, retryAfterMs)), () => {
-      this.#callOffPause = undefined
-      this.#schedule()
+    const wait = Math.max(backoff, Math.min(LONGEST_RETRY_AFTER_MS, retryAfterMs))
+    this.#cancelPause = clock.setTimeout(wait, () => {
+      this.#cancelPause = undefined
+      this.#scheduleNext()
     })
   }
 
-  /** Milliseconds until the key comes back by itself; undefined where it does not. */
+  /** Milliseconds until the key returns by itself; undefined if it does not. */
   #delayAfter (key: string, result: WorkResult): number | undefined {
     if (result.kind === 'unavailable') return undefined
     if (result.kind !== 'retry') {
@@ -212,18 +207,19 @@ export class WorkQueue {
     const failures = (this.#failures.get(key) ?? 0) + 1
     this.#failures.set(key, failures)
     observer.onRetry()
-    if (failures === LOGGED_FAILURE) { log.warn({ queue: name, key, reason: result.reason }, 'work keeps failing and is tried again') }
+    if (failures === LOGGED_FAILURE) {
+      log.warn(
+        { queue: name, key, reason: result.reason }, 'work failed repeatedly, retrying'
+      )
+    }
     return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1)) * (0.5 + random() / 2)
   }
 
   #returnAfter (key: string, ms: number): void {
     this.#returning.set(key, this.#options.clock.setTimeout(ms, () => {
       this.#returning.delete(key)
-      this.#wait(key, 'routine')
-      this.#schedule()
+      this.#wait(key, 'low')
+      this.#scheduleNext()
     }))
   }
 }
-
-/** Which failure in a row is told of: the first ones are often only a change that overtook this program. */
-const LOGGED_FAILURE = 3

@@ -58,7 +58,7 @@ export type OwnConfigStatus = Readonly<Omit<RuntimeConfigStatus, 'conditions'>> 
 export interface RolloutPlan {
   readonly status: OwnConfigStatus
   /** Why no further service is touched; undefined while it goes on. One sentence. */
-  readonly held: string | undefined
+  readonly heldReason: string | undefined
   /** How many more services may be touched, and how many of those may turn out to fail. */
   readonly quota: number
   readonly breakable: number
@@ -102,7 +102,7 @@ export function planRollout ({ config, tally, known, limit, now }: RolloutInput)
       services: { total, current, failing },
       conditions: conditionsOf(findings, { known: known.conditions, generation: config.generation, now })
     },
-    held: hold?.message,
+    heldReason: hold?.message,
     quota: hold !== undefined ? 0 : mode.kind === 'canary' ? mode.services - current : Infinity,
     breakable: Math.max(0, limit - broken.length)
   }

@@ -7,26 +7,26 @@ import { createdAt } from '../../api/object-meta.ts'
  * How what is stored of a service compares with what admission would write today.
  * `current`: alike. `outdated`: its configuration came, changed or went since. `pending`: its path could not be
  * rendered at creation, and can be now.
- * `missed`: no webhook saw its last write, since one would have written something else.
+ * `unobserved`: no webhook saw its last write, since one would have written something else.
  */
-export type Staleness = 'current' | 'outdated' | 'pending' | 'missed'
+export type Staleness = 'current' | 'outdated' | 'pending' | 'unobserved'
 
 /** Pure. */
 export function stalenessOf ({ service, config, block }: Assessment): Staleness {
-  if (service.givenConfigName === undefined) return 'missed'
+  if (service.givenConfigName === undefined) return 'unobserved'
   if (sameJson(block, service.block)) return 'current'
   const stored = isJsonObject(service.block) ? service.block : undefined
   if (stored === undefined) {
-    return config === undefined || isYounger(config.createdAt, createdAt(service.object)) ? 'outdated' : 'missed'
+    return config === undefined || isYounger(config.createdAt, createdAt(service.object)) ? 'outdated' : 'unobserved'
   }
-  if (own(stored, 'name') !== service.configName) return 'missed'
+  if (own(stored, 'name') !== service.configName) return 'unobserved'
   return block === undefined || !isOfSameConfig(block, stored) ? 'outdated' : unlike(block, stored)
 }
 
 /** Of two blocks of the same configuration that differ. */
 function unlike (block: ResolvedRuntimeConfig, stored: JsonObject): Staleness {
   const { path, ...routing } = block.routing
-  return path !== undefined && sameJson({ ...block, routing }, stored) ? 'pending' : 'missed'
+  return path !== undefined && sameJson({ ...block, routing }, stored) ? 'pending' : 'unobserved'
 }
 
 function isOfSameConfig ({ kind, hash }: ResolvedRuntimeConfig, stored: JsonObject): boolean {

@@ -1,7 +1,6 @@
 import type { Log, ObjectKey, ObjectSink } from '../../core/ports.ts'
-import type { Clock } from '../../platform/clock.ts'
+import { pause, type Clock } from '../../platform/clock.ts'
 import { errorMessage } from '../../platform/error-message.ts'
-import { pause } from '../../platform/clock.ts'
 import { isNewerVersion } from '../../api/object-meta.ts'
 import type { ApiResponse, SendRequest } from '../client/api-connection.ts'
 import { statusOf, type VersionedObject } from '../client/responses.ts'

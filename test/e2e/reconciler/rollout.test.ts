@@ -145,7 +145,7 @@ t.test('a changed configuration reaches exactly the services that use it, at the
       {
         type: 'Normal',
         action: 'Readmit',
-        note: `now carries version ${done.status?.hash ?? ''} of AIMRuntimeConfig changed/default`
+        note: `now has version ${done.status?.hash ?? ''} of AIMRuntimeConfig changed/default`
       }
     ]
   )

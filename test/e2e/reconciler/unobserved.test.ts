@@ -43,7 +43,7 @@ async function startServer (): Promise<void> {
   server = program
 }
 
-async function missed (): Promise<number> {
+async function unobserved (): Promise<number> {
   const metrics = await (await fetch(`${reconciler.probeUrl}/metrics`)).text()
   return Number(/^aim_admission_unobserved_services (\d+)$/m.exec(metrics)?.[1])
 }
@@ -67,7 +67,7 @@ t.test('what came in, or was changed, while no webhook answered is counted, told
   }
   t.equal(await reaches(['-n', other, 'aimsvc/a'], 'RoutingReady', 'PathRendered'), '')
   const before = await object('-n', namespace, 'aimsvc/seen')
-  t.equal(await missed(), 0)
+  t.equal(await unobserved(), 0)
 
   await server.stop()
   t.equal((await apply(manifest({ namespace, name: 'new', labels: { team: 'nlp' } }))).code, 0)
@@ -84,7 +84,7 @@ t.test('what came in, or was changed, while no webhook answered is counted, told
   await apply(manifest({ kind: 'AIMRuntimeConfig', namespace: other, name: 'default', spec: routed('/changed/to') }))
   t.equal(await reaches(['-n', other, 'aimsvc/a'], 'RuntimeConfigResolved', 'RollingOut'), '')
   t.equal(await get(other, 'a', '.status.routing.path'), '/changed/a', 'the old settings are in force')
-  await until(async () => await missed() === 3)
+  await until(async () => await unobserved() === 3)
   t.equal(await get(namespace, 'new', BLOCK), '', 'nobody but admission writes the block')
   t.equal(await get(namespace, 'edited', PATH), '/missed/nlp/edited')
   for (const name of ['new', 'edited', 'switched']) {
@@ -95,7 +95,7 @@ t.test('what came in, or was changed, while no webhook answered is counted, told
     t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RuntimeConfigResolved', 'RollingOut'), '')
   }
   t.match(conditionOf(await object('-n', namespace, 'aimsvc/new'), 'RuntimeConfigResolved')?.message,
-    /^AIMRuntimeConfig missed\/default is yet to be carried to this service: admission answered with no settings, and is asked again$/)
+    /^AIMRuntimeConfig missed\/default is yet to be carried to this service: admission returned no settings, retrying$/)
 
   await startServer()
   for (const name of ['new', 'edited']) {
@@ -107,7 +107,7 @@ t.test('what came in, or was changed, while no webhook answered is counted, told
     '/missed/vision/edited',
     ''
   ])
-  await until(async () => await missed() === 0)
+  await until(async () => await unobserved() === 0)
   t.equal((await events(namespace, 'new')).filter(({ reason }) => reason === REASON).length, 1)
   t.equal(await reaches(['-n', other, 'aimsvc/a'], 'RuntimeConfigResolved', 'Resolved'), '')
   t.equal(await get(other, 'a', '.status.routing.path'), '/changed/to')

@@ -57,7 +57,7 @@ async function messages (): Promise<readonly string[]> {
   const configs = new ConfigIndex()
   configs.sink('AIMRuntimeConfig').upsert(aConfig())
   const since = '2026-01-01T00:00:00Z'
-  const { held } = planRollout({
+  const { heldReason: held } = planRollout({
     config: read,
     tally: {
       total: 9,

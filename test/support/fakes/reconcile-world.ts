@@ -7,8 +7,8 @@ import { ownConfigStatus } from '../../../src/core/status/rollout.ts'
 import { readService } from '../../../src/core/settings/service.ts'
 import { ServiceIndex } from '../../../src/cache/service-index.ts'
 import { ownServiceStatus } from '../../../src/core/status/service.ts'
-import { ObservedObjects } from '../../../src/reconcile/observed-objects.ts'
 import { watchedSinks } from '../../../src/reconcile/watched-sinks.ts'
+import { ObservedObjects } from '../../../src/reconcile/world.ts'
 
 export interface StatusWrite {
   readonly key: ObjectKey
@@ -17,7 +17,7 @@ export interface StatusWrite {
   readonly status: object
 }
 
-/** A world of the reconciler without a cluster: objects are fed in, and writes are noted and answered by the test. */
+/** A world of the reconciler without a cluster: records its writes, whose results the test provides. */
 export function aReconcileWorld () {
   const watched = {
     configs: new ConfigIndex(),
@@ -29,38 +29,38 @@ export function aReconcileWorld () {
     }
   }
   const written: StatusWrite[] = []
-  const readmitted: string[] = []
-  const told: TransitionEvent[] = []
-  /** What the API server answers next; by default that the object is gone. */
-  const answers: Array<WriteResult | Unavailable> = []
-  const answer = (): WriteResult | Unavailable => answers.shift() ?? { kind: 'gone' }
+  const triggered: string[] = []
+  const events: TransitionEvent[] = []
+  /** The results of the next writes; by default the object is gone. */
+  const results: Array<WriteResult | Unavailable> = []
+  const result = (): WriteResult | Unavailable => results.shift() ?? { kind: 'gone' }
   return {
     written,
-    readmitted,
-    told,
-    answers,
+    triggered,
+    events,
+    results,
     sinks: watchedSinks(watched, { serviceChanged: () => {}, configChanged: () => {} }),
     world: {
       ...watched,
       writer: {
         applyStatus: async ({ key, uid, version }: Omit<StatusWrite, 'status'>, status: object) => {
           written.push({ key, uid, version, status })
-          return await Promise.resolve(answer())
+          return await Promise.resolve(result())
         },
         triggerAdmission: async ({ namespace, name }: ObjectKey) => {
-          readmitted.push(`${namespace}/${name}`)
-          return await Promise.resolve(answer())
+          triggered.push(`${namespace}/${name}`)
+          return await Promise.resolve(result())
         }
       },
-      events: { record: (event: TransitionEvent) => { told.push(event) } },
+      events: { record: (event: TransitionEvent) => { events.push(event) } },
       now: () => '2026-01-02T00:00:00Z'
     }
   }
 }
 
-/** A stored object of whatever kind: with the metadata that the API server gives it. */
+/** A stored object of any kind, with the metadata that the API server assigns. */
 export function stored (object: JsonObject, version: number, metadata: JsonObject = {}): JsonObject {
-  const given = object['metadata'] as JsonObject // every builder gives one
+  const given = object['metadata'] as JsonObject // set by every builder
   return {
     ...object,
     metadata: {
@@ -74,7 +74,7 @@ export function stored (object: JsonObject, version: number, metadata: JsonObjec
   }
 }
 
-/** A service as admission would write it today. */
+/** A service as admission would write it now. */
 export function admitted (object: JsonObject, configs: ConfigLookup): JsonObject {
   const service = readService(object, ownString(ownObject(object, 'metadata'), 'namespace'))
   if (service.kind === 'malformed') throw new Error(service.field)

@@ -10,14 +10,12 @@ const ID = 'AIMRuntimeConfig/ml-team/default'
 const OLD = stored(aConfig(), 1)
 const NEW = stored(aConfig({ defaultStorageClassName: 'fast' }), 2, { generation: 2 })
 
-/** Three services that carry the old version of a configuration whose new one is known. */
+/** Three services with the old version of a configuration that has a new one. */
 function aReconciler ({ config = NEW }: { config?: JsonObject } = {}) {
   const parts = aReconcileWorld()
   const { world, sinks } = parts
   const clock = new ManualClock()
-  const touched: string[] = []
-  const decided: string[] = []
-  const state = new RolloutState({ onTally: () => {}, onReadmit: (id, lane) => { touched.push(`${lane} ${id}`) } })
+  const state = new RolloutState()
   const hashOf = (): string => world.configs.namespaced('ml-team', 'default')?.hash ?? ''
   sinks.AIMRuntimeConfig.upsert(OLD)
   const oldHash = hashOf()
@@ -25,30 +23,29 @@ function aReconciler ({ config = NEW }: { config?: JsonObject } = {}) {
   for (const service of services) sinks.AIMService.upsert(service)
   sinks.AIMRuntimeConfig.upsert(config)
   const carries = (name: string, hash: string, failing = false): void => {
-    state.count(`ml-team/${name}`, { config: ID, hash, failing, failingSince: failing ? '2026-01-02T00:00:00Z' : '' })
+    state.contribute(
+      `ml-team/${name}`, { config: ID, hash, failing, failingSince: failing ? '2026-01-02T00:00:00Z' : '' }
+    )
   }
   for (const name of ['a', 'b', 'c']) carries(name, oldHash)
-  const reconciler = new ConfigReconciler({
-    world,
-    state,
-    clock,
-    failureLimit: 1,
-    onDecided: (id) => { decided.push(id) }
-  })
-  /** The API server stores what is written next. */
+  const reconciler = new ConfigReconciler({ world, state, clock, failureLimit: 1 })
+  /** Lets the API server store the next write. */
   const storeNext = (status: object, version: number): void => {
-    parts.answers.push({ kind: 'written', object: { ...stored(config, version), status } })
+    parts.results.push({ kind: 'written', object: { ...stored(config, version), status } })
   }
-  return { ...parts, clock, touched, decided, state, carries, reconciler, config, hash: hashOf(), storeNext }
+  return { ...parts, clock, state, carries, reconciler, config, hash: hashOf(), storeNext }
 }
 
-t.test('the status is written before the first service is touched, with exact counters', async (t) => {
-  const { reconciler, written, answers, touched, hash, config } = aReconciler()
-  answers.push({
+t.test('writes the status with exact counters, then releases the services', async (t) => {
+  const { reconciler, written, results, hash, config } = aReconciler()
+  results.push({
     kind: 'written',
     object: { ...config, metadata: { ...(config['metadata'] as JsonObject), resourceVersion: '3' } }
   })
-  t.strictSame(await reconciler.reconcile(ID), { kind: 'done' })
+  t.strictSame(await reconciler.reconcile(ID), {
+    result: { kind: 'done' },
+    enqueue: ['a', 'b', 'c'].map((name) => ({ queue: 'rollforward', key: `ml-team/${name}`, priority: 'low' }))
+  })
   t.match(written, [{
     key: { namespace: 'ml-team', name: 'default' },
     uid: 'c1',
@@ -64,44 +61,43 @@ t.test('the status is written before the first service is touched, with exact co
       ]
     }
   }])
-  t.strictSame(touched, ['routine ml-team/a', 'routine ml-team/b', 'routine ml-team/c'])
 })
 
-t.test('where it could not be written, no service is touched', async (t) => {
-  const answers = [
-    { kind: 'failed', reason: 'the API server says no' },
+t.test('releases no service if the status write fails', async (t) => {
+  const failures = [
+    { kind: 'failed', reason: 'no' },
     { kind: 'outdated' },
-    { kind: 'unavailable', reason: 'nobody answers', retryAfterMs: 1_000 }
+    { kind: 'unavailable', reason: 'no response', retryAfterMs: 1_000 }
   ] as const
-  for (const answer of answers) {
-    const { reconciler, answers, touched } = aReconciler()
-    answers.push(answer)
-    const result = await reconciler.reconcile(ID)
+  for (const answer of failures) {
+    const { reconciler, results } = aReconciler()
+    results.push(answer)
+    const { result, enqueue } = await reconciler.reconcile(ID)
     t.match(result, { kind: answer.kind === 'unavailable' ? 'unavailable' : 'retry' }, answer.kind)
-    t.strictSame(touched, [])
+    t.strictSame(enqueue, [])
   }
 })
 
-t.test('plans are made at most ten times a second, and counters alone are written once a second', async (t) => {
+t.test('plans at most ten times a second, and writes changed counters at most once a second', async (t) => {
   const { reconciler, written, clock, carries, hash, storeNext } = aReconciler()
   storeNext({}, 3)
   await reconciler.reconcile(ID)
   const [{ status } = { status: {} }] = written
-  t.strictSame(await reconciler.reconcile(ID), { kind: 'again', afterMs: 100 })
+  t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'again', afterMs: 100 })
   clock.pass(100)
   storeNext(status, 4)
   await reconciler.reconcile(ID)
   carries('a', hash)
   clock.pass(100)
-  t.strictSame(await reconciler.reconcile(ID), { kind: 'again', afterMs: 900 })
+  t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'again', afterMs: 900 })
   t.equal(written.length, 2, 'only a counter differs')
   clock.pass(900)
   storeNext({ ...status, services: { total: 3, current: 1, failing: 0 } }, 5)
-  t.strictSame(await reconciler.reconcile(ID), { kind: 'done' })
+  t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'done' })
   t.match(written.at(-1), { version: '4', status: { services: { total: 3, current: 1, failing: 0 } } })
 })
 
-t.test('a condition that changes is written at once, and a status that does not differ never', async (t) => {
+t.test('writes a changed condition at once, and an unchanged status never', async (t) => {
   const { reconciler, written, clock, carries, hash, storeNext } = aReconciler()
   storeNext({}, 3)
   await reconciler.reconcile(ID)
@@ -109,7 +105,7 @@ t.test('a condition that changes is written at once, and a status that does not 
   clock.pass(100)
   const done = { kind: 'done' }
   storeNext({}, 4)
-  t.strictSame(await reconciler.reconcile(ID), done)
+  t.strictSame((await reconciler.reconcile(ID)).result, done)
   const last = written.at(-1)?.status ?? {}
   t.match(last, {
     services: { total: 3, current: 3 },
@@ -119,39 +115,37 @@ t.test('a condition that changes is written at once, and a status that does not 
   storeNext(last, 5)
   await reconciler.reconcile(ID)
   clock.pass(10_000)
-  t.strictSame(await reconciler.reconcile(ID), done)
+  t.strictSame((await reconciler.reconcile(ID)).result, done)
   t.equal(written.length, 3)
 })
 
-t.test('a roll-out that is paused touches nothing, and the services that wait are told once', async (t) => {
+t.test('a paused rollout releases no service, and updates the status of waiting services once', async (t) => {
   const paused = stored(
     aConfig({ defaultStorageClassName: 'fast' }, { annotations: { 'aim.silogen.ai/rollout': 'paused' } }),
     2,
     { generation: 2 }
   )
-  const { reconciler, touched, decided, clock, written, storeNext } = aReconciler({ config: paused })
+  const { reconciler, clock, written, storeNext } = aReconciler({ config: paused })
   storeNext({}, 3)
-  await reconciler.reconcile(ID)
+  const { enqueue } = await reconciler.reconcile(ID)
   t.match(written, [{ status: { conditions: [{}, { type: 'RolledOut', status: 'False', reason: 'Paused' }, {}] } }])
-  t.strictSame([touched, decided], [[], ['ml-team/a', 'ml-team/b', 'ml-team/c']])
+  t.strictSame(enqueue, ['a', 'b', 'c'].map((name) => ({ queue: 'status', key: `ml-team/${name}`, priority: 'low' })))
   clock.pass(100)
   storeNext({}, 4)
-  await reconciler.reconcile(ID)
-  t.equal(decided.length, 3, 'nothing new was decided')
+  t.strictSame((await reconciler.reconcile(ID)).enqueue, [])
 })
 
-t.test('services that were well and begin to fail halt it, as far as the configuration remembers when it began', async (t) => {
-  const { reconciler, written, clock, carries, touched, hash, storeNext } = aReconciler()
+t.test('halts if healthy services begin to fail after the start in the status', async (t) => {
+  const { reconciler, written, clock, carries, hash, storeNext } = aReconciler()
   storeNext({}, 3)
   await reconciler.reconcile(ID)
   storeNext(written[0]?.status ?? {}, 4)
   clock.pass(100)
   await reconciler.reconcile(ID)
-  const before = touched.length
   carries('a', hash, true)
   clock.pass(100)
   storeNext({}, 5)
-  await reconciler.reconcile(ID)
+  const { enqueue } = await reconciler.reconcile(ID)
   t.match(written.at(-1)?.status, {
     services: { total: 3, current: 1, failing: 1 },
     conditions: [
@@ -160,15 +154,15 @@ t.test('services that were well and begin to fail halt it, as far as the configu
       { type: 'RolloutHalted', status: 'True', reason: 'ServicesFailing', message: /ml-team\/a/ }
     ]
   })
-  t.equal(touched.length, before)
+  t.ok(enqueue.every(({ queue }) => queue === 'status'))
 })
 
-t.test('a configuration that is gone is forgotten without a request', async (t) => {
+t.test('forgets a deleted configuration without a request', async (t) => {
   const { reconciler, sinks, written, state, hash } = aReconciler()
   await reconciler.reconcile(ID)
-  t.ok(state.rollouts.permits('ml-team/a', ID, hash))
+  t.ok(state.rollouts.isReleased('ml-team/a', ID, hash))
   sinks.AIMRuntimeConfig.remove({ namespace: 'ml-team', name: 'default' })
-  t.strictSame(await reconciler.reconcile(ID), { kind: 'done' })
-  t.notOk(state.rollouts.permits('ml-team/a', ID, hash))
+  t.strictSame(await reconciler.reconcile(ID), { result: { kind: 'done' }, enqueue: [] })
+  t.notOk(state.rollouts.isReleased('ml-team/a', ID, hash))
   t.equal(written.length, 1)
 })

@@ -10,7 +10,7 @@ const uses = (hash: string, parts: Partial<Contribution> = {}): Contribution => 
   ...parts
 })
 
-t.test('services are counted as they come, change and go', async (t) => {
+t.test('counts services as they are created, change and are deleted', async (t) => {
   const tallies = new ConfigTallies()
   t.match(tallies.tally(CONFIG, 'new'), { total: 0, current: 0, failing: 0 })
   tallies.update('a', uses('old'))
@@ -28,14 +28,16 @@ t.test('services are counted as they come, change and go', async (t) => {
   t.match(tallies.tally(CONFIG, 'old'), { total: 3, current: 0 })
 })
 
-t.test('a change tells whose tally it is: the one left, the one joined, or nobody\'s where nothing has changed', async (t) => {
+t.test('returns the configurations whose tally changed', async (t) => {
   const tallies = new ConfigTallies()
   const other = 'AIMClusterRuntimeConfig//default'
   t.strictSame(tallies.update('a', uses('old')), [CONFIG])
   t.strictSame(tallies.update('a', uses('old')), [])
   t.strictSame(tallies.update('a', uses('new')), [CONFIG])
   t.strictSame(tallies.update('a', uses('new', { config: other })), [CONFIG, other])
+  t.equal(tallies.configOf('a'), other)
   t.strictSame(tallies.update('a', undefined), [other])
   t.strictSame(tallies.update('a', undefined), [])
+  t.equal(tallies.configOf('a'), undefined)
   t.match([tallies.tally(CONFIG, 'new'), tallies.tally(other, 'new')], [{ total: 0 }, { total: 0 }])
 })

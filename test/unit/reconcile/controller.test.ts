@@ -8,7 +8,7 @@ import { silentLog } from '../../support/fakes/silent-log.ts'
 
 const OBSERVER = { onAdd: () => {}, onStart: () => {}, onEnd: () => {}, onRetry: () => {} }
 
-/** Services that carry an old version of their configuration, and a controller that has just begun to lead. */
+/** Services with an old version of their configuration, and the controller of a new leader. */
 function aController (names: readonly string[]) {
   const parts = aReconcileWorld()
   const { world, sinks } = parts
@@ -32,12 +32,12 @@ function aController (names: readonly string[]) {
   return { ...parts, clock, controller, services, pass }
 }
 
-t.test('who begins to lead looks at everything: the configuration is written before a service is touched', async (t) => {
-  const { controller, written, readmitted, pass, answers, world } = aController(['a', 'b'])
+t.test('a new leader reconciles every object, and writes the configuration before it changes a service', async (t) => {
+  const { controller, written, triggered, pass, results, world } = aController(['a', 'b'])
   const config = stored(aConfig({ defaultStorageClassName: 'fast' }), 3, { generation: 2 })
-  answers.push({ kind: 'written', object: config })
+  results.push({ kind: 'written', object: config })
   controller.start()
-  for (let turn = 0; turn < 20 && readmitted.length < 2; turn++) await pass(50)
+  for (let turn = 0; turn < 20 && triggered.length < 2; turn++) await pass(50)
   t.strictSame(written[0]?.key, { namespace: 'ml-team', name: 'default' })
   t.match(written[0]?.status, {
     services: { total: 2, current: 0 },
@@ -47,21 +47,21 @@ t.test('who begins to lead looks at everything: the configuration is written bef
       { type: 'RolloutHalted' }
     ]
   })
-  t.strictSame(readmitted, ['ml-team/a', 'ml-team/b'])
+  t.strictSame(triggered, ['ml-team/a', 'ml-team/b'])
   t.match(ownConfigStatus(config), { conditions: [] })
   const now = world.configs.namespaced('ml-team', 'default')
   t.match(now === undefined ? undefined : controller.tally(now), { total: 2, current: 0, failing: 0 })
   await controller.stop()
 })
 
-t.test('who stops leading begins nothing any more', async (t) => {
-  const { controller, written, readmitted, pass, clock } = aController(['a', 'b', 'c'])
+t.test('a stopped controller starts no work', async (t) => {
+  const { controller, written, triggered, pass, clock } = aController(['a', 'b', 'c'])
   controller.start()
   await controller.stop()
-  const before = [written.length, readmitted.length]
+  const before = [written.length, triggered.length]
   controller.serviceChanged('ml-team/a', { edited: true })
   controller.configChanged({ kind: 'AIMRuntimeConfig', namespace: 'ml-team', name: 'default' }, { edited: true })
   for (let turn = 0; turn < 5; turn++) await pass(60_000)
-  t.strictSame([written.length, readmitted.length], before)
+  t.strictSame([written.length, triggered.length], before)
   t.equal(clock.pending, 0)
 })

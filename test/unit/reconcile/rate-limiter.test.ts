@@ -1,17 +1,17 @@
 import t from 'tap'
-import { RateLimiter } from '../../../src/reconcile/rate-limiter.ts'
+import { RateLimiter } from '../../../src/reconcile/roll-forward.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 
-/**
- * A pacer of ten turns a second, and the turns that have come, each with the time at which that was seen: every 10 ms.
- */
-function aPacer () {
+/** Ten turns a second; records each turn with the time, to 10 ms. */
+function setUp () {
   const clock = new ManualClock()
-  const pacer = new RateLimiter(clock, 10)
+  const rateLimiter = new RateLimiter(clock, 10)
   const turns: string[] = []
   return {
     turns,
-    ask: (who: string): void => { pacer.turn().then(() => { turns.push(`${who} ${clock.now()}`) }, () => {}) },
+    request: (who: string): void => {
+      rateLimiter.turn().then(() => { turns.push(`${who} ${clock.now()}`) }, () => {})
+    },
     pass: async (ms: number): Promise<void> => {
       for (let passed = 0; passed < ms; passed += 10) {
         clock.pass(10)
@@ -21,18 +21,18 @@ function aPacer () {
   }
 }
 
-t.test('turns come in order, as far apart as the rate says', async (t) => {
-  const { ask, pass, turns } = aPacer()
-  for (const who of ['a', 'b', 'c']) ask(who)
+t.test('grants turns in order, spaced by the rate', async (t) => {
+  const { request, pass, turns } = setUp()
+  for (const who of ['a', 'b', 'c']) request(who)
   await pass(300)
   t.strictSame(turns, ['a 10', 'b 100', 'c 200'])
 })
 
-t.test('a pause saves up no turns', async (t) => {
-  const { ask, pass, turns } = aPacer()
-  ask('first')
+t.test('grants no burst after a pause', async (t) => {
+  const { request, pass, turns } = setUp()
+  request('first')
   await pass(5_000)
-  for (const who of ['a', 'b', 'c']) ask(who)
+  for (const who of ['a', 'b', 'c']) request(who)
   await pass(90)
   t.equal(turns.length, 2)
   await pass(200)

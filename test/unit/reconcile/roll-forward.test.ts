@@ -1,7 +1,6 @@
 import t from 'tap'
 import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
-import { RateLimiter } from '../../../src/reconcile/rate-limiter.ts'
-import { RollForward } from '../../../src/reconcile/roll-forward.ts'
+import { RateLimiter, RollForward } from '../../../src/reconcile/roll-forward.ts'
 import { RolloutState } from '../../../src/reconcile/rollout-state.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
@@ -12,87 +11,110 @@ const CONFIG = 'AIMRuntimeConfig/ml-team/default'
 const OLD = stored(aConfig(), 1)
 const NEW = stored(aConfig({ defaultStorageClassName: 'fast' }), 2, { generation: 2 })
 
-/** A service that carries the old version of a configuration whose new one is known; released unless told otherwise. */
-function aRollForward ({ released = true, service = aService() }: { released?: boolean, service?: JsonObject } = {}) {
-  const { world, sinks, answers, readmitted, told } = aReconcileWorld()
-  const troubles: string[] = []
-  const state = new RolloutState({ onTally: () => {}, onReadmit: () => {} })
-  const rollForward = new RollForward({
-    world,
-    state,
-    pacer: new RateLimiter(new ManualClock(), Infinity),
-    onTrouble: (id) => { troubles.push(id) }
-  })
+/** A service with the old version of a configuration that has a new one; released by default. */
+function aRollForward (
+  { released = true, service = aService(), rate = Infinity }: {
+    released?: boolean, service?: JsonObject, rate?: number
+  } = {}
+) {
+  const { world, sinks, results, triggered, events } = aReconcileWorld()
+  const state = new RolloutState()
+  const clock = new ManualClock()
+  const rollForward = new RollForward({ world, state, rateLimiter: new RateLimiter(clock, rate) })
   sinks.AIMRuntimeConfig.upsert(OLD)
   const before = stored(admitted(service, world.configs), 1)
   sinks.AIMService.upsert(before)
   sinks.AIMRuntimeConfig.upsert(NEW)
   const hash = world.configs.namespaced('ml-team', 'default')?.hash ?? ''
-  const plan = {
-    status: { conditions: [] },
-    held: released ? undefined : 'paused',
-    quota: released ? Infinity : 0,
-    breakable: 1
+  const plan = (heldReason: string | undefined): void => {
+    state.rollouts.release({
+      config: CONFIG,
+      hash,
+      plan: { status: { conditions: [] }, heldReason, quota: heldReason === undefined ? Infinity : 0, breakable: 1 },
+      stale: [ID],
+      forecast: () => ({ breaks: false, claim: undefined })
+    })
   }
-  state.rollouts.release({
-    config: CONFIG,
-    hash,
-    plan,
-    stale: [ID],
-    foresee: () => ({ breaks: false, claim: undefined })
-  })
-  const answerWith = (object: JsonObject): void => { answers.push({ kind: 'written', object }) }
-  return { world, sinks, answers, answerWith, readmitted, told, troubles, state, rollForward, before, hash }
+  plan(released ? undefined : 'paused')
+  const hold = (): void => { plan('halted') }
+  const admitAs = (object: JsonObject): void => { results.push({ kind: 'written', object }) }
+  return { world, sinks, results, admitAs, triggered, events, state, clock, rollForward, before, hash, hold }
 }
 
-t.test('a released service is seen by admission, and told where it carries the new version then', async (t) => {
-  const { world, rollForward, before, answerWith, readmitted, told, troubles, hash } = aRollForward()
-  answerWith(admitted(before, world.configs))
-  t.strictSame(await rollForward.triggerAdmission(ID), { kind: 'done' })
-  t.strictSame([readmitted, troubles], [[ID], []])
-  t.match(told, [
-    {
-      reason: 'RolledForward',
-      regarding: { kind: 'AIMService', name: 'llama-chat', uid: 'u1' },
-      note: `now carries version ${hash} of AIMRuntimeConfig ml-team/default`
-    }
-  ])
-  t.equal(told.length, 1)
+/** The work that updates the status of the service. */
+const UPDATE_STATUS = [{ queue: 'status', key: ID, priority: 'low' }] as const
+const DONE = { result: { kind: 'done' }, enqueue: [] } as const
+
+t.test('triggers admission of a released service, and records an event once it has the new version', async (t) => {
+  const { world, rollForward, before, admitAs, triggered, events, hash } = aRollForward()
+  admitAs(admitted(before, world.configs))
+  t.strictSame(await rollForward.triggerAdmission(ID), DONE)
+  t.strictSame(triggered, [ID])
+  t.match(events, [{
+    reason: 'RolledForward',
+    regarding: { kind: 'AIMService', name: 'llama-chat', uid: 'u1' },
+    note: `now has version ${hash} of AIMRuntimeConfig ml-team/default`
+  }])
+  t.equal(events.length, 1)
 })
 
-t.test('one that is not released, is current, is being deleted or is gone is left alone', async (t) => {
+t.test('does not trigger admission of a service that is held, current, being deleted or missing', async (t) => {
   const held = aRollForward({ released: false })
-  t.strictSame(await held.rollForward.triggerAdmission(ID), { kind: 'done' })
-  const { world, sinks, rollForward, before, readmitted } = aRollForward()
+  t.strictSame(await held.rollForward.triggerAdmission(ID), DONE)
+  const { world, sinks, rollForward, before, triggered } = aRollForward()
   sinks.AIMService.upsert(stored(admitted(before, world.configs), 3))
   await rollForward.triggerAdmission(ID)
   sinks.AIMService.upsert(stored(before, 4, { deletionTimestamp: '2026-01-01T00:00:00Z' }))
   await rollForward.triggerAdmission(ID)
   await rollForward.triggerAdmission('ml-team/none')
-  t.strictSame([held.readmitted, readmitted], [[], []])
+  t.strictSame([held.triggered, triggered], [[], []])
 })
 
-t.test('a replica with an old cache is noticed by its answer, and asked again', async (t) => {
-  const { world, rollForward, state, before, answerWith, readmitted, told, troubles } = aRollForward()
-  answerWith(before)
-  const first = await rollForward.triggerAdmission(ID)
-  t.match(first, {
-    kind: 'retry',
-    reason:
-      /^admission answered with settings of version sha256:\w+ of AIMRuntimeConfig default that are not those of today, and is asked again$/
+const whileWaiting: Record<string, { change: (setup: ReturnType<typeof aRollForward>) => void, want: object }> = {
+  'starts over if the service changes': {
+    change: ({ sinks, before }) => { sinks.AIMService.upsert(stored(before, 5)) },
+    want: { result: { kind: 'again', afterMs: 0 }, enqueue: [] }
+  },
+  'starts over if the configuration changes': {
+    change: ({ sinks }) => {
+      sinks.AIMRuntimeConfig.upsert(stored(aConfig({ defaultStorageClassName: 'slow' }), 3, { generation: 3 }))
+    },
+    want: { result: { kind: 'again', afterMs: 0 }, enqueue: [] }
+  },
+  'does not trigger admission if the rollout halts': { change: ({ hold }) => { hold() }, want: DONE }
+}
+for (const [name, { change, want }] of Object.entries(whileWaiting)) {
+  t.test(`${name} while it waits for its turn`, async (t) => {
+    const setup = aRollForward({ rate: 1 })
+    const { rollForward, triggered, clock } = setup
+    await rollForward.triggerAdmission(ID)
+    const second = rollForward.triggerAdmission(ID)
+    change(setup)
+    clock.pass(1_000)
+    t.strictSame(await second, want)
+    t.strictSame(triggered, [ID], 'only the first one')
   })
-  t.strictSame([troubles, told], [[ID], []])
-  answerWith(before)
-  await rollForward.triggerAdmission(ID)
-  t.strictSame(troubles, [ID], 'what is no news is not told again')
-  answerWith(admitted(before, world.configs))
-  t.strictSame(await rollForward.triggerAdmission(ID), { kind: 'done' })
-  t.equal(state.troubleOf(ID), undefined)
-  t.strictSame([readmitted.length, told.length], [3, 1])
+}
+
+t.test('retries if a replica with an outdated cache returns old settings', async (t) => {
+  const { world, rollForward, state, before, admitAs, triggered, events } = aRollForward()
+  admitAs(before)
+  const { result, enqueue } = await rollForward.triggerAdmission(ID)
+  t.match(result, {
+    kind: 'retry',
+    reason: /^admission returned settings of version sha256:\w+ of AIMRuntimeConfig default that are not current, retrying$/
+  })
+  t.strictSame([enqueue, events], [UPDATE_STATUS, []])
+  admitAs(before)
+  t.strictSame((await rollForward.triggerAdmission(ID)).enqueue, [], 'the status reports the error already')
+  admitAs(admitted(before, world.configs))
+  t.strictSame(await rollForward.triggerAdmission(ID), DONE)
+  t.strictSame([...state.admissionErrors], [])
+  t.strictSame([triggered.length, events.length], [3, 1])
 })
 
-t.test('the same settings of another configuration are an old answer too', async (t) => {
-  const { world, sinks, rollForward, before, answerWith, told } = aRollForward()
+t.test('retries if admission returns equal settings of another configuration', async (t) => {
+  const { world, sinks, rollForward, before, admitAs, events } = aRollForward()
   const { resolvedRuntimeConfig, ...spec } = ownObject(before, 'spec')
   sinks.AIMClusterRuntimeConfig.upsert(stored(aClusterConfig({ defaultStorageClassName: 'fast' }), 3))
   sinks.AIMRuntimeConfig.remove({ namespace: 'ml-team', name: 'default' })
@@ -101,69 +123,59 @@ t.test('the same settings of another configuration are an old answer too', async
   sinks.AIMRuntimeConfig.upsert(NEW)
   const service = world.configs.namespaced('ml-team', 'default')
   t.equal(service?.hash, world.configs.cluster('default')?.hash)
-  answerWith(ofCluster)
-  t.match(await rollForward.triggerAdmission(ID), {
+  admitAs(ofCluster)
+  t.match((await rollForward.triggerAdmission(ID)).result, {
     kind: 'retry',
-    reason: /of AIMClusterRuntimeConfig default that are not those of today/
+    reason: /of AIMClusterRuntimeConfig default that are not current/
   })
-  answerWith(admitted(before, world.configs))
-  t.strictSame(await rollForward.triggerAdmission(ID), { kind: 'done' })
-  t.match(told, [{ reason: 'RolledForward' }])
+  admitAs(admitted(before, world.configs))
+  t.strictSame((await rollForward.triggerAdmission(ID)).result, { kind: 'done' })
+  t.match(events, [{ reason: 'RolledForward' }])
 })
 
-t.test('a label changed while no webhook answered is not healed before the path in the answer is today\'s', async (t) => {
+t.test('retries until the path follows a label that changed while no webhook responded', async (t) => {
   const routing = { enabled: true, gatewayRef: { name: 'gateway' }, pathTemplate: '/{.metadata.labels.team}' }
-  const { world, sinks, rollForward, answerWith } = aRollForward({
-    service: aService({ labels: { team: 'nlp' }, spec: { routing } })
-  })
-  const before = admitted(aService({ labels: { team: 'nlp' }, spec: { routing } }), world.configs)
+  const service = aService({ labels: { team: 'nlp' }, spec: { routing } })
+  const { world, sinks, rollForward, admitAs } = aRollForward({ service })
+  const before = admitted(service, world.configs)
   const moved = stored({ ...before, metadata: { ...ownObject(before, 'metadata'), labels: { team: 'vision' } } }, 5)
   sinks.AIMService.upsert(moved)
-  answerWith(moved)
-  t.match(await rollForward.triggerAdmission(ID), { kind: 'retry' })
-  answerWith(admitted(moved, world.configs))
-  t.strictSame(await rollForward.triggerAdmission(ID), { kind: 'done' })
+  admitAs(moved)
+  t.match((await rollForward.triggerAdmission(ID)).result, { kind: 'retry' })
+  admitAs(admitted(moved, world.configs))
+  t.strictSame((await rollForward.triggerAdmission(ID)).result, { kind: 'done' })
 })
 
-t.test('where no webhook answered, that is said', async (t) => {
-  const { sinks, rollForward, answerWith, state } = aRollForward()
+t.test('reports that no webhook responded', async (t) => {
+  const { sinks, rollForward, admitAs, state } = aRollForward()
   const bare = stored(aService(), 5)
   sinks.AIMService.upsert(bare)
-  answerWith(bare)
-  t.match(await rollForward.triggerAdmission(ID), { kind: 'retry' })
-  t.equal(state.troubleOf(ID), 'admission answered with no settings, and is asked again')
+  admitAs(bare)
+  t.match((await rollForward.triggerAdmission(ID)).result, { kind: 'retry' })
+  t.equal(state.admissionErrors.get(ID), 'admission returned no settings, retrying')
 })
 
-t.test('failures are tried again, and told to the service', async (t) => {
-  const { rollForward, answers, troubles, state } = aRollForward()
-  answers.push(
-    { kind: 'failed', reason: 'the API server answered 500: no webhook' },
+t.test('retries failures, and has the status of the service report them', async (t) => {
+  const { rollForward, results, state } = aRollForward()
+  const reason = 'admission failed: the API server returned 400: no'
+  results.push(
+    { kind: 'failed', reason: 'the API server returned 400: no' },
     { kind: 'outdated' },
+    { kind: 'unavailable', reason: 'the API server returned 400: no', retryAfterMs: 7 },
     { kind: 'gone' }
   )
-  t.strictSame(await rollForward.triggerAdmission(ID), {
-    kind: 'retry',
-    reason: 'admission could not be had: the API server answered 500: no webhook'
-  })
-  t.equal(state.troubleOf(ID), 'admission could not be had: the API server answered 500: no webhook')
-  t.match(await rollForward.triggerAdmission(ID), { kind: 'retry' })
-  t.strictSame(await rollForward.triggerAdmission(ID), { kind: 'done' })
-  t.strictSame(troubles, [ID])
+  t.strictSame(await rollForward.triggerAdmission(ID), { result: { kind: 'retry', reason }, enqueue: UPDATE_STATUS })
+  t.equal(state.admissionErrors.get(ID), reason)
+  t.match(await rollForward.triggerAdmission(ID), { result: { kind: 'retry' }, enqueue: [] })
+  t.match(await rollForward.triggerAdmission(ID), { result: { kind: 'unavailable', retryAfterMs: 7 }, enqueue: [] })
+  t.strictSame(await rollForward.triggerAdmission(ID), DONE)
 })
 
-t.test('what went wrong before is forgotten with the permission, so that a later roll-out begins afresh', async (t) => {
-  const { rollForward, answers, troubles, state, hash } = aRollForward()
-  answers.push({ kind: 'failed', reason: 'no' })
-  await rollForward.triggerAdmission(ID)
-  const plan = { status: { conditions: [] }, held: 'halted', quota: 0, breakable: 0 }
-  state.rollouts.release({
-    config: CONFIG,
-    hash,
-    plan,
-    stale: [ID],
-    foresee: () => ({ breaks: false, claim: undefined })
-  })
-  t.strictSame(await rollForward.triggerAdmission(ID), { kind: 'done' })
-  t.equal(state.troubleOf(ID), undefined)
-  t.strictSame(troubles, [ID, ID], 'its status is to tell of the hold')
+t.test('a hold clears the last failure, and updates the status', async (t) => {
+  const { rollForward, results, state, hold } = aRollForward()
+  results.push({ kind: 'failed', reason: 'no' })
+  t.strictSame((await rollForward.triggerAdmission(ID)).enqueue, UPDATE_STATUS)
+  hold()
+  t.strictSame(await rollForward.triggerAdmission(ID), { result: { kind: 'done' }, enqueue: UPDATE_STATUS })
+  t.strictSame([...state.admissionErrors], [])
 })

@@ -1,31 +1,36 @@
 import t from 'tap'
 import type { RolloutPlan } from '../../../src/core/status/rollout.ts'
 import { RolloutState } from '../../../src/reconcile/rollout-state.ts'
-import { Rollouts, type Foresight, type ReleaseInput } from '../../../src/reconcile/rollouts.ts'
+import { Rollouts, type Forecast, type ReleaseInput } from '../../../src/reconcile/rollouts.ts'
 
 const CONFIG = 'AIMRuntimeConfig/ml-team/default'
-const GOING: RolloutPlan = { status: { conditions: [] }, held: undefined, quota: Infinity, breakable: 3 }
+const GOING: RolloutPlan = { status: { conditions: [] }, heldReason: undefined, quota: Infinity, breakable: 3 }
 const SERVICES = ['a', 'b', 'c', 'd', 'e']
 
-/** Services whose name begins with a capital letter break. */
-const input = (plan: Partial<RolloutPlan>, stale: readonly string[], claims: Readonly<Record<string, string>> = {}): ReleaseInput => ({
+/** Services with a capital letter break. */
+const input = (
+  plan: Partial<RolloutPlan>, stale: readonly string[], claims: Readonly<Record<string, string>> = {}
+): ReleaseInput => ({
   config: CONFIG,
   hash: 'new',
   plan: { ...GOING, ...plan },
   stale,
-  foresee: (service): Foresight => ({ breaks: /^[A-Z]/.test(service), claim: claims[service] })
+  forecast: (service): Forecast => ({ breaks: /^[A-Z]/.test(service), claim: claims[service] })
 })
 
 const cases: Readonly<Record<string, { readonly input: ReleaseInput, readonly want: readonly string[] }>> = {
-  'all that are well are released at once': { input: input({}, SERVICES), want: SERVICES },
-  'none while it is held': { input: input({ held: 'paused', quota: 0 }, SERVICES), want: [] },
-  'a trial takes the first ones': { input: input({ quota: 2 }, SERVICES), want: ['a', 'b'] },
-  'the first that would break one too many ends it': {
+  'releases all healthy services at once': { input: input({}, SERVICES), want: SERVICES },
+  'releases none while held': { input: input({ heldReason: 'paused', quota: 0 }, SERVICES), want: [] },
+  'releases the first services for a canary': { input: input({ quota: 2 }, SERVICES), want: ['a', 'b'] },
+  'stops before the first service that would break too many': {
     input: input({ breakable: 2 }, ['a', 'B', 'c', 'D', 'E', 'f']),
     want: ['a', 'B', 'c', 'D']
   },
-  'none that breaks where none may': { input: input({ breakable: 0 }, ['a', 'B', 'c']), want: ['a'] },
-  'one that takes the path of another before it breaks too': {
+  'stops before the first service that breaks if none may': {
+    input: input({ breakable: 0 }, ['a', 'B', 'c']),
+    want: ['a']
+  },
+  'counts a service as broken if one before it takes its path': {
     input: input({ breakable: 1 }, SERVICES, { a: '/x', b: '/x', c: '/y', d: '/y' }), want: ['a', 'b', 'c']
   }
 }
@@ -34,13 +39,13 @@ for (const [name, { input, want }] of Object.entries(cases)) {
     const rollouts = new Rollouts()
     t.strictSame(rollouts.release(input), want)
     t.strictSame(
-      SERVICES.filter((service) => rollouts.permits(service, CONFIG, 'new')),
+      SERVICES.filter((service) => rollouts.isReleased(service, CONFIG, 'new')),
       SERVICES.filter((service) => want.includes(service))
     )
   })
 }
 
-t.test('what is on its way counts until it has been seen, and is not released twice', async (t) => {
+t.test('a service in flight counts until it lands, and is not released twice', async (t) => {
   const rollouts = new Rollouts()
   t.strictSame(rollouts.release(input({ breakable: 1 }, ['A', 'B', 'c'])), ['A'])
   t.strictSame(rollouts.release(input({ breakable: 1 }, ['A', 'B', 'c'])), [])
@@ -48,42 +53,45 @@ t.test('what is on its way counts until it has been seen, and is not released tw
   t.strictSame(rollouts.release(input({ breakable: 1 }, ['B', 'c'])), ['B', 'c'])
 })
 
-t.test('a trial counts what is on its way', async (t) => {
+t.test('a canary counts services in flight', async (t) => {
   const rollouts = new Rollouts()
   t.strictSame(rollouts.release(input({ quota: 2 }, SERVICES)), ['a', 'b'])
   t.strictSame(rollouts.release(input({ quota: 2 }, SERVICES)), [])
 })
 
-t.test('a hold takes back what has not been done, and is told until it ends', async (t) => {
+t.test('a hold revokes releases, and reports its reason until it ends', async (t) => {
   const rollouts = new Rollouts()
   rollouts.release(input({}, SERVICES))
-  rollouts.release(input({ held: 'halted', quota: 0 }, SERVICES))
-  t.equal(rollouts.permits('a', CONFIG, 'new'), false)
-  t.equal(rollouts.held(CONFIG, 'new'), 'halted')
+  t.ok(rollouts.isReleasing('a', CONFIG))
+  rollouts.release(input({ heldReason: 'halted', quota: 0 }, SERVICES))
+  t.notOk(rollouts.isReleased('a', CONFIG, 'new'))
+  t.notOk(rollouts.isReleasing('a', CONFIG))
+  t.equal(rollouts.heldReason(CONFIG, 'new'), 'halted')
   t.strictSame(rollouts.release(input({}, SERVICES)), SERVICES)
-  t.equal(rollouts.held(CONFIG, 'new'), undefined)
+  t.equal(rollouts.heldReason(CONFIG, 'new'), undefined)
 })
 
-t.test('a permission ends with the version that it was given for', async (t) => {
+t.test('a release ends with the version it was made for', async (t) => {
   const rollouts = new Rollouts()
   rollouts.release(input({ quota: 1 }, SERVICES))
-  t.equal(rollouts.permits('a', CONFIG, 'newer'), false)
+  t.notOk(rollouts.isReleased('a', CONFIG, 'newer'))
   t.strictSame(rollouts.release({ ...input({ quota: 1 }, ['e', 'a']), hash: 'newer' }), ['e'])
-  t.equal(rollouts.permits('a', CONFIG, 'newer'), false)
+  t.notOk(rollouts.isReleased('a', CONFIG, 'newer'))
   rollouts.forget(CONFIG)
-  t.equal(rollouts.permits('e', CONFIG, 'newer'), false)
+  t.notOk(rollouts.isReleased('e', CONFIG, 'newer'))
 })
 
-t.test('a service that is deleted, or uses another configuration, on its way is not waited for', async (t) => {
+t.test('a rollout does not wait for a service that is deleted or uses another configuration', async (t) => {
   const other = 'AIMRuntimeConfig/ml-team/other'
-  const changed: string[] = []
-  const state = new RolloutState({ onTally: (config) => { changed.push(config) }, onReadmit: () => {} })
+  const state = new RolloutState()
   const contribution = { config: CONFIG, hash: 'old', failing: false, failingSince: '' }
-  for (const service of ['A', 'B']) state.count(service, contribution)
-  for (const [service, next] of [['A', undefined], ['B', { ...contribution, config: other }]] as const) {
+  for (const service of ['A', 'B']) t.strictSame(state.contribute(service, contribution), [CONFIG])
+  for (const [service, next, changed] of [
+    ['A', undefined, [CONFIG]],
+    ['B', { ...contribution, config: other }, [CONFIG, other]]
+  ] as const) {
     t.strictSame(state.rollouts.release(input({ breakable: 1 }, [service])), [service])
-    state.count(service, next)
-    t.equal(state.rollouts.permits(service, CONFIG, 'new'), false, service)
+    t.strictSame(state.contribute(service, next), changed)
+    t.notOk(state.rollouts.isReleased(service, CONFIG, 'new'), service)
   }
-  t.strictSame(changed, [CONFIG, CONFIG, CONFIG, CONFIG, other])
 })

@@ -7,17 +7,17 @@ import type { JsonObject } from '../../../src/platform/json.ts'
 /** Sinks, and what they tell: `edited` in capitals. */
 function aWatch () {
   const { world } = aReconcileWorld()
-  const told: string[] = []
+  const reported: string[] = []
   const sinks = watchedSinks(world, {
-    serviceChanged: (id, { edited }) => { told.push(`${edited ? 'EDITED' : 'changed'} ${id}`) },
+    serviceChanged: (id, { edited }) => { reported.push(`${edited ? 'EDITED' : 'changed'} ${id}`) },
     configChanged: ({ kind, namespace, name }, { edited }) => {
-      told.push(`${edited ? 'EDITED' : 'changed'} ${kind} ${namespace}/${name}`)
+      reported.push(`${edited ? 'EDITED' : 'changed'} ${kind} ${namespace}/${name}`)
     }
   })
   const since = (act: () => void): string[] => {
-    told.length = 0
+    reported.length = 0
     act()
-    return [...told]
+    return [...reported]
   }
   return { world, sinks, since }
 }
@@ -31,7 +31,7 @@ const routing = (path: string): JsonObject => ({
 const holding = (name: string, path: string): JsonObject =>
   aService({ name, spec: { resolvedRuntimeConfig: { routing: routing(path) } } })
 
-t.test('a service is edited where a person can have done it, and changed where only its status differs', async (t) => {
+t.test('reports a service as edited, or as changed if only its status differs', async (t) => {
   const { sinks, since } = aWatch()
   const service = aService({ labels: { team: 'nlp' } })
   t.strictSame(since(() => { sinks.AIMService.upsert(stored(service, 1)) }), ['EDITED ml-team/llama-chat'])
@@ -53,7 +53,7 @@ t.test('a service is edited where a person can have done it, and changed where o
   )
 })
 
-t.test('who holds the same path is looked at when another takes it, leaves it or goes', async (t) => {
+t.test('reports other holders of a path when a service acquires or releases it, or is deleted', async (t) => {
   const { sinks, since } = aWatch()
   sinks.AIMService.upsert(stored(holding('a', '/same'), 1))
   t.strictSame(
@@ -75,7 +75,7 @@ t.test('who holds the same path is looked at when another takes it, leaves it or
   )
 })
 
-t.test('a configuration is edited where more than its status differs', async (t) => {
+t.test('reports a configuration as edited if more than its status differs', async (t) => {
   const { sinks, since } = aWatch()
   const title = 'AIMRuntimeConfig ml-team/default'
   t.strictSame(since(() => { sinks.AIMRuntimeConfig.upsert(stored(aConfig(), 1)) }), [`EDITED ${title}`])
@@ -99,7 +99,7 @@ t.test('a configuration is edited where more than its status differs', async (t)
   )
 })
 
-t.test('the status as it is written is known, with the version that a write is safe by, and an older one does not replace it', async (t) => {
+t.test('keeps the latest own status, with its uid and version', async (t) => {
   const { world, sinks } = aWatch()
   const key = { namespace: 'ml-team', name: 'llama-chat' }
   sinks.AIMService.upsert({

@@ -55,19 +55,19 @@ const cases: Readonly<Record<string, Case & {
   readonly want: object, readonly rolledOut: string, readonly halted?: string
 }>> = {
   'goes on to all by itself': {
-    want: { held: undefined, quota: Infinity, breakable: 2 },
+    want: { heldReason: undefined, quota: Infinity, breakable: 2 },
     rolledOut: 'False InProgress'
   },
-  'is over when every service is current': { tally: DONE, want: { held: undefined }, rolledOut: 'True RolledOut' },
+  'is over when every service is current': { tally: DONE, want: { heldReason: undefined }, rolledOut: 'True RolledOut' },
   'is over where nobody uses the configuration': {
     tally: { total: 0, current: 0 },
-    want: { held: undefined },
+    want: { heldReason: undefined },
     rolledOut: 'True RolledOut'
   },
   'is held while paused': {
     annotation: 'paused',
     want: {
-      held: /^the roll-out is paused; to go on: kubectl -n ml-team annotate aimrcfg\/default aim\.silogen\.ai\/rollout=all/,
+      heldReason: /^the roll-out is paused; to go on: kubectl -n ml-team annotate aimrcfg\/default aim\.silogen\.ai\/rollout=all/,
       quota: 0
     },
     rolledOut: 'False Paused'
@@ -75,38 +75,38 @@ const cases: Readonly<Record<string, Case & {
   'is not held where there is nothing to hold': {
     annotation: 'paused',
     tally: DONE,
-    want: { held: undefined },
+    want: { heldReason: undefined },
     rolledOut: 'True RolledOut'
   },
   'is tried on as many as the annotation says': {
     annotation: 'canary=7',
-    want: { held: undefined, quota: 3 },
+    want: { heldReason: undefined, quota: 3 },
     rolledOut: 'False InProgress'
   },
   'is held when the trial is on': {
     annotation: 'canary=4',
-    want: { held: /^the change is on trial on 4 services; to go on: /, quota: 0 },
+    want: { heldReason: /^the change is on trial on 4 services; to go on: /, quota: 0 },
     rolledOut: 'False CanaryReached'
   },
   'goes on where one says so': {
     annotation: 'all',
-    want: { held: undefined, quota: Infinity },
+    want: { heldReason: undefined, quota: Infinity },
     rolledOut: 'False InProgress'
   },
   'is held by what cannot be read': {
     annotation: 'canery=4',
-    want: { held: /is neither all, paused nor canary=N; correct it/, quota: 0 },
+    want: { heldReason: /is neither all, paused nor canary=N; correct it/, quota: 0 },
     rolledOut: 'False RolloutAnnotationInvalid'
   },
   'may break fewer the more it has broken': {
     failing: { 'ml-team/a': NOW },
-    want: { held: undefined, quota: Infinity, breakable: 1 },
+    want: { heldReason: undefined, quota: Infinity, breakable: 1 },
     rolledOut: 'False InProgress'
   },
   'halts at the bound, and names who was well': {
     failing: TWO,
     want: {
-      held: /^halted, because 2 services that were well began to fail with this version of AIMRuntimeConfig ml-team\/default: ml-team\/a, ml-team\/b; put the/,
+      heldReason: /^halted, because 2 services that were well began to fail with this version of AIMRuntimeConfig ml-team\/default: ml-team\/a, ml-team\/b; put the/,
       quota: 0,
       breakable: 0
     },
@@ -115,25 +115,25 @@ const cases: Readonly<Record<string, Case & {
   },
   'does not count who failed before it began': {
     failing: { 'ml-team/a': '2025-12-31T23:59:59Z', 'ml-team/b': NOW },
-    want: { held: undefined, breakable: 1 },
+    want: { heldReason: undefined, breakable: 1 },
     rolledOut: 'False InProgress'
   },
   'counts nobody before it is known to have begun': {
     failing: TWO,
     known: { conditions: [] },
-    want: { held: undefined, breakable: 2 },
+    want: { heldReason: undefined, breakable: 2 },
     rolledOut: 'False InProgress'
   },
   'is not halted when it is over': {
     failing: TWO,
     tally: DONE,
-    want: { held: undefined },
+    want: { heldReason: undefined },
     rolledOut: 'True RolledOut'
   },
   'is paused rather than halted where both hold': {
     annotation: 'paused',
     failing: TWO,
-    want: { held: /paused/ },
+    want: { heldReason: /paused/ },
     rolledOut: 'False Paused',
     halted: 'True ServicesFailing'
   }
@@ -168,7 +168,7 @@ t.test('the time of a transition stays while the status does, and a roll-out tha
 
 t.test('more than ten names are not told', async (t) => {
   const failing = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`ml-team/s${at}`, NOW]))
-  t.match(plan({ failing, tally: { total: 30 } }).held, /^halted, because 12 services .*ml-team\/s7, …; put/)
+  t.match(plan({ failing, tally: { total: 30 } }).heldReason, /^halted, because 12 services .*ml-team\/s7, …; put/)
 })
 
 t.test('an invalid template is said not to be accepted, with what is wrong', async (t) => {

@@ -7,7 +7,7 @@ import { DEGRADED_REASONS, RESOLVED_REASONS, ROUTING_REASONS } from '../../../..
 import {
   ownServiceStatus, SERVICE_CONDITIONS, serviceStatus, type OwnServiceStatus
 } from '../../../../src/core/status/service.ts'
-import { situationOf } from '../../../../src/reconcile/service-snapshot.ts'
+import { snapshotOf } from '../../../../src/reconcile/service-snapshot.ts'
 import { aClusterConfig, aConfig, aService } from '../../../support/builders/objects.ts'
 import { admitted, aReconcileWorld, stored } from '../../../support/fakes/reconcile-world.ts'
 import type { JsonObject } from '../../../../src/platform/json.ts'
@@ -34,7 +34,7 @@ function statusOf ({ config = aConfig(routed()), service = {}, others = [], know
   const object = stored(admitted(aService(service), world.configs), 1, { generation: 3 })
   for (const other of others) sinks.AIMService.upsert(stored(admitted(other, world.configs), 1))
   sinks.AIMService.upsert({ ...object, status: known })
-  const situation = situationOf('ml-team/llama-chat', world)
+  const situation = snapshotOf('ml-team/llama-chat', world)
   if (situation === undefined) throw new Error('no service')
   return serviceStatus(situation.assessment, {
     configs: world.configs,
@@ -47,7 +47,7 @@ function statusOf ({ config = aConfig(routed()), service = {}, others = [], know
 
 const of = ({ conditions }: OwnServiceStatus, type: string): Condition | undefined =>
   conditions.find((condition) => condition.type === type)
-const told = (status: OwnServiceStatus): string[] =>
+const events = (status: OwnServiceStatus): string[] =>
   status.conditions.map(({ status, reason }) => `${status} ${reason}`)
 
 const NONE = { kind: 'none' }
@@ -132,7 +132,7 @@ const cases: Readonly<Record<string, Case & {
 for (const [name, { want, path, says, ...given }] of Object.entries(cases)) {
   t.test(`the conditions say it where ${name}`, async (t) => {
     const status = statusOf(given)
-    t.strictSame(told(status), want)
+    t.strictSame(events(status), want)
     t.equal(status.routing?.path, path)
     if (says !== undefined) t.match(of(status, 'RoutingReady')?.message, says)
     t.equal(status.observedGeneration, 3)
@@ -154,7 +154,7 @@ t.test('every fault that a stored service can have has a reason of the condition
   for (const [code, entry] of Object.entries(FAULTS)) if ('reason' in entry) t.ok(reasons.includes(entry.reason), code)
 })
 
-t.test('which configuration won is told with its uid and version', async (t) => {
+t.test('which configuration won is events with its uid and version', async (t) => {
   t.match(statusOf({}).resolvedRuntimeConfig, {
     kind: 'AIMRuntimeConfig',
     scope: 'Namespace',
@@ -200,7 +200,7 @@ t.test('while new settings are on their way, what is known of the old ones stays
     known: before,
     waiting: 'the roll-out is paused'
   })
-  t.strictSame(told(status), ['False RollingOut', 'False PathFieldMissing', 'True PathFieldMissing'])
+  t.strictSame(events(status), ['False RollingOut', 'False PathFieldMissing', 'True PathFieldMissing'])
   t.equal(
     of(status, 'RuntimeConfigResolved')?.message,
     'AIMRuntimeConfig ml-team/default is yet to be carried to this service: the roll-out is paused'
@@ -239,7 +239,7 @@ t.test('conditions come in the order in which they are asked for', async (t) => 
 
 type Reasons = readonly [string, string]
 
-/** From these reasons of the two conditions that are told of, to those. */
+/** From these reasons of the two conditions that are events of, to those. */
 const transitions: Readonly<Record<string, {
   readonly from?: Reasons, readonly to: Reasons, readonly want: readonly string[]
 }>> = {
@@ -272,7 +272,7 @@ const transitions: Readonly<Record<string, {
   'a roll-out that arrives': { from: ['RollingOut', 'PathRendered'], to: ['Resolved', 'PathRendered'], want: [] }
 }
 for (const [name, { from, to, want }] of Object.entries(transitions)) {
-  t.test(`${name} is told as it should be`, async (t) => {
+  t.test(`${name} is events as it should be`, async (t) => {
     const status = (reasons: readonly string[] = []): OwnServiceStatus => ({
       conditions: reasons.map((reason, at) => {
         const status = /Resolved|PathRendered/.test(reason) ? 'True' : 'False'
@@ -295,6 +295,6 @@ for (const [name, { from, to, want }] of Object.entries(transitions)) {
 }
 
 t.test('every routing fault is an event', async (t) => {
-  const told: readonly string[] = SERVICE_EVENT_REASONS
-  t.strictSame(ROUTING_REASONS.filter((reason) => !told.includes(reason)), ['RoutingDisabled', 'PathPending'])
+  const events: readonly string[] = SERVICE_EVENT_REASONS
+  t.strictSame(ROUTING_REASONS.filter((reason) => !events.includes(reason)), ['RoutingDisabled', 'PathPending'])
 })

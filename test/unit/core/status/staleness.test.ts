@@ -61,8 +61,8 @@ const cases: Readonly<Record<string, {
     configs: configsOf(aClusterConfig({ routing: ROUTING })),
     want: 'outdated'
   },
-  'a name that nobody wrote out was missed': { service: aService(), configs: OLD, want: 'missed' },
-  'and is even where there is no configuration': { service: aService(), configs: configsOf(), want: 'missed' },
+  'a name that nobody wrote out was missed': { service: aService(), configs: OLD, want: 'unobserved' },
+  'and is even where there is no configuration': { service: aService(), configs: configsOf(), want: 'unobserved' },
   'a younger configuration makes a service without a block outdated': {
     service: withSpec(
       aService(AT_NOON), { runtimeConfigName: 'default' }
@@ -82,12 +82,12 @@ const cases: Readonly<Record<string, {
       aService(AT_NOON), { runtimeConfigName: 'default' }
     ),
     configs: configsOf(aConfig({}, created('11:59:54'))),
-    want: 'missed'
+    want: 'unobserved'
   },
   'a block of another name was missed': {
     service: withSpec(SEEN, { runtimeConfigName: 'other' }),
     configs: OLD,
-    want: 'missed'
+    want: 'unobserved'
   },
   'a path alone that is not there yet is pending': { service: withoutPath(SEEN), configs: OLD, want: 'pending' },
   'a label that moves the path, unseen, was missed': {
@@ -95,12 +95,12 @@ const cases: Readonly<Record<string, {
       admitted(aService({ labels: { team: 'nlp' } }), BY_LABEL), { team: 'vision' }
     ),
     configs: BY_LABEL,
-    want: 'missed'
+    want: 'unobserved'
   },
   'an own setting that is not in the block was missed': {
     service: withSpec(SEEN, { serviceAccountName: 'mine' }),
     configs: OLD,
-    want: 'missed'
+    want: 'unobserved'
   }
 }
 for (const [name, { service, configs, want }] of Object.entries(cases)) {

@@ -1,0 +1,91 @@
+import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../api/kinds.ts'
+import { isNewerVersion, uidOf } from '../api/object-meta.ts'
+import type { RuntimeConfigKind } from '../api/runtime-config.ts'
+import type { ConfigIndex } from '../cache/config-index.ts'
+import type { ServiceIndex } from '../cache/service-index.ts'
+import type { EventSink, ObjectKey, ObjectSink, ObjectWriter } from '../core/ports.ts'
+import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
+import type { OwnConfigStatus } from '../core/status/rollout.ts'
+import type { OwnServiceStatus } from '../core/status/service.ts'
+import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
+
+/** The caches, which every replica keeps filled, and the writers, which only the leader uses. */
+export interface ReconcileWorld {
+  readonly configs: ConfigIndex
+  readonly services: ServiceIndex
+  readonly serviceStatuses: ObservedObjects<OwnServiceStatus>
+  readonly configStatuses: Readonly<Record<RuntimeConfigKind, ObservedObjects<OwnConfigStatus>>>
+  readonly writer: ObjectWriter
+  readonly events: EventSink
+  /** RFC 3339 in whole seconds, for conditions. */
+  readonly now: () => string
+}
+
+/** The key of a service in queues and maps: `namespace/name`. */
+export function serviceId ({ namespace, name }: ObjectKey): string {
+  return `${namespace}/${name}`
+}
+
+export function serviceKey (id: string): ObjectKey {
+  const slash = id.indexOf('/')
+  return { namespace: id.slice(0, slash), name: id.slice(slash + 1) }
+}
+
+export type ConfigKey = Pick<RuntimeConfig, 'kind' | 'namespace' | 'name'>
+
+/** The key of a configuration in queues and maps: `kind/namespace/name`; the namespace of a cluster one is empty. */
+export function configId ({ kind, namespace, name }: ConfigKey): string {
+  return `${kind}/${namespace}/${name}`
+}
+
+export function configOf (id: string, configs: ConfigIndex): RuntimeConfig | undefined {
+  const [kind, namespace = '', name = ''] = id.split('/')
+  if (kind === AIM_RUNTIME_CONFIG.kind) return configs.namespaced(namespace, name)
+  return kind === AIM_CLUSTER_RUNTIME_CONFIG.kind ? configs.cluster(name) : undefined
+}
+
+/** Whether a key is that of a configuration: no namespace has capital letters. */
+export function isConfigId (id: string): boolean {
+  return id.startsWith('AIM')
+}
+
+/** A stored object, as far as a status write needs it. */
+export interface Observed<T> {
+  readonly uid: string
+  /** `metadata.resourceVersion`: a write with it is refused if the object has changed since. */
+  readonly version: string
+  readonly status: T
+}
+
+/** The status of every object of a kind, as far as this program writes it. */
+export class ObservedObjects<T> implements ObjectSink {
+  readonly #read: (object: JsonObject) => T
+  readonly #observed = new Map<string, Observed<T>>()
+
+  /** `read` extracts this program's part of an object's status. */
+  constructor (read: (object: JsonObject) => T) {
+    this.#read = read
+  }
+
+  get (key: ObjectKey): Observed<T> | undefined {
+    return this.#observed.get(serviceId(key))
+  }
+
+  /** Also called with the responses to writes, which the watch repeats. Ignores versions that are not newer. */
+  upsert (object: JsonObject): void {
+    const key = serviceId(keyOf(object))
+    const version = ownString(ownObject(object, 'metadata'), 'resourceVersion')
+    const known = this.#observed.get(key)
+    if (known !== undefined && !isNewerVersion(version, known.version)) return
+    this.#observed.set(key, { uid: uidOf(object), version, status: this.#read(object) })
+  }
+
+  remove (key: ObjectKey): void {
+    this.#observed.delete(serviceId(key))
+  }
+}
+
+export function keyOf (object: JsonObject): ObjectKey {
+  const metadata = ownObject(object, 'metadata')
+  return { namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') }
+}
