@@ -6,7 +6,7 @@ import type { ServicePolicy } from '../src/core/rules/service.ts'
 import { assessService, type Assessment } from '../src/core/settings/assess.ts'
 import type { World } from '../src/core/world.ts'
 import { sameJson } from '../src/platform/json.ts'
-import { readServiceChange, waitForConfigOf } from './service-change.ts'
+import { readReviewedService, waitForConfigOf } from './service-change.ts'
 import { serviceAudit } from './verdicts.ts'
 import { type Webhook, resourceOf } from './webhook.ts'
 
@@ -22,7 +22,7 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
     ],
     waitForConfig: (request, signal) => waitForConfigOf(request, world, signal),
     decide: (request): Verdict => {
-      const change = readServiceChange(request)
+      const change = readReviewedService(request)
       if (change.kind !== 'change') return ADMIT
       const assessment = assessService(change.service, world.configs)
       const isMissing = assessment.config === undefined

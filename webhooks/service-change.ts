@@ -6,12 +6,12 @@ import type { World } from '../src/core/world.ts'
 import { isJsonObject, own } from '../src/platform/json.ts'
 
 /** The services in a request: `old` is undefined on CREATE, and if the stored service is malformed. */
-export type ServiceChange =
+export type ReviewedService =
   | { readonly kind: 'change', readonly service: Service, readonly old: Service | undefined }
   | { readonly kind: 'deleting' }
   | Malformed
 
-export function readServiceChange ({ object, oldObject, namespace }: ReviewRequest): ServiceChange {
+export function readReviewedService ({ object, oldObject, namespace }: ReviewRequest): ReviewedService {
   if (object === undefined) return { kind: 'deleting' }
   if (!isJsonObject(own(object, 'spec'))) return { kind: 'malformed', field: 'spec', expected: 'an object' }
   const service = readService(object, namespace)

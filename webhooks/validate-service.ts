@@ -2,7 +2,7 @@ import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
 import { judgeService, type ServicePolicy } from '../src/core/rules/service.ts'
 import type { World } from '../src/core/world.ts'
-import { readServiceChange, waitForConfigOf } from './service-change.ts'
+import { readReviewedService, waitForConfigOf } from './service-change.ts'
 import { refuseMalformed, serviceAudit, verdictOf } from './verdicts.ts'
 import { type Webhook, resourceOf } from './webhook.ts'
 
@@ -18,7 +18,7 @@ export function validateService (world: World, policy: ServicePolicy): Webhook {
     ],
     waitForConfig: (request, signal) => waitForConfigOf(request, world, signal),
     decide: (request): Verdict => {
-      const change = readServiceChange(request)
+      const change = readReviewedService(request)
       if (change.kind === 'malformed') return refuseMalformed(change)
       if (change.kind === 'deleting') return ADMIT
       const { assessment, faults, warnings } = judgeService(change, world, policy)

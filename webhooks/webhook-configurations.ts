@@ -1,5 +1,5 @@
 import { MATCH_CONDITIONS } from './bypass.ts'
-import type { Registration, Webhook } from './webhook.ts'
+import type { WebhookRegistration, Webhook } from './webhook.ts'
 import type { JsonObject } from '../src/platform/json.ts'
 
 /** The part of a webhook that its registration depends on. */
@@ -46,7 +46,7 @@ function entries (
 }
 
 function entry (
-  { path, type, resource }: RegisteredWebhook, registration: Registration, options: WebhookConfigurationOptions
+  { path, type, resource }: RegisteredWebhook, registration: WebhookRegistration, options: WebhookConfigurationOptions
 ): JsonObject {
   const { group, version, scope } = resource
   return {

@@ -5,7 +5,7 @@ import type { ReviewRequest } from '../src/admission/request.ts'
 import type { Verdict } from '../src/admission/verdict.ts'
 
 /** One entry of a webhook configuration. */
-export interface Registration {
+export interface WebhookRegistration {
   /** Fully qualified, unique in its configuration. */
   readonly name: string
   readonly operations: readonly Operation[]
@@ -26,7 +26,7 @@ export interface Webhook {
     readonly kind: string
     readonly scope: 'Namespaced' | 'Cluster'
   }
-  readonly registrations: readonly Registration[]
+  readonly registrations: readonly WebhookRegistration[]
   /** Resolves when the review need not wait for its configuration any longer; undefined if it need not wait. */
   readonly waitForConfig?: (request: ReviewRequest, signal: () => AbortSignal) => Promise<void> | undefined
   /** Synchronous, reads caches only, never throws for any input. */

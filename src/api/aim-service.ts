@@ -1,5 +1,4 @@
-import Type from 'typebox'
-import type { Static } from 'typebox'
+import Type, { type Static } from 'typebox'
 import {
   countField, enumField, explain, flagField, listByKey, mapField, nameField, nameOrEmptyField, namespaceField,
   objectField, textField, wordField, type SchemaRule

@@ -1,5 +1,6 @@
-import Type from 'typebox'
-import type { Static, TNumberOptions, TObjectOptions, TProperties, TSchema, TStringOptions } from 'typebox'
+import Type, {
+  type Static, type TNumberOptions, type TObjectOptions, type TProperties, type TSchema, type TStringOptions
+} from 'typebox'
 import type { JsonObject } from '../platform/json.ts'
 
 /** The lines that `kubectl explain` shows below the description of a field. Required fields have no default. */

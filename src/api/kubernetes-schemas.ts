@@ -1,5 +1,4 @@
-import Type from 'typebox'
-import type { Static } from 'typebox'
+import Type, { type Static } from 'typebox'
 import {
   DNS_1123_SUBDOMAIN, enumField, explain, flagField, integerField, listByKey, mapField, nameField, namespaceField,
   objectField, textField, type FieldFacts

@@ -1,5 +1,4 @@
-import Type from 'typebox'
-import type { TObject, TProperties } from 'typebox'
+import Type, { type TObject, type TProperties } from 'typebox'
 import { aimServiceSpecSchema, aimServiceStatusSchema } from './aim-service.ts'
 import {
   DNS_1123_LABEL, DNS_1123_SUBDOMAIN, enumField, explain, mapField, objectField, type SchemaRule

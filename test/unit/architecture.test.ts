@@ -76,7 +76,7 @@ t.test('imports follow the arrows', { todo: true }, async (t) => {
   t.strictSame(against.map(({ file, specifier }) => `${file} imports ${specifier}`), [])
 })
 
-t.test('there is no import cycle', { todo: true }, async (t) => {
+t.test('there is no import cycle', async (t) => {
   const graph = Map.groupBy(imports.filter(({ specifier }) => specifier.startsWith('.')), ({ file }) => file)
   const cycles: string[] = []
   const state = new Map<string, 'open' | 'done'>()
@@ -105,12 +105,12 @@ t.test('a folder holds at most 18 files', async (t) => {
   t.strictSame(crowded.map(([folder, held]) => `${folder}: ${held.length}`), [])
 })
 
-t.test('ports.ts imports no domain module', { todo: true }, async (t) => {
+t.test('ports.ts imports no domain module', async (t) => {
   const domain = imports.filter((each) => each.file === 'src/core/ports.ts' && layerOf(target(each)) === 'src/core')
   t.strictSame(domain.map(({ specifier }) => specifier), [])
 })
 
-t.test('what runs in a browser imports nothing of Node', { todo: true }, async (t) => {
+t.test('what runs in a browser imports nothing of Node', async (t) => {
   const layers = ['src/platform', 'src/api', 'src/core', 'src/cache', 'src/admission', 'webhooks']
   const found = imports.filter(({ file, specifier }) => layers.includes(layerOf(file)) && specifier.startsWith('node:'))
   t.strictSame(found.map(({ file, specifier }) => `${file} imports ${specifier}`), [])
@@ -121,6 +121,7 @@ const ON_DEMAND = [
   '@peculiar/x509',
   '@kubernetes/client-node',
   'ajv',
+  'typebox',
   'src/offline/manifest-store.ts',
   'src/recording/recorder.ts',
   'src/reconcile/service-reconciler.ts'

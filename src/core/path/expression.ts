@@ -6,7 +6,7 @@ import { parseExpression } from './grammar.ts'
 import { ExpressionError, type TemplateProblem } from './problem.ts'
 import { awaited, placeAt, viewOf, withheldField } from './readable-fields.ts'
 import { MAX_PATH_LENGTH } from './segment.ts'
-import { BudgetExceeded, select, spend, type Budget, type Step } from './selection.ts'
+import { BudgetExceeded, select, spend, type Budget, type PathStep } from './selection.ts'
 
 /** One expression of a template, compiled. */
 export interface PathExpression {
@@ -17,7 +17,7 @@ export interface PathExpression {
   /** The leading fields and indexes: nearly always the whole expression. */
   readonly path: FieldPath
   /** The remaining steps, applied to the value at `path`. */
-  readonly steps: readonly Step[]
+  readonly steps: readonly PathStep[]
 }
 
 /** What an expression yields. `pending`: the API server sets the field after mutating admission. */
@@ -55,7 +55,7 @@ export function readExpression (expression: PathExpression, service: JsonObject,
   return isUsable(value) ? value : toReading(expression, awaitedAt(service, expression.path) ?? value, service)
 }
 
-function rejectWithheld (steps: readonly Step[], text: string, position: number): void {
+function rejectWithheld (steps: readonly PathStep[], text: string, position: number): void {
   const withheld = withheldField(steps)
   if (withheld === undefined) return
   const { path, why, instead } = withheld
@@ -73,14 +73,14 @@ function rejectWithheld (steps: readonly Step[], text: string, position: number)
       })
 }
 
-function literalOf (steps: readonly Step[]): string | undefined {
+function literalOf (steps: readonly PathStep[]): string | undefined {
   const [only, ...more] = steps
   if (only === undefined || more.length > 0) return undefined
   if (only.kind === 'constant') return String(only.value)
   return only.kind === 'text' && only.text !== '' ? only.text : undefined
 }
 
-function planOf (steps: readonly Step[]): Pick<PathExpression, 'path' | 'steps'> {
+function planOf (steps: readonly PathStep[]): Pick<PathExpression, 'path' | 'steps'> {
   const keys = steps.map((step) => step.kind === 'field' ? step.name : step.kind === 'index' ? step.at : undefined)
   const path = keys.filter((key) => key !== undefined)
   if (path.length === steps.length) return { path, steps: [] }

@@ -1,10 +1,10 @@
 import { printable } from '../../platform/printable.ts'
 import { ExpressionError } from './problem.ts'
 import { rooted } from './readable-fields.ts'
-import { COMPARISON_OPERATORS, type Filter, type Step } from './selection.ts'
+import { COMPARISON_OPERATORS, type Filter, type PathStep } from './selection.ts'
 
 export interface ParsedExpression {
-  readonly steps: readonly Step[]
+  readonly steps: readonly PathStep[]
   /** Offset after the closing brace. */
   readonly end: number
 }
@@ -30,8 +30,8 @@ interface Cursor {
 }
 
 /** Up to a closing brace or the end. As in kubectl, spaces and roots between steps have no effect. */
-function readSteps (cursor: Cursor): Step[] {
-  const steps: Step[] = []
+function readSteps (cursor: Cursor): PathStep[] {
+  const steps: PathStep[] = []
   for (let next = peek(cursor); next !== '' && next !== '}'; next = peek(cursor)) {
     if (' $@'.includes(next)) cursor.at += 1
     else steps.push(readStep(cursor, steps.at(-1)))
@@ -39,7 +39,7 @@ function readSteps (cursor: Cursor): Step[] {
   return steps
 }
 
-function readStep (cursor: Cursor, previous: Step | undefined): Step {
+function readStep (cursor: Cursor, previous: PathStep | undefined): PathStep {
   if (cursor.source.startsWith('..', cursor.at)) return readDescent(cursor, previous)
   if (take(cursor, '[?(')) return readFilter(cursor)
   if (take(cursor, '[')) return readBrackets(cursor)
@@ -53,17 +53,17 @@ function readStep (cursor: Cursor, previous: Step | undefined): Step {
 const LETTER = /[\p{L}\p{Nd}_]/u
 
 /** A name may follow `..` directly. */
-function followsDescent (cursor: Cursor, previous: Step | undefined): boolean {
+function followsDescent (cursor: Cursor, previous: PathStep | undefined): boolean {
   return previous?.kind === 'descent' && cursor.source[cursor.at - 1] === '.' && LETTER.test(peek(cursor))
 }
 
-function readDescent (cursor: Cursor, previous: Step | undefined): Step {
+function readDescent (cursor: Cursor, previous: PathStep | undefined): PathStep {
   if (previous?.kind === 'descent') throw syntax(cursor.at, '".." follows ".."', 'keep one of the two')
   cursor.at += 2
   return { kind: 'descent' }
 }
 
-function readName (cursor: Cursor): Step {
+function readName (cursor: Cursor): PathStep {
   const from = cursor.at
   const written = match(cursor, /(?:\\[^]|[^\\ \t\r\n.,[\]$@{}])*/uy)
   if (written === '') {
@@ -79,14 +79,14 @@ function readName (cursor: Cursor): Step {
 }
 
 /** A backslash only keeps the next character from ending the name; a bare `*` is a wildcard. */
-function named (written: string): Step {
+function named (written: string): PathStep {
   return written === '*' ? { kind: 'wildcard' } : { kind: 'field', name: written.replaceAll('\\', '') }
 }
 
 /** From after `[` to after `]`: one member, or several separated by commas and spaces. */
-function readBrackets (cursor: Cursor): Step {
+function readBrackets (cursor: Cursor): PathStep {
   const from = cursor.at
-  const members: Step[] = []
+  const members: PathStep[] = []
   let padding = ''
   do {
     padding += match(cursor, / */y)
@@ -105,7 +105,7 @@ function readBrackets (cursor: Cursor): Step {
 
 const KEY_OR_INDEX = 'write [\'key\'] for a field, [0] for an item of a list'
 
-function readMember (cursor: Cursor): Step {
+function readMember (cursor: Cursor): PathStep {
   if (/["']/.test(peek(cursor))) return named(readQuotedKey(cursor))
   if (take(cursor, '?(')) return readCondition(cursor)
   if (take(cursor, '*')) return { kind: 'slice', start: 0, end: undefined, stride: 1 }
@@ -130,7 +130,7 @@ function readQuotedKey (cursor: Cursor): string {
 const MEMBER_END = /[\], ]/
 
 /** As in kubectl, `[]` is the first item. */
-function readIndexes (cursor: Cursor): Step {
+function readIndexes (cursor: Cursor): PathStep {
   const from = cursor.at
   const [start, end, stride] = match(cursor, /-?\d*(?::-?\d*){0,2}/y).split(':')
   if (!MEMBER_END.test(peek(cursor))) throw notAMember(cursor, from)
@@ -157,7 +157,7 @@ function notAMember (cursor: Cursor, from: number): ExpressionError {
 }
 
 /** From after `[?(` to after `)]`. */
-function readFilter (cursor: Cursor): Step {
+function readFilter (cursor: Cursor): PathStep {
   const filter = readCondition(cursor)
   if (!take(cursor, ']')) throw syntax(cursor.at, 'the filter does not end with )]', A_FILTER)
   return filter
@@ -192,7 +192,7 @@ function conditionEnd ({ source, at: from }: Cursor): number {
   throw syntax(from, 'the filter is not closed', A_FILTER)
 }
 
-function readOperand (cursor: Cursor, from: number, to: number): Step[] {
+function readOperand (cursor: Cursor, from: number, to: number): PathStep[] {
   const operand: Cursor = { source: cursor.source.slice(0, to), start: cursor.start, at: from }
   const steps = readSteps(operand)
   if (operand.at < to) throw unexpected(operand)
@@ -207,7 +207,7 @@ function unknownOperator (cursor: Cursor, at: number, operator: string): Express
 }
 
 /** Quoted text with the escapes of a Go string. As in kubectl, the first quote without a backslash ends it. */
-function readText (cursor: Cursor): Step {
+function readText (cursor: Cursor): PathStep {
   const from = cursor.at
   const quote = peek(cursor)
   const written = match(cursor, /(["'])[^]*?(?<!\\)\1/y).slice(1, -1)
@@ -239,7 +239,7 @@ const ESCAPES = new Map([
   ['\\', '\\']
 ])
 
-function readNumber (cursor: Cursor): Step {
+function readNumber (cursor: Cursor): PathStep {
   const from = cursor.at
   const written = match(cursor, /[-+]?[\d.]*/y)
   const value = /^[-+]?(?:\d+\.?\d*|\.\d+)$/.test(written) ? Number(written) : NaN
@@ -247,7 +247,7 @@ function readNumber (cursor: Cursor): Step {
   throw syntax(from, `${written} is not a number, or too large to be exact`, 'start a field name with a dot')
 }
 
-function readWord (cursor: Cursor): Step {
+function readWord (cursor: Cursor): PathStep {
   const from = cursor.at
   const word = match(cursor, /[^ \t\r\n.,[\]$@{}]*/y)
   if (word === 'true' || word === 'false') return { kind: 'constant', value: word === 'true' }

@@ -1,5 +1,5 @@
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
-import { spend, type Budget, type Step } from './selection.ts'
+import { spend, type Budget, type PathStep } from './selection.ts'
 
 /** A part of the service that expressions may read only in part: the root, `.metadata` or `.spec`. */
 export type Place = '' | '.metadata' | '.spec'
@@ -24,7 +24,7 @@ interface WithheldField {
 }
 
 /** The first withheld field that the steps name. `viewOf` hides those that a wildcard would reach. */
-export function withheldField (steps: readonly Step[]): WithheldField | undefined {
+export function withheldField (steps: readonly PathStep[]): WithheldField | undefined {
   let place: Place | undefined = ''
   for (const step of steps) {
     if (place === undefined) return undefined
@@ -109,7 +109,7 @@ function haveSameBeginning (known: string, name: string): boolean {
   return name !== '' && (a.startsWith(b) || b.startsWith(a))
 }
 
-function namesOf (step: Step): string[] {
+function namesOf (step: PathStep): string[] {
   if (step.kind === 'union') return step.members.flatMap(namesOf)
   return step.kind === 'field' ? [step.name] : []
 }

@@ -2,13 +2,13 @@ import { JSONPath } from 'jsonpath-plus'
 import { isJsonObject, jsonKind } from '../../platform/json.ts'
 
 /** One step of an expression: takes the values that the previous step selected, and selects others. */
-export type Step =
+export type PathStep =
   | { readonly kind: 'field', readonly name: string }
   | { readonly kind: 'index', readonly at: number }
   | { readonly kind: 'slice', readonly start: number, readonly end: number | undefined, readonly stride: number }
   | { readonly kind: 'wildcard' }
   | { readonly kind: 'descent' }
-  | { readonly kind: 'union', readonly members: readonly Step[] }
+  | { readonly kind: 'union', readonly members: readonly PathStep[] }
   | Filter
   /** Quoted text: one value, regardless of the input. */
   | { readonly kind: 'text', readonly text: string }
@@ -20,8 +20,8 @@ export type Step =
  */
 export interface Filter {
   readonly kind: 'filter'
-  readonly left: readonly Step[]
-  readonly comparison?: { readonly operator: ComparisonOperator, readonly right: readonly Step[] }
+  readonly left: readonly PathStep[]
+  readonly comparison?: { readonly operator: ComparisonOperator, readonly right: readonly PathStep[] }
 }
 
 export const COMPARISON_OPERATORS = ['==', '!=', '<', '<=', '>', '>='] as const
@@ -60,7 +60,7 @@ const MAX_DESCENT = 32
  * No key and no text of a template reaches it. All other steps are made here, because its indexes, slices, unions and
  * filters do not fail where client-go's fail.
  */
-export function select (steps: readonly Step[], start: readonly unknown[], budget: Budget): Selection {
+export function select (steps: readonly PathStep[], start: readonly unknown[], budget: Budget): Selection {
   let selection: Selection = { values: start }
   for (const step of steps) {
     spend(budget, selection.values.length)
@@ -70,7 +70,7 @@ export function select (steps: readonly Step[], start: readonly unknown[], budge
   return selection
 }
 
-function take (step: Step, values: readonly unknown[], budget: Budget): Selection {
+function take (step: PathStep, values: readonly unknown[], budget: Budget): Selection {
   switch (step.kind) {
     case 'field':
       return {
@@ -119,7 +119,7 @@ function takeSlice (slice: Slice, values: readonly unknown[], budget: Budget): S
   return { values: found }
 }
 
-type Slice = Extract<Step, { kind: 'slice' }>
+type Slice = Extract<PathStep, { kind: 'slice' }>
 
 function sliceFailure (
   { start, end, stride }: { start: number, end: number, stride: number }, length: number
@@ -134,7 +134,7 @@ function fromFront (at: number, length: number): number {
   return at < 0 ? at + length : at
 }
 
-function takeUnion (members: readonly Step[], values: readonly unknown[], budget: Budget): Selection {
+function takeUnion (members: readonly PathStep[], values: readonly unknown[], budget: Budget): Selection {
   const found: unknown[] = []
   for (const member of members) {
     const selection = select([member], values, budget)

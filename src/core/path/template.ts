@@ -3,7 +3,7 @@ import { printable } from '../../platform/printable.ts'
 import { readExpression } from './expression.ts'
 import type { TemplateProblem } from './problem.ts'
 import { encodeSegment, MAX_PATH_LENGTH, segmentProblem } from './segment.ts'
-import { newBudget, type Step } from './selection.ts'
+import { newBudget, type PathStep } from './selection.ts'
 import { parseTemplate, type TemplatePart } from './template-text.ts'
 
 export interface CompiledTemplate {
@@ -141,7 +141,7 @@ export function fieldsNamed (template: string): string[] {
     typeof part === 'string' ? [] : [...part.path.map(String), ...part.steps.flatMap(namesIn)])
 }
 
-function namesIn (step: Step): string[] {
+function namesIn (step: PathStep): string[] {
   switch (step.kind) {
     case 'field': return [step.name]
     case 'union': return step.members.flatMap(namesIn)

@@ -3,7 +3,7 @@ import { problemText } from '../path/problem.ts'
 import { sameJson } from '../../platform/json.ts'
 import type { ConfigLookup } from '../world.ts'
 import { assessService, type Assessment } from './assess.ts'
-import { PRECEDENCE, settle, SOURCES, type SettingRule, type Source } from './precedence.ts'
+import { PRECEDENCE, settle, SOURCES, type SettingRule, type SettingSource } from './precedence.ts'
 import { configTitle, type RuntimeConfig } from './runtime-config.ts'
 import { displayName, type Service } from './service.ts'
 import type { ServicePath } from './service-path.ts'
@@ -108,7 +108,7 @@ function settingsOf (service: Service, config: RuntimeConfig): ExplainedSetting[
   const origins = { service: 'service', config: shared, default: 'default' } as const
   return Object.entries(PRECEDENCE).map(([setting, rule]: [string, SettingRule<unknown>]) => {
     const field = `spec.${setting}`
-    const candidates: Record<Source, Candidate | undefined> = {
+    const candidates: Record<SettingSource, Candidate | undefined> = {
       service: rule.service && { from: 'service', field, value: rule.service(service) },
       config: rule.config && { from: shared, field, value: rule.config(config) },
       default: rule.default === undefined ? undefined : { from: 'default', field: '', value: rule.default }

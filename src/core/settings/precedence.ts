@@ -4,7 +4,7 @@ import type { ServiceFields } from './service.ts'
 
 /** The places that can give a setting, in the order of precedence. */
 export const SOURCES = ['service', 'config', 'default'] as const
-export type Source = typeof SOURCES[number]
+export type SettingSource = typeof SOURCES[number]
 
 /** Where one setting comes from: the first source that gives a value or, with `join`, all of them. */
 export interface SettingRule<Value> {
@@ -59,7 +59,7 @@ export const PRECEDENCE = {
 }
 
 /** The value of a setting, and the sources that gave it: none, one, or several that were joined. */
-export interface Settled<Value> { readonly value: Value, readonly from: readonly Source[] }
+export interface Settled<Value> { readonly value: Value, readonly from: readonly SettingSource[] }
 
 /** What settings are read from. Without a configuration only the service and the defaults count. */
 export interface Givers { readonly service: ServiceFields, readonly config: RuntimeConfig | undefined }

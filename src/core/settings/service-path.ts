@@ -1,7 +1,7 @@
 import type { ParentReference } from '../../api/runtime-config.ts'
 import { compilePathTemplate, renderPath, type RenderedPath, type TemplateCompilation } from '../path/template.ts'
 import type { HeldPath, PathClaim } from '../world.ts'
-import { DEFAULT_PATH_TEMPLATE, PRECEDENCE, settle, type Source } from './precedence.ts'
+import { DEFAULT_PATH_TEMPLATE, PRECEDENCE, settle, type SettingSource } from './precedence.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
 import type { Service } from './service.ts'
 
@@ -10,7 +10,7 @@ export interface EffectiveRouting {
   readonly enabled: boolean
   readonly gatewayRef: ParentReference | undefined
   readonly template: TemplateCompilation
-  readonly templateFrom: Source
+  readonly templateFrom: SettingSource
 }
 
 /** An invalid template is an error even while routing is disabled. */
