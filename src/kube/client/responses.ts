@@ -4,7 +4,7 @@ import { errorMessage } from '../../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import type { ApiRequest, ApiResponse, SendRequest } from './api-connection.ts'
 
-/** Sends one request for one object; `written` stands for any success. Never rejects. */
+/** Sends one request for an object or a list; `written` stands for any success. Never rejects. */
 export async function requestObject (
   request: SendRequest, path: string, options: ApiRequest
 ): Promise<WriteResult | Unavailable> {
@@ -17,10 +17,10 @@ export async function requestObject (
 
 async function resultOf (response: ApiResponse): Promise<WriteResult | Unavailable> {
   if (response.statusCode === 200 || response.statusCode === 201) {
-    const read = versionedObject(parseObject(await response.body.text()))
-    return read === undefined
+    const object = parseObject(await response.body.text())
+    return ownString(ownObject(object, 'metadata'), 'resourceVersion') === '' // a list has a version, but no name
       ? { kind: 'failed', reason: 'the API server returned no object' }
-      : { kind: 'written', object: read.object }
+      : { kind: 'written', object }
   }
   const status = await statusOf(response)
   const { code, message } = status

@@ -115,6 +115,8 @@ t.test('the object store reports an unavailable API server, a failed patch test 
   t.strictSame(await missing.store.read(PATH), { kind: 'missing' })
   const found = setUp(() => apiResponse(200, OBJECT))
   t.strictSame(await found.store.read(PATH), { kind: 'found', object: OBJECT })
+  const list = { metadata: { resourceVersion: '6' }, items: [OBJECT] }
+  t.strictSame(await setUp(() => apiResponse(200, list)).store.read('/apis'), { kind: 'found', object: list })
   const stale = setUp(() => apiResponse(422, { message: 'testing value /a failed' }))
   t.strictSame(await stale.store.patch(PATH, []), { kind: 'outdated' })
 })
