@@ -1,37 +1,40 @@
-/** `npm run bench`: the product beside the two floors. `npm run bench -- --help` tells the flags. */
+/** `npm run bench`: the product beside two floors. `npm run bench -- --help` prints the flags. */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import {
-  growthFigures, latencyFigures, memoryFigures, mutatingFigures, sizesFigures, validatingFigures, type Effort,
-  type Figure
-} from './experiments.ts'
-import { leaveServerCore, ROOT } from './measured-server.ts'
-import { aWorkplace, shippedProgram } from './product.ts'
-import { profiled } from './profile.ts'
-import { reportOf, tableOf } from './report.ts'
+import { growthFigures, mutatingFigures, sizesFigures, validatingFigures } from './experiments/cpu.ts'
+import { latencyFigures } from './experiments/latency.ts'
+import { memoryFigures } from './experiments/memory.ts'
+import { profiled } from './experiments/profile.ts'
+import { leaveServerCore, ROOT } from './support/measured-server.ts'
+import { aWorkplace, shippedProgram } from './support/product.ts'
+import { reportOf, tableOf, type Bench, type Effort, type Figure } from './support/report.ts'
 
-const EXPERIMENTS = {
-  mutating: mutatingFigures, sizes: sizesFigures, validating: validatingFigures, growth: growthFigures, latency: latencyFigures, memory: memoryFigures
-} as const
-type Experiment = keyof typeof EXPERIMENTS
+const EXPERIMENTS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>> = {
+  mutating: mutatingFigures,
+  sizes: sizesFigures,
+  validating: validatingFigures,
+  growth: growthFigures,
+  latency: latencyFigures,
+  memory: memoryFigures
+}
 
 const HELP = `npm run bench -- [flags]
-  --only NAMES                       of mutating, sizes, validating, growth, latency, memory, by commas; all without it
-  --quick                            short: 2,000 configurations, 10,000 services, windows of 3 s
-  --window N                         seconds of a window of latency (12)
-  --rounds N                         rounds of CPU (7)
-  --reviews N                        reviews of 3 KB in a round (6000)
-  --many N                           reviews before the last look at the memory (1000000)
-  --program="FLAGS FILE"             what Node runs as the product, flags of its own included (what the image runs)
-  --node-flags="FLAGS"               of Node, for the product and the floors alike
-  --profile                          no figures: writes CPU profiles of the product and a floor under the same load, and prints what they spend their time on
-  --out FILE                         where the results go, as JSON (bench/results/DATE.json)
+  --only NAMES            experiments, separated by commas: mutating, sizes, validating, growth, latency, memory (all)
+  --quick                 short run: 2,000 configurations, 10,000 services, windows of 3 s
+  --window N              length of a latency window in seconds (12)
+  --rounds N              rounds of CPU measurements (7)
+  --reviews N             3 KB reviews per round (6000)
+  --many N                reviews before the last memory measurement (1000000)
+  --program="FLAGS FILE"  Node's arguments for the product (those of the image)
+  --node-flags="FLAGS"    further flags of Node for the product and the floors
+  --profile               write CPU profiles of the product and a floor, and print the top functions; no figures
+  --out FILE              results as JSON (bench/results/DATE.json)
 `
 
 const { values: flags } = parseArgs({
   options: {
-    only: { type: 'string', default: Object.keys(EXPERIMENTS).join() },
+    only: { type: 'string', default: Object.keys(EXPERIMENTS).join(',') },
     quick: { type: 'boolean', default: false },
     window: { type: 'string' },
     rounds: { type: 'string' },
@@ -71,8 +74,8 @@ async function run (): Promise<void> {
       return
     }
     const figures: Figure[] = []
-    for (const name of flags.only.split(',') as Experiment[]) { // an unknown one fails at once
-      const found = await EXPERIMENTS[name](bench)
+    for (const experiment of experiments()) {
+      const found = await experiment(bench)
       process.stdout.write(`${tableOf(found)}\n\n`)
       figures.push(...found)
     }
@@ -84,6 +87,14 @@ async function run (): Promise<void> {
   } finally {
     await bench.workplace.remove()
   }
+}
+
+function experiments (): Array<(bench: Bench) => Promise<Figure[]>> {
+  return flags.only.split(',').map((name) => {
+    const experiment = EXPERIMENTS[name]
+    if (experiment === undefined) throw new Error(`--only: no experiment "${name}"`)
+    return experiment
+  })
 }
 
 function words (text: string): string[] {

@@ -1,19 +1,17 @@
 /**
- * `npm run bench:config-change -- --changes N`: how long after a configuration was written admission comes out with it,
- * on a real API server. From the moment in which the write is answered, services are created in a dry run, one after
- * the other, by the replica that judged the configuration; after every second write the same is asked of another
- * replica, which has it by its watch alone.
+ * `npm run bench:config-change -- --changes N`: time from the write of a configuration to the first admission that uses
+ * it, on a real API server. Dry-run creates start at the response to the write. They go to the replica that judged the
+ * configuration or, after every second write, to another replica, which receives the configuration by its watch.
  */
 import { parseArgs } from 'node:util'
 import { Agent, request } from 'undici'
-import { own, ownObject } from '../src/platform/json.ts'
+import { own, ownObject, type JsonObject } from '../src/platform/json.ts'
 import { aReview } from '../test/support/builders/a-review.ts'
 import { startCluster } from '../test/support/cluster/cluster.ts'
 import { accessOf } from '../test/support/cluster/cluster-client.ts'
 import { manifest, routed } from '../test/support/builders/manifests.ts'
 import { applied, startProduct } from '../test/support/programs/product.ts'
-import { percentile } from './statistics.ts'
-import type { JsonObject } from '../src/platform/json.ts'
+import { percentile } from './support/statistics.ts'
 
 const { values } = parseArgs({ options: { changes: { type: 'string', default: '1000' } } })
 const CHANGES = Number(values.changes)
@@ -22,7 +20,7 @@ const SERVICE = manifest({ namespace: 'default', name: 'llama-chat' })
 
 const cluster = await startCluster()
 const other = await startProduct(cluster)
-const product = await startProduct(cluster) // which is registered in the place of the other
+const product = await startProduct(cluster) // replaces the registration of the other
 const { server, ca, token } = accessOf(cluster.kubeconfig)
 const dispatcher = new Agent({ connect: { ca } })
 const unverified = new Agent({ connect: { rejectUnauthorized: false } })
@@ -44,23 +42,24 @@ try {
     const wanted = `class-${change}`
     await called('PATCH', '/aimruntimeconfigs/default', JSON.stringify({ spec: { defaultStorageClassName: wanted } }))
     const written = performance.now()
-    const who = change % 2 === 0 ? 'judge' : 'other'
+    const replica = change % 2 === 0 ? 'judge' : 'other'
     let tries = 0
     let isSeen = false
     while (!isSeen) {
       tries++
       isSeen =
-        who === 'judge'
-          ? isIn(await called('POST', '/aimservices?dryRun=All', SERVICE), wanted)
-          : await answersWith(wanted)
+        replica === 'judge'
+          ? usesClass(await called('POST', '/aimservices?dryRun=All', SERVICE), wanted)
+          : await otherUses(wanted)
     }
-    found[who].after.push(performance.now() - written)
-    if (tries === 1) found[who].first++
+    found[replica].after.push(performance.now() - written)
+    if (tries === 1) found[replica].first++
   }
-  for (const [who, { after, first }] of Object.entries(found)) {
+  for (const [replica, { after, first }] of Object.entries(found)) {
     const [median, p99, most] = [0.5, 0.99, 1].map((share) => percentile(after, share).toFixed(1))
     process.stdout.write(
-      `${who}: ${after.length} changes, the very next review came out with ${first}; answered ${median} ms after the write, p99 ${p99} ms, at most ${most} ms\n`
+      `${replica}: ${after.length} changes, ${first} used by the first review ` +
+      `(${(first / after.length).toFixed(2)} ×); median ${median} ms, p99 ${p99} ms, max ${most} ms\n`
     )
   }
 } finally {
@@ -68,33 +67,37 @@ try {
   await cluster.stop()
 }
 
+/** Milliseconds from each write to its first use, and how often the first review used it. */
 interface Found { readonly after: number[], first: number }
 
-function isIn (service: JsonObject, wanted: string): boolean {
+function usesClass (service: JsonObject, wanted: string): boolean {
   return own(ownObject(ownObject(service, 'spec'), 'resolvedRuntimeConfig'), 'defaultStorageClassName') === wanted
 }
 
-async function answersWith (wanted: string): Promise<boolean> {
+async function otherUses (wanted: string): Promise<boolean> {
   const body = aReview({ namespace: 'default', object: JSON.parse(SERVICE) as JsonObject })
-  const answer = await request(`${other.url}/mutate/aimservices`, {
+  const response = await request(`${other.url}/mutate/aimservices`, {
     method: 'POST',
     dispatcher: unverified,
     body,
     headers: { 'content-type': 'application/json' }
   })
-  const { response } = await answer.body.json() as { response: { patch: string } } // an AdmissionReview with a patch
-  return Buffer.from(response.patch, 'base64').toString().includes(`"${wanted}"`)
+  // an AdmissionReview with a patch
+  const { response: admission } = (await response.body.json()) as { response: { patch: string } }
+  return Buffer.from(admission.patch, 'base64').toString().includes(`"${wanted}"`)
 }
 
-/** Of the API server; throws where it refuses. */
+/** Calls the API server; throws if it refuses. */
 async function called (method: 'PATCH' | 'POST', path: string, body: string): Promise<JsonObject> {
   const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
-  const answer = await request(`${server}${NAMESPACE}${path}`, {
+  const response = await request(`${server}${NAMESPACE}${path}`, {
     method,
     dispatcher,
     body,
     headers: { authorization: `Bearer ${token}`, 'content-type': type }
   })
-  if (answer.statusCode >= 300) throw new Error(`${method} ${path}: ${answer.statusCode} ${await answer.body.text()}`)
-  return await answer.body.json() as JsonObject // what the API server answers with
+  if (response.statusCode >= 300) {
+    throw new Error(`${method} ${path}: ${response.statusCode} ${await response.body.text()}`)
+  }
+  return await response.body.json() as JsonObject // the stored object
 }

@@ -1,7 +1,7 @@
 /**
- * `npm run bench:creates -- --rounds N`: what the webhooks cost who creates services through a real API server: no
- * webhook, a bare `node:https` one, one that answers by the product's own patch, and the product, in turns, first with
- * the mutating webhook alone and then with both. Everything runs on the same cores, as on a small control plane.
+ * `npm run bench:creates -- --rounds N`: cost of the webhooks for clients that create services through a real API
+ * server. Compares no webhook, bare `node:https`, `node:https` with the product's patch, and the product, in turns:
+ * first the mutating webhook alone, then both. All processes share the cores, as on a small control plane.
  */
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -15,10 +15,9 @@ import { accessOf } from '../test/support/cluster/cluster-client.ts'
 import { manifest, routed } from '../test/support/builders/manifests.ts'
 import { applied, installCrds, ready } from '../test/support/programs/product.ts'
 import { outputOf } from '../test/support/programs/program.ts'
-import { medianRatio } from './cpu.ts'
-import { startServer } from './measured-server.ts'
-import { aWorkplace, shippedProgram } from './product.ts'
-import { median } from './statistics.ts'
+import { startServer } from './support/measured-server.ts'
+import { aWorkplace, floorArgs, shippedProgram } from './support/product.ts'
+import { median, medianRatio } from './support/statistics.ts'
 import type { JsonObject } from '../src/platform/json.ts'
 
 const { values } = parseArgs({
@@ -26,7 +25,7 @@ const { values } = parseArgs({
 })
 const [ROUNDS, CREATES] = [Number(values.rounds), Number(values.creates)]
 const [CONCURRENCY, WARM_UP] = [16, 300]
-/** Until an API server uses a registration that it has just stored, in milliseconds. */
+/** Time in milliseconds until an API server uses a new registration. */
 const REGISTERED_MS = 1_500
 const SERVICES = '/apis/aim.silogen.ai/v1alpha1/namespaces/default/aimservices'
 const cluster = await startCluster()
@@ -46,13 +45,13 @@ interface Webhook { readonly url: string, readonly stop: () => Promise<unknown> 
 async function startBare (...patch: string[]): Promise<Webhook> {
   const { url, stop } = await startServer({
     name: 'node:https',
-    args: ['bench/floor-https.ts', workplace.certFile, workplace.keyFile, ...patch],
+    args: [...floorArgs('https', workplace), ...patch],
     ownCore: false
   })
   return { url: url.origin, stop }
 }
 
-/** With the patch that the product has for such a service, so that the API server has as much to do with the answer. */
+/** Responds with the patch of the product, so that the API server has the same work. */
 async function startPatching (): Promise<Webhook> {
   const { webhooks, sinks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
   sinks.AIMRuntimeConfig.upsert(JSON.parse(CONFIG) as JsonObject)
@@ -64,30 +63,27 @@ async function startPatching (): Promise<Webhook> {
 }
 
 const NO_REQUEST = {
-  uid: 'none', operation: 'CREATE', group: '', version: '', kind: '', resource: '', subResource: '', name: 's-0', namespace: 'default', dryRun: false, user: ''
+  uid: 'none',
+  operation: 'CREATE',
+  group: '',
+  version: '',
+  kind: '',
+  resource: '',
+  subResource: '',
+  name: 's-0',
+  namespace: 'default',
+  dryRun: false,
+  user: ''
 } as const
 
 const SHIPPED = await shippedProgram()
 
-async function startOurs (): Promise<Webhook> {
+async function startShipped (): Promise<Webhook> {
   const { certFile, keyFile } = workplace
-  const flags = [
-    '--kubeconfig',
-    cluster.kubeconfig,
-    '--port',
-    '0',
-    '--probe-port',
-    '0',
-    '--cert-file',
-    certFile,
-    '--key-file',
-    keyFile
-  ]
-  const {
-    url,
-    probeUrl = '',
-    stop
-  } = await startServer({ name: 'product', args: [...SHIPPED, 'serve', ...flags], ownCore: false })
+  const ports = ['--port', '0', '--probe-port', '0']
+  const flags = ['--kubeconfig', cluster.kubeconfig, ...ports, '--cert-file', certFile, '--key-file', keyFile]
+  const args = [...SHIPPED, 'serve', ...flags]
+  const { url, probeUrl = '', stop } = await startServer({ name: 'product', args, ownCore: false })
   await ready(probeUrl)
   return { url: url.origin, stop }
 }
@@ -102,16 +98,16 @@ async function register ({ url }: Webhook, kinds: Kinds): Promise<void> {
   await applied(cluster.kubectl, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }))
 }
 
-let made = 0
+let nextName = 0
 
 async function create (): Promise<void> {
-  const body = manifest({ namespace: 'default', name: `s-${made++}` })
+  const body = manifest({ namespace: 'default', name: `s-${nextName++}` })
   const { statusCode, body: answer } = await request(server + SERVICES, { method: 'POST', headers, dispatcher, body })
   const text = await answer.text()
-  if (statusCode !== 201) throw new Error(`a create was answered ${statusCode}: ${text}`)
+  if (statusCode !== 201) throw new Error(`create returned ${statusCode}: ${text}`)
 }
 
-/** Creates a second, so many at once. */
+/** Creates per second, `CONCURRENCY` at once. */
 async function rateOf (count: number): Promise<number> {
   let left = count
   const from = performance.now()
@@ -138,15 +134,15 @@ const LANES: ReadonlyArray<readonly [name: string, start: (() => Promise<Webhook
   ['no webhook', undefined, 'mutating'],
   ['node:https, mutating', startBare, 'mutating'],
   ['node:https with the patch, mutating', startPatching, 'mutating'],
-  ['product, mutating', startOurs, 'mutating'],
+  ['product, mutating', startShipped, 'mutating'],
   ['node:https, both', startBare, 'both'],
   ['node:https with the patch, both', startPatching, 'both'],
-  ['product, both', startOurs, 'both']
+  ['product, both', startShipped, 'both']
 ]
 const rates = new Map<string, number[]>(LANES.map(([name]) => [name, []]))
 try {
   for (let round = 0; round < ROUNDS; round++) {
-    // forwards, then backwards: whatever grows with time falls on all alike
+    // Alternating order: growth over time affects all lanes alike.
     for (const [name, start, kinds] of round % 2 === 0 ? LANES : LANES.toReversed()) {
       const rate = await measured(start, kinds)
       rates.get(name)?.push(rate)
@@ -161,7 +157,8 @@ try {
 
 const of = (name: string): number[] => rates.get(name) ?? []
 process.stdout.write(
-  `${CREATES} creates a round, ${CONCURRENCY} at once, medians of ${ROUNDS} rounds\n| webhooks | creates/s | of none | of node:https | of node:https with the patch |\n|---|---|---|---|---|\n`
+  `${CREATES} creates per round, ${CONCURRENCY} at once, medians of ${ROUNDS} rounds\n` +
+  '| webhooks | creates/s | of none | of node:https | of node:https with the patch |\n|---|---|---|---|---|\n'
 )
 for (const [name, , kinds] of LANES) {
   const among = [of('no webhook'), of(`node:https, ${kinds}`), of(`node:https with the patch, ${kinds}`)].map(

@@ -1,15 +1,18 @@
-// `npm run bench:rolling -- [CREATES] [ROLLS]`: creates services while replicas are replaced.
-// Prints the schedule as it goes, and the raw latency histogram at the end, as text and as one line of JSON.
+/**
+ * `npm run bench:rolling -- [CREATES] [ROLLS]`: creates services while replicas are replaced. Prints the schedule,
+ * then the latency histogram as text and as one line of JSON.
+ */
 import { startCluster } from '../test/support/cluster/cluster.ts'
 import { createLoad } from '../test/support/cluster/create-load.ts'
 import { startReplicas } from '../test/support/programs/replicas.ts'
+import { percentile } from './support/statistics.ts'
 
 const [creates = 10_000, rolls = 10] = process.argv.slice(2).map(Number)
 const RATE = 50
 const BUCKETS_MS = [5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, Infinity]
 
 process.stdout.write(
-  `${creates} creates at ${RATE} a second: ${Math.ceil(creates / RATE)} s, once the cluster has started\n`
+  `${creates} creates at ${RATE} per second take ${Math.ceil(creates / RATE)} s after the start of the cluster\n`
 )
 const cluster = await startCluster()
 const replicas = await startReplicas(cluster)
@@ -24,35 +27,24 @@ const note = (event: string): void => {
 }
 const load = createLoad(cluster, { namespace: 'rolling', count: creates, rate: RATE })
 for (let roll = 1; roll <= rolls; roll++) {
-  note(`roll ${roll} begins`)
+  note(`roll ${roll} started`)
   codes.push(...await replicas.roll())
 }
-note('the last old replica was told to end')
+note('last old replica received SIGTERM')
 const { created, failed, latencies } = await load
-note('the load ends')
+note('load finished')
 const exitCodes = await Promise.all(codes)
 const histogram = BUCKETS_MS.map((upTo, at) => ({
   upToMs: upTo, creates: latencies.filter((ms) => ms <= upTo && ms > (BUCKETS_MS[at - 1] ?? -Infinity)).length
 }))
-const sorted = latencies.toSorted((a, b) => a - b)
-const quantile = (share: number): number =>
-  Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0)
-const result = {
-  creates,
-  rate: RATE,
-  rolls,
-  created,
-  failed,
-  exitCodes,
-  p50: quantile(0.5),
-  p99: quantile(0.99),
-  max: quantile(1),
-  schedule,
-  histogram
+const [p50 = NaN, p99 = NaN, max = NaN] = [0.5, 0.99, 1].map((share) => Math.round(percentile(latencies, share)))
+const result = { creates, rate: RATE, rolls, created, failed, exitCodes, p50, p99, max, schedule, histogram }
+for (const { upToMs, creates } of histogram) {
+  process.stdout.write(`<= ${String(upToMs).padStart(8)} ms ${String(creates).padStart(6)}\n`)
 }
-for (const { upToMs, creates } of histogram) { process.stdout.write(`<= ${String(upToMs).padStart(8)} ms ${String(creates).padStart(6)}\n`) }
 process.stdout.write(
-  `created ${created} of ${creates}, failed ${failed.length}; p50 ${result.p50} ms, p99 ${result.p99} ms, max ${result.max} ms\n${JSON.stringify(result)}\n`
+  `created ${created} of ${creates}, failed ${failed.length}; p50 ${p50} ms, p99 ${p99} ms ` +
+  `(${(p99 / p50).toFixed(1)} ×), max ${max} ms\n${JSON.stringify(result)}\n`
 )
 await replicas.stop()
 await cluster.stop()

@@ -1,5 +1,7 @@
-// `npm run bench:rollout -- --services N --flags "--rollout-rate 300"`: how long a changed configuration takes to every
-// service, and what users notice.
+/**
+ * `npm run bench:rollout -- --services N --flags "--rollout-rate 300"`: time from a changed configuration to the block
+ * and status of every service, and the latency of a user's applies meanwhile. Prints one line of JSON at the end.
+ */
 import { readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -12,13 +14,14 @@ import { startCluster } from '../test/support/cluster/cluster.ts'
 import { manifest, routed } from '../test/support/builders/manifests.ts'
 import { startProduct, startReconciler } from '../test/support/programs/product.ts'
 import { silentLog } from '../test/support/fakes/silent-log.ts'
+import { percentile } from './support/statistics.ts'
 
 const { values } = parseArgs({
   options: {
     services: { type: 'string', default: '1000' },
-    /** Further flags of `reconcile`, separated by spaces. */
+    /** Flags for `reconcile`, separated by spaces. */
     flags: { type: 'string', default: '' },
-    /** A user's applies a second while it is measured. */
+    /** Applies of a user per second. */
     applies: { type: 'string', default: '10' }
   }
 })
@@ -26,14 +29,14 @@ const SERVICES = Number(values.services)
 const GAP_MS = 1_000 / Number(values.applies)
 const COLLECTION = '/apis/aim.silogen.ai/v1alpha1/namespaces/default/aimservices'
 const CONFIG = '/apis/aim.silogen.ai/v1alpha1/aimclusterruntimeconfigs/default'
-/** Nothing is waited for longer than this, in milliseconds. */
+/** Timeout of each wait in milliseconds. */
 const LIMIT_MS = 60_000 + SERVICES * 60
 
 const cluster = await startCluster()
 const product = await startProduct(cluster)
 const reconciler = await startReconciler(cluster, values.flags.split(' ').filter((flag) => flag !== ''))
 const users = await connectToCluster({ kubeconfig: cluster.kubeconfig, log: silentLog })
-/** The paths of the block and of the status, by service, as a watch tells them. */
+/** Paths of the block and the status by service, from a watch. */
 const paths = new Map<string, { readonly block: string, readonly status: string }>()
 const watch = new Reflector({
   path: COLLECTION,
@@ -122,10 +125,12 @@ async function measure (): Promise<JsonObject> {
 }
 
 function print (result: JsonObject): void {
-  for (const [name, value] of Object.entries(result)) { process.stdout.write(`${name.padEnd(18)} ${isJsonObject(value) ? JSON.stringify(value) : String(value)}\n`) }
+  for (const [name, value] of Object.entries(result)) {
+    process.stdout.write(`${name.padEnd(18)} ${isJsonObject(value) ? JSON.stringify(value) : String(value)}\n`)
+  }
 }
 
-/** What each program has taken so far. Source: proc(5), /proc/PID/stat; 100 ticks make a second. */
+/** CPU time of each program in seconds. Source: proc(5), /proc/PID/stat with 100 ticks per second. */
 function cpuSeconds (): Record<string, number> {
   const children = readdirSync('/proc/self/task').flatMap((thread) =>
     readFileSync(`/proc/self/task/${thread}/children`, 'utf8')
@@ -156,7 +161,7 @@ async function createService (index: number): Promise<void> {
   )
 }
 
-/** The services that a user works on use another configuration: what they notice is the load alone. */
+/** The user's services use another configuration, so that only the load affects them. */
 async function createUsers (): Promise<void> {
   await cluster.kubectl(['create', 'namespace', 'people'])
   const config = manifest({ kind: 'AIMRuntimeConfig', namespace: 'people', name: 'default' })
@@ -169,14 +174,17 @@ async function configure (connection: ApiConnection, version: number): Promise<v
     name: 'default',
     spec: routed(`/v${version}/{.metadata.name}`)
   })
-  const { statusCode, body: answer } = await connection.request(CONFIG, {
-    method: 'PATCH', query: { fieldManager: 'bench', force: 'true' }, headers: { 'content-type': 'application/apply-patch+yaml' }, body
+  const response = await connection.request(CONFIG, {
+    method: 'PATCH',
+    query: { fieldManager: 'bench', force: 'true' },
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+    body
   })
-  const text = await answer.text()
-  if (statusCode > 299) throw new Error(text)
+  const text = await response.body.text()
+  if (response.statusCode > 299) throw new Error(text)
 }
 
-/** How many services and statuses have that version of the configuration. */
+/** Number of blocks and of statuses with that version of the configuration. */
 function state (version: number): { blocks: number, statuses: number } {
   const start = `/v${version}/`
   const all = [...paths.values()]
@@ -186,10 +194,7 @@ function state (version: number): { blocks: number, statuses: number } {
   }
 }
 
-/**
- * Until the reconciler has written no object for three seconds; events of a roll-out trail for as long as it had
- * services, ten a second.
- */
+/** Waits until the reconciler has written no object for three seconds. Events of the rollout may still follow. */
 async function settled (): Promise<void> {
   const changes = async (): Promise<number> => sum(await requests(), ({ method }) => method === 'PATCH')
   for (let last = -1, quiet = 0; quiet < 3;) {
@@ -200,7 +205,7 @@ async function settled (): Promise<void> {
   }
 }
 
-/** One user applies again and again, at a fixed pace whatever the answers take; milliseconds of each apply. */
+/** One user applies at a fixed rate during the work. Returns the milliseconds of each apply. */
 async function appliesDuring (work: () => Promise<void>): Promise<number[]> {
   const took: number[] = []
   const under: Array<Promise<void>> = []
@@ -226,18 +231,18 @@ async function applyAsUser (index: number): Promise<void> {
 
 async function send (request: ApiRequest, path: string): Promise<void> {
   const { statusCode, body } = await users.request(path, request)
-  const answer = await body.text()
-  if (statusCode > 299) throw new Error(`${path} was answered ${statusCode}: ${answer}`)
+  const text = await body.text()
+  if (statusCode > 299) throw new Error(`${path} returned ${statusCode}: ${text}`)
 }
 
 async function object (path: string): Promise<JsonObject> {
   const { body } = await users.request(path)
-  return await body.json() as JsonObject // as the API server writes it
+  return await body.json() as JsonObject // the stored object
 }
 
 interface Sent { readonly method: string, readonly code: string, readonly count: number }
 
-/** What the reconciler has sent so far, from its metrics. */
+/** Requests of the reconciler, from its metrics. */
 async function requests (): Promise<Sent[]> {
   const text = await (await fetch(`${reconciler.probeUrl}/metrics`)).text()
   return [...text.matchAll(/^rest_client_requests_total\{method="(\w+)",code="([^"]+)"\} (\d+)/gm)].map(
@@ -270,12 +275,11 @@ async function inParallel (count: number, atOnce: number, work: (index: number) 
 async function until (holds: () => boolean): Promise<void> {
   const deadline = performance.now() + LIMIT_MS
   while (!holds()) {
-    if (performance.now() > deadline) throw new Error(`waited in vain for ${LIMIT_MS / 1_000} s`)
+    if (performance.now() > deadline) throw new Error(`timed out after ${LIMIT_MS / 1_000} s`)
     await delay(50)
   }
 }
 
 function quantile (values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  return Math.round((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN) * 10) / 10
+  return Math.round(percentile(values, share) * 10) / 10
 }

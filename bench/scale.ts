@@ -1,12 +1,11 @@
 /**
- * `npm run bench:scale -- --measured FILE`: what a roll-out takes in clusters that cannot be had here. FILE holds lines
- * of `npm run bench:rollout`: the smallest and the largest calibrate the model, and all are compared with it, so that
- * what is said of larger clusters is said by a model that was checked.
+ * `npm run bench:scale -- --measured FILE`: estimates rollouts in large clusters by a simulation. FILE holds lines of
+ * `npm run bench:rollout`: the smallest and the largest calibrate the model, and all are compared with it.
  */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
-/** What `bench:rollout` prints in one line. */
+/** Last line of `bench:rollout`. */
 interface MeasuredRollout {
   readonly services: number
   readonly statusesSeconds: number
@@ -14,26 +13,26 @@ interface MeasuredRollout {
   readonly userApplies: { readonly busy: number }
 }
 
-/** CPU that carrying a change to one service takes, in milliseconds, by program. */
+/** CPU of rolling out one service in milliseconds, by program. */
 interface Cost { readonly apiServer: number, readonly serve: number, readonly reconcile: number }
 
-/** Where the programs run, and what the reconciler is told. */
+/** Machines of the programs, and settings of the reconciler. */
 interface Setting {
   readonly title: string
-  /** Cores of the API server with its etcd, of each `serve`, and of each reconciler; undefined where all share two. */
+  /** Cores of the API server with etcd, of `serve`, and of each reconciler; undefined if all share two cores. */
   readonly cores: { readonly apiServer: number, readonly serve: number, readonly reconcile: number } | undefined
-  /** Reconcilers that share the services, each with a Lease, connections and a rate of its own. */
+  /** Reconcilers that share the services; each has its own Lease, connections, and rate. */
   readonly shards: number
-  /** Writes of one reconciler that are on their way at once. */
+  /** In-flight writes of one reconciler. */
   readonly connections: number
-  /** Services a second of one reconciler. */
+  /** Services per second of one reconciler. */
   readonly rate: number
-  /** What a write takes beside CPU, in milliseconds: network, and etcd's disk. */
+  /** Latency of a write without CPU, in milliseconds: network and the disk of etcd. */
   readonly latency: number
 }
 
 const SHARED: Setting = {
-  title: 'two cores for all, as measured',
+  title: 'two shared cores, as measured',
   cores: undefined,
   shards: 1,
   connections: 2,
@@ -43,7 +42,7 @@ const SHARED: Setting = {
 const OWN = { apiServer: 8, serve: 2, reconcile: 1 }
 const SETTINGS: readonly Setting[] = [
   SHARED,
-  { ...SHARED, title: 'API server of 8 cores, etcd on a disk of its own, defaults', cores: OWN, latency: 5 },
+  { ...SHARED, title: 'API server with 8 cores, etcd on a separate disk, defaults', cores: OWN, latency: 5 },
   { ...SHARED, title: 'the same, --rollout-rate 500', cores: OWN, latency: 5, rate: 500 },
   {
     ...SHARED,
@@ -64,14 +63,12 @@ const SETTINGS: readonly Setting[] = [
   }
 ]
 const SIZES = [1_000, 10_000, 100_000, 1_000_000]
-/** Of the reconciler, for one service: one that has admission see it anew, and its status. */
+/** Writes of the reconciler per service: one triggers admission, one writes the status. */
 const WRITES = 2
-/** Of the API server's CPU for a service, that of the write that runs admission; the rest is that of its status. */
+/** Share of the API server's CPU that the write with admission takes; the status takes the rest. */
 const ADMITTED = 0.6
 
-/**
- * The CPU of one service: what was measured, less what users' applies took, which cost as much as half a service each.
- */
+/** Measured CPU of one service. An apply of a user counts as half a service. */
 function costOf ({ services, cpuSeconds, userApplies }: MeasuredRollout): Cost {
   const units = services + userApplies.busy / WRITES
   const per = (seconds: number): number => seconds * 1_000 / units
@@ -79,10 +76,7 @@ function costOf ({ services, cpuSeconds, userApplies }: MeasuredRollout): Cost {
   return { apiServer: per(api + etcd + load), serve: per(serve), reconcile: per(reconcile) }
 }
 
-/**
- * At any size: the cost grows with the logarithm of the number of services, through the smallest and the largest that
- * were measured.
- */
+/** Cost at any size: linear in the logarithm of the number of services, through the smallest and largest runs. */
 function costAt (services: number, [smallest, largest]: readonly [MeasuredRollout, MeasuredRollout]): Cost {
   const [low, high] = [costOf(smallest), costOf(largest)]
   const span = Math.log10(largest.services / smallest.services)
@@ -97,7 +91,7 @@ function renamed (cpu: Readonly<Record<string, number>>): Record<string, number>
   )
 }
 
-/** A place where work waits for a free core. */
+/** A queue that several cores serve. */
 class Station {
   readonly #freeAt: number[]
 
@@ -105,7 +99,7 @@ class Station {
     this.#freeAt = Array.from({ length: cores }, () => 0)
   }
 
-  /** When work that comes then, and takes so long, is done; in milliseconds. */
+  /** Completion time of work that arrives at `from` and takes `takes` milliseconds. */
   serve (from: number, takes: number): number {
     const first = this.#freeAt.reduce((best, free, at) => free < (this.#freeAt[best] ?? Infinity) ? at : best, 0)
     const done = Math.max(from, this.#freeAt[first] ?? 0) + takes
@@ -115,9 +109,8 @@ class Station {
 }
 
 /**
- * Seconds until every service and every status has a change: each service is readmitted when its turn in the pacing has
- * come, and its status is written afterwards, over connections that carry one write at a time. Service times are spread
- * exponentially, from a seed.
+ * Seconds until every block and every status has a change. The rate limit releases services; each is admitted again and
+ * its status written, over connections with one write at a time. Service times are exponential, from a fixed seed.
  */
 function simulated (services: number, cost: Cost, setting: Setting): number {
   const random = randomFrom(services)
@@ -135,7 +128,7 @@ function simulated (services: number, cost: Cost, setting: Setting): number {
   ]
   const connections = Array.from({ length: setting.connections * shards }, () => ({ now: 0, step: steps.length }))
   for (let [begun, end] = [0, 0]; ;) {
-    // whoever is earliest goes on first, so that work comes to the stations in the order of time
+    // The earliest connection is next, so that work arrives at the stations in order of time.
     const connection = connections.reduce((first, other) => other.now < first.now ? other : first)
     if (connection.now === Infinity) return end / 1_000
     if (connection.step < steps.length) {
@@ -153,7 +146,7 @@ function exponential (random: () => number, mean: number): number {
   return -Math.log(1 - random()) * mean
 }
 
-/** Numbers from 0 to 1, the same for the same seed. Source: mulberry32. */
+/** Pseudo-random numbers from 0 to 1. Source: mulberry32. */
 function randomFrom (seed: number): () => number {
   let state = seed >>> 0
   return () => {
@@ -169,25 +162,29 @@ function shown (seconds: number): string {
 }
 
 const { values: { measured: file } } = parseArgs({ options: { measured: { type: 'string' } } })
-if (file === undefined) throw new Error('give --measured FILE, with lines of `npm run bench:rollout`')
+if (file === undefined) throw new Error('--measured FILE is required: lines of `npm run bench:rollout`')
 const lines = readFileSync(file, 'utf8').split('\n').filter((line) => line.startsWith('{'))
-const runs = lines.map((line) => JSON.parse(line) as MeasuredRollout) // as bench:rollout writes it
+const runs = lines.map((line) => JSON.parse(line) as MeasuredRollout) // written by bench:rollout
 const sorted = runs.toSorted((a, b) => a.services - b.services)
 const [smallest, largest] = [sorted[0], sorted.at(-1)]
-if (smallest === undefined || largest === undefined) throw new Error(`${file} holds no line of bench:rollout`)
+if (smallest === undefined || largest === undefined) throw new Error(`${file} has no line of bench:rollout`)
 const cost = (services: number): Cost => costAt(services, [smallest, largest])
 const print = (line: string): void => { process.stdout.write(`${line}\n`) }
-print(
-  '| services | CPU of one, ms: API server with etcd | serve | reconcile | measured | model | model / measured |\n|---|---|---|---|---|---|---|'
-)
+const COLUMNS = [
+  'services', 'CPU of one, ms: API server with etcd', 'serve', 'reconcile', 'measured', 'model', 'model / measured'
+]
+print(`| ${COLUMNS.join(' | ')} |`)
+print('|---|---|---|---|---|---|---|')
 for (const run of sorted) {
   const { services, statusesSeconds } = run
   const { apiServer, serve, reconcile } = costOf(run)
   const model = simulated(services, cost(services), SHARED)
   const costs = [apiServer, serve, reconcile].map((ms) => ms.toFixed(1))
-  print(
-    `| ${[services, ...costs, shown(statusesSeconds), shown(model), (model / statusesSeconds).toFixed(2)].join(' | ')} |`
-  )
+  const times = [shown(statusesSeconds), shown(model), (model / statusesSeconds).toFixed(2)]
+  print(`| ${[services, ...costs, ...times].join(' | ')} |`)
 }
 print(`\n| | ${SIZES.join(' | ')} |\n|---|${SIZES.map(() => '---|').join('')}`)
-for (const setting of SETTINGS) { print(`| ${setting.title} | ${SIZES.map((size) => shown(simulated(size, cost(size), setting))).join(' | ')} |`) }
+for (const setting of SETTINGS) {
+  const cells = SIZES.map((size) => shown(simulated(size, cost(size), setting)))
+  print(`| ${[setting.title, ...cells].join(' | ')} |`)
+}

@@ -1,6 +1,6 @@
 /**
- * `npm run soak`: the product under a mixed load with a fault now and then; exits 1 where it grows or fails. `npm run
- * soak -- --help` tells the flags.
+ * `npm run soak`: mixed load with occasional faults; exits with 1 if the product grows or fails.
+ * `npm run soak -- --help` prints the flags.
  */
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
@@ -9,19 +9,19 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect, type TLSSocket } from 'node:tls'
 import { parseArgs } from 'node:util'
-import { requestsOf } from './experiments.ts'
-import { closedLoop, openConnections, openLoop, requestOf } from './load.ts'
-import { leaveServerCore } from './measured-server.ts'
-import { aWorkplace, startProduct, type BenchProduct } from './product.ts'
-import type { SelfReport } from './self-report.ts'
-import { percentile, slope } from './statistics.ts'
+import { closedLoop, openConnections, openLoop, requestOf } from './support/load.ts'
+import { leaveServerCore } from './support/measured-server.ts'
+import { requestsOf } from './support/objects.ts'
+import { aWorkplace, startProduct, type BenchProduct } from './support/product.ts'
+import type { SelfReport } from './support/self-report.ts'
+import { percentile, slope } from './support/statistics.ts'
 
 const HELP = `npm run soak -- [flags]
-  --minutes N      how long (2)
-  --rate N         reviews a second (200)
-  --fault-every N  seconds from fault to fault (20; 60 suits long runs)
+  --minutes N      duration (2)
+  --rate N         reviews per second (200)
+  --fault-every N  seconds between faults (20; 60 suits long runs)
   --configs N      runtime configurations (2000)
-  --program FILE   what Node runs (src/main.ts)
+  --program FILE   file that Node runs (src/main.ts)
 `
 
 const { values: flags } = parseArgs({
@@ -41,25 +41,24 @@ const [MINUTES, RATE, FAULT_EVERY, CONFIGS] = [
   Number(flags.configs)
 ]
 
-/** Seconds of load from one look at the process to the next. */
+/** Seconds of load between two samples. */
 const WINDOW = 5
 const CONNECTIONS = 16
-/** The first part of a run fills pools and compiles: it is no growth. */
+/** Share of the run without checks: pools fill and V8 compiles. */
 const SETTLING = 0.4
 /**
- * More than this is growth: MiB of heap an hour, and what noise may add over a whole run; handles, descriptors and
- * connections in all.
+ * Limits of growth: heap in MiB per hour, and noise over the run in MiB; handles, descriptors and connections in all.
  */
 const HEAP_GROWTH = { perHour: 1, noise: 2 }
 const COUNT_GROWTH = 4
 
-/** One look at the process, once the load of a window has passed. */
-interface Look extends SelfReport { readonly hours: number, readonly resident: number, readonly descriptors: number }
+/** State of the process after the load of a window. */
+interface Sample extends SelfReport { readonly hours: number, readonly resident: number, readonly descriptors: number }
 
 interface Target {
   readonly product: BenchProduct
   readonly ca: string
-  /** Where the product writes what it knows of itself. */
+  /** File of the product's self-report. */
   readonly reportFile: string
 }
 
@@ -67,27 +66,28 @@ const FAULTS: Readonly<Record<string, (target: Target) => Promise<void>>> = {
   'configurations change': async ({ product }) => {
     for (let at = 0; at < 500; at++) await product.change(at % CONFIGS, Date.now())
   },
-  'connections are reset in the middle of a review': async (target) => {
+  'connections reset in the middle of a review': async (target) => {
     await hostile(target, 50, (socket) => {
       socket.write(requestOf('/mutate/aimservices', '{"kind":'.repeat(500)).subarray(0, 300))
     })
   },
-  'sockets that say nothing': async (target) => { await hostile(target, 100, () => undefined) },
-  'bodies that are no reviews': async (target) => {
+  'silent sockets': async (target) => { await hostile(target, 100, () => undefined) },
+  'bodies that are not reviews': async (target) => {
     await hostile(target, 50, (socket) => {
       for (const body of ['{', '[]', '{"a":1}', '\u0000']) socket.write(requestOf('/mutate/aimservices', body))
     })
   },
-  'bytes that are no HTTP': async (target) => {
-    await hostile(target, 50, (socket) => { socket.write('\u0000\u0001 what is this\r\n\r\n') })
+  'bytes that are not HTTP': async (target) => {
+    await hostile(target, 50, (socket) => { socket.write('\u0000\u0001 garbage\r\n\r\n') })
   }
 }
 
-/** Opens so many connections, does something on each, and resets them. */
-async function hostile ({ product: { url }, ca }: Target, count: number, act: (socket: TLSSocket) => void): Promise<void> {
+/** Opens `count` connections, acts on each, and resets them. */
+async function hostile (target: Target, count: number, act: (socket: TLSSocket) => void): Promise<void> {
+  const { product: { url }, ca } = target
   await Promise.all(Array.from({ length: count }, async () => {
     const socket = connect({ host: url.hostname, port: Number(url.port), ca })
-    socket.on('error', () => {}) // what is expected of a hostile socket
+    socket.on('error', () => {}) // expected on a hostile socket
     socket.resume()
     await once(socket, 'secureConnect')
     act(socket)
@@ -96,15 +96,15 @@ async function hostile ({ product: { url }, ca }: Target, count: number, act: (s
   }))
 }
 
-async function look ({ product, reportFile }: Target, hours: number): Promise<Look> {
+async function sample ({ product, reportFile }: Target, hours: number): Promise<Sample> {
   await rm(reportFile, { force: true })
   process.kill(product.pid, 'SIGUSR2')
   while (!existsSync(reportFile)) await delay(10)
-  const report = JSON.parse(await readFile(reportFile, 'utf8')) as SelfReport // as the product has just written it
+  const report = JSON.parse(await readFile(reportFile, 'utf8')) as SelfReport // written by self-report.ts
   return { hours, resident: product.resident(), descriptors: product.descriptors(), ...report }
 }
 
-async function soak (target: Target): Promise<{ looks: Look[], latencies: number[], failures: string[] }> {
+async function soak (target: Target): Promise<{ samples: Sample[], latencies: number[], failures: string[] }> {
   const { product: { url }, ca } = target
   const mixed = [
     requestsOf({ path: '/mutate/aimservices', bytes: 3_072, configs: CONFIGS }),
@@ -115,11 +115,11 @@ async function soak (target: Target): Promise<{ looks: Look[], latencies: number
     (kind, at) => kind[at % kind.length] ?? []
   )
   const connections = await openConnections({ url, ca }, CONNECTIONS)
-  const [looks, latencies, failures]: [Look[], number[], string[]] = [[], [], []]
+  const [samples, latencies, failures]: [Sample[], number[], string[]] = [[], [], []]
   const faults = Object.entries(FAULTS)
   const started = performance.now()
   for (let window = 0, fault = 0; window < MINUTES * 60 / WINDOW; window++) {
-    await closedLoop(connections, requests, CONNECTIONS) // each of them: the server closes those that are idle for long
+    await closedLoop(connections, requests, CONNECTIONS) // on each: the server closes idle connections
     const load = openLoop({ connections, requests, rate: RATE, seconds: WINDOW })
     const [name, act] = faults[fault % faults.length] ?? []
     if (act !== undefined && window * WINDOW >= fault * FAULT_EVERY) {
@@ -128,25 +128,27 @@ async function soak (target: Target): Promise<{ looks: Look[], latencies: number
       fault++
     }
     latencies.push(...await load)
-    const seen = await look(target, (performance.now() - started) / 3_600_000)
-    looks.push(seen)
-    process.stdout.write(`${Math.round(seen.hours * 3_600)} s: heap ${seen.heap.toFixed(1)} MiB, resident ${seen.resident.toFixed(0)} MiB, ` +
-      `handles ${seen.handles}, descriptors ${seen.descriptors}, connections ${seen.connections}\n`)
+    const seen = await sample(target, (performance.now() - started) / 3_600_000)
+    samples.push(seen)
+    const { hours, heap, resident, handles, descriptors, connections: open } = seen
+    process.stdout.write(`${Math.round(hours * 3_600)} s: heap ${heap.toFixed(1)} MiB, ` +
+      `resident ${resident.toFixed(0)} MiB, handles ${handles}, descriptors ${descriptors}, connections ${open}\n`)
   }
   for (const connection of connections) connection.close()
-  return { looks, latencies, failures }
+  return { samples, latencies, failures }
 }
 
-/** Why the run does not pass; empty where it does. */
-function growths (looks: readonly Look[]): string[] {
-  const settled = looks.slice(Math.floor(looks.length * SETTLING))
+/** Reasons why the run fails. */
+function growths (samples: readonly Sample[]): string[] {
+  const settled = samples.slice(Math.floor(samples.length * SETTLING))
   const [first, last] = [settled[0], settled.at(-1)]
   if (first === undefined || last === undefined) return ['the run was too short']
   const hours = last.hours - first.hours
   const perHour = slope(settled.map(({ hours, heap }) => [hours, heap]))
   const allowed = HEAP_GROWTH.perHour + HEAP_GROWTH.noise / hours
   process.stdout.write(
-    `heap: ${perHour.toFixed(1)} MiB an hour; up to ${allowed.toFixed(1)} pass in a run of this length\n`
+    `heap growth: ${perHour.toFixed(1)} MiB per hour, limit ${allowed.toFixed(1)} ` +
+    `(${(perHour / allowed).toFixed(2)} ×)\n`
   )
   const counted = (['handles', 'descriptors', 'connections'] as const).filter(
     (what) => last[what] > first[what] + COUNT_GROWTH
@@ -161,15 +163,16 @@ async function run (): Promise<void> {
   await leaveServerCore()
   const workplace = await aWorkplace()
   const reportFile = process.env['AIM_ADMISSION_SELF_REPORT'] = path.join(workplace.dir, 'self-report')
-  const program = ['--expose-gc', '--import', './bench/self-report.ts', flags.program]
+  const program = ['--expose-gc', '--import', './bench/support/self-report.ts', flags.program]
   const product = await startProduct({ workplace, program, configs: CONFIGS, services: 1_000 })
   try {
-    const { looks, latencies, failures } = await soak({ product, ca: workplace.ca, reportFile })
+    const { samples, latencies, failures } = await soak({ product, ca: workplace.ca, reportFile })
     process.stdout.write(
-      `reviews: ${latencies.length}, all answered; p99 ${percentile(latencies, 0.99).toFixed(1)} ms, longest ${percentile(latencies, 1).toFixed(1)} ms\n`
+      `reviews: ${latencies.length}, no failures; p99 ${percentile(latencies, 0.99).toFixed(1)} ms, ` +
+      `longest ${percentile(latencies, 1).toFixed(1)} ms\n`
     )
-    const why = [...failures, ...growths(looks)]
-    process.stdout.write(why.length === 0 ? 'passed: nothing grows\n' : `failed: ${why.join('; ')}\n`)
+    const why = [...failures, ...growths(samples)]
+    process.stdout.write(why.length === 0 ? 'passed: no growth\n' : `failed: ${why.join('; ')}\n`)
     if (why.length > 0) process.exitCode = 1
   } finally {
     await product.stop()

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { aWorkplace, shippedProgram, startProduct } from '../../bench/product.ts'
+import { aWorkplace, shippedProgram, startProduct } from '../../bench/support/product.ts'
 import { memoryGroup } from '../support/programs/memory-group.ts'
 import { reviewLoad } from '../support/http/review-load.ts'
 

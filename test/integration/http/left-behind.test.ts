@@ -1,7 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
-import { closedLoop, openConnections, requestOf } from '../../../bench/load.ts'
+import { closedLoop, openConnections, requestOf } from '../../../bench/support/load.ts'
 import { aReview } from '../../support/builders/a-review.ts'
 import { anAdmissionServer, testPair } from '../../support/http/admission-server.ts'
 

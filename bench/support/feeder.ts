@@ -1,11 +1,8 @@
-/**
- * A cluster to feed the product from: a fake API server in a process of its own, so that its memory and its work are
- * not the product's.
- */
-import { FakeApiServer } from '../test/support/fakes/fake-api-server.ts'
-import { aBenchConfig, aBenchService } from './reviews.ts'
+/** The cluster of a benchmark: a fake API server in a separate process, whose CPU and memory do not count. */
+import { FakeApiServer } from '../../test/support/fakes/fake-api-server.ts'
+import { aBenchConfig, aBenchService } from './objects.ts'
 
-/** What the benchmark asks of this process, over its IPC channel. */
+/** Order to this process, over its IPC channel. Each is answered with `{ kubeconfig }`. */
 export type FeederOrder =
   | { readonly kind: 'fill', readonly configs: number, readonly services: number, readonly variables: number }
   | { readonly kind: 'change', readonly at: number, readonly round: number }
@@ -21,7 +18,9 @@ await api.start()
 function fill ({ configs, services, variables }: Extract<FeederOrder, { kind: 'fill' }>): void {
   for (const path of [CONFIGS, CLUSTER_CONFIGS, SERVICES]) api.serve(path)
   for (let at = 0; at < configs; at++) api.put(CONFIGS, `config-${at}`, aBenchConfig(at))
-  for (let at = 0; at < services; at++) { api.put(SERVICES, `llama-chat-${at}`, aBenchService({ at, configs, variables, withBlock: true })) }
+  for (let at = 0; at < services; at++) {
+    api.put(SERVICES, `llama-chat-${at}`, aBenchService({ at, configs, variables, withBlock: true }))
+  }
 }
 
 process.on('message', (order: FeederOrder) => {

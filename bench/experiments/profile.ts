@@ -1,13 +1,14 @@
 import { mkdirSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
-import { requestsOf, type Bench } from './experiments.ts'
-import { closedLoop, openConnections } from './load.ts'
-import { ROOT, startServer } from './measured-server.ts'
-import { startProduct } from './product.ts'
+import { closedLoop, openConnections } from '../support/load.ts'
+import { ROOT, startServer } from '../support/measured-server.ts'
+import { requestsOf } from '../support/objects.ts'
+import { floorArgs, startProduct } from '../support/product.ts'
+import type { Bench } from '../support/report.ts'
+import { KIB, MUTATE } from './cpu.ts'
 
-const KIB = 1_024
 const CONNECTIONS = 8
-/** How many functions are printed. */
+/** Number of functions to print. */
 const TOP = 40
 
 interface Frame { readonly functionName: string, readonly url: string, readonly lineNumber: number }
@@ -19,8 +20,8 @@ interface Profile {
 }
 
 /**
- * Puts the product and bare Fastify under load, has Node write a CPU profile of each (a flame graph in the DevTools of
- * a browser), and tells which functions took the most time themselves.
+ * Puts the product and bare Fastify under load, and writes a CPU profile of each for the DevTools of a browser.
+ * Returns the functions with the most self time.
  */
 export async function profiled (bench: Bench): Promise<string> {
   const { workplace, program, effort: { configs, reviews } } = bench
@@ -31,10 +32,10 @@ export async function profiled (bench: Bench): Promise<string> {
     product: await startProduct({ workplace, program: [...flags('product'), ...program], configs, services: 0 }),
     fastify: await startServer({
       name: 'Fastify',
-      args: [...flags('fastify'), 'bench/floor-fastify.ts', workplace.certFile, workplace.keyFile]
+      args: [...flags('fastify'), ...floorArgs('fastify', workplace)]
     })
   }
-  const requests = requestsOf({ path: '/mutate/aimservices', bytes: 3 * KIB, configs })
+  const requests = requestsOf({ path: MUTATE, bytes: 3 * KIB, configs })
   const tables: string[] = []
   for (const [name, server] of Object.entries(servers)) {
     const connections = await openConnections({ url: server.url, ca: workplace.ca }, CONNECTIONS)
@@ -46,10 +47,10 @@ export async function profiled (bench: Bench): Promise<string> {
   return tables.join('\n')
 }
 
-/** The functions of the newest profile in a folder by the time that they took themselves, in microseconds a review. */
+/** Functions of the newest profile in a folder by self time, in microseconds per review. */
 function topOf (dir: string, reviews: number): string {
   const file = path.join(dir, readdirSync(dir).filter((name) => name.endsWith('.cpuprofile')).toSorted().at(-1) ?? '')
-  const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(file, 'utf8')) as Profile // as Node writes it
+  const { nodes, samples, timeDeltas } = JSON.parse(readFileSync(file, 'utf8')) as Profile // written by Node
   const titles = new Map(nodes.map(({ id, callFrame: { functionName, url, lineNumber } }) =>
     [id, `${functionName || '(anonymous)'} ${url.replace(`file://${ROOT}/`, '')}${url === '' ? '' : `:${lineNumber + 1}`}`]))
   const spent = new Map<string, number>()

@@ -5,40 +5,40 @@ import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 
-export const ROOT = path.resolve(import.meta.dirname, '..')
+export const ROOT = path.resolve(import.meta.dirname, '../..')
 
-/** A server under test: a process of its own, on a core of its own where there are two. */
+/** A server under test: a separate process, on a separate core if there are two. */
 export interface MeasuredServer {
   readonly name: string
   readonly pid: number
-  /** Where reviews are sent. */
+  /** Address for reviews. */
   readonly url: URL
-  /** Of the product alone: the plain port of probes and metrics. */
+  /** Plain port of probes and metrics; only the product has one. */
   readonly probeUrl: string | undefined
-  /** CPU time that all its threads have taken, in microseconds. Source: Linux, /proc/PID/task/TID/schedstat. */
+  /** CPU time of all threads in microseconds. Source: Linux, /proc/PID/task/TID/schedstat. */
   readonly cpu: () => number
   /** Resident memory in MiB. */
   readonly resident: () => number
-  /** Open descriptors. */
+  /** Open file descriptors. */
   readonly descriptors: () => number
   readonly stop: () => Promise<void>
 }
 
 export interface ServerCommand {
   readonly name: string
-  /** What Node runs, flags of Node's own included. */
+  /** Node's arguments: flags and file. */
   readonly args: readonly string[]
-  /** Whether it is kept on the core of the servers, as it is unless told otherwise. */
+  /** Pins the process to the core of the servers (default true). */
   readonly ownCore?: boolean
-  /** A control group that it starts in: the file that takes the id of a process. */
+  /** Control group to start in: its `cgroup.procs` file. */
   readonly group?: string | undefined
 }
 
-/** Starts a server, and waits until it logs a line of JSON that tells its addresses. */
+/** Starts a server and waits until it logs its addresses as a line of JSON. */
 export async function startServer ({ name, args, ownCore = true, group }: ServerCommand): Promise<MeasuredServer> {
   const node = group === undefined ? ['node', ...args] as const : ['sh', '-c', IN_GROUP, group, ...args] as const
   const [file, ...rest] = ownCore ? onServerCore([...node]) : node
-  const { NODE_OPTIONS: _ofTestRunner, ...env } = process.env // they take memory and time in each process of Node
+  const { NODE_OPTIONS: _ofTestRunner, ...env } = process.env // the test runner's hooks would cost CPU and memory
   const child = spawn(file, rest, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'], env })
   endWithUs(child)
   const { url, probeUrl } = await serving(child, name)
@@ -57,22 +57,22 @@ export async function startServer ({ name, args, ownCore = true, group }: Server
 
 const IN_GROUP = 'echo $$ > "$0" && exec node "$@"'
 
-/** Keeps this process, which makes the load, off the core of the servers. */
+/** Moves this process, which makes the load, away from the core of the servers. */
 export async function leaveServerCore (): Promise<void> {
   if (CORES < 2 || !HAS_TASKSET) return
   const child = spawn('taskset', ['-a', '-c', '-p', `1-${CORES - 1}`, String(process.pid)], { stdio: 'ignore' })
   await once(child, 'exit')
 }
 
-/** Ends a child, and waits for its end. */
+/** Ends a child process and waits for its exit. */
 export async function end (child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
   const gone = once(child, 'exit')
-  child.kill('SIGINT') // the product answers what it has and ends, without waiting as for a roll-out
+  child.kill('SIGINT') // the product drains without the delay that SIGTERM implies
   await gone
 }
 
-/** However this process ends, the child does, too. */
+/** Ends the child when this process exits for any reason. */
 export function endWithUs (child: ChildProcess): void {
   const kill = (): void => { child.kill('SIGKILL') }
   process.once('exit', kill)
@@ -82,7 +82,7 @@ export function endWithUs (child: ChildProcess): void {
 const CORES = availableParallelism()
 const HAS_TASKSET = ['/usr/bin/taskset', '/bin/taskset'].some((file) => existsSync(file))
 
-/** Whether servers and load run on separate cores. */
+/** Servers and load run on separate cores. */
 export const SEPARATE_CORES = CORES >= 2 && HAS_TASKSET
 
 function onServerCore (command: [string, ...string[]]): [string, ...string[]] {
@@ -93,14 +93,14 @@ interface Addresses { readonly url?: string, readonly probeUrl?: string }
 
 async function serving (child: ChildProcess, name: string): Promise<Addresses> {
   const { stderr } = child
-  if (stderr === null) throw new Error('the standard error of a server is a pipe')
+  if (stderr === null) throw new Error('the standard error of the server must be a pipe')
   const lines: string[] = []
   return await new Promise((resolve, reject) => {
     createInterface(stderr).on('line', (line) => {
       if (lines.push(line) > 100) lines.shift()
       if (/"msg":"(serving|reconciling)"/.test(line)) resolve(JSON.parse(line) as Addresses)
     })
-    child.once('exit', () => { reject(new Error(`${name} ended before it served: ${lines.join('\n')}`)) })
+    child.once('exit', () => { reject(new Error(`${name} exited before it served: ${lines.join('\n')}`)) })
   })
 }
 

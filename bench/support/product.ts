@@ -4,11 +4,11 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { issueEphemeralPair } from '../certs/issue.ts'
+import { issueEphemeralPair } from '../../certs/issue.ts'
 import type { FeederOrder } from './feeder.ts'
 import { end, endWithUs, ROOT, startServer, type MeasuredServer } from './measured-server.ts'
 
-/** A folder of this run, and the certificate that every server in it serves. */
+/** Temporary folder of a run, and the certificate of its servers. */
 export interface Workplace {
   readonly dir: string
   readonly ca: string
@@ -26,49 +26,47 @@ export async function aWorkplace (): Promise<Workplace> {
   return { dir, ca: caPem, certFile, keyFile, remove: async () => { await rm(dir, { recursive: true, force: true }) } }
 }
 
-/** What an image runs, with the flags that it gives Node: built here as the image builds it. */
+/** Builds the program as the image does. Returns Node's arguments from the ENTRYPOINT of the Dockerfile. */
 export async function shippedProgram (): Promise<string[]> {
-  await promisify(execFile)(process.execPath, ['node_modules/typescript-native/bin/tsc', '-p', 'tsconfig.build.json'], { cwd: ROOT })
+  const tsc = 'node_modules/typescript-native/bin/tsc'
+  await promisify(execFile)(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { cwd: ROOT })
   const [, entrypoint = '[]'] = /^ENTRYPOINT (.*)$/m.exec(await readFile(path.join(ROOT, 'Dockerfile'), 'utf8')) ?? []
-  // the form without a shell is JSON; behind `node` stands what it runs
-  return (JSON.parse(entrypoint) as string[]).slice(1)
+  return (JSON.parse(entrypoint) as string[]).slice(1) // the exec form is a JSON array that starts with `node`
 }
 
-/** What the product's caches are filled with. */
+/** Number of objects in the caches of the product. */
 export interface Population { readonly configs: number, readonly services: number }
 
 export interface ProductOptions extends Population {
   readonly workplace: Workplace
-  /** The program as Node runs it, flags of Node's own included. */
+  /** Node's arguments: flags and file. */
   readonly program: readonly string[]
   readonly command?: 'serve' | 'reconcile'
-  /** A control group that it starts in: the file that takes the id of a process. */
+  /** Control group to start in: its `cgroup.procs` file. */
   readonly group?: string | undefined
 }
 
-/** The product, and the cluster that it follows. */
+/** The product with the cluster that it watches. */
 export interface BenchProduct extends MeasuredServer {
-  /** From the start of the process until it was ready, in milliseconds. */
+  /** Time from process start to readiness, in milliseconds. */
   readonly readyAfter: number
-  /** Changes a runtime configuration; resolves once the cluster has it. */
+  /** Changes a runtime configuration; resolves when the cluster has stored it. */
   readonly change: (at: number, round: number) => Promise<void>
 }
 
-/** Entries of `spec.env` of a stored service: the smallest that still looks like one. */
+/** Entries of `spec.env` in a stored service: a small but realistic one. */
 const STORED_VARIABLES = 4
 
-/**
- * Starts the product as it is shipped, as a process of its own, on a cluster of so many objects; resolves once it is
- * ready.
- */
-export async function startProduct ({ workplace, program, configs, services, command = 'serve', group }: ProductOptions): Promise<BenchProduct> {
+/** Starts the product in its own process on a cluster of that many objects; resolves when it is ready. */
+export async function startProduct (options: ProductOptions): Promise<BenchProduct> {
+  const { workplace, program, configs, services, command = 'serve', group } = options
   const feeder = fork(path.join(import.meta.dirname, 'feeder.ts'), { execArgv: ['--max-old-space-size=3000'] })
   endWithUs(feeder)
   await once(feeder, 'message')
-  const order = async (told: FeederOrder): Promise<{ kubeconfig: string }> => {
-    feeder.send(told)
-    const [answer] = await once(feeder, 'message') as [{ kubeconfig: string }] // what the feeder sends
-    return answer
+  const order = async (message: FeederOrder): Promise<{ kubeconfig: string }> => {
+    feeder.send(message)
+    const [reply] = await once(feeder, 'message') as [{ kubeconfig: string }] // the reply of feeder.ts
+    return reply
   }
   const { kubeconfig } = await order({ kind: 'fill', configs, services, variables: STORED_VARIABLES })
   const file = path.join(workplace.dir, `kubeconfig-${feeder.pid ?? 0}`)
@@ -93,11 +91,20 @@ export async function startProduct ({ workplace, program, configs, services, com
   }
 }
 
-/** The two servers that do nothing but parse and answer. */
-export async function startFloors ({ certFile, keyFile }: Workplace, nodeFlags: readonly string[]): Promise<Readonly<Record<'https' | 'fastify', MeasuredServer>>> {
+export type Floor = 'https' | 'fastify'
+
+/** Node's arguments for a floor, which only parses a review and allows it. */
+export function floorArgs (kind: Floor, { certFile, keyFile }: Workplace): string[] {
+  return ['bench/support/floor.ts', kind, certFile, keyFile]
+}
+
+/** Starts both floors. */
+export async function startFloors (
+  workplace: Workplace, nodeFlags: readonly string[]
+): Promise<Record<Floor, MeasuredServer>> {
   return {
-    https: await startServer({ name: 'node:https', args: [...nodeFlags, 'bench/floor-https.ts', certFile, keyFile] }),
-    fastify: await startServer({ name: 'Fastify', args: [...nodeFlags, 'bench/floor-fastify.ts', certFile, keyFile] })
+    https: await startServer({ name: 'node:https', args: [...nodeFlags, ...floorArgs('https', workplace)] }),
+    fastify: await startServer({ name: 'Fastify', args: [...nodeFlags, ...floorArgs('fastify', workplace)] })
   }
 }
 

@@ -1,12 +1,34 @@
-import { API_VERSION, GROUP, VERSION } from '../src/api/meta.ts'
-import type { JsonObject } from '../src/platform/json.ts'
+import { requestOf } from './load.ts'
+import { API_VERSION, GROUP, VERSION } from '../../src/api/meta.ts'
+import type { JsonObject } from '../../src/platform/json.ts'
 
-/** How many namespaces the objects of a benchmark are spread over. */
-export const NAMESPACES = 2_000
+/** Namespaces that the objects of a benchmark are spread over. */
+const NAMESPACES = 2_000
 const NAMES = 5
 
 const GATEWAY = { name: 'kserve-gateway', namespace: 'kgateway-system' }
 const TEMPLATE = "/{.metadata.namespace}/{.metadata.labels['team']}/{.metadata.name}"
+
+const KIB = 1_024
+/** Different requests of 3 KB, so that no cache of one review is measured. */
+const VARIETY = 500
+/** First number of a service of the load: none of these is stored. */
+const FRESH = 1_000_000
+
+export interface RequestShape {
+  readonly path: string
+  readonly bytes: number
+  readonly operation?: 'CREATE' | 'UPDATE'
+  readonly configs: number
+}
+
+/** Requests that differ in namespace, configuration and name; fewer of large ones. */
+export function requestsOf ({ path, bytes, operation = 'CREATE', configs }: RequestShape): Buffer[] {
+  const count = Math.max(4, Math.min(VARIETY, Math.round(3 * KIB * VARIETY / bytes)))
+  const withBlock = path.startsWith('/validate') || operation === 'UPDATE'
+  return Array.from({ length: count }, (_, at) =>
+    requestOf(path, reviewOfSize(bytes, { at: FRESH + at * 7, configs, withBlock }, operation)))
+}
 
 /** The n-th runtime configuration: five in each namespace. */
 export function aBenchConfig (at: number, changed = 0): JsonObject {
@@ -30,17 +52,17 @@ export function aBenchConfig (at: number, changed = 0): JsonObject {
   }
 }
 
-/** What makes one service differ from another. */
+/** Parameters of a service. */
 export interface ServiceShape {
   readonly at: number
-  /** How many runtime configurations there are to choose from. */
+  /** Number of runtime configurations to choose from. */
   readonly configs: number
-  /** Entries of `spec.env`, each of about 300 bytes with the managed field and the applied manifest that go with it. */
+  /** Entries of `spec.env`: about 300 bytes each, including managed fields and the last applied manifest. */
   readonly variables: number
   readonly withBlock: boolean
 }
 
-/** A service as the API server sends or stores it, managed fields and the applied manifest included. */
+/** A service as the API server stores it, including managed fields and the last applied manifest. */
 export function aBenchService ({ at, configs, variables, withBlock }: ServiceShape): JsonObject {
   const config = at % Math.max(1, configs)
   const [namespace, name, team] = [namespaceAt(config), `llama-chat-${at}`, `team-${at % 50}`]
@@ -78,9 +100,9 @@ export function aBenchService ({ at, configs, variables, withBlock }: ServiceSha
   }
 }
 
-/** A CREATE of the service, or an UPDATE that changes nothing, as the API server sends it. */
-export function aBenchReview (service: JsonObject, operation: 'CREATE' | 'UPDATE'): string {
-  const { name, namespace } = service['metadata'] as { name: string, namespace: string } // as made above
+/** AdmissionReview of a CREATE of the service, or of an UPDATE that changes nothing. */
+function aBenchReview (service: JsonObject, operation: 'CREATE' | 'UPDATE'): string {
+  const { name, namespace } = service['metadata'] as { name: string, namespace: string } // set by aBenchService
   const kind = { group: GROUP, version: VERSION, kind: 'AIMService' }
   const resource = { group: GROUP, version: VERSION, resource: 'aimservices' }
   return JSON.stringify({
@@ -108,8 +130,8 @@ export function aBenchReview (service: JsonObject, operation: 'CREATE' | 'UPDATE
   })
 }
 
-/** A review of at most this many bytes, and hardly fewer. */
-export function reviewOfSize (bytes: number, shape: Omit<ServiceShape, 'variables'>, operation: 'CREATE' | 'UPDATE'): string {
+/** A review of slightly fewer than `bytes` bytes. */
+function reviewOfSize (bytes: number, shape: Omit<ServiceShape, 'variables'>, operation: 'CREATE' | 'UPDATE'): string {
   const review = (variables: number): string => aBenchReview(aBenchService({ ...shape, variables }), operation)
   let [low, high] = [0, Math.ceil(bytes / 100)]
   while (high - low > 1) {

@@ -1,17 +1,24 @@
 import { once } from 'node:events'
 import { connect, type TLSSocket } from 'node:tls'
 
-/** An HTTP request as the API server sends a review, made once and sent as it is. */
+/** HTTP request of a review as the API server sends it, encoded once. */
 export function requestOf (path: string, review: string): Buffer {
   const body = Buffer.from(review)
-  const head = `POST ${path}?timeout=10s HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: kube-apiserver-admission\r\nContent-Length: ${body.length}\r\n` +
-    'Accept: application/json, */*\r\nContent-Type: application/json\r\nAccept-Encoding: gzip\r\n\r\n'
-  return Buffer.concat([Buffer.from(head), body])
+  const head = [
+    `POST ${path}?timeout=10s HTTP/1.1`,
+    'Host: 127.0.0.1',
+    'User-Agent: kube-apiserver-admission',
+    `Content-Length: ${body.length}`,
+    'Accept: application/json, */*',
+    'Content-Type: application/json',
+    'Accept-Encoding: gzip'
+  ]
+  return Buffer.concat([Buffer.from(`${head.join('\r\n')}\r\n\r\n`), body])
 }
 
 interface Target { readonly url: URL, readonly ca: string }
 
-/** One kept connection, which carries one request at a time. Cheap, so that the load is not what is measured. */
+/** Keep-alive connection with one request at a time; cheap, so that the load itself costs little. */
 export class LoadConnection {
   readonly #socket: TLSSocket
   #answer = ''
@@ -32,7 +39,7 @@ export class LoadConnection {
     return new LoadConnection(socket)
   }
 
-  /** Resolves with the body of the answer. Rejects where it is not a 200, or the connection is lost. */
+  /** Resolves with the body of a 200 response. Rejects on any other status or a lost connection. */
   async send (request: Buffer): Promise<string> {
     if (this.#socket.destroyed) throw new Error('the server has closed the connection')
     return await new Promise((resolve, reject) => {
@@ -63,8 +70,10 @@ export async function openConnections (target: Target, count: number): Promise<L
   return await Promise.all(Array.from({ length: count }, async () => await LoadConnection.open(target)))
 }
 
-/** Sends so many requests, each connection the next as soon as it has its answer. Rejects where one is not answered. */
-export async function closedLoop (connections: readonly LoadConnection[], requests: readonly Buffer[], count: number): Promise<void> {
+/** Sends `count` requests; each connection sends its next one after a response. Rejects if one fails. */
+export async function closedLoop (
+  connections: readonly LoadConnection[], requests: readonly Buffer[], count: number
+): Promise<void> {
   let sent = 0
   await Promise.all(connections.map(async (connection) => {
     while (sent < count) {
@@ -82,10 +91,7 @@ export interface OpenLoop {
   readonly seconds: number
 }
 
-/**
- * Sends at a fixed rate whatever the answers do. Resolves with the latencies in milliseconds, counted from when each
- * request was due.
- */
+/** Sends at a fixed rate. Resolves with the latencies in milliseconds, counted from the scheduled send times. */
 export async function openLoop ({ connections, requests, rate, seconds }: OpenLoop): Promise<number[]> {
   const count = Math.round(rate * seconds)
   const [free, due, latencies]: [LoadConnection[], number[], number[]] = [[...connections], [], []]
@@ -102,7 +108,7 @@ export async function openLoop ({ connections, requests, rate, seconds }: OpenLo
   const sending: Array<Promise<void>> = []
   for (let at = 0; at < count; at++) {
     const time = started + at * 1_000 / rate
-    while (performance.now() < time) await new Promise(setImmediate) // no timer is as precise
+    while (performance.now() < time) await new Promise(setImmediate) // timers are not precise enough
     const connection = free.pop()
     if (connection === undefined) due.push(time)
     else sending.push(sendOne(connection, time))
