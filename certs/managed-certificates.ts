@@ -1,7 +1,6 @@
 import type { Log, ObjectStore } from '../src/core/ports.ts'
-import type { Clock } from '../src/platform/clock.ts'
+import { pause, type Clock } from '../src/platform/clock.ts'
 import { errorMessage } from '../src/platform/error-message.ts'
-import { pause } from '../src/platform/clock.ts'
 import { applyStep, type IssuePolicy, type StepResult } from './apply-step.ts'
 import { trustedBy, type CertificateSet } from './certificate-set.ts'
 import { readCluster, type CertificateObjects, type ClusterView } from './read-cluster.ts'
@@ -193,7 +192,8 @@ export class ManagedCertificates {
     const result = await applyStep(step, view, { store, objects, policy, now: wallTime() })
     if (result.kind !== 'written') return result
     if (result.set !== undefined) this.#remembered = result.set
-    log.info({ secret: objects.secret, ...(result.set !== undefined && logKeys(result.set)) }, MESSAGES[step.kind])
+    const keys = { ...(result.set && logKeys(result.set)), ...(step.kind === 'retire' && { basis: step.basis }) }
+    log.info({ secret: objects.secret, ...keys }, MESSAGES[step.kind])
     return result
   }
 

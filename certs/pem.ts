@@ -35,7 +35,7 @@ export function checkServingPair (pair: KeyedCertificate, title: string): Date {
   }
 }
 
-/** The PEM certificates that verify clients. Throws if there are none; `title` names the source in the error. */
+/** The PEM certificates that verify clients. Throws if there is no certificate; `title` names the source. */
 export function clientAuthorities (pem: string, title: string): string {
   try {
     const certificates = parseCertificates(pem)

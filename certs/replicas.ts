@@ -5,7 +5,7 @@ import { errorMessage } from '../src/platform/error-message.ts'
 import { own, ownObject, ownObjects, ownStrings } from '../src/platform/json.ts'
 import type { RegisteredClient } from './trust.ts'
 
-/** The address of a server, and the DNS name or IP address that its certificate must contain. */
+/** The address of a server; `serverName` is the DNS name or IP address for which its certificate must be valid. */
 export interface ServerAddress { readonly host: string, readonly port: number, readonly serverName: string }
 
 /** `unverified`: the certificate is expired, signed by another CA or, if names are checked, issued for another name. */

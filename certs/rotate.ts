@@ -7,7 +7,7 @@ export type Step =
   | { readonly kind: 'rest' }
   /** The Secret is lost: write the remembered set. */
   | { readonly kind: 'restore', readonly set: CertificateSet }
-  /** There is no Secret and no remembered set: issue a CA and a serving pair. Currently trusted CAs stay trusted. */
+  /** No Secret and no remembered set exist: issue a CA and a serving pair. Currently trusted CAs stay trusted. */
   | { readonly kind: 'begin', readonly old: readonly KnownCertificate[] }
   /** The Secret was replaced by one without the served CA: keep that CA trusted. */
   | { readonly kind: 'keep-trust', readonly set: CertificateSet, readonly ca: KnownCertificate }
@@ -18,8 +18,14 @@ export type Step =
   | { readonly kind: 'announce', readonly set: CertificateSet }
   /** Every webhook trusts the next CA: sign with it. */
   | { readonly kind: 'promote', readonly set: CertificateSet, readonly next: NonNullable<CertificateSet['next']> }
-  /** Every replica serves a certificate of the current CA: stop trusting the old ones. */
-  | { readonly kind: 'retire', readonly set: CertificateSet }
+  /** Stop trusting the old CAs. */
+  | { readonly kind: 'retire', readonly set: CertificateSet, readonly basis: RetireBasis }
+
+/**
+ * Why old CAs are retired: they have expired, every replica serves a certificate of the current CA, or some replicas
+ * have long been unreachable and no other one serves an old certificate.
+ */
+export type RetireBasis = 'expired' | 'confirmed' | 'unreachable'
 
 /** The rotation that an operator requested by annotation. */
 export type RotationRequest = 'ca' | 'leaf' | undefined
@@ -59,12 +65,12 @@ export interface RotationPolicy {
   readonly jitter: number
 }
 
-/** Multiple of the settle time after which an old CA is retired although some replicas are unreachable. */
+/** Settle times after which an old CA is retired although some replicas are unreachable. */
 const UNREACHABLE_FACTOR = 20
 /** The fraction of a certificate's lifetime that is left at renewal, and the jitter in it. */
 const LEFT_AT_RENEWAL = 1 / 3
 const JITTER = 1 / 50
-/** Maximum number of previously trusted CAs that a new set keeps. */
+/** Limit of CAs that a new set takes over from the bundles. */
 const MAX_KEPT = 8
 
 const REST: Step = { kind: 'rest' }
@@ -121,14 +127,16 @@ function continueRotation (set: CertificateSet, state: RotationState, { settle }
     const settled = trustedFor(set.next.fingerprint) >= settle || set.serving.notAfter <= now
     return settled && isTrusted(set.next, state) ? { kind: 'promote', set, next: set.next } : undefined
   }
-  return set.old.length > 0 && mayRetire(set, state, settle) ? { kind: 'retire', set } : undefined
+  const basis = set.old.length > 0 ? retireBasis(set, state, settle) : undefined
+  return basis && { kind: 'retire', set, basis }
 }
 
-function mayRetire ({ ca, old }: CertificateSet, state: RotationState, settle: number): boolean {
+function retireBasis ({ ca, old }: CertificateSet, state: RotationState, settle: number): RetireBasis | undefined {
   const { served, now, confirmedFor, unrefutedFor } = state
-  if (old.every(({ notAfter }) => notAfter <= now)) return true
-  const isServed = served?.ca.fingerprint === ca.fingerprint && isTrusted(ca, state)
-  return isServed && (confirmedFor >= settle || unrefutedFor >= UNREACHABLE_FACTOR * settle)
+  if (old.every(({ notAfter }) => notAfter <= now)) return 'expired'
+  if (served?.ca.fingerprint !== ca.fingerprint || !isTrusted(ca, state)) return undefined
+  if (confirmedFor >= settle) return 'confirmed'
+  return unrefutedFor >= UNREACHABLE_FACTOR * settle ? 'unreachable' : undefined
 }
 
 function startRotation (

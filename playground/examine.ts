@@ -10,13 +10,13 @@ import { newAdmissionEngine } from '../webhooks/engine.ts'
 export const TEXT_NAMES = ['configs', 'services'] as const
 export type TextName = typeof TEXT_NAMES[number]
 
-/** The contents of the two editors, YAML or JSON. */
+/** The manifests in the two editors. */
 export type Texts = Readonly<Record<TextName, string>>
 
 /** A message and its place in a text. */
 export interface Remark {
   readonly level: 'error' | 'warning'
-  /** Field path; empty if there is none. */
+  /** Field path; may be empty. */
   readonly field: string
   readonly message: string
   readonly text: TextName

@@ -1,6 +1,6 @@
 import type { Texts } from './examine.ts'
 
-/** Maximum size of the texts in a link, in bytes of JSON. */
+/** Size limit of the texts in a link, in bytes of JSON. */
 const MAX_BYTES = 200_000
 
 /** Encodes the texts as a URL fragment: deflated JSON in base64url (RFC 4648 §5). Browsers do not send fragments. */

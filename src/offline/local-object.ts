@@ -1,7 +1,6 @@
-import { decodeObject } from '../api/validate-object.ts'
 import { KINDS, type Kind } from '../api/kinds.ts'
 import { GROUP } from '../api/meta.ts'
-import { validateObject, type FieldError } from '../api/validate-object.ts'
+import { decodeObject, validateObject, type FieldError } from '../api/validate-object.ts'
 import type { ObjectKey } from '../core/ports.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import { readManifests, type Manifest, type ManifestFault } from './read-manifests.ts'

@@ -21,7 +21,7 @@ interface StoredFile {
   readonly objects: readonly LocalObject[]
 }
 
-/** Delay between the first file event and the read, in milliseconds: editors write, rename and remove in a burst. */
+/** Delay between the first file event and the read, in milliseconds: an editor causes several events at once. */
 const SETTLE_MS = 50
 
 /**

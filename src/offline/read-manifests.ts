@@ -80,7 +80,7 @@ const NOT_JSON = ['binary', 'omap', 'pairs', 'set', 'timestamp'].map((name) => `
 /** A value in a document: the offset of its start in the text, in UTF-16 code units, and the steps that lead to it. */
 interface Located { readonly value: unknown, readonly offset: number, readonly steps: readonly string[] }
 
-/** The values of a document, or its first error; further errors mostly follow from that one. */
+/** The values of a document, or its first error; further errors usually follow from that one. */
 function valuesOf (document: Document.Parsed): Located[] {
   const [error] = document.errors
   if (error !== undefined) return [{ value: error, offset: error.pos[0], steps: [] }]

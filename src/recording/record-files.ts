@@ -10,9 +10,9 @@ import { readRecord, type ReviewRecord } from './review-record.ts'
 export interface RecordFilesOptions {
   /** Created if it is missing. */
   readonly folder: string
-  /** Maximum size of a file, in bytes; only a single larger line exceeds it. */
+  /** Size limit of a file, in bytes; only a single larger line exceeds it. */
   readonly fileBytes: number
-  /** Maximum number of files; the oldest is deleted first. */
+  /** Limit of files in the folder; the oldest is deleted first. */
   readonly files: number
   readonly clock: Clock
   readonly log: Log
@@ -29,8 +29,8 @@ const RECORD_FILE = /^reviews-\d{8}T\d{9}Z-\d+-\d+\.jsonl$/
 interface OpenFile { readonly handle: FileHandle, bytes: number }
 
 /**
- * Writes lines to files of bounded size and number. rotating-file-stream does not fit: it ignores short writes, so on a
- * full disk it reports a truncated line as written and appends the next line to it.
+ * Writes lines to files of bounded size and number. Why not rotating-file-stream: it ignores short writes. On a full
+ * disk it reports a truncated line as written, and appends the next line to it.
  */
 export class RecordFiles {
   readonly #options: RecordFilesOptions
@@ -103,12 +103,12 @@ export class RecordFiles {
 
 /**
  * One line of a record file. `truncated`: the last line is incomplete, because the disk was full or the process was
- * killed. `problem`: one line that says why it is not a record.
+ * killed.
  */
 export type ReadLine = { readonly file: string, readonly line: number } & (
   | { readonly kind: 'record', readonly record: ReviewRecord }
   | { readonly kind: 'truncated' }
-  | { readonly kind: 'problem', readonly problem: string }
+  | { readonly kind: 'problem', readonly problem: string } // one line
 )
 
 /** Reads the records of a folder, oldest first. Rejects if the folder or a file cannot be read. */

@@ -15,9 +15,10 @@ import { differencesOf, replayRecord, responseOf } from './replay.ts'
 import { recordOf } from './review-record.ts'
 
 /**
- * `duplicate`: an equal record exists already. `irreproducible`: the response depends on a redacted value, or on
- * something that a record does not hold. `too_large`: the review or its record exceeds a limit. `dropped`: the queue
- * was full, or the disk failed.
+ * `duplicate`: an equal record exists already.
+ * `irreproducible`: the response depends on a redacted value, or on data that a record does not contain.
+ * `too_large`: the review or its record exceeds a limit.
+ * `dropped`: the queue was full, or the disk failed.
  */
 export type RecordOutcome = 'written' | 'duplicate' | 'irreproducible' | 'too_large' | 'dropped'
 
@@ -37,16 +38,16 @@ interface QueuedReview {
   readonly evidence: Evidence
 }
 
-/** Maximum number of reviews in the queue. */
+/** Limit of reviews in the queue. */
 const MAX_QUEUED = 64
-/** Maximum size of the two objects of a review, and of a record, in characters. */
+/** Size limits of the two objects of a review, and of a record, in characters. */
 const MAX_REVIEW = 256 * 1024
 const MAX_RECORD = 1024 * 1024
-/** Maximum number of services in the evidence; replaying them takes some milliseconds. */
+/** Limit of services in the evidence; replaying them takes some milliseconds. */
 const MAX_SERVICES = 500
-/** Maximum number of remembered records, to detect duplicates. */
+/** Limit of remembered records, which detect duplicates. */
 const MAX_REMEMBERED = 10_000
-/** Maximum wait for the disk on stop, in milliseconds. */
+/** How long stop waits for the disk, in milliseconds. */
 const STOP_MS = 1_000
 
 /** Records judged reviews after their response. A record is written only if replaying it gives the same response. */

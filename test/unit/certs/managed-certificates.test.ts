@@ -1,5 +1,4 @@
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { X509Certificate } from 'node:crypto'
 import { certificatesOf, readCertificateSet, type CertificateSet } from '../../../certs/certificate-set.ts'
 import { ManagedCertificates } from '../../../certs/managed-certificates.ts'
@@ -202,7 +201,8 @@ for (const [name, damage] of Object.entries(damages)) {
   })
 }
 
-for (const [name, bundle] of Object.entries({ emptied: '', 'filled with garbage': 'AAAA', 'replaced by another CA': undefined })) {
+const bundles = { emptied: '', 'filled with garbage': 'AAAA', 'replaced by another CA': undefined }
+for (const [name, bundle] of Object.entries(bundles)) {
   t.test(`repairs a caBundle that was ${name}`, async (t) => {
     const world = await aWorld(t)
     const other = new TestWorld()
@@ -337,7 +337,7 @@ t.test('a replaced Secret takes over without an untrusted certificate', async (t
   t.equal(world.stored().ca.fingerprint, other.stored().ca.fingerprint)
 })
 
-t.test('a Secret lost together with every replica is created again, and the previous CA stays trusted meanwhile', async (t) => {
+t.test('a Secret lost with every replica is created again, and the previous CA stays trusted', async (t) => {
   const world = await aWorld(t)
   const { ca } = world.stored()
   for (const replica of [...world.replicas]) await world.end(replica)
@@ -352,7 +352,7 @@ t.test('a Secret lost together with every replica is created again, and the prev
 const TEN_MINUTES = 10 * 60_000
 
 for (const skew of [TEN_MINUTES, -TEN_MINUTES]) {
-  t.test(`a replica with a clock skew of ${skew / 60_000} min issues certificates that the others accept, and the set is stable`, async (t) => {
+  t.test(`all replicas accept the certificates of one with a clock skew of ${skew / 60_000} min`, async (t) => {
     const world = new TestWorld()
     t.teardown(async () => { await world.stop() })
     world.register()

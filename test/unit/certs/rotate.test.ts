@@ -45,6 +45,10 @@ const found = (set: typeof announced | typeof stable, request?: 'ca' | 'leaf'): 
   set,
   request
 })
+const announcing = (fields: Partial<RotationState>) =>
+  aState({ stored: found(announced), clients: [aClient(first, second)], ...fields })
+const promoting = (fields: Partial<RotationState>) =>
+  aState({ stored: found(promoted), clients: [aClient(first, second)], ...fields })
 const lost: RotationState['stored'] = { kind: 'lost' }
 const fresh = () => 0
 
@@ -58,7 +62,7 @@ const cases: Record<string, { state: RotationState, names?: string[], want: Step
     state: aState({ stored: lost, clients: undefined }),
     want: 'rest'
   },
-  'the Secret was deleted, emptied or corrupted': {
+  'the Secret was deleted, emptied, or corrupted': {
     state: aState({ stored: lost, remembered: stable }),
     want: 'restore'
   },
@@ -74,7 +78,7 @@ const cases: Record<string, { state: RotationState, names?: string[], want: Step
 
   'a webhook trusts no CA': { state: aState({ clients: [aClient(first), aClient()] }), want: 'trust' },
   'a webhook trusts another CA': { state: aState({ clients: [aClient(third)] }), want: 'trust' },
-  'a webhook trusts an additional CA': { state: aState({ clients: [aClient(first, third)] }), want: 'trust' },
+  'a webhook trusts one CA too many': { state: aState({ clients: [aClient(first, third)] }), want: 'trust' },
   'a bundle contains other text': {
     state: aState({ clients: [{ ...aClient(first), unsound: true }] }),
     want: 'trust'
@@ -113,7 +117,7 @@ const cases: Record<string, { state: RotationState, names?: string[], want: Step
     want: 'rest'
   },
   'an operator requests a CA rotation during another one': {
-    state: aState({ stored: found(announced, 'ca'), clients: [aClient(first, second)], trustedFor: fresh }), want: 'rest'
+    state: announcing({ stored: found(announced, 'ca'), trustedFor: fresh }), want: 'rest'
   },
 
   'no webhook trusts the next CA yet': {
@@ -125,11 +129,11 @@ const cases: Record<string, { state: RotationState, names?: string[], want: Step
     want: 'trust'
   },
   'all webhooks trust the next CA, for less than the settle time': {
-    state: aState({ stored: found(announced), clients: [aClient(first, second)], trustedFor: () => SETTLE - 1 }),
+    state: announcing({ trustedFor: () => SETTLE - 1 }),
     want: 'rest'
   },
   'all webhooks have trusted the next CA for the settle time': {
-    state: aState({ stored: found(announced), clients: [aClient(first, second)] }),
+    state: announcing({}),
     want: 'promote'
   },
   'the next CA was trusted, and the configurations cannot be read': {
@@ -142,17 +146,17 @@ const cases: Record<string, { state: RotationState, names?: string[], want: Step
   },
 
   'this replica does not serve the new CA yet': {
-    state: aState({ stored: found(promoted), served: stable, clients: [aClient(first, second)], confirmedFor: SETTLE }), want: 'rest'
+    state: promoting({ served: stable, confirmedFor: SETTLE }), want: 'rest'
   },
   'this replica serves the new CA, and the others are not probed yet': {
-    state: aState({ stored: found(promoted), clients: [aClient(first, second)] }),
+    state: promoting({}),
     want: 'rest'
   },
   'all replicas have served the new CA, for less than the settle time': {
-    state: aState({ stored: found(promoted), clients: [aClient(first, second)], confirmedFor: SETTLE - 1, unrefutedFor: SETTLE - 1 }), want: 'rest'
+    state: promoting({ confirmedFor: SETTLE - 1, unrefutedFor: SETTLE - 1 }), want: 'rest'
   },
   'all replicas have served the new CA for the settle time': {
-    state: aState({ stored: found(promoted), clients: [aClient(first, second)], confirmedFor: SETTLE }),
+    state: promoting({ confirmedFor: SETTLE }),
     want: 'retire'
   },
   'all replicas serve the new CA, and a bundle has lost it': {
@@ -160,15 +164,18 @@ const cases: Record<string, { state: RotationState, names?: string[], want: Step
     want: 'trust'
   },
   'a replica is unreachable for 19 settle times': {
-    state: aState({ stored: found(promoted), clients: [aClient(first, second)], unrefutedFor: 19 * SETTLE }),
+    state: promoting({ unrefutedFor: 19 * SETTLE }),
     want: 'rest'
   },
   'a replica is unreachable for 20 settle times': {
-    state: aState({ stored: found(promoted), clients: [aClient(first, second)], unrefutedFor: 20 * SETTLE }),
+    state: promoting({ unrefutedFor: 20 * SETTLE }),
     want: 'retire'
   },
   'the old CA has expired': {
-    state: aState({ stored: found({ ...promoted, old: [{ ...first, notAfter: NOW - 1 }] }), clients: [aClient(second)] }), want: 'retire'
+    state: promoting({
+      stored: found({ ...promoted, old: [{ ...first, notAfter: NOW - 1 }] }), clients: [aClient(second)]
+    }),
+    want: 'retire'
   },
   'the old CA is only in a bundle': {
     state: aState({ stored: found(successor), clients: [aClient(first, second)] }),
@@ -180,7 +187,10 @@ const cases: Record<string, { state: RotationState, names?: string[], want: Step
     want: 'keep-trust'
   },
   'the Secret was replaced, and all webhooks trust both CAs': {
-    state: aState({ stored: found({ ...foreign, old: [first] }), served: stable, clients: [aClient(first, third)], trustedFor: fresh }), want: 'rest'
+    state: aState({
+      stored: found({ ...foreign, old: [first] }), served: stable, clients: [aClient(first, third)], trustedFor: fresh
+    }),
+    want: 'rest'
   },
   'this replica returns after a complete CA rotation': {
     state: aState({ stored: found(successor), served: stable, clients: [aClient(second)], trustedFor: fresh }),
@@ -238,7 +248,10 @@ const served: Record<string, { state: Partial<RotationState>, set?: typeof succe
     want: false
   },
   'any pair after the served one has expired': {
-    state: { served: { ...stable, serving: { ...stable.serving, notAfter: NOW } }, clients: undefined, trustedFor: fresh }, want: true
+    state: {
+      served: { ...stable, serving: { ...stable.serving, notAfter: NOW } }, clients: undefined, trustedFor: fresh
+    },
+    want: true
   }
 }
 for (const [name, { state: fields, set = successor, want }] of Object.entries(served)) {

@@ -27,7 +27,7 @@ const cases: Record<string, { bundles: Array<string | undefined>, target?: typeo
   },
   'a missing bundle': { bundles: ['', undefined, caBundleOf([first])], patched: [1] },
   'a bundle of another CA': { bundles: ['', caBundleOf([first]), caBundleOf([second])], patched: [2] },
-  'a bundle with an additional CA': { bundles: ['', caBundleOf([first, second]), caBundleOf([first])], patched: [1] },
+  'a bundle with one CA too many': { bundles: ['', caBundleOf([first, second]), caBundleOf([first])], patched: [1] },
   'a bundle without a certificate': { bundles: ['', 'AAAA', caBundleOf([first])], patched: [1] },
   'a bundle with a comment': {
     bundles: ['', Buffer.from(`# ours\n${first.certPem}`).toString('base64'), caBundleOf([first])],

@@ -1,7 +1,6 @@
 import { mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { WatchedFiles } from '../../../certs/watch-files.ts'
 import { systemClock, type Clock } from '../../../src/platform/clock.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
@@ -65,7 +64,7 @@ t.test('reads files periodically without a file event', async (t) => {
   t.strictSame(taken, ['1,1', '2,2'])
 })
 
-t.test('skips, counts and logs unusable contents once per change', async (t) => {
+t.test('skips, counts, and logs unusable contents once per change', async (t) => {
   const { files, swap } = aMount(t)
   const { watching, clock, taken, lines, unusable } = watched(t, files, new ManualClock())
   watching.start()

@@ -1,7 +1,6 @@
 import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { ManifestStore } from '../../../src/offline/manifest-store.ts'
 import { silentLog } from '../../support/fakes/silent-log.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
@@ -68,7 +67,7 @@ t.test('feeds all files before start resolves, configurations first', async (t) 
   t.same(loaded, ['config default fast', 'cluster config shared', 'service one', 'service two'])
 })
 
-t.test('skips other kinds, other files, hidden files and folders', async (t) => {
+t.test('skips other kinds, other files, hidden files, and folders', async (t) => {
   const { loaded } = await storeOf(t, {
     'secret.yaml': 'apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n',
     'notes.txt': 'not YAML: [',
