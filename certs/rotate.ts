@@ -22,10 +22,10 @@ export type Step =
   | { readonly kind: 'retire', readonly set: CertificateSet, readonly basis: RetireBasis }
 
 /**
- * Why old CAs are retired: they have expired, every replica serves a certificate of the current CA, or some replicas
- * have long been unreachable and no other one serves an old certificate.
+ * `confirmed`: every replica serves a certificate of the current CA. `unreachable`: some replicas have long been
+ * unreachable, and no other one serves an old certificate.
  */
-export type RetireBasis = 'expired' | 'confirmed' | 'unreachable'
+type RetireBasis = 'expired' | 'confirmed' | 'unreachable'
 
 /** The rotation that an operator requested by annotation. */
 export type RotationRequest = 'ca' | 'leaf' | undefined

@@ -30,14 +30,14 @@ export interface ExaminedObject {
   readonly explanation: Explanation | undefined
 }
 
-export interface Examination {
+export interface ExaminedTexts {
   readonly objects: readonly ExaminedObject[]
   /** Parts of the texts that are not valid objects. */
   readonly faults: readonly Remark[]
 }
 
 /** Reviews the objects of the texts as an empty cluster would. Pure. */
-export function examine (texts: Texts): Examination {
+export function examine (texts: Texts): ExaminedTexts {
   const read = TEXT_NAMES.map((text) => ({ text, ...readLocalObjects(texts[text], text) }))
   const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
   const objects = reviewObjects(read.flatMap((each) => each.objects), engine).map((outcome): ExaminedObject => {

@@ -2,7 +2,7 @@ import { diffLines } from 'diff'
 import { stringify } from 'yaml'
 import type { ExplainedPath, Explanation } from '../src/core/settings/explain.ts'
 import { objectTitle } from '../src/offline/local-object.ts'
-import type { Examination, ExaminedObject, Remark } from './examine.ts'
+import type { ExaminedTexts, ExaminedObject, Remark } from './examine.ts'
 
 export interface OutcomeViewOptions {
   /** Called when the user selects the place of a message. */
@@ -10,14 +10,14 @@ export interface OutcomeViewOptions {
 }
 
 /** One element per object, after the faults of the texts. */
-export function outcomeView ({ objects, faults }: Examination, options: OutcomeViewOptions): HTMLElement[] {
+export function outcomeView ({ objects, faults }: ExaminedTexts, options: OutcomeViewOptions): HTMLElement[] {
   const title = element('h3', {}, 'Invalid manifests')
   const faultsView = element('article', { class: 'refused' }, title, remarkList(faults, options))
   return [...(faults.length === 0 ? [] : [faultsView]), ...objects.map((object) => objectView(object, options))]
 }
 
 /** `2 admitted (1 with warnings), 0 refused`. */
-export function summaryText ({ objects, faults }: Examination): string {
+export function summaryText ({ objects, faults }: ExaminedTexts): string {
   const refused = objects.filter(({ outcome }) => outcome.faults.length > 0).length
   const warned = objects.filter(({ outcome }) => outcome.faults.length === 0 && outcome.warnings.length > 0).length
   const invalid = faults.length === 0 ? '' : `, ${faults.length} invalid ${faults.length === 1 ? 'place' : 'places'}`

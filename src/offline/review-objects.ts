@@ -12,7 +12,7 @@ import { objectTitle, type LocalObject } from './local-object.ts'
 import { fieldSteps } from './read-manifests.ts'
 
 /** Why an object is refused. */
-export interface ReviewFault extends FieldError {
+interface ReviewFault extends FieldError {
   /** The code of the fault; `SCHEMA` if the schema or the API server itself refuses the object. */
   readonly code: string
 }

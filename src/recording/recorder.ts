@@ -14,13 +14,16 @@ import { RecordingWorld, type Evidence } from './recording-world.ts'
 import { differencesOf, replayRecord, responseOf } from './replay.ts'
 import { recordOf } from './review-record.ts'
 
-/**
- * `duplicate`: an equal record exists already.
- * `irreproducible`: the response depends on a redacted value, or on data that a record does not contain.
- * `too_large`: the review or its record exceeds a limit.
- * `dropped`: the queue was full, or the disk failed.
- */
-export type RecordOutcome = 'written' | 'duplicate' | 'irreproducible' | 'too_large' | 'dropped'
+export type RecordOutcome =
+  | 'written'
+  /** An equal record exists already. */
+  | 'duplicate'
+  /** The response depends on a redacted value, or on data that a record does not contain. */
+  | 'irreproducible'
+  /** The review or its record exceeds a limit. */
+  | 'too_large'
+  /** The queue was full, or the disk failed. */
+  | 'dropped'
 
 export interface RecorderOptions {
   readonly settings: Pick<RecordFilesOptions, 'folder' | 'fileBytes' | 'files'>

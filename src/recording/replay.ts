@@ -12,7 +12,7 @@ import { errorMessage } from '../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../platform/json.ts'
 import { RESPONSE_FIELDS, type ReplayedResponse, type ResponseField, type ReviewRecord } from './review-record.ts'
 
-export interface Difference { readonly field: ResponseField, readonly recorded: unknown, readonly now: unknown }
+export interface ResponseDifference { readonly field: ResponseField, readonly recorded: unknown, readonly now: unknown }
 
 /** Creates the webhooks over a world. */
 export type WebhooksOver = typeof webhooksFor
@@ -50,7 +50,7 @@ export function responseOf (request: ReviewRequest, verdict: Verdict): ReplayedR
 }
 
 /** The fields in which two responses differ. */
-export function differencesOf (recorded: ReplayedResponse, now: ReplayedResponse): Difference[] {
+export function differencesOf (recorded: ReplayedResponse, now: ReplayedResponse): ResponseDifference[] {
   return RESPONSE_FIELDS
     .filter((field) => !sameJson(recorded[field], now[field]))
     .map((field) => ({ field, recorded: recorded[field], now: now[field] }))

@@ -13,7 +13,7 @@ import type { Evidence } from './recording-world.ts'
 import { redactObject, type Redaction } from './redact.ts'
 
 /** Incremented when the schema changes. */
-export const RECORD_FORMAT = 1
+const RECORD_FORMAT = 1
 
 /** The compared fields of a response, in the order of reports. `defect`: why the review could not be judged. */
 export const RESPONSE_FIELDS = [

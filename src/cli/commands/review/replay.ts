@@ -1,7 +1,7 @@
 import { ownObject, ownString } from '../../../platform/json.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
 import { readRecords, type ReadLine } from '../../../recording/record-files.ts'
-import { differencesOf, replayRecord, type Difference } from '../../../recording/replay.ts'
+import { differencesOf, replayRecord, type ResponseDifference } from '../../../recording/replay.ts'
 import type { ReviewRecord } from '../../../recording/review-record.ts'
 import { painter } from '../../output/paint.ts'
 import type { ReviewDependencies, ReviewFlags } from './command.ts'
@@ -78,11 +78,11 @@ function replayLine (read: ReadLine, replayed: Replayed, { output, webhooksOver,
   }
 }
 
-function jsonLine ({ file, line, record }: { file: string, line: number, record: ReviewRecord }, changes: readonly Difference[]): string {
+function jsonLine ({ file, line, record }: { file: string, line: number, record: ReviewRecord }, changes: readonly ResponseDifference[]): string {
   return `${JSON.stringify({ file, line, ...titleParts(record), recordedBy: record.version, changes })}\n`
 }
 
-interface Reported { readonly place: string, readonly record: ReviewRecord, readonly changes: readonly Difference[] }
+interface Reported { readonly place: string, readonly record: ReviewRecord, readonly changes: readonly ResponseDifference[] }
 
 function reportOf ({ place, record, changes }: Reported, colour: boolean): string {
   const paint = painter(colour)
