@@ -1,22 +1,22 @@
 import ts from 'typescript'
 
-/** A stretch of prose and where its first character stands in the file. */
+/** Text with its offset in the file. */
 interface Piece { readonly text: string, readonly pos: number }
 
-/** Prose of one comment, string or message. Code between its pieces is replaced by `…`, as Markdown code. */
+/** One comment or string. */
 type Fragment = readonly Piece[]
 
-/** Prose of a file as one Markdown document: a paragraph per fragment. */
+/** Prose of a file as Markdown: one paragraph per fragment. */
 export interface ProseText {
   readonly text: string
   /** Offset in the file of an offset in `text`. */
   readonly sourceOffset: (offset: number) => number
 }
 
-/** Placeholder for what a template or a concatenation computes. */
+/** Placeholder for a computed part of a string. */
 const CODE = '`…`'
 
-/** Comments, string messages and test titles of a TypeScript file. */
+/** Comments, messages, and test names of a TypeScript file. */
 export function proseOfTypeScript (source: string): ProseText {
   const file = ts.createSourceFile('file.ts', source, ts.ScriptTarget.Latest)
   const strings: Fragment[] = []
@@ -31,10 +31,10 @@ export function proseOfTypeScript (source: string): ProseText {
     if (pieces.length > 0) ts.forEachChild(node, visitNested)
     else ts.forEachChild(node, visit)
   }
-  // Within a concatenation or template the strings themselves are taken already.
+  // The strings of a concatenation or template are one fragment.
   const visitNested = (node: ts.Node): void => {
     if (ts.isStringLiteralLike(node)) code = blanked(code, node.getStart(file), node.end)
-    else if (ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken) ts.forEachChild(node, visitNested)
+    else if (isConcatenation(node)) ts.forEachChild(node, visitNested)
     else if (ts.isTemplateSpan(node)) visit(node.expression)
     else visit(node)
   }
@@ -42,7 +42,7 @@ export function proseOfTypeScript (source: string): ProseText {
   return joined([...commentFragments(code, /\/\*[^]*?\*\/|\/\/[^\n]*(?:\n *\/\/[^\n]*)*/g), ...strings.filter(isProse)])
 }
 
-/** Comments and long scalars of a YAML file, or of another file with `#` comments. */
+/** `#` comments of a file, and the summaries and descriptions of a YAML file. */
 export function proseOfYaml (source: string): ProseText {
   const texts = Array.from(
     source.matchAll(/^ +(?:summary|description): (["'>|-]*)(.+)$/gm),
@@ -66,7 +66,7 @@ function stringPieces (node: ts.Node, file: ts.SourceFile): Fragment {
     })
     return [{ text: file.text.slice(start + 1, node.head.end - 2), pos: start + 1 }, ...spans]
   }
-  if (ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken) {
+  if (isConcatenation(node)) {
     const [left, right] = [stringPieces(node.left, file), stringPieces(node.right, file)]
     if (left.length + right.length === 0) return []
     return [...left.length > 0 ? left : [{ text: CODE, pos: start }],
@@ -75,7 +75,7 @@ function stringPieces (node: ts.Node, file: ts.SourceFile): Fragment {
   return []
 }
 
-/** At least three words and no sign of code: not a path, a manifest, a flag or a pattern. */
+/** At least three words and no sign of code, such as a manifest, a flag, or a pattern. */
 function isProse (fragment: Fragment): boolean {
   const text = fragment.map((piece) => piece.text).join('')
   return (text.match(/[A-Za-z]{2,}/g)?.length ?? 0) >= 3 && /[a-z] [a-z]/.test(text) && !/\\n|\n|[{}<>=;\\|]/.test(text)
@@ -95,7 +95,7 @@ function joined (fragments: readonly Fragment[]): ProseText {
   let text = ''
   for (const piece of pieces) {
     starts.push(text.length)
-    // What Markdown takes for syntax is a plain character in a comment.
+    // These are plain characters in a comment, but syntax in Markdown.
     text += piece.text === CODE || piece.text === '\n\n' ? piece.text : piece.text.replaceAll(/[<>*_#]/g, '-').replaceAll(/\s/g, ' ')
   }
   return {
@@ -105,6 +105,10 @@ function joined (fragments: readonly Fragment[]): ProseText {
       return (pieces[at]?.pos ?? 0) + offset - (starts[at] ?? 0)
     }
   }
+}
+
+function isConcatenation (node: ts.Node): node is ts.BinaryExpression {
+  return ts.isBinaryExpression(node) && node.operatorToken.kind === ts.SyntaxKind.PlusToken
 }
 
 function blanked (code: string, start: number, end: number): string {

@@ -1,13 +1,14 @@
-// `npm run render`: writes what is derived below deploy/ and in docs/reference.md, first what the chart takes in, then
-// what it yields.
+// `npm run render`: writes the generated files below deploy/, and the generated parts of docs/.
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { referencePage } from './reference-page.ts'
+import { commandLinePage, referencePage } from './reference-pages.ts'
 import { chartFiles, installManifest } from './rendered-files.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
 
-const reference = path.join(ROOT, 'docs/reference.md')
-await writeFile(reference, await referencePage(await readFile(reference, 'utf8')))
+for (const [name, render] of [['reference', referencePage], ['command-line', commandLinePage]] as const) {
+  const file = path.join(ROOT, 'docs', `${name}.md`)
+  await writeFile(file, await render(await readFile(file, 'utf8')))
+}
 for (const [file, content] of Object.entries(await chartFiles())) await writeFile(path.join(ROOT, file), content)
-await writeFile(path.join(ROOT, 'deploy/install.yaml'), await installManifest())
+await writeFile(path.join(ROOT, 'deploy/install.yaml'), await installManifest()) // last: it is made from the chart

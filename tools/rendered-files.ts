@@ -11,7 +11,7 @@ import { webhookConfigurations } from '../webhooks/webhook-configurations.ts'
 const ROOT = path.resolve(import.meta.dirname, '..')
 const NAMESPACE = 'aim-system'
 
-/** What the chart takes from the program's own records and from the files beside it: content by path. */
+/** Files of the chart that come from the program and from the folders beside it: content by path. */
 export async function chartFiles (): Promise<Record<string, string>> {
   const { webhooks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
   const options = {
@@ -31,17 +31,11 @@ export async function chartFiles (): Promise<Record<string, string>> {
   }
 }
 
-/** `deploy/install.yaml`: the chart with its default values, in the namespace that the program expects. */
+/** `deploy/install.yaml`: the chart with its default values in the default namespace. */
 export async function installManifest (): Promise<string> {
-  const { code, stdout, stderr } = await helm([
-    'template',
-    'aim-admission',
-    CHART,
-    '--namespace',
-    NAMESPACE,
-    '--set',
-    'namespace.create=true'
-  ])
+  const namespace = ['--namespace', NAMESPACE, '--set', 'namespace.create=true']
+  const { code, stdout, stderr } = await helm(['template', 'aim-admission', CHART, ...namespace])
   if (code !== 0) throw new Error(stderr)
-  return `# Rendered from deploy/chart by \`npm run render\`. For kubectl: see docs/installation.md, above all on how to take it away.\n${stdout}`
+  return '# Rendered from deploy/chart by `npm run render`. ' +
+    `docs/installation.md describes installation and removal with kubectl.\n${stdout}`
 }

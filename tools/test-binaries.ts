@@ -1,5 +1,4 @@
-// Builds what the tests run beside the program before any of them starts: their time limits are for tests, not for a
-// compiler.
+// Builds or installs the binaries of the tests before they start: their timeouts do not allow for a compiler.
 import { chromium } from '../test/support/binaries/chromium.ts'
 import { helmBinary } from '../test/support/binaries/helm.ts'
 import { kubernetesBinaries } from '../test/support/binaries/kubernetes-binaries.ts'
@@ -9,6 +8,6 @@ try {
   await helmBinary()
   await chromium()
 } catch (error) {
-  // told now, and again by each test that needs them, which fails
+  // Only a warning: each test that needs the binary fails.
   process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`)
 }

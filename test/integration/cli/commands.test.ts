@@ -1,12 +1,10 @@
 import { execFile } from 'node:child_process'
-import { readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 import type { Command } from 'commander'
 import t from 'tap'
 import { COMMANDS } from '../../../src/cli/program.ts'
 import { bashCompletion, fishCompletion, zshCompletion } from '../../../src/cli/commands/completion/scripts.ts'
 import { EXAMPLES } from '../../../src/cli/commands/examples/command.ts'
-import { commandLineReference } from '../../../src/cli/reference.ts'
 import { wholeProgram } from '../../support/programs/whole-program.ts'
 
 const program = await wholeProgram()
@@ -45,14 +43,6 @@ t.test('every flag has an environment variable', async (t) => {
       command.options.filter(({ envVar }) => envVar === undefined).map(({ long }) => `${command.name()} ${long ?? ''}`)
     ),
     []
-  )
-})
-
-t.test('docs/command-line.md has every command, flag, variable and example as the commands have them', async (t) => {
-  const page = await readFile('docs/command-line.md', 'utf8')
-  t.equal(
-    page.slice(page.indexOf('<!-- made by') + '<!-- made by: node tools/command-line-reference.ts -->\n\n'.length),
-    commandLineReference(program)
   )
 })
 

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ROTATE_ANNOTATION } from '../../../certs/read-cluster.ts'
-import { referencePage } from '../../../tools/reference-page.ts'
+import { commandLinePage, referencePage } from '../../../tools/reference-pages.ts'
 import { ROLLOUT_ANNOTATION } from '../../../src/api/meta.ts'
 import { OBJECT_SCHEMAS } from '../../../src/api/object-schemas.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
@@ -11,8 +11,10 @@ import { codeIn, readPage, rowsOf } from '../../support/docs/pages.ts'
 
 const page = await readPage('docs/reference.md')
 
-t.test('what comes from the program is as the program has it', async (t) => {
-  t.ok(page.text === await referencePage(page.text), 'else run: npm run render')
+t.test('the generated parts of the pages match the program', async (t) => {
+  t.ok(page.text === await referencePage(page.text), 'docs/reference.md: run npm run render')
+  const { text } = await readPage('docs/command-line.md')
+  t.ok(text === await commandLinePage(text), 'docs/command-line.md: run npm run render')
 })
 
 t.test('every field of a spec is in the table of its kind', async (t) => {
