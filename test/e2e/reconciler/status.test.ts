@@ -1,5 +1,4 @@
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { actionsOf, BY_TEAM, GATEWAY, manifest, PATH, routed } from '../../support/builders/manifests.ts'
 import { conditionOf, observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
@@ -23,10 +22,11 @@ t.teardown(async () => {
 })
 
 const SERVICE = ['aimsvc/a'] as const
+const CONFIGS = '/apis/aim.silogen.ai/v1alpha1/namespaces/default/aimruntimeconfigs'
 const config = (namespace: string, spec: object): string =>
   manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec })
 
-/** Does what the validating webhooks would refuse: an object may be stored that no webhook let in. */
+/** Acts while the validating webhooks are not registered, so that invalid objects are stored. */
 async function withoutValidation (act: () => Promise<unknown>): Promise<void> {
   const which = ['validatingwebhookconfiguration', 'aim-admission']
   // as applied
@@ -36,7 +36,7 @@ async function withoutValidation (act: () => Promise<unknown>): Promise<void> {
   } = JSON.parse((await kubectl(['get', ...which, '-o', 'json'])).stdout) as { metadata: { name: string } }
   const invalid = manifest({ kind: 'AIMRuntimeConfig', namespace: 'default', name: 'probe', spec: routed('/{') })
   const isRefused = async (): Promise<boolean> => {
-    const { statusCode, body } = await cluster.client.request('/apis/aim.silogen.ai/v1alpha1/namespaces/default/aimruntimeconfigs', {
+    const { statusCode, body } = await cluster.client.request(CONFIGS, {
       method: 'POST', query: { dryRun: 'All' }, headers: { 'content-type': 'application/json' }, body: invalid
     })
     await body.dump()
@@ -49,7 +49,7 @@ async function withoutValidation (act: () => Promise<unknown>): Promise<void> {
   await until(isRefused)
 }
 
-/** What people read of a service: each condition's status and reason, and the path. */
+/** The status and reason of each condition of a service, and its path. */
 function standing (service: StoredObject): object {
   const of = (type: string): string =>
     `${conditionOf(service, type)?.status ?? ''} ${conditionOf(service, type)?.reason ?? ''}`
@@ -92,7 +92,8 @@ const CAUSES: Readonly<Record<string, CauseCase>> = {
   PathTemplateInvalid: {
     spec: routed('/{.metadata.name'),
     isRefused: true,
-    says: /^\{\.metadata\.name at position 1: the expression is not closed \(path template of AIMRuntimeConfig pathtemplateinvalid\/default\); end it with \}/
+    says: new RegExp('^\\{\\.metadata\\.name at position 1: the expression is not closed ' +
+      '\\(path template of AIMRuntimeConfig pathtemplateinvalid/default\\); end it with \\}')
   },
   PathFieldMissing: {
     spec: routed(BY_TEAM),
@@ -109,7 +110,7 @@ const CAUSES: Readonly<Record<string, CauseCase>> = {
   }
 }
 for (const [reason, { spec, isDegraded = true, isRefused = false, path, says }] of Object.entries(CAUSES)) {
-  t.test(`a configuration that leads to ${reason} is told in the conditions, and so is the way back`, async (t) => {
+  t.test(`the conditions report ${reason}, and its fix`, async (t) => {
     const namespace = await aNamespace(reason.toLowerCase())
     const what = ['-n', namespace, ...SERVICE]
     await apply(config(namespace, routed()), manifest({ namespace, name: 'a' }))
@@ -129,18 +130,19 @@ for (const [reason, { spec, isDegraded = true, isRefused = false, path, says }] 
     isObserved(t, broken)
     await apply(config(namespace, routed()))
     t.equal(await reaches(what, 'RoutingReady', 'PathRendered'), '')
-    const mended = await object(...what)
-    t.strictSame(standing(mended), well(`/${namespace}/a`))
-    isObserved(t, mended)
+    const fixed = await object(...what)
+    t.strictSame(standing(fixed), well(`/${namespace}/a`))
+    isObserved(t, fixed)
   })
 }
 
-t.test('a missing configuration is told with the two places looked in, once, and so is its coming', async (t) => {
+t.test('reports a missing configuration with the two lookups, once, and its creation', async (t) => {
   const namespace = await aNamespace('missing')
   const what = ['-n', namespace, ...SERVICE]
   await apply(manifest({ namespace, name: 'a', spec: routed() }))
   const places =
-    /^runtime configuration "default" is missing: there is neither an AIMRuntimeConfig missing\/default nor an AIMClusterRuntimeConfig default; create one/
+    new RegExp('^runtime configuration "default" is missing: there is neither an AIMRuntimeConfig missing/default ' +
+      'nor an AIMClusterRuntimeConfig default; create one')
   for (const round of [1, 2]) {
     t.equal(await reaches(what, 'RuntimeConfigResolved', 'RuntimeConfigMissing'), '')
     const lost = await object(...what)
@@ -189,7 +191,7 @@ t.test('a missing configuration is told with the two places looked in, once, and
   )
 })
 
-t.test('a path fault and a conflict are events, one each', async (t) => {
+t.test('records one event for a path fault, and one for a conflict', async (t) => {
   const namespace = await aNamespace('told')
   await apply(config(namespace, routed()), manifest({ namespace, name: 'a' }), manifest({ namespace, name: 'b' }))
   for (const name of ['a', 'b']) {
@@ -227,7 +229,7 @@ t.test('a path fault and a conflict are events, one each', async (t) => {
   ])
 })
 
-t.test('the commands of the user guide show what they promise, and the columns answer the first questions', async (t) => {
+t.test('the commands of the user guide work, and the printed columns show the state', async (t) => {
   const namespace = await aNamespace('guide')
   await apply(config(namespace, routed(BY_TEAM)), manifest({ namespace, name: 'a', labels: { team: 'nlp' } }))
   t.equal(await reaches(['-n', namespace, ...SERVICE], 'RoutingReady', 'PathRendered'), '')
@@ -272,14 +274,19 @@ t.test('the commands of the user guide show what they promise, and the columns a
   await kubectl(['wait', '-n', namespace, 'aimrcfg/default', '--for=condition=RolledOut', '--timeout=20s'])
   await until(async () => (await object('-n', namespace, 'aimrcfg/default')).status?.services?.failing === 1)
   t.match((await kubectl(['-n', namespace, 'get', 'aimruntimeconfig'])).stdout,
-    /^NAME +ROUTING +PATH TEMPLATE +SERVICES +CURRENT +FAILING +ROLLED OUT +REASON +AGE\ndefault +true +\/\{\.metadata\.labels\['group'\]\} +1 +1 +1 +True +RolledOut +\d+s\n$/)
+    new RegExp('^NAME +ROUTING +PATH TEMPLATE +SERVICES +CURRENT +FAILING +ROLLED OUT +REASON +AGE\n' +
+      "default +true +/\\{\\.metadata\\.labels\\['group'\\]\\} +1 +1 +1 +True +RolledOut +\\d+s\n$"))
 })
 
-t.test('another manager writes its own conditions and fields at the same time, and neither loses any', async (t) => {
+/** The manifest with a status in place of its spec. */
+const ofStatus = (text: string, status: object): string =>
+  text.replace(/"spec":.*$/, `"status":${JSON.stringify(status)}}`)
+
+t.test('another field manager writes its own conditions and fields concurrently, and no write is lost', async (t) => {
   const namespace = await aNamespace('managers')
   const what = ['-n', namespace, ...SERVICE]
   await apply(config(namespace, routed()), manifest({ namespace, name: 'a' }))
-  const theirs = (turn: number): string => manifest({ namespace, name: 'a' }).replace(/"spec":.*$/, `"status":${JSON.stringify({
+  const theirs = (turn: number): string => ofStatus(manifest({ namespace, name: 'a' }), {
     replicas: turn,
     serving: { url: `https://gateway/${turn}` },
     routing: { httpRouteRef: { name: `route-${turn}` } },
@@ -292,7 +299,7 @@ t.test('another manager writes its own conditions and fields at the same time, a
         lastTransitionTime: '2026-01-01T00:00:00Z'
       }
     ]
-  })}}`)
+  })
   for (let turn = 1; turn <= 8; turn++) {
     const [applied] = await Promise.all([
       kubectl(['apply', '--server-side', '--subresource=status', '--field-manager=serving', '-f', '-'], theirs(turn)),
@@ -313,7 +320,7 @@ t.test('another manager writes its own conditions and fields at the same time, a
     const fields = service.metadata.managedFields?.find(
       (entry) => entry.manager === manager && entry.subresource === 'status' && entry.operation === 'Apply'
     )?.fieldsV1
-    // as server-side apply notes it
+    // the format of server-side apply
     const { 'f:conditions': conditions = {}, ...others } = (fields as { 'f:status': Record<string, object> })[
       'f:status'
     ]
@@ -329,7 +336,7 @@ t.test('another manager writes its own conditions and fields at the same time, a
   t.strictSame(owned('serving'), { fields: ['f:replicas', 'f:routing', 'f:serving'], conditions: [key('Ready')] })
 })
 
-t.test('a path that waits for what the API server assigns is there within a second of creation', async (t) => {
+t.test('completes a path that needs fields assigned by the API server', async (t) => {
   const namespace = await aNamespace('pending')
   await apply(config(namespace, routed('/{.metadata.name}/{.metadata.uid}')))
   const created = performance.now()
@@ -354,7 +361,7 @@ t.test('a path that waits for what the API server assigns is there within a seco
   t.equal(await get(namespace, name, '.status.routing.path'), `/${name}/${uid}`)
 })
 
-t.test('of two services that a race let in, the older keeps the path, also after a restart, until it goes', async (t) => {
+t.test('the older of two racing services keeps the path until its deletion, across restarts', async (t) => {
   const namespace = await aNamespace('race')
   await apply(config(namespace, routed('/race/{.metadata.labels.team}')))
   await withoutValidation(async () => {
@@ -382,9 +389,9 @@ t.test('of two services that a race let in, the older keeps the path, also after
   const before = await versions()
   await reconciler.stop()
   reconciler = await startReconciler(await asServiceAccount(cluster, 'aim-admission-reconcile'))
-  await reconciler.logged('this replica leads')
-  await apply(manifest({ namespace, name: 'witness', labels: { team: 'other' } }))
-  t.equal(await reaches(['-n', namespace, 'aimsvc/witness'], 'RoutingReady', 'PathRendered'), '')
+  await reconciler.logged('became leader')
+  await apply(manifest({ namespace, name: 'other', labels: { team: 'other' } }))
+  t.equal(await reaches(['-n', namespace, 'aimsvc/other'], 'RoutingReady', 'PathRendered'), '')
   const after = await versions()
   for (const [id, version] of Object.entries(before)) {
     if (!id.endsWith(' race/default')) t.equal(after[id], version, `${id} is not written`)
@@ -395,7 +402,7 @@ t.test('of two services that a race let in, the older keeps the path, also after
   t.strictSame(standing(await object(...younger)), well('/race/nlp'))
 })
 
-/** Of every object of the three kinds, by kind and name. */
+/** The versions of every object of the three kinds, by kind and name. */
 async function versions (): Promise<Record<string, string>> {
   const all = await Promise.all(['aimsvc', 'aimrcfg', 'aimcrcfg'].map(async (kind) =>
     (await objects(kind)).map(
@@ -406,6 +413,6 @@ async function versions (): Promise<Record<string, string>> {
   return Object.fromEntries(all.flat())
 }
 
-t.test('nothing that the reconciler asked for was forbidden', async (t) => {
+t.test('no request of the reconciler was forbidden', async (t) => {
   t.strictSame([...product.lines, ...reconciler.lines].filter((line) => /forbidden|"level":[45]0/.test(line)), [])
 })

@@ -36,8 +36,8 @@ t.teardown(async () => {
 
 async function startServer (): Promise<void> {
   const program = startProgram([
-    'serve', '--kubeconfig', kubeconfig, '--port', new URL(product.url).port, '--probe-port', '0', '--cert-file', `${dir}/tls.crt`, '--key-file', `${dir}/tls.key`,
-    '--failure-policy', 'Ignore'
+    'serve', '--kubeconfig', kubeconfig, '--port', new URL(product.url).port, '--probe-port', '0',
+    '--cert-file', `${dir}/tls.crt`, '--key-file', `${dir}/tls.key`, '--failure-policy', 'Ignore'
   ])
   await program.logged('serving')
   server = program
@@ -50,7 +50,7 @@ async function unobserved (): Promise<number> {
 
 const REASON = 'AdmittedWithoutWebhook'
 
-t.test('what came in, or was changed, while no webhook answered is counted, told, and healed when one answers again, and a changed configuration is carried', async (t) => {
+t.test('counts and corrects unobserved changes, and rolls out a configuration changed meanwhile', async (t) => {
   const namespace = await aNamespace('missed')
   const other = await aNamespace('changed')
   await apply(
@@ -59,7 +59,7 @@ t.test('what came in, or was changed, while no webhook answered is counted, told
       { kind: 'AIMRuntimeConfig', namespace: other, name: 'default', spec: routed() }
     ), manifest({ namespace: other, name: 'a' }))
   const { metadata: { creationTimestamp } } = await object('-n', namespace, 'aimrcfg/default')
-  // before that, another replica might not have known the configuration
+  // a younger configuration may be unknown to the replica that admits a service
   await until(() => Date.now() > Date.parse(creationTimestamp) + 7_000)
   await apply(...['seen', 'edited', 'switched'].map((name) => manifest({ namespace, name, labels: { team: 'nlp' } })))
   for (const name of ['seen', 'edited', 'switched']) {
@@ -83,9 +83,9 @@ t.test('what came in, or was changed, while no webhook answered is counted, told
   ])
   await apply(manifest({ kind: 'AIMRuntimeConfig', namespace: other, name: 'default', spec: routed('/changed/to') }))
   t.equal(await reaches(['-n', other, 'aimsvc/a'], 'RuntimeConfigResolved', 'RollingOut'), '')
-  t.equal(await get(other, 'a', '.status.routing.path'), '/changed/a', 'the old settings are in force')
+  t.equal(await get(other, 'a', '.status.routing.path'), '/changed/a', 'the old settings apply')
   await until(async () => await unobserved() === 3)
-  t.equal(await get(namespace, 'new', BLOCK), '', 'nobody but admission writes the block')
+  t.equal(await get(namespace, 'new', BLOCK), '', 'only admission writes the block')
   t.equal(await get(namespace, 'edited', PATH), '/missed/nlp/edited')
   for (const name of ['new', 'edited', 'switched']) {
     t.match(await eventually(async () => (await events(namespace, name)).find(({ reason }) => reason === REASON)), {
@@ -95,7 +95,7 @@ t.test('what came in, or was changed, while no webhook answered is counted, told
     t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RuntimeConfigResolved', 'RollingOut'), '')
   }
   t.match(conditionOf(await object('-n', namespace, 'aimsvc/new'), 'RuntimeConfigResolved')?.message,
-    /^AIMRuntimeConfig missed\/default is yet to be carried to this service: admission returned no settings, retrying$/)
+    'AIMRuntimeConfig missed/default is not rolled out to this service yet: admission returned no settings, retrying')
 
   await startServer()
   for (const name of ['new', 'edited']) {
@@ -115,6 +115,6 @@ t.test('what came in, or was changed, while no webhook answered is counted, told
   t.equal(
     (await object('-n', namespace, 'aimsvc/seen')).metadata.resourceVersion,
     before.metadata.resourceVersion,
-    'who was seen is not touched'
+    'an observed service is not written'
   )
 })

@@ -4,7 +4,7 @@ import type { ApiResponse, SendRequest } from '../../../src/kube/client/api-conn
 import { isNewerVersion } from '../../../src/api/object-meta.ts'
 import { splitLines } from '../../../src/kube/watch/split-lines.ts'
 
-/** A server of one empty collection, real or fake, and the means to change what is in it. */
+/** A server with one empty collection, real or fake, and actions that change it. */
 export interface ListWatchServer {
   readonly request: SendRequest
   readonly path: string
@@ -13,15 +13,15 @@ export interface ListWatchServer {
   remove (name: string): Promise<void>
 }
 
-/** What a reflector relies on, and what the fake API server must therefore do as the real one does. */
+/** The behavior that reflectors depend on, of the real API server and the fake one alike. */
 export function listAndWatchContract (t: Test, server: ListWatchServer): void {
-  t.test('a collection that is not served is answered 404 with a Status', async (t) => {
+  t.test('an unknown collection returns 404 with a Status', async (t) => {
     const response = await server.request(`${server.path}-of-no-kind`)
     t.equal(response.statusCode, 404)
     t.match(await objectOf(response), { kind: 'Status', status: 'Failure', code: 404 })
   })
 
-  t.test('pages of a list are of one version, and the last one has no token', async (t) => {
+  t.test('the pages of a list are of one version, and the last one has no token', async (t) => {
     for (const name of ['a', 'b', 'c']) await server.create(name)
     const pages: JsonObject[] = []
     let token = ''
@@ -37,12 +37,12 @@ export function listAndWatchContract (t: Test, server: ListWatchServer): void {
     t.strictSame(
       pages.map((page) => itemsOf(page).map(nameOf)),
       [['a', 'b'], ['c']],
-      'what comes meanwhile is not in it'
+      'without objects created meanwhile'
     )
     t.strictSame(versionOf(pages[0]), versionOf(pages[1]))
   })
 
-  t.test('a watch tells every change after its version, in the order of their versions', async (t) => {
+  t.test('a watch delivers every change after its version, in the order of versions', async (t) => {
     const list = await objectOf(await server.request(server.path))
     await server.create('e')
     const response = await server.request(server.path, {
@@ -63,11 +63,11 @@ export function listAndWatchContract (t: Test, server: ListWatchServer): void {
     const versions = [list, ...events.map((event) => event['object'])].map(versionOf)
     t.ok(
       versions.every((version, at) => at === 0 || isNewerVersion(version, versions[at - 1] ?? '')),
-      'that of a deletion included'
+      'including that of a deletion'
     )
   })
 
-  t.test('a stream tells of all that there is, and then that this was all, with the version that a watch goes on from', async (t) => {
+  t.test('a stream delivers all objects, then a bookmark with the version for a watch', async (t) => {
     const list = await objectOf(await server.request(server.path))
     const query = {
       watch: 'true',
@@ -96,7 +96,7 @@ export function listAndWatchContract (t: Test, server: ListWatchServer): void {
     t.notOk(isNewerVersion(versionOf(list), versionOf(events.at(-1)?.['object'])))
   })
 
-  t.test('a page of no list is refused', async (t) => {
+  t.test('refuses an unknown page token', async (t) => {
     const response = await server.request(server.path, { query: { limit: '2', continue: 'made-up' } })
     t.equal(response.statusCode, 400)
     await response.body.dump()
@@ -105,12 +105,11 @@ export function listAndWatchContract (t: Test, server: ListWatchServer): void {
 
 async function objectOf ({ body }: ApiResponse): Promise<JsonObject> {
   const value = await body.json()
-  if (!isJsonObject(value)) throw new Error('the answer is not an object')
+  if (!isJsonObject(value)) throw new Error('the response is not an object')
   return value
 }
 
-/** The first events of a watch, bookmarks left out; ends it. */
-/** The bookmark that ends a stream is an event; others come when they come. */
+/** The first events of a watch, which it ends; without bookmarks, except the one that ends a stream. */
 async function eventsOf ({ body }: ApiResponse, count: number): Promise<JsonObject[]> {
   const events: JsonObject[] = []
   for await (const line of splitLines(body)) {

@@ -4,10 +4,10 @@ import { createServer as createTlsServer, type ServerOptions } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
-/** What a client asks a collection for: its first page, a further page, a stream of what there is, or its changes. */
+/** A request for a collection: its first page, a further page, a stream of its objects, or its changes. */
 export type RequestKind = 'list' | 'page' | 'stream' | 'watch'
 
-/** How one kind is answered instead of properly. */
+/** Sends a response in place of the regular one. */
 export type Responder = (response: ServerResponse) => void
 
 export interface FakeObject extends JsonObject {
@@ -21,30 +21,28 @@ interface Change {
 }
 interface Watcher { readonly collection: Collection, readonly response: ServerResponse }
 
-/** Objects by namespace and name, and every change to them since the server began or forgot. */
+/** Objects by name, and their changes since the last compaction. */
 interface Collection { readonly objects: Map<string, FakeObject>, changes: Change[], forgotten: number }
 
 /**
- * An API server of lists and watches alone, in this process. It behaves as the real one does until a test has it
- * misbehave, by queueing answers with `next` or by the methods below.
+ * An API server for lists and watches, in this process. It behaves like the real one, except for the faults that a test
+ * queues with `next` or causes with the methods below.
  */
 export class FakeApiServer {
-  /** Every kind so far, in order, with its query. */
+  /** Every request so far, in order. */
   readonly requests: Array<{
     readonly kind: RequestKind
     readonly query: URLSearchParams
     readonly request: IncomingMessage
   }> = []
 
-  /** Connections ever accepted. */
+  /** Connections accepted so far. */
   accepted = 0
-  /**
-   * Whether it offers a stream of what there is; else it refuses one as the real one does where that is switched off.
-   */
+  /** Whether it offers streams of initial objects; otherwise it refuses them like the real one. */
   streams = false
   readonly #tls: ServerOptions | undefined
   readonly #collections = new Map<string, Collection>()
-  readonly #answers: Record<RequestKind, Responder[]> = { list: [], page: [], stream: [], watch: [] }
+  readonly #responders: Record<RequestKind, Responder[]> = { list: [], page: [], stream: [], watch: [] }
   readonly #snapshots = new Map<string, { readonly items: readonly FakeObject[], readonly version: number }>()
   readonly #watchers = new Set<Watcher>()
   #version = 100
@@ -58,7 +56,7 @@ export class FakeApiServer {
   get url (): string { return `${this.#tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}` }
   get openWatches (): number { return this.#watchers.size }
 
-  /** A kubeconfig for it, without TLS. */
+  /** A kubeconfig without TLS. */
   get kubeconfig (): string {
     return JSON.stringify({
       'current-context': 'fake',
@@ -74,14 +72,14 @@ export class FakeApiServer {
     })
   }
 
-  /** Started again, it listens on the port that it had before. */
+  /** A restart uses the same port. */
   async start (): Promise<void> {
-    const answer = (request: IncomingMessage, response: ServerResponse) => { this.#answer(request, response) }
-    this.#server = this.#tls === undefined ? createServer(answer) : createTlsServer(this.#tls, answer)
+    const respond = (request: IncomingMessage, response: ServerResponse) => { this.#respond(request, response) }
+    this.#server = this.#tls === undefined ? createServer(respond) : createTlsServer(this.#tls, respond)
     this.#server.on('connection', () => { this.accepted++ })
     this.#server.listen(this.#port, '127.0.0.1')
     await once(this.#server, 'listening')
-    this.#port = (this.#server.address() as AddressInfo).port // of a TCP server that listens
+    this.#port = (this.#server.address() as AddressInfo).port // of a listening TCP server
   }
 
   async stop (): Promise<void> {
@@ -91,7 +89,7 @@ export class FakeApiServer {
     await closed.promise
   }
 
-  /** Makes a collection known; until then it is answered 404. */
+  /** Adds a collection; unknown ones return 404. */
   serve (path: string): void {
     this.#collections.set(path, { objects: new Map(), changes: [], forgotten: 0 })
   }
@@ -100,7 +98,7 @@ export class FakeApiServer {
     this.#collections.delete(path)
   }
 
-  /** Creates or changes an object, known here by this name; its metadata may say another one. */
+  /** Creates or changes an object. Its metadata may have another name. */
   put (path: string, name: string, fields: JsonObject = {}): void {
     const collection = this.#collection(path)
     const metadata = {
@@ -128,7 +126,7 @@ export class FakeApiServer {
     return [...this.#collection(path).objects.values()]
   }
 
-  /** Tells every watcher the present version, which moves on, as it does by writes to other kinds. */
+  /** Sends every watch a bookmark with a new version, as after writes to other kinds. */
   bookmark (): void {
     this.#version++
     for (const { response } of this.#watchers) {
@@ -136,30 +134,30 @@ export class FakeApiServer {
     }
   }
 
-  /** Drops the changes up to now, as compaction does: a watch from before gets an ERROR event 410. */
+  /** Drops all changes, as compaction does: watches from before get an ERROR event 410. */
   forgetChanges (path: string): void {
     const collection = this.#collection(path)
     collection.changes = []
     collection.forgotten = this.#version
   }
 
-  /** Queues an answer to the next such kind, before any proper one. */
-  next (kind: RequestKind, answer: Responder): void {
-    this.#answers[kind].push(answer)
+  /** Queues a response to the next request of this kind. */
+  next (kind: RequestKind, respond: Responder): void {
+    this.#responders[kind].push(respond)
   }
 
-  /** Writes to every open watch, whatever it may be. */
+  /** Writes raw text to every open watch. */
   write (text: string): void {
     for (const { response } of this.#watchers) response.write(text)
   }
 
-  /** Ends every open watch as its appointed time does. */
+  /** Ends every open watch, as after its timeout. */
   endWatches (): void {
     for (const { response } of this.#watchers) response.end()
     this.#watchers.clear()
   }
 
-  /** Open watches stay open, and nothing comes through them any more. */
+  /** Silences open watches without closing them. */
   muteWatches (): void {
     this.#watchers.clear()
   }
@@ -183,7 +181,7 @@ export class FakeApiServer {
     }
   }
 
-  #answer (request: IncomingMessage, response: ServerResponse): void {
+  #respond (request: IncomingMessage, response: ServerResponse): void {
     const { pathname, searchParams: query } = new URL(request.url ?? '', this.url)
     if (query.has('sendInitialEvents') && !this.streams) {
       status(422)(response)
@@ -191,14 +189,14 @@ export class FakeApiServer {
     }
     const kind = REQUEST_KINDS.find(([key]) => query.has(key))?.[1] ?? 'list'
     this.requests.push({ kind, query, request })
-    const answer = this.#answers[kind].shift()
+    const respond = this.#responders[kind].shift()
     const collection = this.#collections.get(pathname)
-    if (answer !== undefined) answer(response)
+    if (respond !== undefined) respond(response)
     else if (collection === undefined) status(404)(response)
-    else this.#answerProperly(kind, { collection, query, response })
+    else this.#respondRegularly(kind, { collection, query, response })
   }
 
-  #answerProperly (
+  #respondRegularly (
     kind: RequestKind,
     { collection, query, response }: { collection: Collection, query: URLSearchParams, response: ServerResponse }
   ): void {
@@ -252,10 +250,10 @@ export class FakeApiServer {
   }
 }
 
-/** What a kind is told by in its query; the first counts. */
+/** The query parameter that identifies each kind; the first match counts. */
 const REQUEST_KINDS = [['sendInitialEvents', 'stream'], ['watch', 'watch'], ['continue', 'page']] as const
 
-/** A metav1.Status as the answer. */
+/** Responds with a metav1.Status. */
 export function status (code: number, headers: Record<string, string> = {}): Responder {
   return (response) => {
     response.writeHead(code, { 'content-type': 'application/json', ...headers })
@@ -263,7 +261,7 @@ export function status (code: number, headers: Record<string, string> = {}): Res
   }
 }
 
-/** Status 200 and this text; then the end, a cut connection, or nothing any more. */
+/** Responds with code 200 and this text; then ends, resets the connection, or goes silent. */
 export function text (body: string, then: 'end' | 'reset' | 'silence' = 'end'): Responder {
   return (response) => {
     response.writeHead(200, { 'content-type': 'application/json' })
@@ -275,10 +273,10 @@ export function text (body: string, then: 'end' | 'reset' | 'silence' = 'end'): 
   }
 }
 
-/** No answer at all, on a connection that stays open. */
+/** Never responds, and keeps the connection open. */
 export const silence: Responder = () => {}
 
-/** The line that says that all is there. */
+/** The bookmark that ends a stream. */
 export function endOfStream (version: number): string {
   return eventLine('BOOKMARK', {
     metadata: { resourceVersion: String(version), annotations: { 'k8s.io/initial-events-end': 'true' } }

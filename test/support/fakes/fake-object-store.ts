@@ -2,16 +2,16 @@ import jsonpatch from 'fast-json-patch'
 import type { ObjectStore, ReadResult, WriteResult } from '../../../src/core/ports.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
-/** A store of objects in memory that keeps versions as the API server does. */
+/** An in-memory object store with versions like those of the API server. */
 export class FakeObjectStore implements ObjectStore {
   readonly objects = new Map<string, JsonObject>()
-  /** The writes that were done, as `method path`. */
+  /** Successful writes, as `method path`. */
   readonly writes: string[] = []
-  /** Paths that cannot be read or written, and why. */
+  /** Failures by path; `write PATH` fails writes only. */
   readonly failing = new Map<string, string>()
   #version = 0
 
-  /** Puts an object there, as somebody else would. */
+  /** Stores an object, as another client does. */
   put (path: string, object: JsonObject): void {
     this.#store(path, object)
   }

@@ -1,8 +1,7 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, connect as openSocket, type AddressInfo, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import {
   connectToCluster, withTimeouts, type ApiConnection, type ApiRequest
 } from '../../../src/kube/client/api-connection.ts'

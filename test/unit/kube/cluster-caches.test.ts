@@ -1,5 +1,4 @@
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { KINDS, type Kind } from '../../../src/api/kinds.ts'
 import { ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
 import { connectToCluster } from '../../../src/kube/client/api-connection.ts'

@@ -307,7 +307,7 @@ t.test('a term begins only after the work of the previous one has ended', async 
   t.strictSame([calls, api.holder], [['leads', 'leads'], 'a'])
 })
 
-t.test('stop ends the work, then releases the lease, which another replica acquires within half a retry period', async (t) => {
+t.test('stop ends the work, then releases the lease, which another replica acquires soon', async (t) => {
   const { clock, api, replica } = setUp()
   const work = Promise.withResolvers<undefined>()
   const a = replica('a', { onLose: async () => { await work.promise } })

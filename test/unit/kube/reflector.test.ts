@@ -1,5 +1,4 @@
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import type { ObjectKey, ObjectSink } from '../../../src/core/ports.ts'
 import { connectToCluster } from '../../../src/kube/client/api-connection.ts'
 import { Reflector } from '../../../src/kube/watch/reflector.ts'

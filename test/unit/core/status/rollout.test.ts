@@ -10,7 +10,7 @@ import { aConfig } from '../../../support/builders/objects.ts'
 const BEGAN = '2026-01-01T00:00:00Z'
 const NOW = '2026-01-01T01:00:00Z'
 
-/** A roll-out that began at a known time. */
+/** The status of a rollout that began at BEGAN. */
 const UNDER_WAY: OwnConfigStatus = {
   conditions: [
     {
@@ -28,7 +28,7 @@ interface Case {
   readonly annotation?: string
   readonly template?: string
   readonly tally?: Partial<Tally>
-  /** Services that carry the present version and fail, and since when. */
+  /** Services with the current version that fail, and since when. */
   readonly failing?: Readonly<Record<string, string>>
   readonly known?: OwnConfigStatus
 }
@@ -54,12 +54,12 @@ const TWO = { 'ml-team/b': '2026-01-01T00:30:00Z', 'ml-team/a': '' }
 const cases: Readonly<Record<string, Case & {
   readonly want: object, readonly rolledOut: string, readonly halted?: string
 }>> = {
-  'goes on to all by itself': {
+  'continues to all services by default': {
     want: { heldReason: undefined, quota: Infinity, breakable: 2 },
     rolledOut: 'False InProgress'
   },
-  'is over when every service is current': { tally: DONE, want: { heldReason: undefined }, rolledOut: 'True RolledOut' },
-  'is over where nobody uses the configuration': {
+  'ends when every service is current': { tally: DONE, want: { heldReason: undefined }, rolledOut: 'True RolledOut' },
+  'ends if no service uses the configuration': {
     tally: { total: 0, current: 0 },
     want: { heldReason: undefined },
     rolledOut: 'True RolledOut'
@@ -67,70 +67,72 @@ const cases: Readonly<Record<string, Case & {
   'is held while paused': {
     annotation: 'paused',
     want: {
-      heldReason: /^the roll-out is paused; to go on: kubectl -n ml-team annotate aimrcfg\/default aim\.silogen\.ai\/rollout=all/,
+      heldReason:
+        /^the rollout is paused; to resume: kubectl -n ml-team annotate aimrcfg\/default aim\.silogen\.ai\/rollout=all/,
       quota: 0
     },
     rolledOut: 'False Paused'
   },
-  'is not held where there is nothing to hold': {
+  'is not held once every service is current': {
     annotation: 'paused',
     tally: DONE,
     want: { heldReason: undefined },
     rolledOut: 'True RolledOut'
   },
-  'is tried on as many as the annotation says': {
+  'stops at the number of a canary': {
     annotation: 'canary=7',
     want: { heldReason: undefined, quota: 3 },
     rolledOut: 'False InProgress'
   },
-  'is held when the trial is on': {
+  'is held once the canary is reached': {
     annotation: 'canary=4',
-    want: { heldReason: /^the change is on trial on 4 services; to go on: /, quota: 0 },
+    want: { heldReason: /^the canary reached 4 services; to roll out to all: /, quota: 0 },
     rolledOut: 'False CanaryReached'
   },
-  'goes on where one says so': {
+  'continues with the annotation all': {
     annotation: 'all',
     want: { heldReason: undefined, quota: Infinity },
     rolledOut: 'False InProgress'
   },
-  'is held by what cannot be read': {
+  'is held by an unreadable annotation': {
     annotation: 'canery=4',
-    want: { heldReason: /is neither all, paused nor canary=N; correct it/, quota: 0 },
+    want: { heldReason: /must be all, paused or canary=N; correct it/, quota: 0 },
     rolledOut: 'False RolloutAnnotationInvalid'
   },
-  'may break fewer the more it has broken': {
+  'may break fewer services after it broke some': {
     failing: { 'ml-team/a': NOW },
     want: { heldReason: undefined, quota: Infinity, breakable: 1 },
     rolledOut: 'False InProgress'
   },
-  'halts at the bound, and names who was well': {
+  'halts at the limit, and names the broken services': {
     failing: TWO,
     want: {
-      heldReason: /^halted, because 2 services that were well began to fail with this version of AIMRuntimeConfig ml-team\/default: ml-team\/a, ml-team\/b; put the/,
+      heldReason: new RegExp('^halted, because 2 healthy services began to fail with this version of ' +
+        'AIMRuntimeConfig ml-team/default: ml-team/a, ml-team/b; revert the'),
       quota: 0,
       breakable: 0
     },
     rolledOut: 'False Halted',
     halted: 'True ServicesFailing'
   },
-  'does not count who failed before it began': {
+  'does not count services that failed before it began': {
     failing: { 'ml-team/a': '2025-12-31T23:59:59Z', 'ml-team/b': NOW },
     want: { heldReason: undefined, breakable: 1 },
     rolledOut: 'False InProgress'
   },
-  'counts nobody before it is known to have begun': {
+  'counts no service before its start is recorded': {
     failing: TWO,
     known: { conditions: [] },
     want: { heldReason: undefined, breakable: 2 },
     rolledOut: 'False InProgress'
   },
-  'is not halted when it is over': {
+  'is not halted after its end': {
     failing: TWO,
     tally: DONE,
     want: { heldReason: undefined },
     rolledOut: 'True RolledOut'
   },
-  'is paused rather than halted where both hold': {
+  'is paused rather than halted if both apply': {
     annotation: 'paused',
     failing: TWO,
     want: { heldReason: /paused/ },
@@ -139,7 +141,7 @@ const cases: Readonly<Record<string, Case & {
   }
 }
 for (const [name, { want, rolledOut, halted = 'False WithinLimit', ...given }] of Object.entries(cases)) {
-  t.test(`a roll-out ${name}`, async (t) => {
+  t.test(`a rollout ${name}`, async (t) => {
     const found = plan(given)
     t.match(found, want)
     t.equal(`${condition(found, 'RolledOut')?.status ?? ''} ${condition(found, 'RolledOut')?.reason ?? ''}`, rolledOut)
@@ -151,7 +153,7 @@ for (const [name, { want, rolledOut, halted = 'False WithinLimit', ...given }] o
   })
 }
 
-t.test('the status counts, and says which version and generation it is about', async (t) => {
+t.test('the status has the counters, the version and the generation', async (t) => {
   const { status } = plan({ tally: { failing: 3 } })
   t.match(status, {
     observedGeneration: 7,
@@ -161,17 +163,20 @@ t.test('the status counts, and says which version and generation it is about', a
   t.ok(status.conditions.every(({ observedGeneration }) => observedGeneration === 7))
 })
 
-t.test('the time of a transition stays while the status does, and a roll-out that ends and begins again has a new one', async (t) => {
+t.test('a transition time is kept while the status is, and changes when a rollout ends', async (t) => {
   t.equal(condition(plan({ annotation: 'paused' }), 'RolledOut')?.lastTransitionTime, BEGAN)
   t.equal(condition(plan({ tally: DONE }), 'RolledOut')?.lastTransitionTime, NOW)
 })
 
-t.test('more than ten names are not told', async (t) => {
+t.test('names at most ten services', async (t) => {
   const failing = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`ml-team/s${at}`, NOW]))
-  t.match(plan({ failing, tally: { total: 30 } }).heldReason, /^halted, because 12 services .*ml-team\/s7, …; put/)
+  t.match(
+    plan({ failing, tally: { total: 30 } }).heldReason,
+    /^halted, because 12 healthy services .*ml-team\/s7, …; revert/
+  )
 })
 
-t.test('an invalid template is said not to be accepted, with what is wrong', async (t) => {
+t.test('an invalid template is not accepted, with the reason', async (t) => {
   t.match(condition(plan({ template: '/{.metadata.name' }), 'Accepted'), {
     status: 'False',
     reason: 'PathTemplateInvalid',
@@ -180,14 +185,14 @@ t.test('an invalid template is said not to be accepted, with what is wrong', asy
   t.match(condition(plan({}), 'Accepted'), { status: 'True', reason: 'Accepted' })
 })
 
-t.test('every reason is one of a closed set', async (t) => {
+t.test('every reason belongs to a closed set', async (t) => {
   const closed: ReadonlyArray<readonly string[]> = [ACCEPTED_REASONS, ROLLED_OUT_REASONS, HALTED_REASONS]
   for (const given of Object.values(cases)) {
     t.ok(plan(given).status.conditions.every(({ reason }, at) => closed[at]?.includes(reason)))
   }
 })
 
-t.test('the annotation is read strictly', async (t) => {
+t.test('reads the annotation strictly', async (t) => {
   const modes = {
     '': 'all',
     all: 'all',
@@ -202,7 +207,7 @@ t.test('the annotation is read strictly', async (t) => {
   for (const [annotation, kind] of Object.entries(modes)) t.equal(rolloutMode(annotation).kind, kind, annotation)
 })
 
-t.test('of a stored status only the own part is read', async (t) => {
+t.test('reads only this program\'s part of a stored status', async (t) => {
   const own = { observedGeneration: 1, hash: 'sha256:x', services: { total: 1, current: 1, failing: 0 } }
   const status = {
     ...own,

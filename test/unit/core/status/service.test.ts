@@ -27,19 +27,19 @@ interface Case {
   readonly waiting?: string
 }
 
-/** The status of a service that admission has seen. */
+/** The status of an admitted service. */
 function statusOf ({ config = aConfig(routed()), service = {}, others = [], known, waiting }: Case): OwnServiceStatus {
   const { world, sinks } = aReconcileWorld()
   if (config['kind'] !== 'none') sinks[config['kind'] as 'AIMRuntimeConfig'].upsert(config)
   const object = stored(admitted(aService(service), world.configs), 1, { generation: 3 })
   for (const other of others) sinks.AIMService.upsert(stored(admitted(other, world.configs), 1))
   sinks.AIMService.upsert({ ...object, status: known })
-  const situation = snapshotOf('ml-team/llama-chat', world)
-  if (situation === undefined) throw new Error('no service')
-  return serviceStatus(situation.assessment, {
+  const snapshot = snapshotOf('ml-team/llama-chat', world)
+  if (snapshot === undefined) throw new Error('no service')
+  return serviceStatus(snapshot.assessment, {
     configs: world.configs,
-    faults: situation.faults,
-    known: situation.observed.status,
+    faults: snapshot.faults,
+    known: snapshot.observed.status,
     now: NOW,
     waiting
   })
@@ -47,7 +47,7 @@ function statusOf ({ config = aConfig(routed()), service = {}, others = [], know
 
 const of = ({ conditions }: OwnServiceStatus, type: string): Condition | undefined =>
   conditions.find((condition) => condition.type === type)
-const events = (status: OwnServiceStatus): string[] =>
+const reasonsOf = (status: OwnServiceStatus): string[] =>
   status.conditions.map(({ status, reason }) => `${status} ${reason}`)
 
 const NONE = { kind: 'none' }
@@ -60,10 +60,10 @@ const OLDER = aService({
 const cases: Readonly<Record<string, Case & {
   readonly want: readonly [string, string, string], readonly path?: string, readonly says?: RegExp
 }>> = {
-  'all is well': {
+  'the service is healthy': {
     want: ['True Resolved', 'True PathRendered', 'False AsExpected'],
     path: '/ml-team/llama-chat',
-    says: /^served at \/ml-team\/llama-chat of gateway gateway$/
+    says: /^served at \/ml-team\/llama-chat on gateway gateway$/
   },
   'routing is disabled': { config: aConfig(), want: ['True Resolved', 'False RoutingDisabled', 'False AsExpected'] },
   'the configuration is missing': {
@@ -121,8 +121,8 @@ const cases: Readonly<Record<string, Case & {
     ],
     path: '/ml-team/llama-chat'
   },
-  'it waits, and was never judged before': {
-    waiting: 'the roll-out is paused',
+  'a new service waits for a rollout': {
+    waiting: 'the rollout is paused',
     want: [
       'False RollingOut', 'False PathPending', 'False AsExpected'
     ],
@@ -130,9 +130,9 @@ const cases: Readonly<Record<string, Case & {
   }
 }
 for (const [name, { want, path, says, ...given }] of Object.entries(cases)) {
-  t.test(`the conditions say it where ${name}`, async (t) => {
+  t.test(`the conditions if ${name}`, async (t) => {
     const status = statusOf(given)
-    t.strictSame(events(status), want)
+    t.strictSame(reasonsOf(status), want)
     t.equal(status.routing?.path, path)
     if (says !== undefined) t.match(of(status, 'RoutingReady')?.message, says)
     t.equal(status.observedGeneration, 3)
@@ -140,7 +140,7 @@ for (const [name, { want, path, says, ...given }] of Object.entries(cases)) {
   })
 }
 
-t.test('every reason is of a closed set, and every one of the sets is reached', async (t) => {
+t.test('every reason belongs to a closed set, and every one is reached', async (t) => {
   const reached = Object.values(cases).map((given) => statusOf(given).conditions.map(({ reason }) => reason))
   const sets: ReadonlyArray<readonly string[]> = [RESOLVED_REASONS, ROUTING_REASONS, DEGRADED_REASONS]
   for (const [at, set] of sets.entries()) {
@@ -149,12 +149,12 @@ t.test('every reason is of a closed set, and every one of the sets is reached', 
   t.strictSame(SERVICE_CONDITIONS, ['RuntimeConfigResolved', 'RoutingReady', 'Degraded'])
 })
 
-t.test('every fault that a stored service can have has a reason of the condition it shows in', async (t) => {
+t.test('every fault of a stored service has a reason of its condition', async (t) => {
   const reasons: readonly string[] = [...RESOLVED_REASONS, ...ROUTING_REASONS]
   for (const [code, entry] of Object.entries(FAULTS)) if ('reason' in entry) t.ok(reasons.includes(entry.reason), code)
 })
 
-t.test('which configuration won is events with its uid and version', async (t) => {
+t.test('reports the winning configuration with its uid and version', async (t) => {
   t.match(statusOf({}).resolvedRuntimeConfig, {
     kind: 'AIMRuntimeConfig',
     scope: 'Namespace',
@@ -169,12 +169,12 @@ t.test('which configuration won is events with its uid and version', async (t) =
   t.equal(statusOf({ config: NONE }).resolvedRuntimeConfig, undefined)
 })
 
-/** The same, as it was written long ago. */
+/** The same status, written long ago. */
 const known = (status: OwnServiceStatus): OwnServiceStatus => ({
   ...status, conditions: status.conditions.map((condition) => ({ ...condition, lastTransitionTime: LONG_AGO }))
 })
 
-t.test('the time of a transition is kept while the status stays, even where the reason changes', async (t) => {
+t.test('keeps a transition time while the status is unchanged, even if the reason changes', async (t) => {
   const broken = known(statusOf({ config: aConfig(routed('/{.metadata.labels.team}')) }))
   const { conditions } = statusOf({ config: aConfig(routed('/' + 'é'.repeat(40))), known: broken })
   t.strictSame(conditions.map(({ type, reason, lastTransitionTime }) => [type, reason, lastTransitionTime]), [
@@ -188,27 +188,27 @@ t.test('the time of a transition is kept while the status stays, even where the 
   )
 })
 
-t.test('what is judged again is the same in every field, so that nothing is written', async (t) => {
+t.test('is stable, so that an unchanged status is not written', async (t) => {
   const first = statusOf({})
   t.strictSame(statusOf({ known: first }), first)
 })
 
-t.test('while new settings are on their way, what is known of the old ones stays', async (t) => {
+t.test('keeps the other conditions while the service waits for new settings', async (t) => {
   const before = known(statusOf({ config: aConfig(routed('/{.metadata.labels.team}')) }))
   const status = statusOf({
     config: aConfig(routed('/{.metadata.labels.team}')),
     known: before,
-    waiting: 'the roll-out is paused'
+    waiting: 'the rollout is paused'
   })
-  t.strictSame(events(status), ['False RollingOut', 'False PathFieldMissing', 'True PathFieldMissing'])
+  t.strictSame(reasonsOf(status), ['False RollingOut', 'False PathFieldMissing', 'True PathFieldMissing'])
   t.equal(
     of(status, 'RuntimeConfigResolved')?.message,
-    'AIMRuntimeConfig ml-team/default is yet to be carried to this service: the roll-out is paused'
+    'AIMRuntimeConfig ml-team/default is not rolled out to this service yet: the rollout is paused'
   )
   t.strictSame(status.conditions.map(({ lastTransitionTime }) => lastTransitionTime), [NOW, LONG_AGO, LONG_AGO])
 })
 
-t.test('of a stored status only the own part is read', async (t) => {
+t.test('reads only this program\'s part of a stored status', async (t) => {
   const condition = { type: 'Degraded', status: 'True' }
   t.strictSame(ownServiceStatus(
     {
@@ -224,33 +224,33 @@ t.test('of a stored status only the own part is read', async (t) => {
   t.strictSame(ownServiceStatus({}), { conditions: [] })
 })
 
-t.test('conditions come in the order in which they are asked for', async (t) => {
+t.test('returns conditions in the requested order', async (t) => {
   t.strictSame(
     knownConditions({ status: { conditions: [{ type: 'B' }, { type: 'A' }] } }, ['A', 'B', 'C']).map(
       ({ type }) => type
     ),
     ['A', 'B']
   )
-  const finding = { type: 'A', status: 'True', reason: 'New', message: 'm' } as const
-  t.strictSame(conditionsOf([finding], { known: [], generation: 5, now: NOW }), [
-    { ...finding, observedGeneration: 5, lastTransitionTime: NOW }
+  const draft = { type: 'A', status: 'True', reason: 'New', message: 'm' } as const
+  t.strictSame(conditionsOf([draft], { known: [], generation: 5, now: NOW }), [
+    { ...draft, observedGeneration: 5, lastTransitionTime: NOW }
   ])
 })
 
 type Reasons = readonly [string, string]
 
-/** From these reasons of the two conditions that are events of, to those. */
+/** From these reasons of the two conditions with events, to those. */
 const transitions: Readonly<Record<string, {
   readonly from?: Reasons, readonly to: Reasons, readonly want: readonly string[]
 }>> = {
-  'a service that is well from the start': { to: ['Resolved', 'PathRendered'], want: ['RuntimeConfigResolved'] },
-  'nothing new': { from: ['Resolved', 'PathRendered'], to: ['Resolved', 'PathRendered'], want: [] },
-  'a configuration that is gone': {
+  'a service that is healthy from the start': { to: ['Resolved', 'PathRendered'], want: ['RuntimeConfigResolved'] },
+  'no change': { from: ['Resolved', 'PathRendered'], to: ['Resolved', 'PathRendered'], want: [] },
+  'a deleted configuration': {
     from: ['Resolved', 'PathRendered'],
     to: ['RuntimeConfigMissing', 'PathPending'],
     want: ['RuntimeConfigMissing']
   },
-  'one that came': {
+  'a created configuration': {
     from: ['RuntimeConfigMissing', 'PathPending'],
     to: ['Resolved', 'PathRendered'],
     want: ['RuntimeConfigResolved']
@@ -261,18 +261,18 @@ const transitions: Readonly<Record<string, {
     to: ['Resolved', 'PathFieldMissing'],
     want: ['PathFieldMissing']
   },
-  'a fault that is mended': {
+  'a fixed fault': {
     from: ['Resolved', 'PathTemplateInvalid'],
     to: ['Resolved', 'PathRendered'],
     want: ['PathRendered']
   },
-  'routing that is switched off': { from: ['Resolved', 'PathRendered'], to: ['Resolved', 'RoutingDisabled'], want: [] },
-  'and on': { from: ['Resolved', 'RoutingDisabled'], to: ['Resolved', 'PathRendered'], want: [] },
-  'a roll-out that begins': { from: ['Resolved', 'PathRendered'], to: ['RollingOut', 'PathRendered'], want: [] },
-  'a roll-out that arrives': { from: ['RollingOut', 'PathRendered'], to: ['Resolved', 'PathRendered'], want: [] }
+  'disabled routing': { from: ['Resolved', 'PathRendered'], to: ['Resolved', 'RoutingDisabled'], want: [] },
+  'enabled routing': { from: ['Resolved', 'RoutingDisabled'], to: ['Resolved', 'PathRendered'], want: [] },
+  'the start of a rollout': { from: ['Resolved', 'PathRendered'], to: ['RollingOut', 'PathRendered'], want: [] },
+  'the end of a rollout': { from: ['RollingOut', 'PathRendered'], to: ['Resolved', 'PathRendered'], want: [] }
 }
 for (const [name, { from, to, want }] of Object.entries(transitions)) {
-  t.test(`${name} is events as it should be`, async (t) => {
+  t.test(`the events of ${name}`, async (t) => {
     const status = (reasons: readonly string[] = []): OwnServiceStatus => ({
       conditions: reasons.map((reason, at) => {
         const status = /Resolved|PathRendered/.test(reason) ? 'True' : 'False'

@@ -3,7 +3,7 @@ import { assessService, type Assessment } from '../../../../src/core/settings/as
 import { ConfigIndex } from '../../../../src/cache/config-index.ts'
 import { ownObject, type JsonObject } from '../../../../src/platform/json.ts'
 import { readService } from '../../../../src/core/settings/service.ts'
-import { carriedHash, stalenessOf, storedPath } from '../../../../src/core/status/staleness.ts'
+import { storedHash, stalenessOf, storedPath } from '../../../../src/core/status/staleness.ts'
 import { aClusterConfig, aConfig, aService } from '../../../support/builders/objects.ts'
 import { admitted } from '../../../support/fakes/reconcile-world.ts'
 
@@ -13,7 +13,7 @@ const created = (time: string): JsonObject => ({ creationTimestamp: `2026-01-01T
 
 function configsOf (...objects: JsonObject[]): ConfigIndex {
   const configs = new ConfigIndex()
-  // the builders make no other
+  // the only kinds of the builders
   for (const object of objects) configs.sink(object['kind'] as 'AIMRuntimeConfig').upsert(object)
   return configs
 }
@@ -44,60 +44,72 @@ const BY_LABEL = configsOf(aConfig({ routing: { ...ROUTING, pathTemplate: '/{.me
 const cases: Readonly<Record<string, {
   readonly service: JsonObject, readonly configs: ConfigIndex, readonly want: string
 }>> = {
-  'what admission would write today is current': { service: SEEN, configs: OLD, want: 'current' },
-  'no block for no configuration is current': {
+  'the block that admission would write is current': { service: SEEN, configs: OLD, want: 'current' },
+  'no block is current if there is no configuration': {
     service: withSpec(aService(), { runtimeConfigName: 'default' }),
     configs: configsOf(),
     want: 'current'
   },
-  'another version of the configuration makes it outdated': {
+  'a service is outdated by another version of its configuration': {
     service: SEEN,
     configs: configsOf(aConfig({})),
     want: 'outdated'
   },
-  'a configuration that is gone makes it outdated': { service: SEEN, configs: configsOf(), want: 'outdated' },
-  'another kind with the same settings makes it outdated': {
+  'a service is outdated by the deletion of its configuration': {
+    service: SEEN,
+    configs: configsOf(),
+    want: 'outdated'
+  },
+  'a service is outdated by equal settings of another kind': {
     service: SEEN,
     configs: configsOf(aClusterConfig({ routing: ROUTING })),
     want: 'outdated'
   },
-  'a name that nobody wrote out was missed': { service: aService(), configs: OLD, want: 'unobserved' },
-  'and is even where there is no configuration': { service: aService(), configs: configsOf(), want: 'unobserved' },
-  'a younger configuration makes a service without a block outdated': {
+  'a service without an explicit configuration name is unobserved': {
+    service: aService(),
+    configs: OLD,
+    want: 'unobserved'
+  },
+  'a service without an explicit name is unobserved even if there is no configuration': {
+    service: aService(),
+    configs: configsOf(),
+    want: 'unobserved'
+  },
+  'a service without a block is outdated if its configuration is younger': {
     service: withSpec(
       aService(AT_NOON), { runtimeConfigName: 'default' }
     ),
     configs: configsOf(aConfig({}, created('12:00:01'))),
     want: 'outdated'
   },
-  'one of about the same age does too, since not every replica may have known it': {
+  'a service without a block is outdated if its configuration is of about the same age': {
     service: withSpec(
       aService(AT_NOON), { runtimeConfigName: 'default' }
     ),
     configs: configsOf(aConfig({}, created('11:59:56'))),
     want: 'outdated'
   },
-  'an older one tells that the service was missed': {
+  'a service without a block is unobserved if its configuration is older': {
     service: withSpec(
       aService(AT_NOON), { runtimeConfigName: 'default' }
     ),
     configs: configsOf(aConfig({}, created('11:59:54'))),
     want: 'unobserved'
   },
-  'a block of another name was missed': {
+  'a block of another name is unobserved': {
     service: withSpec(SEEN, { runtimeConfigName: 'other' }),
     configs: OLD,
     want: 'unobserved'
   },
-  'a path alone that is not there yet is pending': { service: withoutPath(SEEN), configs: OLD, want: 'pending' },
-  'a label that moves the path, unseen, was missed': {
+  'a block that lacks only its path is pending': { service: withoutPath(SEEN), configs: OLD, want: 'pending' },
+  'a changed label with an old path is unobserved': {
     service: withLabels(
       admitted(aService({ labels: { team: 'nlp' } }), BY_LABEL), { team: 'vision' }
     ),
     configs: BY_LABEL,
     want: 'unobserved'
   },
-  'an own setting that is not in the block was missed': {
+  'a setting of the service that the block lacks is unobserved': {
     service: withSpec(SEEN, { serviceAccountName: 'mine' }),
     configs: OLD,
     want: 'unobserved'
@@ -107,16 +119,16 @@ for (const [name, { service, configs, want }] of Object.entries(cases)) {
   t.test(name, async (t) => { t.equal(stalenessOf(assess(service, configs)), want) })
 }
 
-t.test('the version that a service carries counts only of its very configuration', async (t) => {
+t.test('the stored hash is empty for a block of another configuration', async (t) => {
   const hash = OLD.namespaced('ml-team', 'default')?.hash
-  t.equal(carriedHash(assess(SEEN, OLD)), hash)
-  t.equal(carriedHash(assess(SEEN, configsOf(aConfig({})))), hash)
-  t.equal(carriedHash(assess(SEEN, configsOf(aClusterConfig({ routing: ROUTING })))), '')
-  t.equal(carriedHash(assess(SEEN, configsOf())), '')
-  t.equal(carriedHash(assess(aService(), OLD)), '')
+  t.equal(storedHash(assess(SEEN, OLD)), hash)
+  t.equal(storedHash(assess(SEEN, configsOf(aConfig({})))), hash)
+  t.equal(storedHash(assess(SEEN, configsOf(aClusterConfig({ routing: ROUTING })))), '')
+  t.equal(storedHash(assess(SEEN, configsOf())), '')
+  t.equal(storedHash(assess(aService(), OLD)), '')
 })
 
-t.test('the stored path is the block\'s, whatever it should be', async (t) => {
+t.test('the stored path is that of the block', async (t) => {
   t.equal(storedPath(assess(SEEN, configsOf())), '/ml-team/llama-chat')
   t.equal(storedPath(assess(aService(), OLD)), '')
 })
