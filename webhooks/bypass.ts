@@ -30,7 +30,7 @@ export const MATCH_CONDITIONS: readonly JsonObject[] = [
 const NAME = 'aim-admission-bypass'
 
 /** The whole warning if the reason has several lines, because a warning must be one line. */
-const BYPASSED = 'aim-admission was bypassed, so nothing was resolved or checked'
+const BYPASSED = 'aim-admission was bypassed; it resolved and checked nothing'
 
 /** Reports each bypass by a warning and in the audit log, in the API server itself, and never refuses it. */
 export function bypassPolicy (): JsonObject[] {

@@ -4,7 +4,7 @@ import type { Assessment } from '../src/core/settings/assess.ts'
 import type { Malformed } from '../src/core/settings/read-fields.ts'
 import { configTitle, type RuntimeConfig } from '../src/core/settings/runtime-config.ts'
 
-/** Refuses if there are faults, which replace the warnings; otherwise admits. */
+/** Refuses if there are faults, which replace the warnings. Without faults it admits. */
 export function verdictOf (
   faults: readonly Fault[],
   { warnings, audit }: { readonly warnings: readonly string[], readonly audit: AuditAnnotations }

@@ -31,8 +31,8 @@ function customResourceDefinition ({ kind, plural, singular, shortName, scope }:
 }
 
 /**
- * The schema in the form of a CRD: without the schema of metadata, which the API server has, without
- * `additionalProperties: false`, which structural schemas imply, and without the functions beside the CEL rules.
+ * The schema in the form of a CRD. The API server has the schema of metadata, and structural schemas imply
+ * `additionalProperties: false`. JSON omits the functions beside the CEL rules.
  */
 function structural (schema: TObject): JsonObject {
   const properties = { ...schema.properties, metadata: { type: 'object' } }

@@ -47,12 +47,12 @@ const quantityField = (what: string, facts: FieldFacts) => Type.Unsafe<number | 
 })
 
 const amountField = quantityField('Amount of one resource.', {
-  Unit: 'cores for cpu, bytes for memory and storage, units of anything else', Example: '32Gi'
+  Unit: 'cores for cpu, bytes for memory and storage; others are counted', Example: '32Gi'
 })
 
 /** Source: core/v1, ResourceRequirements. */
 export const resourceRequirementsSchema = objectField({
-  limits: Type.Optional(mapField(amountField, 'The maximum that the container may use, by resource.', {
+  limits: Type.Optional(mapField(amountField, 'The most that the container can use, by resource.', {
     Default: 'the template\'s', Example: '{memory: 64Gi, amd.com/gpu: 1}'
   })),
   requests: Type.Optional(mapField(amountField, 'What is reserved for the container, by resource.', {

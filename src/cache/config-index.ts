@@ -8,7 +8,7 @@ import { InternedConfigs } from './compact/interned-configs.ts'
 
 /** The known runtime configurations, compiled when they arrive. */
 export class ConfigIndex implements ConfigLookup {
-  /** By kind, then by `namespace/name` or name. */
+  /** By kind. The inner key is `namespace/name`, for cluster configurations the name. */
   readonly #configs = {
     AIMRuntimeConfig: new Map<string, RuntimeConfig>(),
     AIMClusterRuntimeConfig: new Map<string, RuntimeConfig>()

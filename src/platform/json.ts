@@ -11,25 +11,25 @@ export function own (object: JsonObject, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] ?? undefined : undefined
 }
 
-/** An own property that is an object; otherwise an empty object. */
+/** An own property that is an object. Anything else yields an empty object. */
 export function ownObject (object: JsonObject, key: string): JsonObject {
   const value = own(object, key)
   return isJsonObject(value) ? value : EMPTY
 }
 
-/** The objects in an own property that is a list; otherwise empty. */
+/** The objects in an own property that is a list. Anything else yields an empty list. */
 export function ownObjects (object: JsonObject, key: string): JsonObject[] {
   const list = own(object, key)
   return Array.isArray(list) ? list.filter(isJsonObject) : []
 }
 
-/** The strings in an own property that is a list; otherwise empty. */
+/** The strings in an own property that is a list. Anything else yields an empty list. */
 export function ownStrings (object: JsonObject, key: string): string[] {
   const list = own(object, key)
   return Array.isArray(list) ? list.filter((item) => typeof item === 'string') : []
 }
 
-/** An own property that is a string; otherwise empty. */
+/** An own property that is a string. Anything else yields an empty string. */
 export function ownString (object: JsonObject, key: string): string {
   const value = own(object, key)
   return typeof value === 'string' ? value : ''

@@ -30,7 +30,7 @@ export class InternedParts {
   readonly gateways = new Interner<ParentReference>(JSON.stringify)
 }
 
-/** The fields that are mostly equal across services. */
+/** The fields that many services share. */
 type Settings = Omit<ServiceFields, 'namespace' | 'name'>
 
 /** A service as JSON text, a tenth of the size of the parsed objects, with its fields at hand. */

@@ -12,7 +12,7 @@ const MARK = '\0'
 /** Deeper objects and lists count as values. */
 const MAX_DEPTH = 16
 
-/** Splits the JSON text of a value; the naive equivalent is JSON.stringify. */
+/** Splits the JSON text of a value. JSON.stringify is the naive version, and the oracle of the tests. */
 export function toShape (value: unknown): ShapedJson {
   const values: string[] = []
   return { shape: shapeOf(value, values, 0), values: values.join(MARK) }

@@ -83,7 +83,7 @@ function named (written: string): PathStep {
   return written === '*' ? { kind: 'wildcard' } : { kind: 'field', name: written.replaceAll('\\', '') }
 }
 
-/** From after `[` to after `]`: one member, or several separated by commas and spaces. */
+/** From after `[` to after `]`. Commas and spaces separate several members. */
 function readBrackets (cursor: Cursor): PathStep {
   const from = cursor.at
   const members: PathStep[] = []

@@ -37,7 +37,7 @@ export function withheldField (steps: readonly PathStep[]): WithheldField | unde
   return undefined
 }
 
-/** The value at a place, as a shallow copy without the withheld fields; undefined if there is none. */
+/** A shallow copy of the value at a place, without the withheld fields; undefined without a value. */
 export function viewOf (service: JsonObject, place: Place, budget: Budget): unknown {
   switch (place) {
     case '': return definedEntries([

@@ -17,7 +17,7 @@ export function encodeSegment (segment: string): string {
   )
 }
 
-/** The problem of a segment that an HTTPRoute path refuses, or that a lenient server resolves to another path. */
+/** The problem of a segment that the Gateway API refuses, or that a lenient server resolves to another path. */
 export function segmentProblem (segment: string): TemplateProblem | undefined {
   const why = !segment.isWellFormed()
     ? 'contains half of a surrogate pair, which a URL cannot hold'

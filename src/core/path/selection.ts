@@ -55,10 +55,9 @@ const MAX_DESCENT = 32
 /**
  * Applies the steps in order as client-go does, oddities included: a failed step ends the expression, an absent field
  * selects nothing (kubectl's --allow-missing-template-keys, on by default). Source: client-go/util/jsonpath.
- *
- * jsonpath-plus only enumerates: it gets the two constant paths below and one container at a time, with evaluation off.
- * No key and no text of a template reaches it. All other steps are made here, because its indexes, slices, unions and
- * filters do not fail where client-go's fail.
+ * The library jsonpath-plus only enumerates: it gets the two constant paths below and one container at a time, with
+ * evaluation off. No key and no text of a template reaches it. All other steps are made here, because its indexes,
+ * slices, unions, and filters do not fail where client-go's fail.
  */
 export function select (steps: readonly PathStep[], start: readonly unknown[], budget: Budget): Selection {
   let selection: Selection = { values: start }

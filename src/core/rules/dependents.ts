@@ -3,7 +3,7 @@ import type { RuntimeConfig } from '../settings/runtime-config.ts'
 import type { Service } from '../settings/service.ts'
 import type { ConfigLookup, World } from '../world.ts'
 
-/** A configuration that is created, changed or deleted; `after` is undefined for a deletion. */
+/** A configuration that is created, changed, or deleted; `after` is undefined for a deletion. */
 export interface ConfigChange {
   readonly config: Pick<RuntimeConfig, 'kind' | 'namespace' | 'name'>
   readonly after: RuntimeConfig | undefined

@@ -26,7 +26,7 @@ export const FAULTS = {
   },
   'AIM-TEMPLATE-TOO-COMPLEX': {
     reason: 'PathTemplateInvalid',
-    summary: 'The template exceeds a limit on expressions, bytes or depth, or takes too long to evaluate.'
+    summary: 'The template exceeds a limit on expressions, bytes, or depth, or takes too long to evaluate.'
   },
   'AIM-PATH-FIELD-MISSING': {
     reason: 'PathFieldMissing',

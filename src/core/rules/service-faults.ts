@@ -19,7 +19,7 @@ export interface ServiceContext {
   readonly holds: boolean
 }
 
-/** Every fault of a service's template, path and claim; empty for a healthy service. Pure. */
+/** Every fault of a service's template, path, and claim; empty for a healthy service. Pure. */
 export function serviceFaults (assessment: Assessment, context: ServiceContext): Fault[] {
   const { path } = assessment
   return path.kind === 'invalid'

@@ -14,7 +14,7 @@ export interface ServicePolicy {
   readonly missingConfig: 'warn' | 'refuse'
   /**
    * What happens to a service that reaches the validating webhook without a block. `refuse`: another webhook removed
-   * it. `admit`: the mutating webhook may have been unavailable (failure policy Ignore); the reconciler adds it later.
+   * it. `admit`: under failure policy Ignore, no mutating webhook may have run. The reconciler adds the block later.
    */
   readonly missingBlock: 'refuse' | 'admit'
 }

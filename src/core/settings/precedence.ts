@@ -6,7 +6,7 @@ import type { ServiceFields } from './service.ts'
 export const SOURCES = ['service', 'config', 'default'] as const
 export type SettingSource = typeof SOURCES[number]
 
-/** Where one setting comes from: the first source that gives a value or, with `join`, all of them. */
+/** Where one setting comes from: the first source that gives a value or, with `join`, every source. */
 export interface SettingRule<Value> {
   readonly service?: (service: ServiceFields) => Value | undefined
   readonly config?: (config: RuntimeConfig) => Value | undefined

@@ -82,7 +82,7 @@ const TEMPLATES: Readonly<Record<string, { readonly template: string, readonly s
     ]
   },
   'with 17 expressions': {
-    template: '/' + '{.kind}'.repeat(17), says: [`${TEMPLATE}the template has more than 16 expressions; the rest was not checked; leave some out`]
+    template: '/' + '{.kind}'.repeat(17), says: [`${TEMPLATE}the template has more than 16 expressions; the rest was not checked; remove some`]
   },
   'with a field that no service has': {
     template: '/{.metadata.nam}', says: [`${TEMPLATE}{.metadata.nam} at position 1: no service has a field .metadata.nam; write {.metadata.name}`]
@@ -99,7 +99,7 @@ const TEMPLATES: Readonly<Record<string, { readonly template: string, readonly s
   },
   'that yields an object': {
     template: '/{.spec.model}',
-    says: [`${TEMPLATE}{.spec.model} at position 1: field .spec.model is an object; name one field inside it`]
+    says: [`${TEMPLATE}{.spec.model} at position 1: field .spec.model is an object; name a field inside it`]
   },
   'that yields several values': {
     template: '/{.spec.env[*].name}',
@@ -108,12 +108,12 @@ const TEMPLATES: Readonly<Record<string, { readonly template: string, readonly s
     ]
   },
   'that climbs': {
-    template: '/a/../b', says: [`${TEMPLATE}the path segment ".." is or hides "." or "..", which leads to another path; use another text or value there`]
+    template: '/a/../b', says: [`${TEMPLATE}the path segment ".." is or hides "." or "..", which leads to another path; use other text or another value there`]
   },
   'whose path has 201 characters': {
     template: '/' + 'é'.repeat(33) + 'ab',
     says: [
-      `${TEMPLATE}the rendered path has 201 characters, at most 200 are allowed: /${'%C3%A9'.repeat(9)}%C3%A…; shorten the template, or the values it names`
+      `${TEMPLATE}the rendered path has 201 characters, at most 200 are allowed: /${'%C3%A9'.repeat(9)}%C3%A…; shorten the template or the values that it names`
     ]
   },
   'with three things missing': {

@@ -1,6 +1,6 @@
 import type { JsonObject } from '../../../src/platform/json.ts'
 
-/** The request of a review: an AIMService `llama-chat` that is created in `ml-team`, unless told otherwise. */
+/** The request of a review: by default the CREATE of the AIMService `ml-team/llama-chat`. */
 export function aRequest (fields: JsonObject = {}): JsonObject {
   return {
     uid: '705ab4f5-6393-11e8-b7cc-42010a800002',
@@ -22,7 +22,7 @@ export function aReview (request: JsonObject = {}): string {
   return reviewOf(aRequest(request))
 }
 
-/** Whatever it may be as the request of a review, as JSON. */
+/** A review with any value as its request, as JSON. */
 export function reviewOf (request: unknown): string {
   return JSON.stringify({ apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', request })
 }

@@ -19,7 +19,7 @@ export async function alerts (): Promise<Alert[]> {
   return groups.flatMap(({ rules }) => rules)
 }
 
-/** Every expression of the alerts and of the dashboard, by where it stands. */
+/** Every expression of the alerts and of the dashboard, by its location. */
 export async function expressions (): Promise<ReadonlyMap<string, string>> {
   const { panels } = JSON.parse(await readFile(path.join(DEPLOY, 'dashboards/aim-admission.json'), 'utf8')) as {
     panels: Array<{ title: string; targets?: Array<{ refId: string; expr: string }> }>

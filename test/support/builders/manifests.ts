@@ -1,6 +1,6 @@
 import type { Cluster, Ran } from '../cluster/cluster.ts'
 
-/** What a test says of an object; the rest is a plain, sound one. */
+/** The parts of an object that a test sets; the rest is valid. */
 export interface Parts {
   readonly kind?: 'AIMService' | 'AIMRuntimeConfig' | 'AIMClusterRuntimeConfig'
   readonly namespace?: string
@@ -26,19 +26,18 @@ export const GATEWAY = { name: 'kserve-gateway', namespace: 'kgateway-system' }
 /** The template that most tests of labels use. */
 export const BY_TEAM = "/{.metadata.namespace}/{.metadata.labels['team']}/{.metadata.name}"
 
-/** A spec that asks for a route. */
+/** A spec with routing enabled. */
 export const routed = (pathTemplate?: string) => ({ routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate } })
 
 export const BLOCK = '.spec.resolvedRuntimeConfig'
 export const PATH = `${BLOCK}.routing.path`
 
-/** What the tests do again and again. */
 export function actionsOf ({ kubectl, client }: Pick<Cluster, 'kubectl' | 'client'>) {
   return {
     /** Applies several manifests as one file. */
     apply: async (...manifests: string[]): Promise<Ran> =>
       await kubectl(['apply', '-f', '-'], `{"apiVersion":"v1","kind":"List","items":[${manifests.join()}]}`),
-    /** What a JSONPath yields of a stored service; empty where nothing is there. */
+    /** The result of a JSONPath on a stored service; empty if nothing matches. */
     get: async (namespace: string, name: string, path: string): Promise<string> =>
       await client.values(`/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}/aimservices/${name}`, path),
     /** Merges a patch into a stored service. */

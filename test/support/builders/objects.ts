@@ -1,7 +1,7 @@
 import { GROUP, VERSION } from '../../../src/api/meta.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
-/** What a test says of a service; the rest is a plain, sound one. */
+/** The parts of a service that a test sets; the rest is valid. */
 export interface ServiceParts {
   readonly name?: string
   readonly namespace?: string
@@ -10,7 +10,9 @@ export interface ServiceParts {
   readonly spec?: JsonObject
 }
 
-export function aService ({ name = 'llama-chat', namespace = 'ml-team', metadata = {}, labels = {}, spec = {} }: ServiceParts = {}): JsonObject {
+export function aService (
+  { name = 'llama-chat', namespace = 'ml-team', metadata = {}, labels = {}, spec = {} }: ServiceParts = {}
+): JsonObject {
   return {
     apiVersion: `${GROUP}/${VERSION}`,
     kind: 'AIMService',
@@ -37,9 +39,9 @@ export function aClusterConfig (spec: JsonObject = {}, metadata: JsonObject = {}
   }
 }
 
-/** What the API server says of a request beside the objects it is about; to be given to `aReview`. */
+/** The fields of a request besides its objects, for `aReview`. */
 export function aboutObject (request: JsonObject): JsonObject {
-  const object = (request['object'] ?? request['oldObject']) as JsonObject // every request of a test has one of the two
+  const object = (request['object'] ?? request['oldObject']) as JsonObject // every request has one of the two
   const metadata = object['metadata'] as JsonObject
   return {
     kind: { group: GROUP, version: VERSION, kind: object['kind'] },

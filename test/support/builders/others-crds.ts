@@ -1,9 +1,8 @@
 import type { JsonObject } from '../../../src/platform/json.ts'
 
 /**
- * CustomResourceDefinitions for the kinds of other projects that the chart can make, with the fields that it uses and
- * no other, so that the API server finds a misspelt one. Source: the API references of cert-manager.io/v1 and
- * monitoring.coreos.com/v1.
+ * Definitions of other projects' kinds that the chart can create, with the fields that it uses only, so that the API
+ * server rejects a misspelled field. Source: the API references of cert-manager.io/v1 and monitoring.coreos.com/v1.
  */
 export const OTHERS_CRDS: readonly JsonObject[] = [
   definition('cert-manager.io/Issuer', { selfSigned: object({}), ca: object({ secretName: text() }) }),
@@ -30,13 +29,21 @@ export const OTHERS_CRDS: readonly JsonObject[] = [
     groups: list(object({
       name: text(),
       rules: list(object({
-        alert: text(), expr: text(), for: text(), labels: { type: 'object', additionalProperties: text() }, annotations: { type: 'object', additionalProperties: text() }
+        alert: text(),
+        expr: text(),
+        for: text(),
+        labels: { type: 'object', additionalProperties: text() },
+        annotations: {
+          type: 'object', additionalProperties: text()
+        }
       }, ['alert', 'expr']))
     }, ['name']))
   })
 ]
 
-function definition (groupAndKind: `${string}/${string}`, spec: Readonly<Record<string, JsonObject>>, required: readonly string[] = []): JsonObject {
+function definition (
+  groupAndKind: `${string}/${string}`, spec: Readonly<Record<string, JsonObject>>, required: readonly string[] = []
+): JsonObject {
   const [group = '', kind = ''] = groupAndKind.split('/')
   const plural = `${kind.toLowerCase()}s`
   return {

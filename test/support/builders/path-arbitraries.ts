@@ -19,12 +19,15 @@ const records = fc.array(fc.record({ name: fc.constantFrom('x', 'y', 'z'), a: sc
   maxLength: 4
 })
 
-/** Services whose spec is any small tree, often a list of records. */
+/** Services whose spec is a small random tree, often a list of records. */
 export const anyService: fc.Arbitrary<JsonObject & { spec: Record<string, unknown> }> = fc.record({
   apiVersion: fc.constant('aim.silogen.ai/v1alpha1'),
   kind: fc.constant('AIMService'),
   metadata: fc.record({
-    name: fc.constant('chat'), uid: fc.constant('u'), creationTimestamp: fc.constant('t'), labels: fc.dictionary(key, fc.constantFrom('x', 'y', 'v w'))
+    name: fc.constant('chat'),
+    uid: fc.constant('u'),
+    creationTimestamp: fc.constant('t'),
+    labels: fc.dictionary(key, fc.constantFrom('x', 'y', 'v w'))
   }),
   spec: fc.dictionary(key, fc.oneof(tree, records), { minKeys: 1, maxKeys: 4 })
 })
@@ -48,8 +51,13 @@ const comparison = fc
   .map((two) => two.join(''))
 const step = fc.oneof(
   { weight: 4, arbitrary: field },
-  { weight: 3, arbitrary: fc.array(member, { minLength: 1, maxLength: 3 }).map((members) => `[${members.join(', ')}]`) },
-  { weight: 2, arbitrary: fc.tuple(operand, fc.oneof(fc.constant(''), comparison)).map(([left, rest]) => `[?(${left}${rest})]`) },
+  {
+    weight: 3, arbitrary: fc.array(member, { minLength: 1, maxLength: 3 }).map((members) => `[${members.join(', ')}]`)
+  },
+  {
+    weight: 2,
+    arbitrary: fc.tuple(operand, fc.oneof(fc.constant(''), comparison)).map(([left, rest]) => `[?(${left}${rest})]`)
+  },
   { weight: 1, arbitrary: fc.constantFrom('.*', '..', '..a', '...*', '$', ' ', '"t"', '5', 'true') }
 )
 const start = fc.constantFrom(
@@ -64,19 +72,24 @@ const start = fc.constantFrom(
   ''
 )
 
-/** Expressions of kubectl's grammar that seldom fit the object. */
+/** Expressions of kubectl's grammar that rarely match the object. */
 export const anyExpression: fc.Arbitrary<string> = fc
   .tuple(start, fc.array(step, { maxLength: 4 }))
   .map(([first, rest]) => `{${first}${rest.join('')}}`)
 
-/** A service, and an expression of kubectl's grammar that leads somewhere in it. */
+/** A service, and an expression of kubectl's grammar that names a value in it. */
 export const fittingPair: fc.Arbitrary<readonly [expression: string, service: JsonObject]> = fc
-  .tuple(anyService, start.filter((text) => text.endsWith('spec') || text.endsWith(']')), fc.infiniteStream(fc.nat({ max: 1_000 })))
+  .tuple(
+    anyService,
+    start.filter((text) => text.endsWith('spec') || text.endsWith(']')),
+    fc.infiniteStream(fc.nat({ max: 1_000 }))
+  )
   .map(([service, first, choices]) => [`{${first}${walk(service.spec, choices)}}`, service] as const)
 
-/** An expression with one character changed, left out or put in. */
+/** An expression with one character changed, removed, or inserted. */
 export function damaged (expression: fc.Arbitrary<string>): fc.Arbitrary<string> {
-  return fc.tuple(expression, fc.nat(), fc.constantFrom(...Array.from('\'"[]().* ?@\\-1:,={$a!<'), ''), fc.nat({ max: 1 }))
+  const character = fc.constantFrom(...Array.from('\'"[]().* ?@\\-1:,={$a!<'), '')
+  return fc.tuple(expression, fc.nat(), character, fc.nat({ max: 1 }))
     .map(([text, where, character, replaced]) => {
       const at = 1 + where % (text.length - 1)
       return text.slice(0, at) + character + text.slice(at + replaced)
@@ -88,7 +101,8 @@ function walk (from: unknown, choices: fc.Stream<number>): string {
   const choose = <T>(options: readonly T[]): T => options[choices.next().value % options.length] as T
   let text = ''
   let value = from
-  while (typeof value === 'object' && value !== null && Object.keys(value).length > 0 && choices.next().value % 16 > 0) {
+  const isDeepened = (container: object) => Object.keys(container).length > 0 && choices.next().value % 16 > 0
+  while (typeof value === 'object' && value !== null && isDeepened(value)) {
     const at = choose(Object.keys(value))
     text += choose(Array.isArray(value) ? itemForms(value, Number(at)) : fieldForms(at))
     value = (value as Record<string, unknown>)[at] // lists have their indexes as keys

@@ -3,14 +3,19 @@ import type { JsonObject } from '../../../src/platform/json.ts'
 
 export interface SchemaCase {
   readonly object: JsonObject
-  /** The faults that the validator names, by field. None: the object is allowed. */
+  /** The expected errors, by field; empty if the object is allowed. */
   readonly faults: Readonly<Record<string, string>>
 }
 
 const NAME = 'the-one'
 
 const service = (spec: JsonObject, metadata: JsonObject = {}): JsonObject =>
-  ({ apiVersion: API_VERSION, kind: 'AIMService', metadata: { name: NAME, namespace: 'default', ...metadata }, spec: { model: { ref: 'a-model' }, ...spec } })
+  ({
+    apiVersion: API_VERSION,
+    kind: 'AIMService',
+    metadata: { name: NAME, namespace: 'default', ...metadata },
+    spec: { model: { ref: 'a-model' }, ...spec }
+  })
 const config = (spec: unknown): JsonObject =>
   ({ apiVersion: API_VERSION, kind: 'AIMRuntimeConfig', metadata: { name: NAME, namespace: 'default' }, spec })
 const clusterConfig = (spec: unknown): JsonObject =>
@@ -19,14 +24,13 @@ const clusterConfig = (spec: unknown): JsonObject =>
 const wrongType = (given: string, wanted: string) => `Invalid value: "${given}": must be of type ${wanted}`
 const SUBDOMAIN = '\'^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$\''
 const MODEL =
-  'Invalid value: exactly one of ref and image must be set: ref names an AIMModel or AIMClusterModel, image a container image'
+  'Invalid value: exactly one of ref and image must be set: ' +
+  'ref names an AIMModel or AIMClusterModel, image a container image'
 const credentials = (field: string) =>
-  `Forbidden: credentials belong in an AIMRuntimeConfig of the namespace that needs them: remove ${field} here and set it there`
+  'Forbidden: credentials belong in an AIMRuntimeConfig of the namespace that needs them: ' +
+  `remove ${field} here and set it there`
 
-/**
- * Objects and what their schema says of them: held against the validator and against the real API server, which have to
- * agree.
- */
+/** Objects and their schema errors, on which the validator and the real API server must agree. */
 export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
   'a service with nothing but a model is allowed': { object: service({}), faults: {} },
   'a service may name a model image': {
@@ -34,7 +38,7 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
     faults: {}
   },
   'a model needs one of ref and image': { object: service({ model: {} }), faults: { 'spec.model': MODEL } },
-  'a model has no two of ref and image': {
+  'a model cannot have both ref and image': {
     object: service({ model: { ref: 'a', image: 'b' } }),
     faults: { 'spec.model': MODEL }
   },
@@ -42,7 +46,7 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
     object: service({ model: { ref: 'a', image: null }, replicas: null, routing: null, cacheModel: null }),
     faults: {}
   },
-  'a null in a list does not': {
+  'a null in a list does not count as unset': {
     object: service({ imagePullSecrets: [null] }),
     faults: { 'spec.imagePullSecrets[0]': wrongType('null', 'object') }
   },
@@ -58,30 +62,36 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
   },
   'a name of 253 characters is allowed': { object: service({ runtimeConfigName: 'a'.repeat(253) }), faults: {} },
   'a name of 254 characters is refused': {
-    object: service({ runtimeConfigName: 'a'.repeat(254) }), faults: { 'spec.runtimeConfigName': 'Too long: may not be more than 253 bytes' }
+    object: service({ runtimeConfigName: 'a'.repeat(254) }),
+    faults: {
+      'spec.runtimeConfigName': 'Too long: may not be more than 253 bytes'
+    }
   },
   'an empty service account counts as unset, as charts write it': {
     object: service({ serviceAccountName: '' }),
     faults: {}
   },
-  'an empty storage class does too': { object: config({ defaultStorageClassName: '' }), faults: {} },
-  'no replicas are allowed': { object: service({ replicas: 0 }), faults: {} },
-  'fewer than no replicas are refused': {
+  'an empty storage class counts as unset': { object: config({ defaultStorageClassName: '' }), faults: {} },
+  'zero replicas are allowed': { object: service({ replicas: 0 }), faults: {} },
+  'a negative number of replicas is refused': {
     object: service({ replicas: -1 }),
     faults: { 'spec.replicas': 'Invalid value: -1: should be greater than or equal to 0' }
   },
   'more replicas than an int32 holds are refused': {
-    object: service({ replicas: 2 ** 31 }), faults: { 'spec.replicas': 'Invalid value: 2147483648: should be less than or equal to 2147483647' }
+    object: service({ replicas: 2 ** 31 }),
+    faults: {
+      'spec.replicas': 'Invalid value: 2147483648: should be less than or equal to 2147483647'
+    }
   },
   'half a replica is refused': {
     object: service({ replicas: 1.5 }),
     faults: { 'spec.replicas': wrongType('number', 'integer') }
   },
-  'a flag in quotes is refused': {
+  'a quoted boolean is refused': {
     object: service({ cacheModel: 'true' }),
     faults: { 'spec.cacheModel': wrongType('string', 'boolean') }
   },
-  'every fault is named at once': {
+  'all errors are reported together': {
     object: service({ cacheModel: 1, replicas: 'two', routing: { enabled: 'yes' } }),
     faults: {
       'spec.cacheModel': wrongType('integer', 'boolean'),
@@ -89,19 +99,22 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
       'spec.routing.enabled': wrongType('string', 'boolean')
     }
   },
-  'an unknown field is named': { object: service({ modle: 'a' }), faults: { 'spec.modle': 'unknown field' } },
-  'an unknown field deep inside is named': {
-    object: service({ routing: { gatewayRef: { name: 'g', namespaces: 'x' } } }), faults: { 'spec.routing.gatewayRef.namespaces': 'unknown field' }
+  'an unknown field is reported': { object: service({ modle: 'a' }), faults: { 'spec.modle': 'unknown field' } },
+  'a nested unknown field is reported': {
+    object: service({ routing: { gatewayRef: { name: 'g', namespaces: 'x' } } }),
+    faults: {
+      'spec.routing.gatewayRef.namespaces': 'unknown field'
+    }
   },
-  'an unknown field of the metadata is named': {
+  'an unknown field of the metadata is reported': {
     object: service({}, { label: {} }),
     faults: { 'metadata.label': 'unknown field' }
   },
-  'an unknown field beside the spec is named': {
+  'an unknown field beside the spec is reported': {
     object: { ...service({}), specs: {} },
     faults: { specs: 'unknown field' }
   },
-  'pull secrets are named once': {
+  'a duplicate pull secret is refused': {
     object: service({ imagePullSecrets: [{ name: 'a' }, { name: 'b' }, { name: 'a' }] }),
     faults: { 'spec.imagePullSecrets[2]': 'Duplicate value: {"name":"a"}' }
   },
@@ -109,36 +122,40 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
     object: service({ imagePullSecrets: [{}] }),
     faults: { 'spec.imagePullSecrets[0].name': 'Required value' }
   },
-  'environment variables are named once': {
-    object: service({ env: [{ name: 'A', value: '1' }, { name: 'A', value: '2' }] }), faults: { 'spec.env[1]': 'Duplicate value: {"name":"A"}' }
+  'a duplicate environment variable is refused': {
+    object: service({ env: [{ name: 'A', value: '1' }, { name: 'A', value: '2' }] }),
+    faults: {
+      'spec.env[1]': 'Duplicate value: {"name":"A"}'
+    }
   },
   'an environment variable is a string': {
     object: service({ env: [{ name: 'A', value: 1 }] }),
     faults: { 'spec.env[0].value': wrongType('integer', 'string') }
   },
-  'an environment variable may have a name that a shell would refuse': {
+  'an environment variable name need not be valid in a shell': {
     object: service({ env: [{ name: 'my.var-1', value: '1' }] }),
     faults: {}
   },
-  'an environment variable has no = in its name': {
+  'an environment variable name with = is refused': {
     object: service({ env: [{ name: 'A=B' }] }),
     faults: { 'spec.env[0].name': 'Invalid value: "A=B": should match \'^[ -<>-~]+$\'' }
   },
-  'quantities are numbers or texts': {
+  'a quantity may be a number or a string': {
     object: service({
       resources: { limits: { cpu: 4, memory: '64Gi', 'amd.com/gpu': '1' }, requests: { cpu: '500m', memory: '1e9' } }
     }),
     faults: {}
   },
-  'a fraction is no quantity unless quoted': {
+  'an unquoted fraction is not a quantity': {
     object: service({ resources: { limits: { cpu: 0.5 } } }),
     faults: { 'spec.resources.limits.cpu': wrongType('number', 'integer,string') }
   },
-  'a word is no quantity': {
+  'a word is not a quantity': {
     object: service({ resources: { requests: { memory: 'lots' } } }),
     faults: {
       'spec.resources.requests.memory':
-        'Invalid value: "lots": should match \'^[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$\''
+        'Invalid value: "lots": should match ' +
+        '\'^[+-]?([0-9]+(\\.[0-9]*)?|\\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$\''
     }
   },
   'an annotation of the route is a string': {
@@ -162,7 +179,7 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
     object: service({ routing: { gatewayRef: { name: 'g', port: 65536 } } }),
     faults: { 'spec.routing.gatewayRef.port': 'Invalid value: 65536: should be less than or equal to 65535' }
   },
-  'a path template of any length is left to the webhook, which says how to mend it': {
+  'a path template of any length passes the schema, because the webhook reports how to fix it': {
     object: service({ routing: { pathTemplate: '/'.repeat(1000) } }),
     faults: {}
   },
@@ -175,17 +192,17 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
     object: service({}, { name: 'Llama' }),
     faults: { 'metadata.name': `Invalid value: "Llama": should match ${SUBDOMAIN}` }
   },
-  'a label has no blank in it': {
+  'a label value with a space is refused': {
     object: service({}, { labels: { team: 'A B' } }),
     faults: {
       'metadata.labels.team': 'Invalid value: "A B": should match \'^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$\''
     }
   },
-  'labels with a prefix, and those that JavaScript has words for, are allowed': {
+  'labels with a prefix or a name of JavaScript are allowed': {
     object: service({}, { labels: { 'app.kubernetes.io/name': 'a', constructor: '', toString: 'x' } }),
     faults: {}
   },
-  'a status is dropped unread': { object: { ...service({}), status: { observedGeneration: 'new' } }, faults: {} },
+  'a status is not validated': { object: { ...service({}), status: { observedGeneration: 'new' } }, faults: {} },
   'a config without a spec is allowed': { object: config(undefined), faults: {} },
   'a config may have every field': {
     object: config({
@@ -201,7 +218,7 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
     }),
     faults: {}
   },
-  'a creation scope is one of two': {
+  'an unknown creation scope is refused': {
     object: config({ model: { creationScope: 'cluster' } }),
     faults: { 'spec.model.creationScope': 'Unsupported value: "cluster": supported values: "Cluster", "Namespace"' }
   },
@@ -209,22 +226,22 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
     object: clusterConfig({ defaultStorageClassName: 'standard-ssd' }),
     faults: {}
   },
-  'a cluster config holds no service account': {
+  'a cluster config with a service account is refused': {
     object: clusterConfig({ serviceAccountName: 'a' }),
     faults: { 'spec.serviceAccountName': credentials('serviceAccountName') }
   },
-  'a cluster config holds no pull secrets, not even none': {
+  'a cluster config with an empty list of pull secrets is refused': {
     object: clusterConfig({ imagePullSecrets: [] }),
     faults: { 'spec.imagePullSecrets': credentials('imagePullSecrets') }
   },
-  'a cluster config is told of both at once': {
+  'a cluster config with both credentials gets both errors': {
     object: clusterConfig({ serviceAccountName: '', imagePullSecrets: [{ name: 'a' }] }),
     faults: {
       'spec.serviceAccountName': credentials('serviceAccountName'),
       'spec.imagePullSecrets': credentials('imagePullSecrets')
     }
   },
-  'credentials that are null are none': {
+  'null credentials count as unset': {
     object: clusterConfig({ serviceAccountName: null, imagePullSecrets: null }),
     faults: {}
   }

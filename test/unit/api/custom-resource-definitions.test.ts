@@ -15,16 +15,20 @@ interface Schema {
   readonly [keyword: string]: unknown
 }
 
-/** As much of a CustomResourceDefinition as the tests read. */
+interface Column { readonly name: string, readonly jsonPath: string, readonly priority?: number }
+
+/** The part of a CustomResourceDefinition that the tests read. */
 interface Definition {
   readonly metadata: { readonly name: string }
   readonly spec: {
-    readonly names: { readonly kind: string, readonly shortNames: readonly string[], readonly categories: readonly string[] }
+    readonly names: {
+      readonly kind: string, readonly shortNames: readonly string[], readonly categories: readonly string[]
+    }
     readonly scope: string
     readonly versions: ReadonlyArray<{
       readonly schema: { readonly openAPIV3Schema: Schema }
       readonly subresources: unknown
-      readonly additionalPrinterColumns: ReadonlyArray<{ readonly name: string, readonly jsonPath: string, readonly priority?: number }>
+      readonly additionalPrinterColumns: readonly Column[]
     }>
   }
 }
@@ -35,35 +39,39 @@ const schemas = Object.fromEntries(
 
 interface Field { readonly path: string, readonly schema: Schema, readonly optional: boolean }
 
-/** Every field below a schema, items and map values included. */
+/** All fields below a schema, including nested ones. */
 function fieldsOf (schema: Schema, path: string): Field[] {
   const below: Field[] = Object.entries(schema.properties ?? {}).map(([key, field]) =>
     ({ path: `${path}.${key}`, schema: field, optional: schema.required?.includes(key) !== true }))
   if (schema.items !== undefined) below.push({ path: `${path}[]`, schema: schema.items, optional: false })
-  if (schema.additionalProperties !== undefined) { below.push({ path: `${path}{}`, schema: schema.additionalProperties, optional: false }) }
+  if (schema.additionalProperties !== undefined) {
+    below.push({ path: `${path}{}`, schema: schema.additionalProperties, optional: false })
+  }
   return below.flatMap((field) => [field, ...fieldsOf(field.schema, field.path)])
 }
 const fields = Object.entries(schemas)
   .flatMap(([kind, schema]) => fieldsOf(schema, kind))
   .filter(({ path }) => !path.endsWith('.metadata'))
 
-t.test('the files of deploy/crds are what the schemas yield', async (t) => {
+t.test('deploy/crds is up to date with the schemas', async (t) => {
   const folder = new URL('../../../deploy/crds/', import.meta.url)
   t.same(await readdir(folder), ['aim.silogen.ai.yaml'])
   t.equal(await readFile(new URL('aim.silogen.ai.yaml', folder), 'utf8'), toYaml(customResourceDefinitions()),
     'npm run -s aim-admission -- manifests crds > deploy/crds/aim.silogen.ai.yaml')
 })
 
-t.test('every field is described, scalars by an example, optional ones by their default', async (t) => {
+t.test('every field has a description, every scalar an example, every optional field its default', async (t) => {
   for (const { path, schema, optional } of fields) {
     const description = schema.description ?? ''
     t.match(description, /^\S.*\.$/m, `${path} is described by a sentence`)
-    if (!['object', 'array'].includes(schema.type ?? '')) { t.match(description, /^Example: \S/m, `${path} has an example`) }
+    if (!['object', 'array'].includes(schema.type ?? '')) {
+      t.match(description, /^Example: \S/m, `${path} has an example`)
+    }
     if (optional && path.includes('.spec.')) t.match(description, /^Default: \S/m, `${path} says its default`)
   }
 })
 
-t.test('the words of the path template say format, default and example', async (t) => {
+t.test('the description of the path template has format, default, and example', async (t) => {
   const found = fields.find(({ path }) => path === 'AIMService.spec.routing.pathTemplate')
   t.match(
     found?.schema.description,
@@ -75,7 +83,7 @@ t.test('the words of the path template say format, default and example', async (
   )
 })
 
-t.test('nothing but replicas has a default, so that unset stays distinguishable from false', async (t) => {
+t.test('only replicas has a schema default, so that unset differs from false', async (t) => {
   t.same(fields.filter(({ schema }) => 'default' in schema).map(({ path }) => path), ['AIMService.spec.replicas'])
 })
 
@@ -88,9 +96,12 @@ t.test('every list is merged by a key', async (t) => {
   }
 })
 
-t.test('the schemas are structural: only keywords that a CRD may have', async (t) => {
-  const allowed = new Set(['type', 'description', 'required', 'properties', 'items', 'additionalProperties', 'enum', 'default', 'format', 'pattern',
-    'minLength', 'maxLength', 'minimum', 'maximum', 'x-kubernetes-int-or-string', 'x-kubernetes-list-type', 'x-kubernetes-list-map-keys',
+t.test('the schemas are structural', async (t) => {
+  const allowed = new Set([
+    'type', 'description', 'required', 'properties', 'items', 'additionalProperties', 'enum', 'default', 'format',
+    'pattern',
+    'minLength', 'maxLength', 'minimum', 'maximum', 'x-kubernetes-int-or-string', 'x-kubernetes-list-type',
+    'x-kubernetes-list-map-keys',
     'x-kubernetes-preserve-unknown-fields', 'x-kubernetes-validations'])
   for (const { path, schema } of fields) {
     t.same(
@@ -101,7 +112,7 @@ t.test('the schemas are structural: only keywords that a CRD may have', async (t
   }
 })
 
-t.test('only the status of a service is open, for the fields of other controllers', async (t) => {
+t.test('only the status of a service allows the fields of other controllers', async (t) => {
   t.same(
     fields.filter(({ schema }) => schema['x-kubernetes-preserve-unknown-fields'] === true).map(({ path }) => path),
     ['AIMService.status', 'AIMService.status.routing']
@@ -147,7 +158,7 @@ for (const { spec } of definitions) {
   })
 }
 
-/** All of T set. */
+/** T with every field set. */
 type Whole<T> =
   T extends ReadonlyArray<infer I> ? ReadonlyArray<Whole<I>> : T extends object ? { [K in keyof T]-?: Whole<T[K]> } : T
 
@@ -228,13 +239,15 @@ const wholeConfig: Whole<{ readonly spec: RuntimeConfigSpec, readonly status: Ru
   status: { observedGeneration: 1, hash: 'h', services: { total: 1, current: 1, failing: 0 }, conditions: CONDITIONS }
 }
 
-/** The paths of an object in the form of `fieldsOf`, given its schema to tell maps from objects. */
+/** The paths of an object as `fieldsOf` writes them; the schema distinguishes maps from objects. */
 function pathsOf (value: unknown, schema: Schema, path: string): string[] {
   if (Array.isArray(value)) return [path, ...value.flatMap((item) => pathsOf(item, schema.items ?? {}, `${path}[]`))]
   if (typeof value !== 'object' || value === null) return [path]
   const map = schema.additionalProperties
   return [path, ...Object.entries(value).flatMap(([key, field]) =>
-    map === undefined ? pathsOf(field, schema.properties?.[key] ?? {}, `${path}.${key}`) : pathsOf(field, map, `${path}{}`))]
+    map === undefined
+      ? pathsOf(field, schema.properties?.[key] ?? {}, `${path}.${key}`)
+      : pathsOf(field, map, `${path}{}`))]
 }
 
 const wholes = { AIMService: wholeService, AIMRuntimeConfig: wholeConfig, AIMClusterRuntimeConfig: wholeConfig }

@@ -6,8 +6,8 @@ const HOSTILE = JSON.parse('{"__proto__":{"a":null},"constructor":1}') as JsonOb
 
 const cases: Record<string, { given: JsonObject, want: JsonObject }> = {
   'fills in the default': { given: { spec: {} }, want: { spec: { replicas: 1 } } },
-  'leaves what is given': { given: { spec: { replicas: 0 } }, want: { spec: { replicas: 0 } } },
-  'drops a null, and fills in the default for it': {
+  'keeps a given value': { given: { spec: { replicas: 0 } }, want: { spec: { replicas: 0 } } },
+  'replaces a null by the default': {
     given: { spec: { replicas: null, cacheModel: null } },
     want: { spec: { replicas: 1 } }
   },
@@ -15,21 +15,21 @@ const cases: Record<string, { given: JsonObject, want: JsonObject }> = {
     given: { metadata: { labels: { team: null } }, spec: { replicas: 1, env: [{ name: 'A', value: null }] } },
     want: { metadata: { labels: {} }, spec: { replicas: 1, env: [{ name: 'A' }] } }
   },
-  'keeps a null that is an item': {
+  'keeps a null item of a list': {
     given: { spec: { replicas: 1, env: [null] } },
     want: { spec: { replicas: 1, env: [null] } }
   },
   'keeps unknown fields for the validator': {
     given: { spec: { replicas: 1, foo: null }, bar: [null] }, want: { spec: { replicas: 1, foo: null }, bar: [null] }
   },
-  'invents no spec': { given: {}, want: {} },
-  'keeps what has the wrong type': { given: { metadata: 1, spec: 'x' }, want: { metadata: 1, spec: 'x' } },
-  'knows hostile keys as data': { given: HOSTILE, want: HOSTILE }
+  'does not add a spec': { given: {}, want: {} },
+  'keeps values of the wrong type': { given: { metadata: 1, spec: 'x' }, want: { metadata: 1, spec: 'x' } },
+  'treats hostile keys as data': { given: HOSTILE, want: HOSTILE }
 }
 for (const [name, { given, want }] of Object.entries(cases)) {
   t.test(name, async (t) => {
     const before = JSON.stringify(given)
     t.same(decodeObject('AIMService', given), want)
-    t.equal(JSON.stringify(given), before, 'the given object is untouched')
+    t.equal(JSON.stringify(given), before, 'the given object is unchanged')
   })
 }

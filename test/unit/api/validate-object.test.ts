@@ -1,11 +1,10 @@
 import t from 'tap'
-import { decodeObject } from '../../../src/api/validate-object.ts'
+import { decodeObject, validateObject } from '../../../src/api/validate-object.ts'
 import { KINDS } from '../../../src/api/kinds.ts'
-import { validateObject } from '../../../src/api/validate-object.ts'
 import { SCHEMA_CASES } from '../../support/builders/schema-cases.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
-/** As a manifest arrives: without the undefined fields of a table's objects. */
+/** Without the undefined fields of a table's objects, as in a manifest. */
 const asJson = (object: JsonObject): JsonObject => JSON.parse(JSON.stringify(object)) as JsonObject
 const CONFIG = { apiVersion: 'aim.silogen.ai/v1alpha1', kind: 'AIMRuntimeConfig', metadata: { name: 'a' } }
 const kindOf = (object: JsonObject) => KINDS.find(({ kind }) => kind === object['kind'])?.kind ?? 'AIMService'
@@ -27,18 +26,18 @@ t.test('a wrong version of the right kind is refused', async (t) => {
   ])
 })
 
-t.test('a key that is no plain word stands in brackets', async (t) => {
+t.test('a key with special characters is shown in brackets', async (t) => {
   const object = { ...CONFIG, metadata: { name: 'a', annotations: { 'a.b/c': 1 } } }
   t.same(validateObject('AIMRuntimeConfig', object).map(({ field }) => field), ['metadata.annotations[a.b/c]'])
 })
 
-t.test('a long value is not repeated whole', async (t) => {
+t.test('a long value is truncated', async (t) => {
   const object = { ...CONFIG, spec: { model: { creationScope: 'x'.repeat(100_000) } } }
   const [error] = validateObject('AIMRuntimeConfig', object)
   t.ok(error !== undefined && error.message.length < 400)
 })
 
-t.test('the object is left as it is', async (t) => {
+t.test('the object is unchanged', async (t) => {
   const object = Object.freeze({
     ...CONFIG,
     kind: 'AIMService',

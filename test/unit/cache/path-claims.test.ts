@@ -12,7 +12,7 @@ function held (name: string, gateway: ParentReference, { path = '/p', since = ''
 
 const overlaps: Record<string, { one: ParentReference, other: ParentReference, want: boolean }> = {
   'the same reference': { one: GATEWAY, other: GATEWAY, want: true },
-  'the defaults of group and kind in words': {
+  'explicit defaults of group and kind': {
     one: GATEWAY,
     other: { ...GATEWAY, group: 'gateway.networking.k8s.io', kind: 'Gateway' },
     want: true
@@ -21,13 +21,13 @@ const overlaps: Record<string, { one: ParentReference, other: ParentReference, w
   'another kind': { one: GATEWAY, other: { ...GATEWAY, kind: 'Service' }, want: false },
   'another name': { one: GATEWAY, other: { ...GATEWAY, name: 'other' }, want: false },
   'another namespace': { one: GATEWAY, other: { ...GATEWAY, namespace: 'b' }, want: false },
-  'one section and all of them': { one: { ...GATEWAY, sectionName: 'https' }, other: GATEWAY, want: true },
+  'one section and every section': { one: { ...GATEWAY, sectionName: 'https' }, other: GATEWAY, want: true },
   'two sections': {
     one: { ...GATEWAY, sectionName: 'https' },
     other: { ...GATEWAY, sectionName: 'http' },
     want: false
   },
-  'one port and all of them': { one: { ...GATEWAY, port: 443 }, other: GATEWAY, want: true },
+  'one port and every port': { one: { ...GATEWAY, port: 443 }, other: GATEWAY, want: true },
   'two ports': { one: { ...GATEWAY, port: 443 }, other: { ...GATEWAY, port: 80 }, want: false },
   'a section and a port': { one: { ...GATEWAY, sectionName: 'https' }, other: { ...GATEWAY, port: 80 }, want: true },
   'the same section on two ports': {
@@ -42,7 +42,7 @@ const overlaps: Record<string, { one: ParentReference, other: ParentReference, w
   }
 }
 
-t.test('one path on two gateways is a conflict where they overlap', async (t) => {
+t.test('equal paths conflict if the gateways overlap', async (t) => {
   for (const [name, { one, other, want }] of Object.entries(overlaps)) {
     t.test(name, async (t) => {
       for (const [first, second] of [[one, other], [other, one]] as const) {
@@ -54,14 +54,14 @@ t.test('one path on two gateways is a conflict where they overlap', async (t) =>
   }
 })
 
-t.test('a service is not in its own way, and one of the same name in another namespace is', async (t) => {
+t.test('a service does not conflict with itself, but with its namesake in another namespace', async (t) => {
   const claims = new PathClaims()
   claims.add(held('first', GATEWAY))
   t.strictSame(claims.holders(held('first', GATEWAY)), [])
   t.equal(claims.holders({ ...held('first', GATEWAY), service: { namespace: 'b', name: 'first' } }).length, 1)
 })
 
-t.test('what is given up can be taken, and the rest stays held', async (t) => {
+t.test('a removed claim frees its path only', async (t) => {
   const claims = new PathClaims()
   const [upper, lower] = [held('upper', GATEWAY, { path: '/a' }), held('lower', GATEWAY, { path: '/a/b' })]
   claims.add(upper)
@@ -74,7 +74,7 @@ t.test('what is given up can be taken, and the rest stays held', async (t) => {
   t.equal(claims.covered(held('x', GATEWAY, { path: '/' })), undefined)
 })
 
-t.test('a prefix ends with a segment, and the nearest one counts', async (t) => {
+t.test('prefixes are whole segments, and the nearest is returned', async (t) => {
   const claims = new PathClaims()
   const [root, near] = [held('root', GATEWAY, { path: '/' }), held('near', GATEWAY, { path: '/a' })]
   claims.add(root)
@@ -84,7 +84,7 @@ t.test('a prefix ends with a segment, and the nearest one counts', async (t) => 
   t.equal(claims.covered(held('x', GATEWAY, { path: '/a/b' })), undefined)
 })
 
-t.test('the first holder is the one that was created first, then the first by name', async (t) => {
+t.test('the first holder is the oldest, then the first by name', async (t) => {
   const [b, a, c] = [
     held('b', GATEWAY, { since: '2026-01-01T00:00:02Z' }),
     held('a', GATEWAY, { since: '2026-01-01T00:00:02Z' }),

@@ -1,5 +1,4 @@
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { PendingConfigCache } from '../../../src/cache/pending-configs.ts'
 import { ConfigIndex } from '../../../src/cache/config-index.ts'
 import { readRuntimeConfig, type RuntimeConfig } from '../../../src/core/settings/runtime-config.ts'
@@ -20,7 +19,7 @@ function read (object = aConfig()): RuntimeConfig {
   return config
 }
 
-/** Whether a wait is over, without waiting for it. */
+/** Whether a promise is settled. */
 async function isOver (wait: Promise<void> | undefined): Promise<boolean> {
   return await Promise.race([
     wait?.then(() => true) ?? true,
@@ -28,20 +27,22 @@ async function isOver (wait: Promise<void> | undefined): Promise<boolean> {
   ])
 }
 
-async function overAfter (t: Test, clock: ManualClock, { wait, ms }: { wait: Promise<void> | undefined, ms: number }): Promise<void> {
+async function overAfter (
+  t: Test, clock: ManualClock, { wait, ms }: { wait: Promise<void> | undefined, ms: number }
+): Promise<void> {
   clock.pass(ms - 1)
   t.equal(await isOver(wait), false)
   clock.pass(1)
   t.equal(await isOver(wait), true)
 }
 
-t.test('a configuration that is known is not waited for', async (t) => {
+t.test('a review does not wait for a known configuration', async (t) => {
   const { configs, pending, signal } = setUp()
   configs.sink('AIMClusterRuntimeConfig').upsert(aClusterConfig())
   t.equal(pending.waitForConfig(REF, () => signal), undefined)
 })
 
-t.test('one that was just admitted is waited for, though the cluster has one of that name', async (t) => {
+t.test('a review waits for an admitted configuration, even if the cluster has one of that name', async (t) => {
   const { configs, pending, clock, signal } = setUp()
   configs.sink('AIMClusterRuntimeConfig').upsert(aClusterConfig())
   pending.announce(read())
@@ -52,7 +53,7 @@ t.test('one that was just admitted is waited for, though the cluster has one of 
   t.equal(clock.pending, 0)
 })
 
-t.test('a new version is waited for until that very version has come', async (t) => {
+t.test('a review waits until the announced version arrives', async (t) => {
   const { configs, pending, signal } = setUp()
   configs.sink('AIMRuntimeConfig').upsert(aConfig())
   pending.announce(read(aConfig({ serviceAccountName: 'new' })))
@@ -63,7 +64,7 @@ t.test('a new version is waited for until that very version has come', async (t)
   t.equal(await isOver(wait), true)
 })
 
-t.test('one that never comes is waited for a second, and forgotten after two', async (t) => {
+t.test('a wait ends after one second, an announcement after two', async (t) => {
   const { configs, pending, clock, signal } = setUp()
   configs.sink('AIMClusterRuntimeConfig').upsert(aClusterConfig())
   pending.announce(read())
@@ -72,12 +73,12 @@ t.test('one that never comes is waited for a second, and forgotten after two', a
   t.equal(pending.waitForConfig(REF, () => signal), undefined)
 })
 
-t.test('one that nobody announced is waited for briefly', async (t) => {
+t.test('a review waits briefly for a configuration that was not announced', async (t) => {
   const { pending, clock, signal } = setUp()
   await overAfter(t, clock, { wait: pending.waitForConfig(REF, () => signal), ms: 150 })
 })
 
-t.test('a wait ends with its review', async (t) => {
+t.test('a wait ends when its review is aborted', async (t) => {
   const { pending, clock } = setUp()
   const controller = new AbortController()
   const wait = pending.waitForConfig(REF, () => controller.signal)
@@ -86,7 +87,7 @@ t.test('a wait ends with its review', async (t) => {
   t.equal(clock.pending, 0)
 })
 
-t.test('no more than 64 reviews wait at once', async (t) => {
+t.test('at most 64 reviews wait at once', async (t) => {
   const { pending, clock, signal } = setUp()
   const waits = Array.from({ length: 64 }, () => pending.waitForConfig(REF, () => signal))
   t.equal(pending.waitForConfig(REF, () => signal), undefined)

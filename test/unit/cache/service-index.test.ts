@@ -13,16 +13,24 @@ const aBlock = (path?: string) => ({
 const KEY = { namespace: 'ml-team', name: 'llama-chat' }
 
 const cases = {
-  'a plain one': {},
-  'one with a block and a path': { runtimeConfigName: 'fast', resolvedRuntimeConfig: aBlock('/ml-team/llama-chat') },
-  'one whose block has no path': { resolvedRuntimeConfig: aBlock() },
-  'one whose block is none': { resolvedRuntimeConfig: 'gone' },
-  'one with routing, secrets and an account of its own': {
-    routing: { enabled: false, pathTemplate: '/{.metadata.name}' }, imagePullSecrets: [{ name: 'own' }], serviceAccountName: 'own', env: [{ name: 'A', value: 'ü "quoted"' }]
+  'a plain service': {},
+  'a service with a block and a path': {
+    runtimeConfigName: 'fast',
+    resolvedRuntimeConfig: aBlock('/ml-team/llama-chat')
+  },
+  'a service whose block has no path': { resolvedRuntimeConfig: aBlock() },
+  'a service whose block is a string': { resolvedRuntimeConfig: 'gone' },
+  'a service with its own routing, secrets, and account': {
+    routing: { enabled: false, pathTemplate: '/{.metadata.name}' },
+    imagePullSecrets: [{ name: 'own' }],
+    serviceAccountName: 'own',
+    env: [
+      { name: 'A', value: 'ü "quoted"' }
+    ]
   }
 }
 
-t.test('a known service says what it was fed as', async (t) => {
+t.test('a stored service parses to what was stored', async (t) => {
   for (const [name, spec] of Object.entries(cases)) {
     const object = aService({
       labels: { team: 'nlp' },
@@ -40,11 +48,15 @@ t.test('a known service says what it was fed as', async (t) => {
   }
 })
 
-t.test('what nobody reads is not kept', async (t) => {
+t.test('unread metadata is not stored', async (t) => {
   const index = new ServiceIndex()
   index.sink().upsert(aService({
     metadata: {
-      managedFields: [{ manager: 'kubectl' }], resourceVersion: '7', annotations: { 'kubectl.kubernetes.io/last-applied-configuration': '{}', owner: 'jane' }
+      managedFields: [{ manager: 'kubectl' }],
+      resourceVersion: '7',
+      annotations: {
+        'kubectl.kubernetes.io/last-applied-configuration': '{}', owner: 'jane'
+      }
     }
   }))
   t.strictSame(ownObject(index.get(KEY)?.parse().object ?? {}, 'metadata'), {
@@ -54,7 +66,7 @@ t.test('what nobody reads is not kept', async (t) => {
   })
 })
 
-t.test('a path is held for as long as its service has it', async (t) => {
+t.test('a path is held until its service gives it up', async (t) => {
   const index = new ServiceIndex()
   const sink = index.sink()
   const rival = { service: { namespace: 'other', name: 'rival' }, gateway: GATEWAY, path: '/a/b' }

@@ -3,7 +3,7 @@ import t from 'tap'
 import { pause } from '../../../src/platform/clock.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 
-t.test('it lasts as long as it is told to, and leaves nothing behind', async (t) => {
+t.test('a pause lasts the given time and leaves no timer or listener', async (t) => {
   const clock = new ManualClock()
   const { signal } = new AbortController()
   let over = false
@@ -16,7 +16,7 @@ t.test('it lasts as long as it is told to, and leaves nothing behind', async (t)
   t.strictSame([clock.pending, getEventListeners(signal, 'abort').length], [0, 0])
 })
 
-t.test('it ends as soon as the signal fires', async (t) => {
+t.test('a pause ends when the signal aborts', async (t) => {
   const clock = new ManualClock()
   const ending = new AbortController()
   const pausing = pause(clock, 100, ending.signal)
@@ -25,7 +25,7 @@ t.test('it ends as soon as the signal fires', async (t) => {
   t.strictSame([clock.now(), clock.pending, getEventListeners(ending.signal, 'abort').length], [0, 0, 0])
 })
 
-t.test('it is none where the signal has fired before', async (t) => {
+t.test('an aborted signal prevents the pause', async (t) => {
   const clock = new ManualClock()
   await pause(clock, 100, AbortSignal.abort())
   t.equal(clock.pending, 0)

@@ -5,9 +5,7 @@ import { aReview } from '../../support/builders/a-review.ts'
 import { aboutObject, aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
-/**
- * What each webhook that is called for a request has the audit log hold; two configurations named default are known.
- */
+/** The audit annotations of each webhook for a request; two configurations named default are known. */
 function audited (request: JsonObject): unknown[] {
   const { webhooks, sinks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'admit' })
   sinks.AIMRuntimeConfig.upsert(aConfig())
@@ -25,7 +23,7 @@ const ROUTED = { routing: { enabled: true } }
 const INVALID = { routing: { enabled: true, pathTemplate: '/{' } }
 
 const cases: Record<string, { request: JsonObject, want: unknown[] }> = {
-  'a service: its configuration and path': {
+  'a service has its configuration and path': {
     request: { object: aService({ spec: ROUTED }) },
     want: [
       { ...OWN, path: '/ml-team/llama-chat' },
@@ -34,17 +32,21 @@ const cases: Record<string, { request: JsonObject, want: unknown[] }> = {
   },
   'a service without a route': { request: { object: aService() }, want: [OWN, OWN] },
   'a service of a cluster configuration': {
-    request: { object: aService({ namespace: 'other' }) }, want: [{ config: 'AIMClusterRuntimeConfig default', hash: HASH }, { config: 'AIMClusterRuntimeConfig default', hash: HASH }]
+    request: { object: aService({ namespace: 'other' }) },
+    want: [
+      { config: 'AIMClusterRuntimeConfig default', hash: HASH },
+      { config: 'AIMClusterRuntimeConfig default', hash: HASH }
+    ]
   },
   'a service whose configuration is missing': {
     request: { object: aService({ spec: { runtimeConfigName: 'none' } }) },
     want: [{ config: 'missing' }, { config: 'missing' }]
   },
-  'a refused service: the faults as well': {
+  'a refused service has its faults too': {
     request: { object: aService({ spec: INVALID }) },
     want: [OWN, { ...OWN, faults: 'AIM-TEMPLATE-SYNTAX' }]
   },
-  'a configuration, in the version that was sent': {
+  'a configuration has the version of the request': {
     request: { object: aConfig({ defaultStorageClassName: 'a' }) },
     want: [OWN]
   },
@@ -52,8 +54,11 @@ const cases: Record<string, { request: JsonObject, want: unknown[] }> = {
     request: { object: aConfig(INVALID) },
     want: [{ ...OWN, faults: 'AIM-TEMPLATE-SYNTAX' }]
   },
-  'two faults of one code, once': {
-    request: { object: aClusterConfig({ serviceAccountName: 'a', imagePullSecrets: [{ name: 'b' }] }) }, want: [{ config: /default/, faults: 'AIM-CREDENTIALS-IN-CLUSTER-CONFIG' }]
+  'two faults with one code are listed once': {
+    request: { object: aClusterConfig({ serviceAccountName: 'a', imagePullSecrets: [{ name: 'b' }] }) },
+    want: [
+      { config: /default/, faults: 'AIM-CREDENTIALS-IN-CLUSTER-CONFIG' }
+    ]
   },
   'a deletion': { request: { operation: 'DELETE', object: null, oldObject: aConfig() }, want: [{ config: OWN.config }] }
 }

@@ -27,7 +27,7 @@ t.test('a configuration with an invalid template is refused', async (t) => {
   })
 })
 
-t.test('a template that this request does not change is no reason to refuse', async (t) => {
+t.test('an unchanged invalid template does not refuse a request', async (t) => {
   t.match(
     judge({
       operation: 'UPDATE',
@@ -49,7 +49,7 @@ t.test('a configuration that is being deleted is never refused', async (t) => {
   )
 })
 
-t.test('credentials in a cluster configuration are refused, naming the place for them', async (t) => {
+t.test('credentials in a cluster configuration are refused, with the right place for them', async (t) => {
   t.match(judge({ object: aClusterConfig({ serviceAccountName: 'a', imagePullSecrets: [{ name: 'b' }] }) }), {
     kind: 'deny',
     faults: [
@@ -59,7 +59,7 @@ t.test('credentials in a cluster configuration are refused, naming the place for
   })
 })
 
-t.test('a change tells how many services it breaks and moves', async (t) => {
+t.test('a change warns of the services that it breaks and moves', async (t) => {
   const known = [
     aConfig({ routing: ENABLED }),
     aService({ name: 'a' }),
@@ -73,7 +73,7 @@ t.test('a change tells how many services it breaks and moves', async (t) => {
   ])
 })
 
-t.test('a change tells what becomes of each service, the worst first, and counts it once', async (t) => {
+t.test('a change warns of each service once, the worst effect first', async (t) => {
   const old = aConfig({ routing: ENABLED })
   const service = (name: string, team: string): JsonObject => aService({ name, labels: { team } })
   const change = (routing: JsonObject, ...services: JsonObject[]): readonly string[] =>
@@ -103,7 +103,7 @@ t.test('a change tells what becomes of each service, the worst first, and counts
   t.strictSame(change({ ...ENABLED }, service('a', 'x')), [])
 })
 
-t.test('two services that change places do not collide', async (t) => {
+t.test('two services that swap paths do not collide', async (t) => {
   const template = (by: string): JsonObject => ({ routing: { ...ENABLED, pathTemplate: `/{.metadata.labels.${by}}` } })
   const known = [
     aConfig(template('first')),
@@ -116,26 +116,32 @@ t.test('two services that change places do not collide', async (t) => {
   )
 })
 
-t.test('a configuration of the namespace that comes before the cluster\'s tells what it changes', async (t) => {
+t.test('a new namespace configuration warns of the services that it takes over', async (t) => {
   const known = [aClusterConfig({ routing: ENABLED }), aService({ name: 'a' })]
   t.strictSame(judge({ object: aConfig() }, known).warnings, [
     '1 service (ml-team/a) would lose its path, because routing would be disabled'
   ])
 })
 
-t.test('a deletion tells who uses the configuration and what they fall back to', async (t) => {
+t.test('a deletion warns of the users and their fallback', async (t) => {
   const services = ['a', 'b', 'c', 'd'].map((name) => aService({ name }))
   const oldObject = aConfig()
-  t.strictSame(judge({ operation: 'DELETE', object: null, oldObject }, [oldObject, aClusterConfig(), ...services]).warnings,
-    ['4 services (ml-team/a, ml-team/b, ml-team/c, …) use AIMRuntimeConfig ml-team/default and fall back to AIMClusterRuntimeConfig default'])
+  const known = [oldObject, aClusterConfig(), ...services]
+  t.strictSame(judge({ operation: 'DELETE', object: null, oldObject }, known).warnings,
+    [
+      '4 services (ml-team/a, ml-team/b, ml-team/c, …) use AIMRuntimeConfig ml-team/default ' +
+      'and fall back to AIMClusterRuntimeConfig default'
+    ])
   t.match(judge({ operation: 'DELETE', object: null, oldObject }, [oldObject, ...services]).warnings, [
     /are left without a runtime configuration$/
   ])
   t.strictSame(judge({ operation: 'DELETE', object: null, oldObject }, [oldObject, aService()]).warnings,
-    ['1 service (ml-team/llama-chat) uses AIMRuntimeConfig ml-team/default and is left without a runtime configuration'])
+    [
+      '1 service (ml-team/llama-chat) uses AIMRuntimeConfig ml-team/default and is left without a runtime configuration'
+    ])
 })
 
-t.test('a cluster configuration does not reach services that have their own', async (t) => {
+t.test('a cluster configuration does not affect services with a namespace configuration', async (t) => {
   const oldObject = aClusterConfig()
   t.strictSame(judge({ operation: 'DELETE', object: null, oldObject }, [oldObject, aConfig(), aService()]).warnings, [])
 })

@@ -15,7 +15,10 @@ const labels = fc
   .uniqueArray(entry, { selector: ([key]) => key, maxLength: 4 })
   .map((entries) => Object.fromEntries(entries))
 const template = fc.oneof(
-  fc.constantFrom('/{.metadata.name}', "/{.metadata.labels['team']}", '/{.metadata.uid}', '/{..name}', '/{.metadata.labels.constructor}', '/{'),
+  fc.constantFrom(
+    '/{.metadata.name}', "/{.metadata.labels['team']}", '/{.metadata.uid}', '/{..name}',
+    '/{.metadata.labels.constructor}', '/{'
+  ),
   fc.string({ maxLength: 30 }))
 const routing = fc.record({
   enabled: fc.boolean(),
@@ -36,10 +39,14 @@ const spec = fc.record(
 const hostileLabels = fc.oneof(fc.anything(), fc.dictionary(fc.constantFrom(...NAMES), fc.anything()))
 const hostileMetadata = fc.oneof(
   fc.anything(),
-  fc.record({ name: fc.anything(), generateName: fc.anything(), labels: hostileLabels, annotations: fc.anything() }, { requiredKeys: [] }))
+  fc.record({
+    name: fc.anything(), generateName: fc.anything(), labels: hostileLabels, annotations: fc.anything()
+  }, { requiredKeys: [] }))
 const hostileSpec = fc.oneof(
   fc.anything(),
-  fc.record({ runtimeConfigName: fc.anything(), routing: fc.oneof(fc.anything(), routing), resolvedRuntimeConfig: fc.anything() }, { requiredKeys: [] }))
+  fc.record({
+    runtimeConfigName: fc.anything(), routing: fc.oneof(fc.anything(), routing), resolvedRuntimeConfig: fc.anything()
+  }, { requiredKeys: [] }))
 const hostile = fc.record({ metadata: hostileMetadata, spec: hostileSpec }, { requiredKeys: [] })
   .map((object): JsonObject => ({ kind: 'AIMService', ...JSON.parse(JSON.stringify(object)) as JsonObject }))
 
@@ -67,7 +74,7 @@ function mutated (admission: Admission, object: JsonObject): JsonObject {
 
 const world = fc.record({ config: spec, service: spec, labels })
 
-t.test('admission of its own result yields no operation', async (t) => {
+t.test('admitting an admitted service yields no operation', async (t) => {
   fc.assert(fc.property(world, ({ config, service, labels }) => {
     const admission = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
     admission.sinks.AIMRuntimeConfig.upsert(aConfig(config))
@@ -78,7 +85,7 @@ t.test('admission of its own result yields no operation', async (t) => {
   t.pass('3,000 services')
 })
 
-t.test('a refusal names a field and says its message on one line', async (t) => {
+t.test('a refusal has a field and a one-line message', async (t) => {
   fc.assert(fc.property(world, ({ config, service, labels }) => {
     const admission = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
     admission.sinks.AIMRuntimeConfig.upsert(aConfig(config))
@@ -91,7 +98,7 @@ t.test('a refusal names a field and says its message on one line', async (t) => 
   t.pass('3,000 services')
 })
 
-t.test('whatever the object is, the webhooks answer, and leave the prototype alone', async (t) => {
+t.test('the webhooks decide on any object and leave the prototype unchanged', async (t) => {
   const before = Object.getOwnPropertyNames(Object.prototype)
   const admission = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
   admission.sinks.AIMRuntimeConfig.upsert(
@@ -107,6 +114,6 @@ t.test('whatever the object is, the webhooks answer, and leave the prototype alo
       if (verdict.kind === 'deny' && verdict.faults.some(({ code }) => code !== 'AIM-OBJECT-MALFORMED')) refused++
     }
   }), { numRuns: 100_000 })
-  t.ok(refused > 100, 'and not for their types alone')
+  t.ok(refused > 100, 'not only for wrong types')
   t.strictSame(Object.getOwnPropertyNames(Object.prototype), before)
 })

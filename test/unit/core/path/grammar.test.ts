@@ -32,16 +32,16 @@ const SERVICE = {
 }
 
 const accepted: Record<string, { [expression: string]: string }> = {
-  'fields, from a root or without one': {
+  'fields, with or without a root': {
     '{.kind}': 'aimservice', '{$.kind}': 'aimservice', '{@.kind}': 'aimservice', '{.metadata$.name}': 'chat'
   },
   'spaces between steps': { '{ .metadata .name }': 'chat', "{.metadata ['name']}": 'chat' },
-  'dots and other characters behind a backslash': {
+  'dots and other characters after a backslash': {
     '{.metadata.labels.app\\.kubernetes\\.io/name}': 'api',
     '{.metadata.labels.a\\ b}': 'space'
   },
   'keys in single quotes, with dots escaped': { "{.metadata.labels['app\\.kubernetes\\.io/name']}": 'api' },
-  'keys in quotes that hold anything but their own quote': {
+  'quoted keys with any character but their quote': {
     "{.metadata.labels['app.kubernetes.io/name']}": 'api',
     '{.metadata.labels["app.kubernetes.io/name"]}': 'api',
     "{.metadata.labels['a b']}": 'space',
@@ -63,18 +63,18 @@ const accepted: Record<string, { [expression: string]: string }> = {
     '{.spec.list[::4]}': 'a',
     '{.spec.list[1:3:2]}': 'b'
   },
-  'wildcards that meet one value': {
+  'wildcards that match one value': {
     '{.spec.model.*}': 'llama',
     "{.spec.model['*']}": 'llama',
     '{.spec.matrix[1][*]}': '3',
     '{.metadata.ownerReferences[*].controller}': 'true'
   },
-  'unions of which one member exists': {
+  'unions with one existing member': {
     "{.metadata.labels['squad','team']}": 'nlp',
     '{.spec.list[0:0, 3]}': 'd',
     '{.spec.env[0:0,?(@.name=="STAGE")].value}': 'two'
   },
-  'descents that meet one value': {
+  'descents that match one value': {
     '{..ref}': 'llama',
     '{.spec..ref}': 'llama',
     '{...ref}': 'llama',
@@ -93,15 +93,22 @@ const accepted: Record<string, { [expression: string]: string }> = {
     '{.spec.matrix[1][?(@!=4)]}': '3',
     '{.metadata.ownerReferences[?(@.controller==true)].name}': 'blue'
   },
-  'filters that ask for existence': { '{.metadata.ownerReferences[?(@.controller)].name}': 'blue' },
+  'filters on existence': { '{.metadata.ownerReferences[?(@.controller)].name}': 'blue' },
   literals: {
-    '{"Text"}': 'text', "{'it\\'s'}": 'it%27s', '{"tab\\tq\\"\\u00e9\\\\b"}': 'tab%09q%22%C3%A9%5Cb', '{12}': '12', '{-1.50}': '-1.5', '{+7}': '7', '{true}': 'true', '{"}"}': '%7D'
+    '{"Text"}': 'text',
+    "{'it\\'s'}": 'it%27s',
+    '{"tab\\tq\\"\\u00e9\\\\b"}': 'tab%09q%22%C3%A9%5Cb',
+    '{12}': '12',
+    '{-1.50}': '-1.5',
+    '{+7}': '7',
+    '{true}': 'true',
+    '{"}"}': '%7D'
   },
-  'a literal behind what is missing': { '{.spec.none "x"}': 'x' },
-  'the bytes of a string, where a wildcard takes one apart': { '{.spec.list[0].*}': '97' }
+  'a literal after a missing field': { '{.spec.none "x"}': 'x' },
+  'a wildcard over the bytes of a string': { '{.spec.list[0].*}': '97' }
 }
 
-t.test('as in kubectl, an expression may hold', async (t) => {
+t.test('as in kubectl, an expression may contain', async (t) => {
   for (const [name, examples] of Object.entries(accepted)) {
     t.test(name, async (t) => {
       for (const [expression, value] of Object.entries(examples)) {
@@ -145,8 +152,8 @@ const refused: Record<string, { template: string, problem: Expected }> = {
     problem: { code: SYNTAX, position: 1, expression: '{{ .metadata.name }}', remedy: 'write {.metadata.name}' }
   },
 
-  'braces behind a dollar sign': {
-    template: '/${.metadata.name}',
+  'braces after a dollar sign': {
+    template: '/$' + '{.metadata.name}',
     problem: { code: SYNTAX, position: 1, what: 'the "$" before the braces would become part of the path' }
   },
   'a field without its dot': {
@@ -213,19 +220,22 @@ const refused: Record<string, { template: string, problem: Expected }> = {
     template: "{.metadata.labels[ 'team' ]}",
     problem: { code: SYNTAX, remedy: "write ['team']" }
   },
-  'an index that is none': { template: '{.spec.list[1.5]}', problem: { code: SYNTAX, position: 12 } },
+  'a fraction as an index': { template: '{.spec.list[1.5]}', problem: { code: SYNTAX, position: 12 } },
   'a lone minus as an index': { template: '{.spec.list[-]}', problem: { code: SYNTAX, what: '"-" is not an index' } },
   'an index beyond every list': {
     template: '{.spec.list[99999999999999999999]}',
     problem: { code: SYNTAX, what: '"99999999999999999999" is not an index' }
   },
-  'a number that is none': {
+  'a malformed number': {
     template: '{1.2.3}',
     problem: { code: SYNTAX, what: '1.2.3 is not a number, or too large to be exact' }
   },
-  'a descent twice': { template: '{....name}', problem: { code: SYNTAX, position: 3, what: '".." follows ".."' } },
+  'two descents in a row': {
+    template: '{....name}',
+    problem: { code: SYNTAX, position: 3, what: '".." follows ".."' }
+  },
   'a star without its dot': { template: '{..*}', problem: { code: SYNTAX, position: 3, remedy: 'write .* or [*]' } },
-  'a tab, which kubectl does not skip either': {
+  'a tab, as kubectl does': {
     template: '{.metadata\t.name}',
     problem: {
       code: SYNTAX,
@@ -266,8 +276,13 @@ const refused: Record<string, { template: string, problem: Expected }> = {
     template: '{.spec.env[?(@.name=="A" && @.value=="B")]}',
     problem: { code: SYNTAX, what: '"&" is not allowed here' }
   },
-  'a loop, and says that kubectl accepts it': {
-    template: '{range .spec.list[*]}', problem: { code: UNSUPPORTED, position: 1, what: 'kubectl accepts "range", a path template does not: an expression yields one value and cannot loop' }
+  'a loop, which kubectl accepts': {
+    template: '{range .spec.list[*]}',
+    problem: {
+      code: UNSUPPORTED,
+      position: 1,
+      what: 'kubectl accepts "range", a path template does not: an expression yields one value and cannot loop'
+    }
   },
   'the end of a loop': { template: '{end}', problem: { code: UNSUPPORTED, what: /^kubectl accepts "end"/ } },
   'a script in brackets': {
@@ -301,29 +316,29 @@ const refused: Record<string, { template: string, problem: Expected }> = {
     problem: { code: UNSUPPORTED, position: 18 }
   },
   'the escape operator': { template: '{.`metadata}', problem: { code: UNSUPPORTED, position: 2 } },
-  'an escape that a path has no use for': {
+  'an escape that paths do not need': {
     template: '{"a\\x41"}',
     problem: { code: UNSUPPORTED, position: 3, what: 'quoted text cannot contain \\x' }
   },
-  'the status, and says why': {
+  'the status, with the reason': {
     template: '{.status.phase}',
     problem: {
       code: UNSUPPORTED,
       what: 'kubectl accepts .status, a path template does not: it is written after admission'
     }
   },
-  'what every write changes': {
+  'a field that every write changes': {
     template: '{$.metadata["resourceVersion"]}',
     problem: {
       code: UNSUPPORTED,
       what: /^kubectl accepts \.metadata\.resourceVersion, .* it changes with every write$/
     }
   },
-  'what every write changes, also as one of several': {
+  'a field that every write changes, in a union': {
     template: "{.metadata['name','generation']}",
     problem: { code: UNSUPPORTED }
   },
-  'its own result': {
+  'the block': {
     template: '{.spec.resolvedRuntimeConfig.kind}',
     problem: { code: UNSUPPORTED, what: /it is the result of admission/ }
   },
@@ -331,7 +346,7 @@ const refused: Record<string, { template: string, problem: Expected }> = {
     template: '{.metadata.owner}',
     problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'no service has a field .metadata.owner' }
   },
-  'a misspelt field, with its correction': {
+  'a misspelled field, with its correction': {
     template: '{.metadata.label.team}',
     problem: { code: 'AIM-PATH-FIELD-MISSING', remedy: 'write {.metadata.labels.team}' }
   },
@@ -345,7 +360,7 @@ const refused: Record<string, { template: string, problem: Expected }> = {
   }
 }
 
-t.test('when it is compiled, a template is refused for', async (t) => {
+t.test('compiling rejects a template for', async (t) => {
   for (const [name, { template, problem }] of Object.entries(refused)) {
     t.test(name, async (t) => {
       const compilation = compilePathTemplate(template)
@@ -355,7 +370,7 @@ t.test('when it is compiled, a template is refused for', async (t) => {
     })
   }
 
-  t.test('all its mistakes at once, in the order of the text', async (t) => {
+  t.test('all mistakes are reported in the order of the text', async (t) => {
     const compilation = compilePathTemplate('/../{metadata.name}/}/{.status}/{.a')
     t.match(compilation, {
       problems: [{ position: 1 }, { position: 5 }, { position: 20 }, { position: 22 }, { position: 32 }]
@@ -363,8 +378,10 @@ t.test('when it is compiled, a template is refused for', async (t) => {
   })
 })
 
-t.test('wildcards and descents do not see what may not be read', async (t) => {
-  for (const expression of ['{..phase}', '{.*.resourceVersion}', '{..resolvedRuntimeConfig}', '{.spec.*.kind}', '{.metadata..resourceVersion}']) {
+t.test('wildcards and descents skip withheld fields', async (t) => {
+  for (const expression of [
+    '{..phase}', '{.*.resourceVersion}', '{..resolvedRuntimeConfig}', '{.spec.*.kind}', '{.metadata..resourceVersion}'
+  ]) {
     const compilation = compilePathTemplate(expression)
     t.match(
       compilation.kind === 'compiled' && renderPath(compilation, SERVICE),
@@ -381,19 +398,19 @@ t.test('the size of a template', async (t) => {
   }
   const [LONG, COMPLEX] = ['AIM-TEMPLATE-TOO-LONG', 'AIM-TEMPLATE-TOO-COMPLEX']
 
-  t.test('may be 200 characters, counted as Unicode does', async (t) => {
+  t.test('may be 200 Unicode characters', async (t) => {
     t.same(codes(`/${'x'.repeat(199)}`), [])
     t.same(codes(`/${'🚀'.repeat(199)}`), [])
   })
-  t.test('may not be 201 characters, and both numbers are given', async (t) => {
+  t.test('may not be 201 characters, and the message has both numbers', async (t) => {
     t.match(compilePathTemplate(`/${'x'.repeat(200)}`), {
       problems: [{ code: LONG, what: 'the template has 201 characters, at most 200 are allowed' }]
     })
   })
-  t.test('does not hide mistakes in what is too long', async (t) => {
+  t.test('over the limit does not hide other mistakes', async (t) => {
     t.same(codes(`/{metadata.name}/${'x'.repeat(200)}`), [LONG, SYNTAX])
   })
-  t.test('beyond 1,024 bytes keeps it from being read', async (t) => {
+  t.test('over 1,024 bytes keeps it from being parsed', async (t) => {
     t.same(codes(`{metadata.name}${'x'.repeat(1_009)}`), [LONG, SYNTAX])
     t.same(codes(`{metadata.name}${'x'.repeat(1_010)}`), [LONG, COMPLEX])
     t.same(codes(`{metadata.name}${'é'.repeat(505)}`), [LONG, COMPLEX])
@@ -403,7 +420,7 @@ t.test('the size of a template', async (t) => {
       problems: [{ what: 'the template has more than 10000 characters, at most 200 are allowed' }, { code: COMPLEX }]
     })
   })
-  t.test('may hold 16 expressions, not 17', async (t) => {
+  t.test('may have 16 expressions, not 17', async (t) => {
     t.same(codes('{.kind}'.repeat(16)), [])
     t.match(compilePathTemplate('{.kind}'.repeat(17)), {
       problems: [
@@ -415,7 +432,7 @@ t.test('the size of a template', async (t) => {
       ]
     })
   })
-  t.test('may give an expression 256 bytes, not 257', async (t) => {
+  t.test('allows expressions of 256 bytes, not 257', async (t) => {
     t.same(codes(`{.spec['${'é'.repeat(122)}x']}`), [])
     t.match(compilePathTemplate(`{.spec['${'é'.repeat(123)}']}`), {
       problems: [{ code: COMPLEX, what: 'the expression has 257 bytes, at most 256 are allowed' }]

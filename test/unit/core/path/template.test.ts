@@ -45,7 +45,9 @@ const SERVICE: JsonObject = {
 
 function render (template: string, service: JsonObject = SERVICE) {
   const compilation = compilePathTemplate(template)
-  if (compilation.kind === 'invalid') { throw new Error(`${template}: ${compilation.problems.map(({ what }) => what).join('; ')}`) }
+  if (compilation.kind === 'invalid') {
+    throw new Error(`${template}: ${compilation.problems.map(({ what }) => what).join('; ')}`)
+  }
   return renderPath(compilation, service)
 }
 
@@ -66,20 +68,20 @@ const paths: Record<string, { template: string, path: string }> = {
     path: '/ml-team/nlp/llama-chat'
   },
   'lowercases literal text too': { template: '/V1/Models', path: '/v1/models' },
-  'adds a leading slash, drops a trailing one and collapses the others': {
+  'adds a leading slash, drops a trailing slash, and collapses duplicates': {
     template: 'a//{.metadata.name}///b/',
     path: '/a/llama-chat/b'
   },
-  'joins what stands between two slashes into one segment': {
+  'joins all parts between two slashes into one segment': {
     template: '/x{.metadata.labels.team}-{.spec.replicas}y',
     path: '/xnlp-3y'
   },
-  'takes a slash inside a value for a separator': {
+  'treats a slash inside a value as a separator': {
     template: '/{.metadata.annotations.slashes}/{.metadata.name}',
     path: '/a/b/llama-chat'
   },
-  'renders to / where nothing but slashes is left': { template: '/{.metadata.annotations.onlySlashes}/', path: '/' },
-  'writes numbers and truth values as JSON does': {
+  'renders / if only slashes are left': { template: '/{.metadata.annotations.onlySlashes}/', path: '/' },
+  'writes numbers and booleans as in JSON': {
     template: '/{.spec.replicas}/{.spec.cacheModel}/{.spec.ratio}',
     path: '/3/false/0.5'
   },
@@ -87,7 +89,7 @@ const paths: Record<string, { template: string, path: string }> = {
     template: '/{.metadata.annotations.title}',
     path: '/gro%C3%9Fe%20%C3%A4pfel%20%26%2050%25%20%22%C3%B6l%22'
   },
-  'leaves the unreserved characters of RFC 3986 alone': {
+  'keeps the unreserved characters of RFC 3986': {
     template: '/{.metadata.annotations.unreserved}',
     path: '/a-z.0_9~'
   },
@@ -95,12 +97,12 @@ const paths: Record<string, { template: string, path: string }> = {
     template: '/{.metadata.annotations.reserved}',
     path: '/%21%24%26%27%28%29%2A%2B%2C%3B%3D%3A%40%3F%23%5B%5D'
   },
-  'encodes a percent sign, never decodes one': {
+  'encodes a percent sign and never decodes it': {
     template: '/%2F/{.metadata.annotations.slash}',
     path: '/%252f/a%252fb'
   },
   'lowercases without regard to locale': { template: '/{.metadata.annotations.turkish}', path: '/i%CC%87i' },
-  'encodes characters outside of the basic plane whole': {
+  'encodes characters outside the basic plane as a whole': {
     template: '/{.metadata.annotations.emoji}',
     path: '/go%F0%9F%9A%80'
   },
@@ -110,11 +112,14 @@ const paths: Record<string, { template: string, path: string }> = {
   },
   'leaves decomposed letters decomposed': { template: '/{.metadata.annotations.decomposed}', path: '/e%CC%81' },
   'encodes control characters of a value': { template: '/{.metadata.annotations.nul}', path: '/a%00b' },
-  'allows more than two dots, and dots beside other characters': {
+  'allows more than two dots, and dots with other characters': {
     template: '/.../{.metadata.annotations.dots}x',
     path: '/.../..x'
   },
-  'reads a label named like something inherited': { template: '/{.metadata.labels.constructor}', path: '/built' }
+  'reads a label with the name of an inherited property': {
+    template: '/{.metadata.labels.constructor}',
+    path: '/built'
+  }
 }
 
 t.test('a path', async (t) => {
@@ -143,23 +148,35 @@ const faults: Record<string, { template: string, problem: Partial<TemplateProble
       missing: { kind: 'annotation', key: 'none' }
     }
   },
-  'takes an inherited name for one that is not set': {
-    template: '{.metadata.labels.toString}', problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'label "toString" is not set on this service' }
+  'treats an inherited property as unset': {
+    template: '{.metadata.labels.toString}',
+    problem: {
+      code: 'AIM-PATH-FIELD-MISSING', what: 'label "toString" is not set on this service'
+    }
   },
   'names a field that is not set': {
-    template: '{.spec.templateRef}', problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'field .spec.templateRef is not set on this service' }
+    template: '{.spec.templateRef}',
+    problem: {
+      code: 'AIM-PATH-FIELD-MISSING', what: 'field .spec.templateRef is not set on this service'
+    }
   },
-  'names the first field on the way that is not set': {
-    template: '{.spec.routing.gatewayRef.name}', problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'field .spec.routing is not set on this service' }
+  'names the first unset field of a path': {
+    template: '{.spec.routing.gatewayRef.name}',
+    problem: {
+      code: 'AIM-PATH-FIELD-MISSING', what: 'field .spec.routing is not set on this service'
+    }
   },
   'says that an empty label is empty': {
-    template: '{.metadata.labels.empty}', problem: { code: 'AIM-PATH-VALUE-EMPTY', what: 'label "empty" is empty', missing: { kind: 'label', key: 'empty' } }
+    template: '{.metadata.labels.empty}',
+    problem: {
+      code: 'AIM-PATH-VALUE-EMPTY', what: 'label "empty" is empty', missing: { kind: 'label', key: 'empty' }
+    }
   },
   'says that a field is null': {
     template: '{.spec.nothing}',
     problem: { code: 'AIM-PATH-VALUE-EMPTY', what: 'field .spec.nothing is null' }
   },
-  'refuses an empty text': {
+  'refuses empty quoted text': {
     template: '/a{""}',
     problem: { code: 'AIM-PATH-VALUE-EMPTY', what: 'the selected value is empty' }
   },
@@ -179,7 +196,7 @@ const faults: Record<string, { template: string, problem: Partial<TemplateProble
     template: '{$}',
     problem: { code: 'AIM-PATH-VALUE-NOT-SCALAR', what: 'the whole service is an object' }
   },
-  'counts the values where there are several': {
+  'counts several values': {
     template: '{.spec.env[*].name}',
     problem: { code: 'AIM-PATH-VALUE-NOT-SINGLE', what: '2 values match' }
   },
@@ -187,24 +204,37 @@ const faults: Record<string, { template: string, problem: Partial<TemplateProble
     template: '{.spec.env[?(@.name=="NONE")].value}',
     problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'nothing on this service matches' }
   },
-  'says how long a list is that has no such item': {
-    template: '{.spec.env[2].name}', problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'field .spec.env is a list of 2 and has no item 2' }
+  'says the length of a list without that item': {
+    template: '{.spec.env[2].name}',
+    problem: {
+      code: 'AIM-PATH-FIELD-MISSING', what: 'field .spec.env is a list of 2 and has no item 2'
+    }
   },
   'says that an object is not a list': {
     template: '{.spec.model[0]}',
     problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'field .spec.model is an object, not a list' }
   },
-  'takes what is inside null for not set': {
+  'treats a field inside null as unset': {
     template: '{.spec.nothing.inside}',
     problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'field .spec.nothing.inside is not set on this service' }
   },
-  'asks for an item where a field of a list is named': {
-    template: '{.spec.env.name}', problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'field .spec.env is a list', remedy: 'choose an item, as in {.spec.env[0].name}' }
+  'suggests an item for a field of a list': {
+    template: '{.spec.env.name}',
+    problem: {
+      code: 'AIM-PATH-FIELD-MISSING',
+      what: 'field .spec.env is a list',
+      remedy: 'choose an item, as in {.spec.env[0].name}'
+    }
   },
-  'says that a string has nothing inside': {
-    template: '{.metadata.name.length}', problem: { code: 'AIM-PATH-FIELD-MISSING', what: 'field .metadata.name is a string and has no fields', remedy: 'write {.metadata.name}' }
+  'says that a string has no fields': {
+    template: '{.metadata.name.length}',
+    problem: {
+      code: 'AIM-PATH-FIELD-MISSING',
+      what: 'field .metadata.name is a string and has no fields',
+      remedy: 'write {.metadata.name}'
+    }
   },
-  'says that dots of a label were read as fields': {
+  'says that the dots of a set label are read as fields': {
     template: '{.metadata.labels.app.kubernetes.io/name}',
     problem: {
       code: 'AIM-PATH-FIELD-MISSING',
@@ -212,14 +242,14 @@ const faults: Record<string, { template: string, problem: Partial<TemplateProble
       remedy: "write {.metadata.labels['app.kubernetes.io/name']}"
     }
   },
-  'says so too where the label is not set': {
+  'says that the dots of an unset label are read as fields': {
     template: '{.metadata.annotations.a.b/c}',
     problem: {
       what: 'annotation "a.b/c" is not set on this service, and its dots are read as nested fields',
       remedy: "write {.metadata.annotations['a.b/c']}"
     }
   },
-  'refuses a literal dot segment, and says where': {
+  'refuses a literal dot segment, with its position': {
     template: '/a/../b',
     problem: { code: 'AIM-PATH-SEGMENT-INVALID', position: 3 }
   },
@@ -232,9 +262,12 @@ const faults: Record<string, { template: string, problem: Partial<TemplateProble
     problem: { code: 'AIM-PATH-SEGMENT-INVALID', position: 3 }
   },
   'refuses a dot segment from a value': {
-    template: '/a/{.metadata.annotations.dots}', problem: { code: 'AIM-PATH-SEGMENT-INVALID', expression: '{.metadata.annotations.dots}', position: 3 }
+    template: '/a/{.metadata.annotations.dots}',
+    problem: {
+      code: 'AIM-PATH-SEGMENT-INVALID', expression: '{.metadata.annotations.dots}', position: 3
+    }
   },
-  'refuses a dot segment made of text and a value': {
+  'refuses a dot segment composed of text and a value': {
     template: '/.{"."}',
     problem: { code: 'AIM-PATH-SEGMENT-INVALID' }
   },
@@ -246,7 +279,7 @@ const faults: Record<string, { template: string, problem: Partial<TemplateProble
     template: '/{.metadata.annotations.twice}',
     problem: { code: 'AIM-PATH-SEGMENT-INVALID' }
   },
-  'refuses a dot segment behind an encoded slash': {
+  'refuses a dot segment after an encoded slash': {
     template: '/{.metadata.annotations.hidden}',
     problem: { code: 'AIM-PATH-SEGMENT-INVALID' }
   },
@@ -255,11 +288,15 @@ const faults: Record<string, { template: string, problem: Partial<TemplateProble
     problem: { code: 'AIM-PATH-SEGMENT-INVALID' }
   },
   'refuses half of a surrogate pair': {
-    template: '/{.metadata.annotations.half}', problem: { code: 'AIM-PATH-SEGMENT-INVALID', what: 'the path segment "a\\u{d800}b" contains half of a surrogate pair, which a URL cannot hold' }
+    template: '/{.metadata.annotations.half}',
+    problem: {
+      code: 'AIM-PATH-SEGMENT-INVALID',
+      what: 'the path segment "a\\u{d800}b" contains half of a surrogate pair, which a URL cannot hold'
+    }
   }
 }
 
-t.test('a fault', async (t) => {
+t.test('a problem', async (t) => {
   for (const [name, { template, problem }] of Object.entries(faults)) {
     t.test(name, async (t) => {
       const problems = problemsOf(template)
@@ -268,7 +305,7 @@ t.test('a fault', async (t) => {
     })
   }
 
-  t.test('comes together with all the others, in the order of the template', async (t) => {
+  t.test('is reported with all others, in the order of the template', async (t) => {
     const problems = problemsOf("/{.metadata.labels['a']}/{.spec.env}/{.metadata.name}/{.metadata.annotations.b}")
     t.same(
       problems.map(({ missing, code }) => missing ?? code),
@@ -276,19 +313,19 @@ t.test('a fault', async (t) => {
     )
   })
 
-  t.test('names the labels as a whole where they are asked for and there are none', async (t) => {
+  t.test('names the labels as a whole if the service has no labels', async (t) => {
     t.match(problemsOf('{.metadata.labels}', withMetadata({})), [
       { what: 'field .metadata.labels is not set on this service' }
     ])
   })
 
-  t.test('wins over a value that is only pending', async (t) => {
+  t.test('takes precedence over a pending value', async (t) => {
     t.match(problemsOf('/{.metadata.uid}/{.metadata.labels.none}', withMetadata({ name: 'a', labels: {} })), [
       { code: 'AIM-PATH-FIELD-MISSING' }
     ])
   })
 
-  t.test('keeps control characters and long values out of its message', async (t) => {
+  t.test('has a printable, short message', async (t) => {
     const [problem] = problemsOf(`/{.metadata.labels['${'k'.repeat(100)}\u202e']}`)
     t.notMatch(problem?.what, /[\p{Cc}\p{Cf}]/u)
     t.ok((problem?.what.length ?? 999) < 200)
@@ -301,20 +338,24 @@ const unassigned: Record<string, { template: string, metadata: JsonObject, want:
     metadata: { name: 'a' },
     want: { kind: 'pending', needs: 'metadata.uid' }
   },
-  'waits for a uid that is empty': {
+  'waits for an empty uid': {
     template: '/{.metadata.uid}',
     metadata: { name: 'a', uid: '' },
     want: { kind: 'pending', needs: 'metadata.uid' }
   },
   'waits for the creation time, which clients send as null': {
-    template: "/{.metadata['creationTimestamp']}", metadata: { name: 'a', creationTimestamp: null }, want: { kind: 'pending', needs: 'metadata.creationTimestamp' }
+    template: "/{.metadata['creationTimestamp']}",
+    metadata: { name: 'a', creationTimestamp: null },
+    want: {
+      kind: 'pending', needs: 'metadata.creationTimestamp'
+    }
   },
   'waits for the name under generateName': {
     template: '/{.metadata.name}',
     metadata: { generateName: 'a-' },
     want: { kind: 'pending', needs: 'metadata.name' }
   },
-  'waits for what wildcards and .. will find': {
+  'waits for the future matches of wildcards and ..': {
     template: '/{..uid}',
     metadata: { name: 'a' },
     want: { kind: 'pending', needs: 'metadata.uid' }
@@ -324,24 +365,24 @@ const unassigned: Record<string, { template: string, metadata: JsonObject, want:
     metadata: { generateName: 'a-' },
     want: { kind: 'pending', needs: 'metadata.name' }
   },
-  'does not wait for a name that nobody will make': {
+  'does not wait for a name without generateName': {
     template: '/{.metadata.name}',
     metadata: {},
     want: { kind: 'invalid', problems: [{ code: 'AIM-PATH-FIELD-MISSING' }] }
   },
-  'does not wait for what is set': {
+  'does not wait for a set field': {
     template: '/{.metadata.uid}',
     metadata: { uid: 'U' },
     want: { kind: 'path', path: '/u' }
   },
-  'does not wait for a label of that name': {
+  'does not wait for a label named like such a field': {
     template: '/{.metadata.labels.uid}',
     metadata: { labels: {} },
     want: { kind: 'invalid' }
   }
 }
 
-t.test('while the API server has not assigned everything', async (t) => {
+t.test('before the API server sets all fields, a path', async (t) => {
   for (const [name, { template, metadata, want }] of Object.entries(unassigned)) {
     t.test(name, async (t) => { t.match(render(template, withMetadata(metadata)), want) })
   }
@@ -357,7 +398,7 @@ t.test('a rendered path', async (t) => {
     })
   })
 
-  t.test('of 201 characters is refused with both numbers', async (t) => {
+  t.test('of 201 characters is refused, and the message has both numbers', async (t) => {
     t.match(problemsOf('/{.metadata.annotations.x}', withLabel('x'.repeat(200))), [
       { code: 'AIM-PATH-TOO-LONG', what: /^the rendered path has 201 characters, at most 200 are allowed: \/xxx/ }
     ])
@@ -370,7 +411,7 @@ t.test('a rendered path', async (t) => {
     ])
   })
 
-  t.test('is not even begun where one value is far too long', async (t) => {
+  t.test('is not composed if one value is far too long', async (t) => {
     t.match(problemsOf('/{.metadata.annotations.x}', withLabel('/'.repeat(1_001))), [
       {
         code: 'AIM-PATH-TOO-LONG',
@@ -381,7 +422,7 @@ t.test('a rendered path', async (t) => {
   })
 })
 
-t.test('rendering leaves the service as it was', async (t) => {
+t.test('rendering does not change the service', async (t) => {
   const before = JSON.stringify(SERVICE)
   for (const template of [
     '{..value}',

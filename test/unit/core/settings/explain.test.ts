@@ -27,7 +27,7 @@ function blockOf (object: JsonObject, config: JsonObject): ResolvedRuntimeConfig
 
 const setting = ({ settings }: Explanation, name: string) => settings.find((found) => found.setting === name)
 
-t.test('the namespace\'s configuration wins whole, and the cluster\'s is passed over', async (t) => {
+t.test('the namespace configuration replaces the cluster configuration whole', async (t) => {
   const explanation = explained({ own: aConfig({}), shared: aClusterConfig({ defaultStorageClassName: 'slow' }) })
   t.equal(explanation.config, 'AIMRuntimeConfig ml-team/default')
   t.same(
@@ -61,20 +61,46 @@ const shared = {
   routing: { enabled: true, gatewayRef: { name: 'h' }, pathTemplate: '/shared' }
 }
 
-const settings: Record<string, { readonly service: JsonObject, readonly config: JsonObject, readonly name: string, readonly want: object }> = {
-  'the service goes before the configuration': {
-    service: own, config: shared, name: 'serviceAccountName', want: { value: 'mine', from: ['service'], passedOver: [{ from: 'namespace config', value: 'theirs' }] }
+interface SettingCase {
+  readonly service: JsonObject
+  readonly config: JsonObject
+  readonly name: string
+  readonly want: object
+}
+const settings: Record<string, SettingCase> = {
+  'the service takes precedence over the configuration': {
+    service: own,
+    config: shared,
+    name: 'serviceAccountName',
+    want: {
+      value: 'mine', from: ['service'], passedOver: [{ from: 'namespace config', value: 'theirs' }]
+    }
   },
-  'the configuration counts where the service says nothing': {
-    service: {}, config: shared, name: 'serviceAccountName', want: { value: 'theirs', from: ['namespace config'], passedOver: [{ from: 'service', value: undefined }] }
+  'the configuration applies if the service leaves a setting unset': {
+    service: {},
+    config: shared,
+    name: 'serviceAccountName',
+    want: {
+      value: 'theirs', from: ['namespace config'], passedOver: [{ from: 'service', value: undefined }]
+    }
   },
-  'pull secrets are joined, each once': {
-    service: own, config: shared, name: 'imagePullSecrets', want: { value: ['a', 'b'], from: ['service', 'namespace config'], passedOver: [] }
+  'pull secrets are joined without duplicates': {
+    service: own,
+    config: shared,
+    name: 'imagePullSecrets',
+    want: {
+      value: ['a', 'b'], from: ['service', 'namespace config'], passedOver: []
+    }
   },
-  'pull secrets of one alone': {
-    service: {}, config: shared, name: 'imagePullSecrets', want: { value: ['a', 'b'], from: ['namespace config'], passedOver: [{ from: 'service' }] }
+  'pull secrets of the configuration only': {
+    service: {},
+    config: shared,
+    name: 'imagePullSecrets',
+    want: {
+      value: ['a', 'b'], from: ['namespace config'], passedOver: [{ from: 'service' }]
+    }
   },
-  'false of the service is no unset': {
+  'false on the service is not unset': {
     service: own,
     config: shared,
     name: 'routing.enabled',
@@ -106,12 +132,22 @@ const settings: Record<string, { readonly service: JsonObject, readonly config: 
     want: { value: '/shared', from: ['namespace config'] }
   },
   'the default template': {
-    service: {}, config: {}, name: 'routing.pathTemplate', want: { value: '/{.metadata.namespace}/{.metadata.name}', from: ['default'] }
+    service: {},
+    config: {},
+    name: 'routing.pathTemplate',
+    want: {
+      value: '/{.metadata.namespace}/{.metadata.name}', from: ['default']
+    }
   },
-  'a model setting that the configuration gives': {
-    service: {}, config: { model: { creationScope: 'Namespace' } }, name: 'model.creationScope', want: { value: 'Namespace', from: ['namespace config'] }
+  'a model setting of the configuration': {
+    service: {},
+    config: { model: { creationScope: 'Namespace' } },
+    name: 'model.creationScope',
+    want: {
+      value: 'Namespace', from: ['namespace config']
+    }
   },
-  'a model setting that nobody gives': {
+  'the default of a model setting': {
     service: {},
     config: {},
     name: 'model.autoDiscovery',
@@ -124,7 +160,10 @@ for (const [name, { service, config, name: wanted, want }] of Object.entries(set
   })
 }
 
-for (const [title, service, config] of [['nothing', {}, {}], ['the service', own, {}], ['the configuration', {}, shared], ['both', own, shared]] as const) {
+const givers = [
+  ['nothing', {}, {}], ['the service', own, {}], ['the configuration', {}, shared], ['both', own, shared]
+] as const
+for (const [title, service, config] of givers) {
   t.test(`what is explained is what admission injects, where ${title} gives the settings`, async (t) => {
     const { settings, path } = explained({ service: aService({ spec: service }), own: aConfig(config) })
     const block = blockOf(aService({ spec: service }), aConfig(config))
@@ -141,7 +180,7 @@ for (const [title, service, config] of [['nothing', {}, {}], ['the service', own
   })
 }
 
-t.test('a path is put together piece by piece', async (t) => {
+t.test('a path is explained piece by piece', async (t) => {
   const template = "/{.metadata.namespace}/{.metadata.labels['team']}/v1"
   const { path } = explained({
     service: aService({ labels: { team: 'Data Science' } }),
@@ -157,7 +196,7 @@ t.test('a path is put together piece by piece', async (t) => {
   ])
 })
 
-t.test('a piece that yields nothing says why', async (t) => {
+t.test('an invalid piece has the reason', async (t) => {
   const { path } = explained({
     own: aConfig({ routing: { enabled: true, pathTemplate: "/{.metadata.labels['team']}/{.metadata.uid}" } })
   })
@@ -171,7 +210,7 @@ t.test('a piece that yields nothing says why', async (t) => {
   t.match(path.problems, [/label "team" is not set on this service/])
 })
 
-t.test('a template that cannot be read tells its problems', async (t) => {
+t.test('an invalid template is explained by its problems', async (t) => {
   const { path } = explained({ own: aConfig({ routing: { pathTemplate: '/{.metadata.name' } }) })
   t.match(path, { kind: 'invalid', parts: [{ kind: 'invalid', yields: /is not closed/ }] })
 })
