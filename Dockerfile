@@ -1,4 +1,4 @@
-# The image that both `serve` and `reconcile` run from. Nothing of it is written to at run time, and no shell is needed.
+# Image of `serve` and `reconcile`. The root filesystem may be read-only, and no shell is needed.
 FROM node:24.21.0-trixie-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json .npmrc ./
@@ -12,7 +12,7 @@ RUN npm prune --omit=dev --ignore-scripts --prefer-offline --no-audit --no-fund 
 
 FROM node:24.21.0-trixie-slim
 LABEL org.opencontainers.image.title="aim-admission" \
-  org.opencontainers.image.description="Admission server that makes AIMService objects come out right on kubectl apply" \
+  org.opencontainers.image.description="Admission server that resolves runtime configuration into AIMService objects" \
   org.opencontainers.image.licenses="Apache-2.0" \
   org.opencontainers.image.version="0.1.0"
 ENV NODE_ENV=production
@@ -21,6 +21,6 @@ COPY --from=build /src/node_modules node_modules
 COPY --from=build /src/dist dist
 USER 65532:65532
 EXPOSE 8443 8080
-# Chosen by measurement: docs/performance.md, "Memory" and "Under faults"
+# Flags by measurement: docs/performance.md, "Memory" and "Under faults"
 ENTRYPOINT ["node", "--v8-pool-size=1", "--heap-growing-percent=200", "--max-semi-space-size=8", "--max-old-space-size-percentage=75", "--expose-gc", "dist/src/main.js"]
 CMD ["serve"]

@@ -17,12 +17,12 @@ app.kubernetes.io/component: {{ last . }}
 {{ .Values.image.repository }}{{ if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
 {{- end }}
 
-{{/* Whether the serving pair comes from a mounted Secret: "true" or empty. */}}
+{{/* "true" if the serving certificate comes from a mounted Secret, else empty. */}}
 {{- define "aim-admission.mountsPair" -}}
 {{- if ne .Values.certificates.mode "self-managed" }}true{{ end }}
 {{- end }}
 
-{{/* Every setting of both commands, as environment variables. The one place where the chart names the program's flags. */}}
+{{/* Settings of both commands as environment variables; the only place in the chart that names flags. */}}
 {{- define "aim-admission.env" -}}
 - {name: AIM_ADMISSION_HOST, value: {{ .Values.listenAddress | quote }}}
 - {name: AIM_ADMISSION_PROBE_PORT, value: "8080"}

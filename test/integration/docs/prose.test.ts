@@ -17,8 +17,8 @@ const SOURCES: Readonly<Record<string, Case>> = {
   'a repeated word in a concatenation': { source: "log('failed to ' +\n 'to read the file')", found: ['2 write-good'] },
   'a long sentence in a comment': { source: `// A${LONG} sentence.`, found: ['1 sentence-length'] },
   'a rejected word in YAML': { file: 'a.yaml', source: `a: 1\n# ${WORD} reads it`, found: ['2 reject'] },
-  'a series without the last comma in Markdown': {
-    file: 'a.md', source: 'It has apples, pears and plums.', found: ['1 google/commas']
+  'two spaces between sentences in Markdown': {
+    file: 'a.md', source: 'One sentence.  Another one.', found: ['1 google/sentence-spacing']
   },
   'code, imports and manifests': {
     source: "import a from 'the the the'\nconst yaml = `metadata: {name: the the}`\nconst the = 1", found: []
