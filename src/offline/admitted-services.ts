@@ -1,3 +1,4 @@
+import { objectKey } from '../api/object-meta.ts'
 import type { ConfigIndex } from '../cache/config-index.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
 import type { ConfigLookup } from '../core/world.ts'
@@ -23,12 +24,13 @@ export class AdmittedServices implements ObjectSink {
 
   upsert (object: JsonObject): void {
     const metadata = ownObject(object, 'metadata')
+    const key = { namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') }
     this.#stored.upsert(admittedService(object, this.#configs))
-    this.#written.set(`${ownString(metadata, 'namespace')}/${ownString(metadata, 'name')}`, object)
+    this.#written.set(objectKey(key), object)
   }
 
   remove (key: ObjectKey): void {
-    this.#written.delete(`${key.namespace}/${key.name}`)
+    this.#written.delete(objectKey(key))
     this.#stored.remove(key)
   }
 

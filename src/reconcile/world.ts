@@ -1,5 +1,5 @@
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../api/kinds.ts'
-import { isNewerVersion, uidOf } from '../api/object-meta.ts'
+import { isNewerVersion, objectKey, uidOf } from '../api/object-meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ConfigIndex } from '../cache/config-index.ts'
 import type { ServiceIndex } from '../cache/service-index.ts'
@@ -23,7 +23,7 @@ export interface ReconcileWorld {
 
 /** The key of a service in queues and maps: `namespace/name`. */
 export function serviceId ({ namespace, name }: ObjectKey): string {
-  return `${namespace}/${name}`
+  return objectKey({ namespace, name })
 }
 
 export function serviceKey (id: string): ObjectKey {

@@ -1,3 +1,4 @@
+import { objectKey } from '../api/object-meta.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { StoredService } from '../core/settings/service.ts'
 import type { HeldPath, PathClaim, World } from '../core/world.ts'
@@ -26,7 +27,7 @@ export class RecordingWorld {
     }
     const claim = <T extends PathClaim | undefined>(found: T): T => {
       if (found !== undefined) {
-        this.#claims.set(`${found.service.namespace}/${found.service.name}`, { since: '', ...found })
+        this.#claims.set(objectKey(found.service), { since: '', ...found })
       }
       return found
     }

@@ -1,7 +1,7 @@
 import type { Log, ObjectKey, ObjectSink } from '../../core/ports.ts'
 import { pause, type Clock } from '../../platform/clock.ts'
 import { errorMessage } from '../../platform/error-message.ts'
-import { isNewerVersion } from '../../api/object-meta.ts'
+import { isNewerVersion, objectKey } from '../../api/object-meta.ts'
 import type { ApiResponse, SendRequest } from '../client/api-connection.ts'
 import { statusOf, type VersionedObject } from '../client/responses.ts'
 import { pageQuery, readListPage, type ListPage } from '../objects/list-objects.ts'
@@ -168,10 +168,10 @@ export class Reflector {
       case 'bookmark': return event.complete ? event.version : undefined
       case 'upsert':
         this.#upsert(event.item)
-        listed.add(cacheKey(event.item.key))
+        listed.add(objectKey(event.item.key))
         return undefined
       case 'remove':
-        listed.delete(cacheKey(event.item.key))
+        listed.delete(objectKey(event.item.key))
         return undefined
     }
   }
@@ -186,7 +186,7 @@ export class Reflector {
       )
       for (const item of page.items) {
         this.#upsert(item)
-        listed.add(cacheKey(item.key))
+        listed.add(objectKey(item.key))
       }
       ({ version, next: token } = page)
     } while (token !== '')
@@ -220,13 +220,13 @@ export class Reflector {
     // events come in the order of their versions: an older one was delivered before, or superseded by a list
     if (this.#version !== undefined && !isNewerVersion(version, this.#version)) return
     if (event.kind === 'upsert') this.#upsert(event.item)
-    if (event.kind === 'remove') this.#remove(cacheKey(event.item.key))
+    if (event.kind === 'remove') this.#remove(objectKey(event.item.key))
     this.#version = version
     this.#confirm()
   }
 
   #upsert ({ object, key, version }: VersionedObject): void {
-    const name = cacheKey(key)
+    const name = objectKey(key)
     if (this.#versions.get(name) === version) return
     const delivered = this.#deliver(key, () => { this.#options.sink.upsert(object) })
     this.#versions.set(name, delivered ? version : '')
@@ -314,7 +314,3 @@ export class Reflector {
 const EXTENSION_MS = 1_000
 
 type ReadBody<T> = (body: ApiResponse['body'], signal: AbortSignal, extendTimeout: () => void) => Promise<T>
-
-function cacheKey ({ namespace, name }: ObjectKey): string {
-  return [namespace, name].join('/') // joined, not concatenated: V8 keeps both parts of a concatenation alive
-}

@@ -1,4 +1,5 @@
 import { AIM_SERVICE } from '../../../api/kinds.ts'
+import { objectKey } from '../../../api/object-meta.ts'
 import { configFaults } from '../../../core/rules/config.ts'
 import { pathIndexOf } from '../../../cache/path-claims.ts'
 import { configTitle, readRuntimeConfig, type RuntimeConfig } from '../../../core/settings/runtime-config.ts'
@@ -85,7 +86,7 @@ function report (predictions: readonly Prediction[], colour: boolean): string {
   )
   const rows = shown.map((prediction) => [
     prediction.effect,
-    `${prediction.service.namespace}/${prediction.service.name}`,
+    objectKey(prediction.service),
     pathsOf(prediction),
     prediction.after.problem ?? ''
   ])
