@@ -64,7 +64,7 @@ export function clusterSource ({ connection, sinks, metrics, log, onSynced = () 
   })
   Object.assign(metrics.cacheAge, {
     collect: () => {
-      for (const { kind, ageSeconds } of caches.status()) metrics.cacheAge.set({ kind }, ageSeconds)
+      for (const { kind, ageSeconds } of caches.ages()) metrics.cacheAge.set({ kind }, ageSeconds)
     }
   })
   return {

@@ -5,7 +5,7 @@ import { sameJson } from '../platform/json.ts'
 export interface Contribution {
   /** See `configId`. */
   readonly config: string
-  /** The version of this configuration in its block; empty if there is none. */
+  /** The version of this configuration in its block; empty without a block. */
   readonly hash: string
   readonly failing: boolean
   /** Since when its status reports it as failing, RFC 3339; empty if it does not. */

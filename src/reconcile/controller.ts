@@ -12,7 +12,7 @@ import { WorkQueue, type WorkQueueObserver } from './work-queue.ts'
 import { configId, isConfigId, serviceId, type ConfigKey, type ReconcileWorld } from './world.ts'
 
 /** How fast configurations are rolled out to their services, and when that halts. */
-export interface RolloutLimits {
+interface RolloutLimits {
   /** Admissions triggered per second. */
   readonly rate: number
   /** Admissions in flight at a time. */
@@ -35,8 +35,8 @@ export interface ControllerOptions {
 const STATUS_CONCURRENCY = 2
 
 /**
- * The reconciler of one term of leadership. A change of an object becomes a key in a queue; the work on a key gathers a
- * snapshot, decides, writes at most once, and returns the keys that follow from it.
+ * The reconciler of one term of leadership. A change of an object becomes a key in a queue. The work on a key takes a
+ * snapshot, decides, writes at most once, and returns the keys to enqueue next.
  */
 export class Controller implements Changes {
   readonly #world: ReconcileWorld

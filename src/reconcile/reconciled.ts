@@ -1,9 +1,8 @@
 import type { Unavailable, WriteResult } from '../core/ports.ts'
 import type { Priority, WorkResult } from './work-queue.ts'
 
-export const QUEUES = ['status', 'rollforward'] as const
 /** `status`: services and configurations to reconcile. `rollforward`: services for which admission has to run again. */
-export type QueueName = typeof QUEUES[number]
+export type QueueName = 'status' | 'rollforward'
 
 /** Work that follows from other work. */
 export interface Enqueue { readonly queue: QueueName, readonly key: string, readonly priority: Priority }

@@ -67,7 +67,7 @@ export class RollForward {
     return { result: DONE, enqueue: [] }
   }
 
-  /** Notes the error, or that there is none anymore; if that changed, the service's status has to report it. */
+  /** Records or clears the error. If it changed, the status of the service has to report it. */
   #finish (id: string, result: WorkResult, error?: string): Reconciled {
     const { admissionErrors } = this.#dependencies.state
     const isChanged = admissionErrors.get(id) !== error

@@ -22,7 +22,7 @@ export function knownConditions (object: JsonObject, types: readonly string[]): 
   return types.flatMap((type) => stored.filter((condition) => condition['type'] === type)) as unknown as Condition[]
 }
 
-/** The fields of a stored status that are set. */
+/** The fields of a stored status that are set. The CRD's schema guarantees their shape. */
 export function knownFields (status: JsonObject, fields: readonly string[]): JsonObject {
   const known = fields.map((field) => [field, own(status, field)] as const)
   return Object.fromEntries(known.filter(([, value]) => value !== undefined))

@@ -11,7 +11,7 @@ export const SERVICE_EVENT_REASONS = [
   'RuntimeConfigResolved', 'RuntimeConfigMissing', 'PathRendered', 'PathTemplateInvalid', 'PathFieldMissing',
   'PathTooLong', 'PathConflict', 'GatewayMissing', 'RolledForward', 'AdmittedWithoutWebhook'
 ] as const
-export type ServiceEventReason = typeof SERVICE_EVENT_REASONS[number]
+type ServiceEventReason = typeof SERVICE_EVENT_REASONS[number]
 
 /** One event per condition whose reason changed in a way that matters to users. Pure. */
 export function statusEvents (known: OwnServiceStatus, next: OwnServiceStatus): ServiceEvent[] {

@@ -17,7 +17,7 @@ export const DEGRADED_REASONS = [
 ] as const
 
 export type ResolvedReason = typeof RESOLVED_REASONS[number]
-export type RoutingReason = typeof ROUTING_REASONS[number]
+type RoutingReason = typeof ROUTING_REASONS[number]
 type DegradedReason = Exclude<typeof DEGRADED_REASONS[number], 'AsExpected'>
 
 /** Why a service is degraded. */

@@ -56,8 +56,7 @@ export interface RolloutPlan {
 /** This program's part of a stored status. */
 export function ownConfigStatus (object: JsonObject): OwnConfigStatus {
   const known = knownFields(ownObject(object, 'status'), ['observedGeneration', 'hash', 'services'])
-  // the CRD's schema guarantees the shape
-  return { ...known, conditions: knownConditions(object, CONFIG_CONDITIONS) } as OwnConfigStatus
+  return { ...known, conditions: knownConditions(object, CONFIG_CONDITIONS) }
 }
 
 /** An unreadable annotation holds the rollout, because its author meant to limit it. */

@@ -37,7 +37,7 @@ export function ownServiceStatus (object: JsonObject): OwnServiceStatus {
     ...knownFields(status, ['observedGeneration', 'resolvedRuntimeConfig']),
     ...(path !== '' && { routing: { path } }),
     conditions: knownConditions(object, SERVICE_CONDITIONS)
-  } as OwnServiceStatus // the CRD's schema guarantees the shape
+  }
 }
 
 /** Pure, so that all replicas write the same status. */

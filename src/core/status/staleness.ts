@@ -4,9 +4,11 @@ import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } fr
 import type { Assessment } from '../settings/assess.ts'
 
 /**
- * How a stored service compares with what admission would write now. `current`: equal. `outdated`: its configuration
- * was created, changed or deleted since. `pending`: its path could not be rendered at creation, and can be now.
- * `unobserved`: no webhook saw its last write, because one would have written something else.
+ * How a stored service compares with what admission would write now.
+ * - `current`: equal.
+ * - `outdated`: its configuration was created, changed, or deleted since.
+ * - `pending`: its path could not be rendered at creation, and can be now.
+ * - `unobserved`: no webhook saw its last write, because one would have written something else.
  */
 export type Staleness = 'current' | 'outdated' | 'pending' | 'unobserved'
 

@@ -52,8 +52,13 @@ export interface ConnectionOptions {
  */
 export async function connectToCluster (options: ConnectionOptions): Promise<ApiConnection> {
   const connection = new ClusterConnection(options)
-  await connection.open()
-  return connection
+  try {
+    await connection.open()
+    return connection
+  } catch (error) {
+    const reason = errorMessage(error).trim().replaceAll('\n', '; ')
+    throw new Error(`cannot connect to a cluster: ${reason}`, { cause: error })
+  }
 }
 
 /** Implements `timeoutMs` for a client that supports `signal`. */
@@ -75,7 +80,7 @@ export function withTimeouts (send: SendRequest, clock: Clock): SendRequest {
   }
 }
 
-/** What a request needs from the kubeconfig; read again for each request, because files and tokens are rotated. */
+/** What a request needs from the kubeconfig; read again for each request, because files and tokens rotate. */
 interface Access {
   readonly server: string
   readonly headers: Readonly<Record<string, string>>
@@ -87,32 +92,19 @@ interface Access {
 interface Connections { readonly shared: Dispatcher, readonly reserved: Dispatcher }
 
 class ClusterConnection implements ApiConnection {
-  readonly #choice: KubeConfigChoice
-  readonly #log: Log
-  readonly #onRequest: NonNullable<ConnectionOptions['onRequest']>
+  readonly #options: ConnectionOptions
   #loaded: LoadedKubeConfig | undefined
   #access: Access | undefined
   #reading: Promise<Access> | undefined
   #unreadable = false
-  #contextNamespace = 'default'
+  contextNamespace: string | undefined
 
-  constructor ({ kubeconfig, context, log, onRequest = () => undefined }: ConnectionOptions) {
-    this.#choice = { file: kubeconfig, context }
-    this.#log = log
-    this.#onRequest = onRequest
-  }
-
-  get contextNamespace (): string | undefined {
-    return this.#choice.file === undefined ? undefined : this.#contextNamespace
+  constructor (options: ConnectionOptions) {
+    this.#options = options
   }
 
   async open (): Promise<void> {
-    try {
-      await this.#currentAccess()
-    } catch (error) {
-      const reason = errorMessage(error).trim().replaceAll('\n', '; ')
-      throw new Error(`cannot connect to a cluster: ${reason}`, { cause: error })
-    }
+    await this.#currentAccess()
   }
 
   readonly request: SendRequest = withTimeouts(async (path, options = {}) => {
@@ -141,11 +133,8 @@ class ClusterConnection implements ApiConnection {
       headers: { accept: 'application/json', 'user-agent': 'aim-admission', ...length, ...headers, ...credentials },
       dispatcher: fencing === undefined ? dispatcher : dispatcher.compose(fencedDispatch(fencing))
     })
-    const { method = 'GET' } = options
-    sent.then(
-      ({ statusCode }) => { this.#onRequest(method, String(statusCode)) },
-      () => { this.#onRequest(method, '<error>') }
-    )
+    const count = (code: string): void => { this.#options.onRequest?.(options.method ?? 'GET', code) }
+    sent.then(({ statusCode }) => { count(String(statusCode)) }, () => { count('<error>') })
     const response = await sent
     // a rejected credential may have been replaced in the file, or by a new run of its exec plugin
     if (response.statusCode === 401) this.#loaded = undefined
@@ -161,7 +150,9 @@ class ClusterConnection implements ApiConnection {
     } catch (error) {
       if (this.#access === undefined) throw error
       if (!this.#unreadable) {
-        this.#log.warn({ reason: errorMessage(error) }, 'failed to read API server credentials, keeping the last ones')
+        this.#options.log.warn(
+          { reason: errorMessage(error) }, 'failed to read API server credentials, keeping the last ones'
+        )
       }
       this.#unreadable = true
     }
@@ -169,8 +160,9 @@ class ClusterConnection implements ApiConnection {
   }
 
   async #readAccess (): Promise<Access> {
-    const { config, cluster, namespace } = this.#loaded ??= await loadKubeConfig(this.#choice)
-    this.#contextNamespace = namespace
+    const { kubeconfig: file, context } = this.#options
+    const { config, cluster, namespace } = this.#loaded ??= await loadKubeConfig({ file, context })
+    if (file !== undefined) this.contextNamespace = namespace
     const options: RequestOptions = {}
     await config.applyToHTTPSOptions(options)
     // only an agent's TLS options are read, which both types share

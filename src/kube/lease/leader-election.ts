@@ -30,21 +30,23 @@ export interface LeaderElectionOptions {
 
 /** The last known state of the Lease. */
 interface LeaseObservation {
-  /** Undefined if there is none. */
+  /** Undefined if the Lease does not exist. */
   readonly lease: Lease | undefined
   /** When this state was first observed. */
   readonly since: number
-  /** How long from then on this replica must not acquire it: a previous holder may still act on an earlier state. */
+  /** How long from then on this replica must not take it: a previous holder may still act on an earlier state. */
   readonly wait: number
 }
 
 /**
  * Leads while it holds a Lease of coordination.k8s.io/v1. A previous holder gets the full lease duration, by this
- * process's own clock, before another replica acquires the Lease. A leader may write only until its deadline, which
+ * process's own clock, before another replica takes the Lease. A leader may write only until its deadline, which
  * counts from before the request that last renewed the Lease.
  */
 export class LeaderElection {
   readonly #options: LeaderElectionOptions
+  readonly #collection: string
+  readonly #path: string
   readonly #stopping = new AbortController()
   #running: Promise<void> = Promise.resolve()
   #observation: LeaseObservation | undefined
@@ -59,6 +61,8 @@ export class LeaderElection {
 
   constructor (options: LeaderElectionOptions) {
     this.#options = options
+    this.#collection = `/apis/coordination.k8s.io/v1/namespaces/${options.lease.namespace}/leases`
+    this.#path = `${this.#collection}/${options.lease.name}`
   }
 
   /** Fencing: to be checked right before each write. Correct even in the first moment after a suspension. */
@@ -91,7 +95,7 @@ export class LeaderElection {
     await this.#release()
   }
 
-  /** Tries once to acquire or renew the Lease. Returns why the Lease is lost, if it is; other failures are retried. */
+  /** Tries once to take or renew the Lease. Returns why the Lease is lost, if it is; other failures are retried. */
   async #attempt (): Promise<string | undefined> {
     try {
       let lost: string | undefined
@@ -101,7 +105,7 @@ export class LeaderElection {
       return lost
     } catch (error) {
       if (!this.#failing && !this.#stopping.signal.aborted) {
-        this.#options.log.warn({ reason: errorMessage(error) }, 'failed to acquire or renew lease, retrying')
+        this.#options.log.warn({ reason: errorMessage(error) }, 'failed to take or renew lease, retrying')
       }
       this.#failing = true
       return undefined
@@ -187,7 +191,7 @@ export class LeaderElection {
     return since + wait - now
   }
 
-  /** Whether no other replica acquired the Lease since: each acquisition writes its own time. */
+  /** Whether no other replica took the Lease since: each one writes its own time. */
   #isMine ({ holder, acquireTime }: Lease): boolean {
     return holder === this.#options.identity && acquireTime === this.#acquiredAt
   }
@@ -217,7 +221,7 @@ export class LeaderElection {
 
   /** Undefined if there is no Lease. */
   async #read (): Promise<Lease | undefined> {
-    const result = await this.#send(this.#path(), { method: 'GET' })
+    const result = await this.#send(this.#path, { method: 'GET' })
     if (result.kind === 'written') return this.#observe(readLease(result.object))
     if (result.kind === 'gone') return this.#observe(undefined)
     throw new Error('reason' in result ? result.reason : result.kind)
@@ -238,8 +242,8 @@ export class LeaderElection {
     const metadata = { namespace, name }
     const object = { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata, ...lease?.object, spec }
     const result = lease === undefined
-      ? await this.#send(this.#collection(), { method: 'POST', body: JSON.stringify(object) })
-      : await this.#send(this.#path(), { method: 'PUT', body: JSON.stringify(object) })
+      ? await this.#send(this.#collection, { method: 'POST', body: JSON.stringify(object) })
+      : await this.#send(this.#path, { method: 'PUT', body: JSON.stringify(object) })
     if (result.kind === 'gone' && lease === undefined) await this.#createNamespace()
     if ('reason' in result) throw new Error(result.reason)
     if (result.kind !== 'written') return false
@@ -259,14 +263,6 @@ export class LeaderElection {
     const command = `kubectl create namespace ${namespace}`
     this.#problem = `namespace ${namespace} for the Lease does not exist; run: ${command}`
     log.error({ namespace, reason: result.reason, command }, 'failed to create namespace for lease, waiting for it')
-  }
-
-  #collection (): string {
-    return `/apis/coordination.k8s.io/v1/namespaces/${this.#options.lease.namespace}/leases`
-  }
-
-  #path (): string {
-    return `${this.#collection()}/${this.#options.lease.name}`
   }
 
   /** Within half the time that a renewal may take, and before the deadline. */

@@ -14,7 +14,7 @@ export const PROBE_FAILURES = [
   'WrongCaBundle', 'InvalidCertificate', 'NoEndpoint', 'TimedOut', 'WebhookFailed', 'NotRegistered', 'Refused',
   'Forbidden', 'NotFound', 'ApiServerUnreachable'
 ] as const
-export type ProbeFailure = typeof PROBE_FAILURES[number]
+type ProbeFailure = typeof PROBE_FAILURES[number]
 
 export type ProbeResult =
   | { readonly kind: 'success' }

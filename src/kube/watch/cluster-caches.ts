@@ -15,17 +15,6 @@ export interface ClusterCachesOptions {
   readonly clock: Clock
 }
 
-/** The cache of one kind, for metrics and probes. */
-export interface CacheStatus {
-  readonly kind: KindName
-  readonly synced: boolean
-  readonly objects: number
-  /** Since the API server last confirmed that the cache is up to date; Infinity before the first list. */
-  readonly ageSeconds: number
-  /** The current error, in one line. */
-  readonly error: string | undefined
-}
-
 /** Fills the sinks of the three kinds from all namespaces of a cluster. */
 export class ClusterCaches {
   readonly #reflectors: ReadonlyArray<readonly [KindName, Reflector]>
@@ -59,8 +48,8 @@ export class ClusterCaches {
       .map(([kind, { error, state }]) => `${kind}: ${error ?? `not listed yet (${state})`}`)
   }
 
-  status (): CacheStatus[] {
-    return this.#reflectors.map(([kind, { synced, size, age, error }]) =>
-      ({ kind, synced, objects: size, ageSeconds: age / 1_000, error }))
+  /** Seconds since the API server last confirmed that a cache is up to date; Infinity before the first list. */
+  ages (): Array<{ readonly kind: KindName, readonly ageSeconds: number }> {
+    return this.#reflectors.map(([kind, { age }]) => ({ kind, ageSeconds: age / 1_000 }))
   }
 }

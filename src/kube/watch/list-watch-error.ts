@@ -5,8 +5,8 @@ import { describeStatus, type Status } from '../client/responses.ts'
 export type RestartReason = keyof typeof RESTARTS
 
 /**
- * The retry policy per reason. `cap`: the longest wait before the next try, in ms. `relistAfter`: after how many such
- * errors in a row a list replaces the watch, so that the cache is polled if watches always fail.
+ * The retry policy per reason. `cap`: the longest wait before the next try, in ms. `relistAfter`: the errors in a row
+ * after which a list replaces the watch. So the cache is polled if watches always fail.
  */
 const RESTARTS = {
   /** No response. Short waits: an attempt costs an unreachable server nothing, and recovery is noticed at once. */

@@ -66,14 +66,14 @@ export class Reflector {
   /** The version of each object that the sink has; empty if the sink threw. */
   readonly #versions = new Map<string, string>()
   #state: ReflectorState = 'idle'
-  /** Whether the server offers the initial objects as a stream; otherwise they come in pages. */
+  /** Whether the server offers the initial objects as a stream. Without one they come in pages. */
   #streams = true
   /** Every change up to this version is delivered; undefined before a list. */
   #version: string | undefined
   #synced = false
   #error: ListWatchError | undefined
   #lastReason: RestartReason | undefined
-  /** How often the last reason has occurred without a working watch in between. */
+  /** How often the last reason has occurred since the last working watch. */
   #inARow = 0
   #confirmedAt = -Infinity
   #running: Promise<void> = Promise.resolve()

@@ -9,8 +9,8 @@ const NEWLINE = 0x0a
 const TURN_MS = 1
 
 /**
- * The lines of a UTF-8 stream as they arrive, including a last one without its newline. Takes time linear in the bytes,
- * whatever the chunks, and yields to the event loop regularly.
+ * The lines of a stream in UTF-8 as they arrive, including a last one without its newline. Takes time linear in the
+ * bytes, whatever the chunks, and yields to the event loop regularly.
  */
 export async function * splitLines (stream: AsyncIterable<Uint8Array>): AsyncGenerator<string> {
   let partial: Uint8Array[] = []

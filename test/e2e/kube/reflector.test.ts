@@ -97,7 +97,7 @@ t.test('a cache survives restarts of the API server, and follows the changes aft
   t.strictSame([...objects.keys()].sort(), ['kept', 'new-1', 'new-2'])
 })
 
-t.test('follows a kind that is created, deleted and created again', async (t) => {
+t.test('follows a kind that is created, deleted, and created again', async (t) => {
   const crds = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
   const path = '/apis/test.example/v1/things'
   const crd = {

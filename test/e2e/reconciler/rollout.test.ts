@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { startCluster } from '../../support/cluster/cluster.ts'
-import { actionsOf, BY_TEAM, manifest, PATH, routed } from '../../support/builders/manifests.ts'
+import { actionsOf, BLOCK, BY_TEAM, manifest, PATH, routed } from '../../support/builders/manifests.ts'
 import { conditionOf, observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
 import { startProduct, startReconciler } from '../../support/programs/product.ts'
 import { eventually, until } from '../../support/until.ts'
@@ -184,7 +184,7 @@ t.test('the configuration of a namespace replaces that of the cluster until its 
         'get',
         'aimsvc',
         '-o',
-        'jsonpath={range .items[*].spec.resolvedRuntimeConfig}{.kind} {.defaultStorageClassName}|{end}'
+        `jsonpath={range .items[*]}{${BLOCK}.kind} {${BLOCK}.defaultStorageClassName}|{end}`
       ])
     ).stdout
 
@@ -315,11 +315,11 @@ t.test('a change that breaks services halts at the limit, names them, and can be
 })
 
 t.test('a halted rollout continues once the failing services are fixed', async (t) => {
-  const namespace = await aFleet('mended', 6, 1)
+  const namespace = await aFleet('fixed', 6, 1)
   await apply(config(namespace, routed(BY_TEAM)))
   await held(namespace, 'Halted', LIMIT)
   await kubectl(['-n', namespace, 'label', 'aimsvc', '--all', 'team=nlp', '--overwrite'])
   await rolledOut(namespace, 6)
   await until(async () => (await object(...configIn(namespace))).status?.services?.failing === 0)
-  t.equal(await get(namespace, 's00', PATH), '/mended/nlp/s00')
+  t.equal(await get(namespace, 's00', PATH), '/fixed/nlp/s00')
 })

@@ -38,7 +38,7 @@ export class FakeApiServer {
 
   /** Connections accepted so far. */
   accepted = 0
-  /** Whether it offers streams of initial objects; otherwise it refuses them like the real one. */
+  /** Whether it offers streams of initial objects. If not, it refuses them like the real one. */
   streams = false
   readonly #tls: ServerOptions | undefined
   readonly #collections = new Map<string, Collection>()

@@ -8,7 +8,7 @@ export interface Passage { readonly there: number, readonly back: number }
 
 /** An API server with a single Lease, in this process and on a manual clock. */
 export class FakeLease {
-  /** As stored; undefined if there is none. */
+  /** As stored; undefined if it does not exist. */
   lease: JsonObject | undefined
   /** Every spec that was written, in order. */
   readonly written: JsonObject[] = []

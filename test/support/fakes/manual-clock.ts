@@ -18,7 +18,7 @@ export class ManualClock implements Clock {
   /** How many callbacks are still to come. */
   get pending (): number { return this.#timers.size }
 
-  /** Milliseconds until the next callback; Infinity where there is none. */
+  /** Milliseconds until the next callback; Infinity without one. */
   get untilNext (): number {
     return Math.min(...[...this.#timers].map(({ at }) => at)) - this.#now
   }

@@ -1,4 +1,4 @@
 import type { Log } from '../../../src/core/ports.ts'
 
-/** Tells nobody anything. */
+/** Discards everything. */
 export const silentLog: Log = { info: () => {}, warn: () => {}, error: () => {} }

@@ -32,7 +32,7 @@ export async function startTcpProxy (target: string) {
   const { port } = server.address() as AddressInfo // it listens on a port
   return {
     url: `https://127.0.0.1:${port}`,
-    /** Connections at present, the most that there were at once, and all of them together. */
+    /** Connections at present, the most that there were at once, and all together. */
     count: () => ({ open: open.size, most, accepted }),
     /** Ends every connection without notice. */
     cut: (): void => { for (const socket of open) socket.resetAndDestroy() },

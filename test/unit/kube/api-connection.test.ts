@@ -287,7 +287,7 @@ t.test('connections', async (t) => {
     await t.rejects(write([true, false]), { message: 'request not sent: this replica is no longer the leader' })
     await t.rejects(write([false]), { message: 'request not sent: this replica is no longer the leader' })
     t.ok(await write([true, true]) < 500)
-    t.equal(complete(), 2, 'a fenced request never arrives completely')
+    t.equal(complete(), 2, 'a fenced request never arrives as a whole')
   })
 
   t.test('are kept while the files stay the same, and closed on close', async (t) => {

@@ -27,7 +27,7 @@ async function settle (): Promise<void> {
   for (let time = 0; time < 3; time++) await turn()
 }
 
-/** A clock, a Lease and candidates that record their callbacks and logs. */
+/** A clock, a Lease, and candidates that record their callbacks and logs. */
 function setUp () {
   const clock = new ManualClock()
   const api = new FakeLease(clock)

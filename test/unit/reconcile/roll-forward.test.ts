@@ -58,7 +58,7 @@ t.test('triggers admission of a released service, and records an event once it h
   t.equal(events.length, 1)
 })
 
-t.test('does not trigger admission of a service that is held, current, being deleted or missing', async (t) => {
+t.test('does not trigger admission of a service that is held, current, being deleted, or missing', async (t) => {
   const held = aRollForward({ released: false })
   t.strictSame(await held.rollForward.triggerAdmission(ID), DONE)
   const { world, sinks, rollForward, before, triggered } = aRollForward()
