@@ -6,7 +6,7 @@ import { refuseConnection } from './overload/refuse-connection.ts'
 export interface ProbeDependencies {
   /** Why the server is not ready; undefined if it is. */
   readonly notReadyReason: () => string | undefined
-  /** A problem that readiness does not depend on, for the text of /readyz; undefined if there is none. */
+  /** A problem that readiness does not depend on, for the text of /readyz; undefined without a problem. */
   readonly problem?: (() => string | undefined) | undefined
   readonly registry: Registry
   /** Folder of the built playground, served at `/playground/`. */

@@ -143,6 +143,7 @@ export class LargeReviews {
       maxThreads: 1,
       idleTimeout: idleMs,
       atomics: 'disabled',
+      niceIncrement: 5, // gives way to the main thread on a busy machine
       recordTiming: false,
       resourceLimits: { maxOldGenerationSizeMb: MAX_HEAP_MIB }
     })

@@ -1,17 +1,18 @@
 import t from 'tap'
 import { aReview } from '../../support/builders/a-review.ts'
 import { aWebhook, anAdmissionServer } from '../../support/http/admission-server.ts'
+import { headOf, rawRequest } from '../../support/http/raw-request.ts'
 import { untilClosed } from '../../support/cluster/api-server-client.ts'
 import { until } from '../../support/until.ts'
 
 const TRY_AGAIN = { status: 503, headers: { 'retry-after': '1', connection: 'close' }, body: { error: /try again/ } }
 
-t.test('while the caches are not filled, callers are sent back, and the next connection finds the server open', async (t) => {
+t.test('sheds requests until the caches are filled', async (t) => {
   let why: string | undefined = 'AIMService: not listed yet, https://secret.example'
   const { client, metricLines } = await anAdmissionServer(t, { notReady: () => why })
   const before = await client.post(aReview())
   t.match(before, { ...TRY_AGAIN, connection: 1 })
-  t.notMatch(JSON.stringify(before.body), /secret/, 'why is for /readyz to say')
+  t.notMatch(JSON.stringify(before.body), /secret/, 'only /readyz says why')
   why = undefined
   t.match(await client.post(aReview()), { status: 200, connection: 2 })
   t.match(await metricLines('aim_admission_requests_total'), [
@@ -19,27 +20,33 @@ t.test('while the caches are not filled, callers are sent back, and the next con
   ])
 })
 
-t.test('a large review is read to its end before it is sent back, so that no reset swallows the answer', async (t) => {
+t.test('reads a large review to its end before the 503, so that no reset loses the response', async (t) => {
   const { client } = await anAdmissionServer(t, { notReady: () => 'not yet' })
-  for (let at = 0; at < 10; at++) { t.match(await client.post(aReview({ padding: 'x'.repeat(4 * 1024 * 1024) })), TRY_AGAIN) }
+  for (let at = 0; at < 10; at++) {
+    t.match(await client.post(aReview({ padding: 'x'.repeat(4 * 1024 * 1024) })), TRY_AGAIN)
+  }
 })
 
-t.test('beyond as many reviews as the server takes at once, callers are sent back', async (t) => {
+t.test('sheds reviews beyond the limit in flight', async (t) => {
   const waits: Array<() => void> = []
-  const webhook = aWebhook({ waitForConfig: async () => { await new Promise<void>((resolve) => { waits.push(resolve) }) } })
+  const webhook = aWebhook({
+    waitForConfig: async () => {
+      await new Promise<void>((resolve) => {
+        waits.push(resolve)
+      })
+    }
+  })
   const { client, gate } = await anAdmissionServer(t, { webhooks: [webhook], maxInFlight: 1 })
   const socket = await client.connect()
-  socket.write(
-    `POST /mutate/aimservices HTTP/1.1\r\nhost: a\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: ${aReview().length}\r\n\r\n${aReview()}`
-  )
+  socket.write(rawRequest(aReview(), `${headOf()}connection: close\r\n`))
   await until(() => waits.length === 1)
   t.match(await client.post(aReview()), TRY_AGAIN)
   waits[0]?.()
-  t.match(await untilClosed(socket), /^HTTP\/1\.1 200 /, 'the one that was in is answered')
+  t.match(await untilClosed(socket), /^HTTP\/1\.1 200 /, 'the review in flight gets its response')
   await until(() => gate.inFlight === 0)
 })
 
-t.test('while draining, reviews are still answered, each on a connection that is closed afterwards', async (t) => {
+t.test('while draining, judges reviews and closes each connection', async (t) => {
   const waits: Array<() => void> = []
   const webhook = aWebhook({
     waitForConfig: async ({ name }) => {
@@ -49,12 +56,12 @@ t.test('while draining, reviews are still answered, each on a connection that is
     }
   })
   const { client, gate } = await anAdmissionServer(t, { webhooks: [webhook] })
-  const onItsWay = client.post(aReview({ name: 'waits' }))
+  const inFlight = client.post(aReview({ name: 'waits' }))
   await until(() => waits.length === 1)
   gate.drain()
   t.match(gate.notReadyReason(), /shutting down/)
   waits[0]?.()
-  t.match(await onItsWay, { status: 200, headers: { connection: 'close' } }, 'also the one that came before')
+  t.match(await inFlight, { status: 200, headers: { connection: 'close' } }, 'also for the earlier review')
   t.match(await client.post(aReview()), { status: 200, headers: { connection: 'close' }, connection: 2 })
   t.match(await client.call({ path: '/nowhere' }), { status: 404, headers: { connection: 'close' } })
   gate.close()

@@ -7,28 +7,28 @@ import { ADMIT } from '../../../src/admission/verdict.ts'
 import { shutdownGracefully } from '../../../src/server/lifecycle/shutdown.ts'
 import { aReview } from '../../support/builders/a-review.ts'
 import { anAdmissionServer, aWebhook, testPair } from '../../support/http/admission-server.ts'
+import { headOf, rawRequest } from '../../support/http/raw-request.ts'
 import { untilClosed } from '../../support/cluster/api-server-client.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { until } from '../../support/until.ts'
 
-const HEAD = 'POST /mutate/aimservices HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n'
-const whole = (body: string): string => `${HEAD}content-length: ${body.length}\r\n\r\n${body}`
+const HEAD = headOf()
 
-/** A connection from another address of this computer. */
+/** A connection from another local address. */
 async function connectFrom (localAddress: string, url: string): Promise<TLSSocket> {
   const socket = connect({
     socket: connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port), localAddress }),
     host: '127.0.0.1',
     ca: testPair.caPem
   })
-  socket.on('error', () => {}) // being cut off is what is looked for
+  socket.on('error', () => {}) // the tests expect to be disconnected
   await once(socket, 'secureConnect')
   return socket
 }
 
-async function answerOf (socket: TLSSocket, body: string): Promise<string> {
-  socket.write(whole(body))
-  const [chunk] = await once(socket, 'data') as [Buffer] // what the event carries
+async function responseOf (socket: TLSSocket, body: string): Promise<string> {
+  socket.write(rawRequest(body))
+  const [chunk] = await once(socket, 'data') as [Buffer] // as the event delivers it
   return chunk.toString()
 }
 
@@ -38,50 +38,50 @@ function countBytes (socket: TLSSocket): () => number {
   return () => bytes
 }
 
-t.test('a caller with too many connections loses those on which nothing was ever answered, and no other caller does', async (t) => {
+t.test('an address with too many connections loses its unused ones, and other addresses lose none', async (t) => {
   const { url } = await anAdmissionServer(t, { limits: { peerConnections: 2 } })
   const useful = await connectFrom('127.0.0.1', url)
-  t.match(await answerOf(useful, aReview()), /^HTTP\/1\.1 200 /)
+  t.match(await responseOf(useful, aReview()), /^HTTP\/1\.1 200 /)
   const [first, second, third] = [
     await connectFrom('127.0.0.2', url),
     await connectFrom('127.0.0.2', url),
     await connectFrom('127.0.0.2', url)
   ]
-  t.equal(await untilClosed(first), '', 'the oldest makes room')
-  t.match(await answerOf(third, aReview()), /^HTTP\/1\.1 200 /)
+  t.equal(await untilClosed(first), '', 'the oldest is dropped')
+  t.match(await responseOf(third, aReview()), /^HTTP\/1\.1 200 /)
   await connectFrom('127.0.0.2', url)
   t.equal(await untilClosed(second), '')
-  t.match(await answerOf(useful, aReview()), /^HTTP\/1\.1 200 /)
-  t.match(await answerOf(third, aReview()), /^HTTP\/1\.1 200 /, 'one that was of use stays')
+  t.match(await responseOf(useful, aReview()), /^HTTP\/1\.1 200 /)
+  t.match(await responseOf(third, aReview()), /^HTTP\/1\.1 200 /, 'a connection that has served stays')
 })
 
-t.test('where all connections are taken, one that has shown nothing makes room for whoever comes', async (t) => {
+t.test('beyond the limit, a connection that has not served is dropped for a new one', async (t) => {
   const { url } = await anAdmissionServer(t, { limits: { connections: 3 } })
   const useful = await connectFrom('127.0.0.1', url)
-  await answerOf(useful, aReview())
+  await responseOf(useful, aReview())
   const mute = [await connectFrom('127.0.0.2', url), await connectFrom('127.0.0.3', url)]
-  t.match(await answerOf(await connectFrom('127.0.0.4', url), aReview()), /^HTTP\/1\.1 200 /)
+  t.match(await responseOf(await connectFrom('127.0.0.4', url), aReview()), /^HTTP\/1\.1 200 /)
   t.equal(await untilClosed(mute[0] ?? useful), '')
-  t.match(await answerOf(useful, aReview()), /^HTTP\/1\.1 200 /)
+  t.match(await responseOf(useful, aReview()), /^HTTP\/1\.1 200 /)
 })
 
-t.test('where all of them were of use, the one that is idle for the longest makes room', async (t) => {
+t.test('beyond the limit, the longest idle connection is dropped if all have served', async (t) => {
   const { url } = await anAdmissionServer(t, { limits: { connections: 2 } })
   const [first, second] = [await connectFrom('127.0.0.1', url), await connectFrom('127.0.0.1', url)]
-  for (const socket of [first, second, first]) await answerOf(socket, aReview())
+  for (const socket of [first, second, first]) await responseOf(socket, aReview())
   await connectFrom('127.0.0.1', url)
   t.equal(await untilClosed(second), '')
-  t.match(await answerOf(first, aReview()), /^HTTP\/1\.1 200 /)
+  t.match(await responseOf(first, aReview()), /^HTTP\/1\.1 200 /)
 })
 
-t.test('a handshake that is not finished is given up', async (t) => {
+t.test('drops an unfinished handshake', async (t) => {
   const { url } = await anAdmissionServer(t, { limits: { handshake: 100 } })
   const socket = connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port) })
-  socket.write(Buffer.from([0x16, 0x03, 0x01])) // how a ClientHello begins
+  socket.write(Buffer.from([0x16, 0x03, 0x01])) // the start of a ClientHello
   await once(socket.resume(), 'close')
 })
 
-t.test('bodies that come slowly close nothing: reviews that come whole are judged all the while', async (t) => {
+t.test('slow bodies do not count as in flight', async (t) => {
   const { client, gate } = await anAdmissionServer(t, { maxInFlight: 1 })
   const slow = await Promise.all(Array.from({ length: 5 }, async () => await client.connect()))
   for (const socket of slow) socket.write(`${HEAD}content-length: 999\r\n\r\n{`)
@@ -91,21 +91,21 @@ t.test('bodies that come slowly close nothing: reviews that come whole are judge
   await until(() => gate.arriving === 0)
 })
 
-t.test('bodies that are on their way share a bounded memory: beyond it the oldest is given up', async (t) => {
+t.test('beyond the memory for incomplete bodies, the oldest is refused', async (t) => {
   const { client, gate } = await anAdmissionServer(t, { limits: { arrivingBytes: 256 * 1024 } })
   const [first, second] = [await client.connect(), await client.connect()]
   first.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(100_000)}`)
   await until(() => gate.arriving === 1)
   second.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(180_000)}`)
-  t.match(await client.post(aReview()), { status: 200 }, 'one that comes at once')
+  t.match(await client.post(aReview()), { status: 200 }, 'a body in one chunk')
   t.match(await untilClosed(first), /^HTTP\/1\.1 503 [^]*retry-after: 1\r\n/)
   t.equal(gate.arriving, 1)
-  t.match(await client.post(aReview({ padding: 'x'.repeat(50_000) })), { status: 200 }, 'and one that comes in pieces')
+  t.match(await client.post(aReview({ padding: 'x'.repeat(50_000) })), { status: 200 }, 'a body in several chunks')
   second.destroy()
   await until(() => gate.arriving === 0)
 })
 
-t.test('bodies that hold next to nothing are not given up, however old: they would make no room', async (t) => {
+t.test('bodies that keep little memory are not refused, however old', async (t) => {
   const { client, gate } = await anAdmissionServer(t, { limits: { arrivingBytes: 256 * 1024 } })
   const [first, second] = [await client.connect(), await client.connect()]
   const tiny = await Promise.all(Array.from({ length: 50 }, async () => await client.connect()))
@@ -117,17 +117,17 @@ t.test('bodies that hold next to nothing are not given up, however old: they wou
   await until(() => gate.arriving === 51)
   second.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(180_000)}`)
   t.match(await untilClosed(first), /^HTTP\/1\.1 503 /)
-  t.equal(gate.arriving, 51, 'the fifty, and the one that came last')
+  t.equal(gate.arriving, 51, 'the fifty, and the last one')
   for (const socket of [...tiny, second]) socket.destroy()
   await until(() => gate.arriving === 0)
 })
 
-t.test('where a large body needs the room of many slow ones, they are given up a few at a time, and it is answered', async (t) => {
+t.test('a large body displaces slow ones a few per turn, and gets its response', async (t) => {
   const { client, gate } = await anAdmissionServer(t, { limits: { arrivingBytes: 4 * 1024 * 1024 } })
   const slow = await Promise.all(Array.from({ length: 60 }, async () => await client.connect()))
   for (const socket of slow) socket.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(60_000)}`)
   await until(() => gate.arriving === 60)
-  await client.post(aReview()) // when all of them have been read
+  await client.post(aReview()) // by then, all have been read
   const largest: number[] = []
   let before = gate.arriving
   let turns = setImmediate(function count () {
@@ -137,16 +137,16 @@ t.test('where a large body needs the room of many slow ones, they are given up a
   })
   t.match(await client.post(aReview({ padding: 'x'.repeat(2_000_000) })), { status: 200 })
   clearImmediate(turns)
-  t.ok(largest.reduce((sum, one) => sum + one, 0) > 15, 'many made room')
+  t.ok(largest.reduce((sum, one) => sum + one, 0) > 15, 'many were refused')
   t.ok(
     Math.max(...largest) <= 3,
-    `at most ${Math.max(...largest)} in one turn: two that make room, and the large one once it is whole`
+    `at most ${Math.max(...largest)} in one turn: two refused, and the large one when complete`
   )
   for (const socket of slow) socket.destroy()
   await until(() => gate.arriving === 0)
 })
 
-t.test('a body in a million tiny chunks is one body', async (t) => {
+t.test('accepts a body in many tiny chunks', async (t) => {
   const { client } = await anAdmissionServer(t)
   const body = aReview({ padding: 'x'.repeat(200_000) })
   const chunks = Array.from(body, (byte) => `1\r\n${byte}\r\n`).join('')
@@ -155,7 +155,7 @@ t.test('a body in a million tiny chunks is one body', async (t) => {
   t.match(await untilClosed(socket), /^HTTP\/1\.1 200 /)
 })
 
-t.test('answers that were in line on a connection that is reset are forgotten with it', async (t) => {
+t.test('responses on a reset connection no longer count', async (t) => {
   const large = { op: 'add', path: '/spec', value: 'x'.repeat(8 * 1024 * 1024) } as const
   const webhook = aWebhook({
     decide: ({ name }) => (name === 'large' ? { kind: 'patch', operations: [large], warnings: [] } : ADMIT)
@@ -167,26 +167,29 @@ t.test('answers that were in line on a connection that is reset are forgotten wi
   await client.post(aReview())
   for (let round = 1; round <= 4; round++) {
     const socket = (await client.connect()).pause()
-    socket.write(whole(aReview({ name: 'large' })).repeat(3))
+    socket.write(rawRequest(aReview({ name: 'large' })).repeat(3))
     await until(() => gate.admitted === 1 + 4 * (round - 1) + 3)
     t.ok(connections.unackedBytes > 16 * 1024 * 1024)
     socket.destroy()
     await until(() => connections.open === 1)
     t.equal(connections.unackedBytes, 0)
-    t.match(await client.post(aReview()), { status: 200, connection: 1 }, 'and nobody else is cut off for them')
+    t.match(await client.post(aReview()), { status: 200, connection: 1 }, 'no other connection is dropped')
   }
 })
 
-t.test('callers that have not finished their handshakes do not hold up the end', async (t) => {
+t.test('unfinished handshakes do not delay the shutdown', async (t) => {
   const clock = new ManualClock()
-  const { server, app, client, connections, gate, url } = await anAdmissionServer(t, { clock, limits: { handshake: 60_000 } })
+  const { server, app, client, connections, gate, url } = await anAdmissionServer(t, {
+    clock,
+    limits: { handshake: 60_000 }
+  })
   await client.post(aReview())
   const unfinished = [
     connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port) }),
     connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port) })
   ]
   const gone = unfinished.map(async (socket) => { await once(socket.on('error', () => {}).resume(), 'close') })
-  unfinished[0]?.write(Buffer.from([0x16, 0x03, 0x01])) // how a ClientHello begins
+  unfinished[0]?.write(Buffer.from([0x16, 0x03, 0x01])) // the start of a ClientHello
   await until(() => connections.open === 3)
   const closed = shutdownGracefully(server, gate, clock)
   while (connections.open > 0) {
@@ -198,7 +201,7 @@ t.test('callers that have not finished their handshakes do not hold up the end',
   t.equal(app.server.listening, false)
 })
 
-t.test('who comes once all connections were ended is not let in', async (t) => {
+t.test('rejects new connections after closeAll', async (t) => {
   const { connections, url } = await anAdmissionServer(t, { limits: { handshake: 600_000 } })
   connections.closeAll()
   const late = connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port) }).on('error', () => {}).resume()
@@ -206,9 +209,9 @@ t.test('who comes once all connections were ended is not let in', async (t) => {
   t.equal(connections.open, 0)
 })
 
-t.test('who does not take its answers is cut off', async (t) => {
+t.test('drops a connection whose client does not read its response', async (t) => {
   const clock = new ManualClock()
-  // more than the buffers of a connection hold
+  // exceeds the buffers of a connection
   const large = { op: 'add', path: '/spec', value: 'x'.repeat(16 * 1024 * 1024) } as const
   const webhook = aWebhook({
     decide: ({ name }) => (name === 'large' ? { kind: 'patch', operations: [large], warnings: [] } : ADMIT)
@@ -220,20 +223,20 @@ t.test('who does not take its answers is cut off', async (t) => {
   })
   const socket = (await client.connect()).pause()
   const gone = once(socket, 'close')
-  socket.write(whole(aReview({ name: 'large' })))
+  socket.write(rawRequest(aReview({ name: 'large' })))
   await until(() => socket.readableLength > 0)
   t.equal(connections.open, 1)
   clock.pass(29_000)
   t.match(await client.post(aReview()), { status: 200 })
   clock.pass(2_000)
-  await until(() => connections.open === 1) // that of the client
+  await until(() => connections.open === 1) // the client's
   socket.resume()
   await gone
   t.ok(app.server.listening)
 })
 
-t.test('answers that are not taken share a bounded memory: beyond it the oldest caller is cut off', async (t) => {
-  // 16 MiB as it is sent, more than the buffers of a connection hold
+t.test('beyond the memory for unread responses, the connection with the oldest is dropped', async (t) => {
+  // 16 MiB in base64, which exceeds the buffers of a connection
   const large = { op: 'add', path: '/spec', value: 'x'.repeat(12 * 1024 * 1024) } as const
   const webhook = aWebhook({
     decide: ({ name }) => (name === 'large' ? { kind: 'patch', operations: [large], warnings: [] } : ADMIT)
@@ -244,22 +247,22 @@ t.test('answers that are not taken share a bounded memory: beyond it the oldest 
   })
   const slow = await Promise.all(['first', 'second'].map(async () => (await client.connect()).pause()))
   for (const [at, socket] of slow.entries()) {
-    socket.write(whole(aReview({ name: 'large' })))
+    socket.write(rawRequest(aReview({ name: 'large' })))
     await until(() => socket.readableLength > 0 && connections.open === (at === 0 ? 2 : 1))
   }
-  t.match(await client.post(aReview()), { status: 200 }, 'what is taken at once is not held up')
-  const answers = await Promise.all(slow.map(async (socket) => {
+  t.match(await client.post(aReview()), { status: 200 }, 'other responses are not delayed')
+  const received = await Promise.all(slow.map(async (socket) => {
     const [bytes, closed] = [countBytes(socket), once(socket, 'close')]
     await Promise.race([closed, until(() => bytes() > 16 * 1024 * 1024)])
     return bytes() > 16 * 1024 * 1024
   }))
-  t.strictSame(answers, [false, true], 'the first is cut off, the second has its answer whole')
+  t.strictSame(received, [false, true], 'the first is dropped, the second receives its whole response')
 })
 
-t.test('callers that go away are counted, and fill no log', async (t) => {
+t.test('clients that disconnect are counted, and not logged', async (t) => {
   const webhook = aWebhook({ waitForConfig: async () => { await new Promise(() => {}) } })
   const { client, gate, logged, metricLines } = await anAdmissionServer(t, { webhooks: [webhook] })
-  for (const sent of [`${HEAD}content-length: 999\r\n\r\n{`, whole(aReview())]) {
+  for (const sent of [`${HEAD}content-length: 999\r\n\r\n{`, rawRequest(aReview())]) {
     for (let at = 0; at < 50; at++) {
       const socket = await client.connect()
       socket.write(sent)
@@ -277,7 +280,7 @@ t.test('callers that go away are counted, and fill no log', async (t) => {
   t.strictSame((logged() as Array<{ level: number }>).filter(({ level }) => level > 20), [])
 })
 
-t.test('a body that takes too long is no caller that went away', async (t) => {
+t.test('a body that times out does not count as a disconnected client', async (t) => {
   const { client, metricLines } = await anAdmissionServer(t, { limits: { headers: 100, request: 100, sweep: 10 } })
   const socket = await client.connect()
   socket.write(`${HEAD}content-length: 999\r\n\r\n{`)
@@ -285,7 +288,7 @@ t.test('a body that takes too long is no caller that went away', async (t) => {
   t.strictSame(await metricLines('aim_admission_client_gone_total'), ['aim_admission_client_gone_total 0'])
 })
 
-t.test('what whoever reaches the port can have written is written a few times, and counted', async (t) => {
+t.test('limits log lines that any client can cause, and counts the rest', async (t) => {
   const clock = new ManualClock()
   const { client, logged } = await anAdmissionServer(t, { clock })
   for (let at = 0; at < 100; at++) await client.post('[]')
@@ -295,24 +298,24 @@ t.test('what whoever reaches the port can have written is written a few times, a
   t.match(logged().at(-1), { msg: 'rejected malformed AdmissionReview', leftOut: 80 })
 })
 
-t.test('an idle connection is used again shortly before the server would close it, and is closed no sooner', async (t) => {
+t.test('an idle connection stays usable until its keep-alive time ends', async (t) => {
   const { client, url } = await anAdmissionServer(t, { limits: { keepAlive: 4_000 } })
   t.match(await client.post(aReview()), { status: 200, connection: 1 })
-  await delay(2_500) // in place of 85 to 95 s of 120 s
-  t.match(await client.post(aReview()), { status: 200, connection: 1 }, 'the same one')
+  await delay(2_500) // stands for 85 to 95 s of 120 s
+  t.match(await client.post(aReview()), { status: 200, connection: 1 }, 'the same connection')
   const socket = await connectFrom('127.0.0.1', url)
-  await answerOf(socket, aReview())
+  await responseOf(socket, aReview())
   const since = performance.now()
   socket.resume()
   await once(socket, 'close')
   t.ok(performance.now() - since >= 3_990)
 })
 
-t.test('callers that reset their connections in the middle of a review are counted, fill no log, and hold nothing back', async (t) => {
+t.test('clients that reset their connections are counted, not logged, and leave nothing behind', async (t) => {
   const webhook = aWebhook({ waitForConfig: async () => { await new Promise(() => {}) } })
   const { client, gate, connections, url, logged, metricLines } = await anAdmissionServer(t, { webhooks: [webhook] })
   const [before, memory] = [connections.open, process.memoryUsage().rss]
-  for (const sent of [`${HEAD}content-length: 999\r\n\r\n{`, whole(aReview())]) {
+  for (const sent of [`${HEAD}content-length: 999\r\n\r\n{`, rawRequest(aReview())]) {
     for (let at = 0; at < 50; at++) {
       const tcp = connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port) })
       const socket = connect({ socket: tcp, host: '127.0.0.1', ca: testPair.caPem }).on('error', () => {})
@@ -327,5 +330,5 @@ t.test('callers that reset their connections in the middle of a review are count
   t.strictSame((logged() as Array<{ level: number }>).filter(({ level }) => level > 20), [])
   await until(() => connections.open === before)
   t.ok(process.memoryUsage().rss - memory < 64 * 1024 * 1024)
-  t.match(await client.call({ path: '/nowhere' }), { status: 404 }, 'it still answers')
+  t.match(await client.call({ path: '/nowhere' }), { status: 404 }, 'the server still responds')
 })

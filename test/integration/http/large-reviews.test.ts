@@ -1,5 +1,5 @@
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
+import { systemClock } from '../../../src/platform/clock.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { LargeReviews } from '../../../src/server/offload/large-reviews.ts'
 import { SERVER_LIMITS, type ServerLimits } from '../../../src/server/listener.ts'
@@ -8,6 +8,7 @@ import { aReview, reviewOf } from '../../support/builders/a-review.ts'
 import { anAdmissionServer, testPair } from '../../support/http/admission-server.ts'
 import { ApiServerClient, type Reply } from '../../support/cluster/api-server-client.ts'
 import { aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
+import { rawRequest } from '../../support/http/raw-request.ts'
 import { until } from '../../support/until.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 import { readRuntimeConfig, type RuntimeConfig } from '../../../src/core/settings/runtime-config.ts'
@@ -18,6 +19,9 @@ const routing = { enabled: true, gatewayRef: GATEWAY, pathTemplate: TEMPLATE }
 const PADDING = 'x'.repeat(SERVER_LIMITS.largeReview)
 const ENV = [{ name: 'LARGE', value: PADDING }]
 
+/** Configurations stay recent, however slow the machine is. */
+const STILL_CLOCK = { ...systemClock, now: () => 0 }
+
 interface Options {
   readonly limits?: Partial<ServerLimits>
   readonly waitingBytes?: number
@@ -26,9 +30,10 @@ interface Options {
 }
 
 /** Two servers over the same world: `offloading` has a worker for large reviews, `judging` has none. */
-async function twoServers (t: Test, { limits = {}, waitingBytes = SERVER_LIMITS.arrivingBytes, ...more }: Options = {}) {
+async function twoServers (t: Test, options: Options = {}) {
+  const { limits = {}, waitingBytes = SERVER_LIMITS.arrivingBytes, ...more } = options
   const policy = { missingConfig: 'warn', missingBlock: 'refuse' } as const
-  const admission = newAdmissionEngine(policy)
+  const admission = newAdmissionEngine(policy, { clock: STILL_CLOCK })
   admission.sinks.AIMRuntimeConfig.upsert(aConfig({ routing, serviceAccountName: 'runtime' }))
   admission.sinks.AIMClusterRuntimeConfig.upsert(
     aClusterConfig({ routing: { ...routing, pathTemplate: '/{.spec.model.ref}' } })
@@ -40,15 +45,25 @@ async function twoServers (t: Test, { limits = {}, waitingBytes = SERVER_LIMITS.
   const [offloading, judging] = [await anAdmissionServer(t, { ...servers, large }), await anAdmissionServer(t, servers)]
   t.teardown(async () => { await large.close() })
   /** Each on a new connection. */
-  const together = async (count: number, body: string, path?: string): Promise<Reply[]> => await Promise.all(Array.from({ length: count }, async () => {
-    const client = new ApiServerClient(offloading.url, testPair.caPem)
-    return await client.post(body, path).finally(() => { client.close() })
-  }))
+  const together = async (count: number, body: string, path?: string): Promise<Reply[]> => {
+    const post = async (): Promise<Reply> => {
+      const client = new ApiServerClient(offloading.url, testPair.caPem)
+      return await client.post(body, path).finally(() => { client.close() })
+    }
+    return await Promise.all(Array.from({ length: count }, post))
+  }
   return { admission, large, offloading, judging, together }
 }
 
+interface LargeRequest {
+  readonly namespace?: string
+  readonly labels?: JsonObject
+  readonly spec?: JsonObject
+  readonly more?: JsonObject
+}
+
 /** A request with a large environment. */
-function large (it: { readonly namespace?: string, readonly labels?: JsonObject, readonly spec?: JsonObject, readonly more?: JsonObject } = {}): JsonObject {
+function large (it: LargeRequest = {}): JsonObject {
   const { namespace = 'ml-team', labels = { team: 'nlp' }, spec = {}, more = {} } = it
   const object = {
     metadata: { namespace, name: 'llama-chat', labels },
@@ -100,7 +115,8 @@ t.test('the worker responds, counts and logs like the main thread', async (t) =>
       t.equal(other.headers['content-length'], own.headers['content-length'])
     }
   }
-  for (const name of ['aim_admission_requests_total', 'aim_admission_refusals_total', 'aim_admission_requests_in_flight', 'aim_admission_request_duration_seconds_count']) {
+  for (const part of ['requests_total', 'refusals_total', 'requests_in_flight', 'request_duration_seconds_count']) {
+    const name = `aim_admission_${part}`
     t.strictSame(await offloading.metricLines(name), await judging.metricLines(name), name)
   }
   t.strictSame(offloading.logged().map(withoutTime), judging.logged().map(withoutTime))
@@ -129,7 +145,8 @@ t.test('the worker accepts outlined fields of any depth', async (t) => {
 
 t.test('rejects a large malformed body like a small one', async (t) => {
   const { offloading, judging } = await twoServers(t)
-  for (const body of [PADDING, `{"a":"${PADDING}"}`, reviewOf(PADDING), `${aReview(large())}}`, Buffer.from(aReview(large({ labels: { team: 'ü' } })), 'latin1')]) {
+  const notUtf8 = Buffer.from(aReview(large({ labels: { team: 'ü' } })), 'latin1')
+  for (const body of [PADDING, `{"a":"${PADDING}"}`, reviewOf(PADDING), `${aReview(large())}}`, notUtf8]) {
     const [own, other] = [await judging.client.post(body), await offloading.client.post(body)]
     t.equal(own.status, 400)
     t.strictSame([other.status, other.body], [own.status, own.body])
@@ -193,9 +210,7 @@ t.test('a client that disconnects during a large review is counted, and is not a
   const body = aReview(large())
   for (let time = 0; time < 4; time++) {
     const socket = await offloading.client.connect()
-    socket.write(
-      `POST /mutate/aimservices HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`
-    )
+    socket.write(rawRequest(body))
     await until(() => offloading.gate.inFlight > 0)
     socket.destroy()
     await until(() => offloading.gate.inFlight === 0)

@@ -4,7 +4,7 @@ import { fastify } from 'fastify'
 import t from 'tap'
 import { listen } from '../../../src/server/listener.ts'
 
-t.test('a name is listened on by one of its addresses', async (t) => {
+t.test('listens on one address of a host name', async (t) => {
   const app = fastify()
   t.teardown(async () => { await app.close() })
   const url = await listen(app, { host: 'localhost', port: 0, flag: '--port' }, async (host) =>
@@ -15,7 +15,7 @@ t.test('a name is listened on by one of its addresses', async (t) => {
   t.equal(app.addresses().length, 1)
 })
 
-t.test('callers of IPv4 find what listens on localhost', async (t) => {
+t.test('localhost accepts IPv4 connections', async (t) => {
   const app = fastify()
   t.teardown(async () => { await app.close() })
   const { port } = new URL(await listen(app, { host: 'localhost', port: 0, flag: '--port' }))
@@ -24,7 +24,7 @@ t.test('callers of IPv4 find what listens on localhost', async (t) => {
   socket.destroy()
 })
 
-t.test('an address that cannot be listened on is one line that names the flags', async (t) => {
+t.test('an address that cannot be used is one line that names the flags', async (t) => {
   await t.rejects(listen(fastify(), { host: 'no-such-host.invalid', port: 0, flag: '--port' }), {
     message:
       /^cannot listen on no-such-host\.invalid:0: [^\n]*(ENOTFOUND|EAI_AGAIN)[^\n]*; choose another address by --host or --port$/

@@ -16,7 +16,7 @@ t.test('the probes', async (t) => {
     return { status: response.status, body: await response.text(), type: response.headers.get('content-type') }
   }
 
-  t.test('/healthz is well as long as the process lives', async (t) => {
+  t.test('/healthz succeeds', async (t) => {
     t.match(await get('/healthz'), { status: 200, body: 'ok\n' })
   })
 
@@ -32,7 +32,7 @@ t.test('the probes', async (t) => {
     problem = undefined
   })
 
-  t.test('/metrics holds the documented names and no others', async (t) => {
+  t.test('/metrics has the documented names and no others', async (t) => {
     const { status, body, type } = await get('/metrics')
     t.match({ status, type }, { status: 200, type: /^text\/plain; version=0\.0\.4/ })
     t.strictSame([...body.matchAll(/^# TYPE (\S+ \S+)$/gm)].map(([, name]) => name).sort(), [
@@ -55,7 +55,7 @@ t.test('the probes', async (t) => {
     t.match(body, /^aim_admission_build_info\{version="1\.2\.3"\} 1$/m)
   })
 
-  t.test('the buckets of the duration begin at 0.25 ms', async (t) => {
+  t.test('the duration buckets start at 0.25 ms', async (t) => {
     metrics.duration.observe({ webhook: 'mutate-aimservices' }, 0.0002)
     t.match((await get('/metrics')).body, /_bucket\{le="0\.00025",webhook="mutate-aimservices"\} 1/)
   })
@@ -65,7 +65,7 @@ t.test('the probes', async (t) => {
   })
 })
 
-t.test('a scrape while reviews are judged holds none of them up', async (t) => {
+t.test('a scrape takes little CPU time beside reviews', async (t) => {
   const { client, metrics } = await anAdmissionServer(t)
   const times: number[] = []
   for (let round = 0; round < 50; round++) {
@@ -77,7 +77,7 @@ t.test('a scrape while reviews are judged holds none of them up', async (t) => {
     for (const { status } of await Promise.all(reviews)) t.equal(status, 200)
   }
   const median = times.toSorted((a, b) => a - b)[25] ?? Infinity
-  t.ok(median < 5, `a scrape takes ${median.toFixed(2)} ms of the processor`)
+  t.ok(median < 5, `${median.toFixed(2)} ms of CPU time per scrape`)
 })
 
 t.test('/ redirects to the playground where it is served', async (t) => {

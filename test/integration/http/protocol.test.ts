@@ -3,6 +3,7 @@ import t from 'tap'
 import { SERVER_LIMITS } from '../../../src/server/listener.ts'
 import { aRequest, aReview, reviewOf } from '../../support/builders/a-review.ts'
 import { anAdmissionServer } from '../../support/http/admission-server.ts'
+import { headOf, rawRequest } from '../../support/http/raw-request.ts'
 import { untilClosed } from '../../support/cluster/api-server-client.ts'
 
 const JSON_TYPE = { 'content-type': 'application/json' }
@@ -14,7 +15,7 @@ const refused: Record<string, { call: Call, status: number, error: RegExp }> = {
   'GET on the path of a webhook': { call: { method: 'GET', headers: {} }, status: 405, error: /only POST/ },
   'PUT on the path of a webhook': { call: { method: 'PUT', body: aReview() }, status: 405, error: /only POST/ },
   'a path without a webhook': { call: { path: '/mutate/pods', body: aReview() }, status: 404, error: /no webhook/ },
-  'a path that is not one': { call: { path: '/%zz', body: aReview() }, status: 404, error: /no webhook/ },
+  'a malformed path': { call: { path: '/%zz', body: aReview() }, status: 404, error: /no webhook/ },
   'no content type': { call: { headers: {}, body: aReview() }, status: 415, error: /content type/ },
   'no content type and no body': { call: { headers: {} }, status: 415, error: /content type/ },
   'plain text': {
@@ -28,7 +29,7 @@ const refused: Record<string, { call: Call, status: number, error: RegExp }> = {
     status: 415,
     error: /content type/
   },
-  'a content type that is none': {
+  'a malformed content type': {
     call: { headers: { 'content-type': '///' }, body: aReview() },
     status: 415,
     error: /content type/
@@ -69,10 +70,10 @@ const refused: Record<string, { call: Call, status: number, error: RegExp }> = {
   'a uid that is a number': { call: { body: aReview({ uid: 7 }) }, status: 400, error: /uid/ }
 }
 
-t.test('what is not a review', async (t) => {
+t.test('rejects what is not a review', async (t) => {
   const { client, metricLines } = await anAdmissionServer(t)
   for (const [name, { call, status, error }] of Object.entries(refused)) {
-    t.test(`${name}: ${status}, a sentence alone, and the connection stays good`, async (t) => {
+    t.test(`${name}: ${status} with one sentence, and the connection stays usable`, async (t) => {
       const reply = await client.call(call)
       t.match(reply, { status, body: { error }, headers: { 'content-type': 'application/json' } })
       t.strictSame(Object.keys(reply.body as object), ['error'])
@@ -80,7 +81,7 @@ t.test('what is not a review', async (t) => {
       t.match(after, { status: 200, connection: reply.connection })
     })
   }
-  t.test('none of it counts as a defect', async (t) => {
+  t.test('no rejection counts as a defect', async (t) => {
     t.strictSame(
       await metricLines('aim_admission_requests_total{webhook="mutate-aimservices",operation="CREATE",outcome="error"'),
       []
@@ -100,27 +101,27 @@ const accepted: Record<string, Call> = {
     body: aReview()
   },
   '10,000 levels of nesting': { body: aReview().replace('"oldObject":null', `"oldObject":${nested(9_990)}`) },
-  'a million levels of nesting in what nobody reads': {
+  'a million levels of nesting in an unread field': {
     body: aReview().replace('"oldObject":null', `"oldObject":{"spec":${nested(1_000_000)}}`)
   },
   'one string of 3 MiB': { body: padded(3 * 1024 * 1024) },
   'a list of 200,000 items': { body: aReview({ options: Array.from({ length: 200_000 }, () => 'x') }) },
-  'as large as a review may be': { body: padded(SERVER_LIMITS.reviewBytes) },
+  'a review of the maximum size': { body: padded(SERVER_LIMITS.reviewBytes) },
   'a lone surrogate': { body: aReview({ name: '\ud800' }) },
-  'duplicate keys, of which the last counts': { body: aReview().replace('"uid":', '"uid":"first","uid":') },
+  'duplicate keys (the last one counts)': { body: aReview().replace('"uid":', '"uid":"first","uid":') },
   'a huge and a fractional number': {
     body: aReview({ object: { spec: { replicas: 1e308, more: 0.1 } } }).replace(
       '1e+308',
       '123456789012345678901234567890'
     )
   },
-  'a deadline that is none': { path: '/mutate/aimservices?timeout=abc', body: aReview() },
+  'an invalid deadline': { path: '/mutate/aimservices?timeout=abc', body: aReview() },
   'a negative deadline': { path: '/mutate/aimservices?timeout=-1s', body: aReview() },
   'two deadlines': { path: '/mutate/aimservices?timeout=1s&timeout=2s', body: aReview() },
   'a prototype as deadline': { path: '/mutate/aimservices?__proto__=1&constructor=2', body: aReview() }
 }
 
-t.test('what is a review', async (t) => {
+t.test('accepts', async (t) => {
   const { client } = await anAdmissionServer(t)
   for (const [name, call] of Object.entries(accepted)) {
     t.test(name, async (t) => {
@@ -129,7 +130,7 @@ t.test('what is a review', async (t) => {
   }
 })
 
-t.test('a review of one byte too many', async (t) => {
+t.test('rejects a review of one byte too many', async (t) => {
   const { client } = await anAdmissionServer(t)
   const body = padded(SERVER_LIMITS.reviewBytes + 1)
   const transfers = { 'that tells its length': {}, 'in chunks': { 'transfer-encoding': 'chunked' } }
@@ -137,22 +138,22 @@ t.test('a review of one byte too many', async (t) => {
     t.test(name, async (t) => {
       const reply = await client.call({ headers: { ...JSON_TYPE, ...headers }, body })
       t.match(reply, { status: 413, body: { error: /too large/ }, headers: { connection: 'close' } })
-      t.match(await client.post(aReview()), { status: 200 }, 'the next one is answered')
+      t.match(await client.post(aReview()), { status: 200 }, 'the next review succeeds')
     })
   }
 })
 
 const hurried = { headers: 150, request: 300, sweep: 20 }
-const HEAD = 'POST /mutate/aimservices HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n'
+const HEAD = headOf()
 
 const slow: Record<string, { sent: string, status: string }> = {
   'a connection that sends nothing': { sent: '', status: '408' },
   'headers that never end': { sent: HEAD, status: '408' },
-  'a body shorter than it says': { sent: `${HEAD}content-length: 999\r\n\r\n{"apiVersion"`, status: '408' },
+  'a body shorter than declared': { sent: `${HEAD}content-length: 999\r\n\r\n{"apiVersion"`, status: '408' },
   'a body in chunks that never ends': { sent: `${HEAD}transfer-encoding: chunked\r\n\r\n3\r\n{"a\r\n`, status: '408' }
 }
 
-t.test('who takes too long is cut off', async (t) => {
+t.test('disconnects clients that take too long', async (t) => {
   const { client } = await anAdmissionServer(t, { limits: hurried })
   for (const [name, { sent, status }] of Object.entries(slow)) {
     t.test(name, async (t) => {
@@ -164,7 +165,7 @@ t.test('who takes too long is cut off', async (t) => {
 })
 
 const odd: Record<string, { sent: string, want: RegExp }> = {
-  'no HTTP at all': { sent: 'hello\r\n\r\n', want: /^HTTP\/1\.1 400 .*\r\nconnection: close\r\n/ },
+  'not HTTP': { sent: 'hello\r\n\r\n', want: /^HTTP\/1\.1 400 .*\r\nconnection: close\r\n/ },
   'HTTP/1.1 without a host': { sent: 'GET / HTTP/1.1\r\n\r\n', want: /^HTTP\/1\.1 400 / },
   'both a length and chunks': {
     sent: `${HEAD}content-length: 3\r\ntransfer-encoding: chunked\r\n\r\n0\r\n\r\n`,
@@ -172,7 +173,7 @@ const odd: Record<string, { sent: string, want: RegExp }> = {
   },
   'headers of more than 16 kB': { sent: `${HEAD}x: ${'x'.repeat(16_384)}\r\n\r\n`, want: /^HTTP\/1\.1 431 / },
   'HTTP/1.0': {
-    sent: `POST /mutate/aimservices HTTP/1.0\r\ncontent-type: application/json\r\ncontent-length: ${aReview().length}\r\n\r\n${aReview()}`,
+    sent: rawRequest(aReview()).replace('HTTP/1.1', 'HTTP/1.0'),
     want: /^HTTP\/1\.1 200 [^]*"allowed":true/
   },
   'an absolute target': {
@@ -180,12 +181,12 @@ const odd: Record<string, { sent: string, want: RegExp }> = {
     want: /^HTTP\/1\.1 200 [^]*"allowed":true/
   },
   'two requests at once': {
-    sent: `${HEAD}content-length: ${aReview().length}\r\n\r\n${aReview()}${HEAD}connection: close\r\ncontent-length: 2\r\n\r\n{}`,
+    sent: rawRequest(aReview()) + rawRequest('{}', `${HEAD}connection: close\r\n`),
     want: /^HTTP\/1\.1 200 [^]*HTTP\/1\.1 400 /
   }
 }
 
-t.test('odd callers are answered, or refused and closed', async (t) => {
+t.test('unusual requests get a response, or are refused and closed', async (t) => {
   const { client } = await anAdmissionServer(t)
   for (const [name, { sent, want }] of Object.entries(odd)) {
     t.test(name, async (t) => {
@@ -194,10 +195,10 @@ t.test('odd callers are answered, or refused and closed', async (t) => {
       t.match(await untilClosed(socket), want)
     })
   }
-  t.match(await client.post(aReview()), { status: 200 }, 'others are served all the while')
+  t.match(await client.post(aReview()), { status: 200 }, 'other clients are served')
 })
 
-t.test('limits outlast or undercut those of the API server', async (t) => {
+t.test('time limits fit those of the API server', async (t) => {
   const { app } = await anAdmissionServer(t)
   t.match(app.server, { keepAliveTimeout: 120_000, headersTimeout: 10_000, requestTimeout: 15_000 })
 })

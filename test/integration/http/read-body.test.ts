@@ -8,25 +8,26 @@ import { bodyReader } from '../../../src/server/overload/read-body.ts'
 const gate = new AdmissionGate(() => undefined)
 const read = bodyReader({ limits: SERVER_LIMITS, gate, onGone: () => {} })
 
-/** What the reader makes of a body that comes in such chunks. */
+/** The result of a body that arrives in these chunks. */
 async function bodyOf (chunks: readonly Buffer[]): Promise<Buffer | undefined> {
   const payload = Object.assign(Readable.from(chunks), { headers: {} })
   return await new Promise((resolve, reject) => {
-    read({ raw: {} } as never, payload as never, (error, body) => { // of a request it looks at the socket alone, where there is an error
+    // only the socket of a request is used, after an error
+    read({ raw: {} } as never, payload as never, (error, body) => {
       if (error === null) resolve(body?.whole())
       else reject(error)
     })
   })
 }
 
-/** Around the size up to which chunks are put together, and that of the pieces. */
+/** Sizes around the limit of small chunks, and around that of tails. */
 const size = fc.oneof(
   fc.integer({ min: 1, max: 40 }),
   fc.integer({ min: 4_000, max: 4_200 }),
   fc.integer({ min: 16_000, max: 20_000 })
 )
 
-t.test('a body is its chunks in their order, whatever their sizes', async (t) => {
+t.test('joins chunks of any sizes in their order', async (t) => {
   await fc.assert(fc.asyncProperty(fc.array(size, { minLength: 1, maxLength: 40 }), async (sizes) => {
     const chunks = sizes.map((length, at) => Buffer.alloc(length, at + 1))
     return (await bodyOf(chunks))?.equals(Buffer.concat(chunks)) === true
@@ -34,12 +35,12 @@ t.test('a body is its chunks in their order, whatever their sizes', async (t) =>
   t.equal(gate.arriving, 0)
 })
 
-t.test('a body that comes at once is not copied', async (t) => {
+t.test('does not copy a body in one chunk', async (t) => {
   const chunk = Buffer.alloc(3_000, 'x')
   t.equal(await bodyOf([chunk]), chunk)
 })
 
-t.test('a large body that is there at once is read over many turns, so that others have theirs', async (t) => {
+t.test('reads a large body over many turns of the event loop', async (t) => {
   const chunks = Array.from({ length: 64 }, (_, at) => Buffer.alloc(64 * 1024, at))
   let turns = 0
   const count = (): void => {
@@ -52,10 +53,10 @@ t.test('a large body that is there at once is read over many turns, so that othe
   t.ok(turns >= 8, `4 MiB in ${turns} turns`)
 })
 
-t.test('a body that is there whole does not wait for room that others need', async (t) => {
+t.test('a complete body does not wait for memory', async (t) => {
   const gate = new AdmissionGate(() => undefined)
   const read = bodyReader({ limits: { ...SERVER_LIMITS, arrivingBytes: 100_000 }, gate, onGone: () => {} })
-  /** A stream of so many bytes, and when it has been read. */
+  /** A stream of this size, and its length once it is read; -1 if it is refused. */
   const begin = (bytes: number): { payload: Readable, done: Promise<number> } => {
     const payload = Object.assign(new Readable({ read: () => {} }), { headers: { 'content-length': String(bytes) } })
     const done = new Promise<number>((resolve) => {
@@ -77,11 +78,11 @@ t.test('a body that is there whole does not wait for room that others need', asy
   }
   whole.payload.push(null)
   t.equal(await whole.done, 400_000)
-  t.ok(gate.arriving > 15, `${gate.arriving} slow ones have not been given up yet`)
-  t.equal(await slow[0]?.done, -1, 'which then happens')
+  t.ok(gate.arriving > 15, `${gate.arriving} slow ones are not refused yet`)
+  t.equal(await slow[0]?.done, -1, 'it is refused later')
 })
 
-t.test('however many bodies wait for their turn, a few go on in each', async (t) => {
+t.test('resumes few paused bodies per turn', async (t) => {
   const gate = new AdmissionGate(() => undefined)
   const read = bodyReader({ limits: SERVER_LIMITS, gate, onGone: () => {} })
   let bytes = 0
@@ -93,7 +94,7 @@ t.test('however many bodies wait for their turn, a few go on in each', async (t)
     payload.push(null)
     t.equal(await done, null)
   })
-  await new Promise<void>((resolve) => { setImmediate(resolve) }) // in which each of them has begun
+  await new Promise<void>((resolve) => { setImmediate(resolve) }) // by then, each has started
   let [most, last] = [0, bytes]
   let counting = setImmediate(function count () {
     most = Math.max(most, bytes - last)

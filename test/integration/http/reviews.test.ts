@@ -16,7 +16,10 @@ const fault = {
 const verdicts: Record<string, { verdict: Verdict, outcome: string, level: number, response: unknown }> = {
   admitted: { verdict: ADMIT, outcome: 'allowed', level: 20, response: { uid, allowed: true } },
   'admitted with a warning': {
-    verdict: { kind: 'admit', warnings: ['mind this'] }, outcome: 'warned', level: 30, response: { uid, allowed: true, warnings: ['mind this'] }
+    verdict: { kind: 'admit', warnings: ['a warning'] },
+    outcome: 'warned',
+    level: 30,
+    response: { uid, allowed: true, warnings: ['a warning'] }
   },
   patched: {
     verdict: { kind: 'patch', operations: [{ op: 'add', path: '/spec/a', value: 1 }], warnings: [] },
@@ -53,14 +56,17 @@ const verdicts: Record<string, { verdict: Verdict, outcome: string, level: numbe
 }
 
 for (const [name, { verdict, outcome, level, response }] of Object.entries(verdicts)) {
-  t.test(`a review that is ${name} is answered, counted and logged once`, async (t) => {
+  t.test(`a review that is ${name} gets its response, and is counted and logged once`, async (t) => {
     const { client, metricLines, logged } = await anAdmissionServer(t, {
       webhooks: [aWebhook({ decide: () => verdict })]
     })
     const reply = await client.post(aReview())
     t.strictSame(reply.body, { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response })
-    t.strictSame(await metricLines('aim_admission_requests_total'),
-      [`aim_admission_requests_total{webhook="mutate-aimservices",operation="CREATE",outcome="${outcome}",dry_run="false"} 1`])
+    const labels = `webhook="mutate-aimservices",operation="CREATE",outcome="${outcome}",dry_run="false"`
+    t.strictSame(
+      await metricLines('aim_admission_requests_total'),
+      [`aim_admission_requests_total{${labels}} 1`]
+    )
     t.strictSame(
       await metricLines('aim_admission_refusals_total'),
       outcome === 'refused' ? [`aim_admission_refusals_total{reason="${fault.code}"} 1`] : []
@@ -91,12 +97,12 @@ const unserved: Record<string, JsonObject> = {
   'a subresource': { subResource: 'status' },
   'an operation that is not registered': { operation: 'DELETE', object: null },
   'an unknown operation': { operation: 'PATCHED' },
-  'an operation named as a prototype is': { operation: '__proto__' },
+  'an operation named like a prototype': { operation: '__proto__' },
   'no kind': { kind: null }
 }
 
-t.test('a review that the path does not serve is admitted without asking the webhook, and counted', async (t) => {
-  const decide = () => { throw new Error('asked all the same') }
+t.test('admits and counts a review that the path does not serve, without the webhook', async (t) => {
+  const decide = () => { throw new Error('called') }
   const { client, metricLines } = await anAdmissionServer(t, { webhooks: [aWebhook({ decide })] })
   for (const [name, fields] of Object.entries(unserved)) {
     t.test(name, async (t) => {
@@ -115,7 +121,7 @@ t.test('a review that the path does not serve is admitted without asking the web
   })
 })
 
-t.test('a defect is answered 500 without detail, counted, and logged with the uid', async (t) => {
+t.test('a defect is a 500 without detail, counted, and logged with the uid', async (t) => {
   const decide = () => { throw new Error('secret detail') }
   const { client, metricLines, logged } = await anAdmissionServer(t, { webhooks: [aWebhook({ decide })] })
   const reply = await client.post(aReview())
@@ -123,10 +129,10 @@ t.test('a defect is answered 500 without detail, counted, and logged with the ui
   t.notMatch(JSON.stringify(reply), /secret detail|retry-after/)
   t.match((await metricLines('aim_admission_requests_total')).join(), /outcome="error",dry_run="false"} 1/)
   t.match(logged(), [{ level: 50, uid, outcome: 'error', error: /secret detail/ }])
-  t.match(await client.post(aReview()), { connection: reply.connection }, 'the connection stays good')
+  t.match(await client.post(aReview()), { connection: reply.connection }, 'the connection stays usable')
 })
 
-t.test('label values come from closed sets, whatever the reviews name', async (t) => {
+t.test('label values come from closed sets', async (t) => {
   const { client, metrics } = await anAdmissionServer(t)
   await client.post(aReview())
   const series = async () => (await metrics.registry.metrics()).split('\n').length
@@ -139,7 +145,7 @@ t.test('label values come from closed sets, whatever the reviews name', async (t
   t.equal(await series(), before)
 })
 
-t.test('log lines hold names cut short, and no input can forge one', async (t) => {
+t.test('log lines truncate names, and no input can forge a line', async (t) => {
   const { client, logged } = await anAdmissionServer(t)
   await client.post(aReview({ uid: 'u\n{"level":50}', name: 'x'.repeat(100_000) }))
   t.match(logged(), [{ uid: 'u\n{"level":50}', name: `${'x'.repeat(253)}…` }])
@@ -153,16 +159,19 @@ const service = (fields: JsonObject = {}, spec: JsonObject = {}) => ({
   spec: { model: { ref: 'meta-llama-3-8b' }, ...spec }
 })
 
-/** Parsed, since an object literal would set a prototype. */
+/** As text: an object literal would set a prototype. */
 const hostileKeys: Record<string, string> = {
   '__proto__ as a label':
     '{"metadata":{"namespace":"ml-team","name":"a","labels":{"__proto__":"x"}},"spec":{"model":{"ref":"m"}}}',
   '__proto__ as an object':
-    '{"__proto__":{"polluted":true},"metadata":{"namespace":"ml-team","name":"a"},"spec":{"__proto__":{"polluted":true},"model":{"ref":"m"}}}',
+    '{"__proto__":{"polluted":true},"metadata":{"namespace":"ml-team","name":"a"},' +
+    '"spec":{"__proto__":{"polluted":true},"model":{"ref":"m"}}}',
   'a constructor with a prototype':
-    '{"constructor":{"prototype":{"polluted":true}},"metadata":{"namespace":"ml-team","name":"a"},"spec":{"model":{"ref":"m"}}}',
-  'labels that every object inherits':
-    '{"metadata":{"namespace":"ml-team","name":"a","labels":{"constructor":"c","toString":"t","hasOwnProperty":"h","length":"l"}},"spec":{"model":{"ref":"m"}}}'
+    '{"constructor":{"prototype":{"polluted":true}},' +
+    '"metadata":{"namespace":"ml-team","name":"a"},"spec":{"model":{"ref":"m"}}}',
+  'labels named like inherited properties':
+    '{"metadata":{"namespace":"ml-team","name":"a",' +
+    '"labels":{"constructor":"c","toString":"t","hasOwnProperty":"h","length":"l"}},"spec":{"model":{"ref":"m"}}}'
 }
 
 t.test('the webhooks of the product', async (t) => {
@@ -178,7 +187,7 @@ t.test('the webhooks of the product', async (t) => {
   }
 
   for (const [name, object] of Object.entries(hostileKeys)) {
-    t.test(`${name} is data: judged, patched elsewhere, and pollutes nothing`, async (t) => {
+    t.test(`${name} is plain data, and pollutes nothing`, async (t) => {
       const reply = await client.post(aReview({ object: 'OBJECT' }).replace('"OBJECT"', object))
       t.match(reply, { status: 200, body: { response: { allowed: true, patchType: 'JSONPatch' } } })
       const { patch } = (reply.body as { response: { patch: string } }).response
@@ -187,7 +196,7 @@ t.test('the webhooks of the product', async (t) => {
     })
   }
 
-  t.test('a path that names an absent label of an inherited name is missing, not a function', async (t) => {
+  t.test('an absent label named like an inherited property is missing', async (t) => {
     const object = service({}, { routing: { enabled: true, pathTemplate: "/{.metadata.labels['constructor']}" } })
     const reply = await client.post(aReview({ object }), '/validate/aimservices')
     t.match(reply.body, {
@@ -195,7 +204,7 @@ t.test('the webhooks of the product', async (t) => {
     })
   })
 
-  t.test('the same review twice, and as a dry run, has the same patch; its own result fed back has none', async (t) => {
+  t.test('patches are repeatable, also in a dry run, and idempotent', async (t) => {
     const object = service()
     const first = await patchOf({ object })
     t.strictSame(await patchOf({ object }), first)
@@ -205,7 +214,7 @@ t.test('the webhooks of the product', async (t) => {
     t.strictSame(
       await patchOf({ operation: 'UPDATE', object, oldObject: result }),
       first,
-      'taken away by another webhook, it is written again'
+      'a block removed by another webhook is written again'
     )
     t.strictSame(
       await patchOf({ operation: 'UPDATE', object, oldObject: null }),
@@ -214,11 +223,11 @@ t.test('the webhooks of the product', async (t) => {
     )
   })
 
-  t.test('a dry run is counted as one', async (t) => {
+  t.test('counts a dry run as such', async (t) => {
     t.match((await metricLines('aim_admission_requests_total')).join('\n'), /outcome="patched",dry_run="true"} 1/)
   })
 
-  t.test('under generateName the path is left out, not invented', async (t) => {
+  t.test('omits the path under generateName', async (t) => {
     const patch = await patchOf({
       name: '',
       object: { ...service(), metadata: { namespace: 'ml-team', generateName: 'llama-' } }
@@ -226,12 +235,14 @@ t.test('the webhooks of the product', async (t) => {
     t.notMatch(JSON.stringify(patch), /"path":"\/ml-team/)
   })
 
-  t.test('a DELETE without an object is admitted without a patch', async (t) => {
+  t.test('admits a DELETE without an object, without a patch', async (t) => {
     t.strictSame((await client.post(aReview({ operation: 'DELETE', object: null }))).body,
       { apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid, allowed: true } })
   })
 
-  t.test('a review without an object is answered', async (t) => {
-    for (const path of ['/mutate/aimservices', '/validate/aimservices']) { t.match(await client.post(aReview({ object: null }), path), { status: 200 }) }
+  t.test('responds to a review without an object', async (t) => {
+    for (const path of ['/mutate/aimservices', '/validate/aimservices']) {
+      t.match(await client.post(aReview({ object: null }), path), { status: 200 })
+    }
   })
 })

@@ -1,13 +1,12 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { throttleHandshakes } from '../../../src/server/overload/throttle-handshakes.ts'
 import { until } from '../../support/until.ts'
 
-/** A server that notes what is begun on it, and in which turn. */
+/** A server that records each started handshake and its turn of the event loop. */
 async function aServer (t: Test, limit = 60_000) {
-  const begun: Array<{ readonly turn: number, readonly bytes: string, readonly socket: Socket }> = []
+  const started: Array<{ readonly turn: number, readonly bytes: string, readonly socket: Socket }> = []
   const taken = new Set<Socket>()
   let turn = 0
   let counting = setImmediate(function count () {
@@ -15,7 +14,7 @@ async function aServer (t: Test, limit = 60_000) {
     counting = setImmediate(count)
   })
   const server = createServer((socket) => {
-    begun.push({ turn, bytes: String(socket.on('error', () => {}).read()), socket })
+    started.push({ turn, bytes: String(socket.on('error', () => {}).read()), socket })
   })
   throttleHandshakes(server, limit)
   server.on('connection', (socket) => { taken.add(socket) })
@@ -28,7 +27,7 @@ async function aServer (t: Test, limit = 60_000) {
   })
   const { port } = server.address() as AddressInfo // it listens on a port
   return {
-    begun,
+    started,
     taken,
     connected: async (): Promise<Socket> => {
       const socket = connect(port, '127.0.0.1').on('error', () => {})
@@ -38,49 +37,49 @@ async function aServer (t: Test, limit = 60_000) {
   }
 }
 
-t.test('of callers that come together one is begun with in each turn, in their order, and no byte is lost', async (t) => {
-  const { begun, taken, connected } = await aServer(t)
-  const callers = await Promise.all(Array.from({ length: 30 }, async () => await connected()))
+t.test('starts one handshake per turn, and loses no byte', async (t) => {
+  const { started, taken, connected } = await aServer(t)
+  const clients = await Promise.all(Array.from({ length: 30 }, async () => await connected()))
   await until(() => taken.size === 30)
-  t.equal(begun.length, 0, 'nobody has said anything')
-  for (const [at, caller] of callers.entries()) caller.write(`hello ${at}`)
-  await until(() => begun.length === 30)
-  t.equal(new Set(begun.map(({ turn }) => turn)).size, 30)
-  t.strictSame(new Set(begun.map(({ bytes }) => bytes)), new Set(callers.map((_, at) => `hello ${at}`)))
+  t.equal(started.length, 0, 'no client has sent anything')
+  for (const [at, client] of clients.entries()) client.write(`hello ${at}`)
+  await until(() => started.length === 30)
+  t.equal(new Set(started.map(({ turn }) => turn)).size, 30)
+  t.strictSame(new Set(started.map(({ bytes }) => bytes)), new Set(clients.map((_, at) => `hello ${at}`)))
 })
 
-t.test('who sends nothing is cut off in time, and never begun with', async (t) => {
-  const { begun, connected } = await aServer(t, 50)
+t.test('drops a client that sends nothing, without a handshake', async (t) => {
+  const { started, connected } = await aServer(t, 50)
   const [silent, other] = [await connected(), await connected()]
   other.write('hello')
   await once(silent.resume(), 'close')
-  t.strictSame(begun.map(({ bytes }) => bytes), ['hello'])
-  t.equal(begun[0]?.socket.timeout, 0, 'whoever goes on with it sets its limits')
+  t.strictSame(started.map(({ bytes }) => bytes), ['hello'])
+  t.equal(started[0]?.socket.timeout, 0, 'no timeout is left on the socket')
 })
 
-t.test('who sends more than a handshake begins with is cut off, and keeps no memory taken', async (t) => {
-  const { begun, connected } = await aServer(t)
+t.test('drops a client that sends more than a ClientHello', async (t) => {
+  const { started, connected } = await aServer(t)
   const [flood, honest] = [await connected(), await connected()]
   flood.resume().write(Buffer.alloc(1024 * 1024))
   honest.write('hello')
-  await new Promise((resolve) => { flood.once('close', resolve) }) // by a reset, which is an error, too
-  await until(() => begun.length === 1)
-  t.strictSame(begun.map(({ bytes }) => bytes), ['hello'])
+  await new Promise((resolve) => { flood.once('close', resolve) }) // by a reset, which is also an error
+  await until(() => started.length === 1)
+  t.strictSame(started.map(({ bytes }) => bytes), ['hello'])
 })
 
-t.test('callers that hang up before their turn, by a reset or in good order, are forgotten', async (t) => {
-  const { begun, taken, connected } = await aServer(t)
-  const callers = await Promise.all(Array.from({ length: 20 }, async () => await connected()))
+t.test('forgets clients that disconnect before their turn', async (t) => {
+  const { started, taken, connected } = await aServer(t)
+  const clients = await Promise.all(Array.from({ length: 20 }, async () => await connected()))
   await until(() => taken.size === 20)
-  for (const [at, caller] of callers.entries()) {
-    if (at % 4 === 0) caller.resetAndDestroy()
-    else if (at % 4 === 1) caller.end()
+  for (const [at, client] of clients.entries()) {
+    if (at % 4 === 0) client.resetAndDestroy()
+    else if (at % 4 === 1) client.end()
     else {
-      caller.write('hello')
-      if (at % 4 === 2) caller.resetAndDestroy()
+      client.write('hello')
+      if (at % 4 === 2) client.resetAndDestroy()
     }
   }
   await until(() => [...taken].filter(({ destroyed }) => destroyed).length >= 15)
-  await until(() => begun.filter(({ socket }) => !socket.destroyed).length === 5)
-  t.ok(begun.every(({ bytes }) => bytes === 'hello'))
+  await until(() => started.filter(({ socket }) => !socket.destroyed).length === 5)
+  t.ok(started.every(({ bytes }) => bytes === 'hello'))
 })

@@ -5,8 +5,7 @@ import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { connect } from 'node:tls'
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import {
   issueAuthority, issueServingPair, issueEphemeralPair, validityFrom, type IssuedPair
 } from '../../../certs/issue.ts'
@@ -24,7 +23,7 @@ const [first, second, third] = pairs as [IssuedPair, IssuedPair, IssuedPair]
 const expired = await issueEphemeralPair({ ...NAMES, days: -0.01 })
 const TRUSTING_ALL = [...pairs, expired].map(({ caPem }) => caPem)
 
-/** A server that serves the pair of two files. */
+/** A server with a pair from files. */
 async function aServer (t: Test) {
   const folder = t.testdir({})
   const write = (name: string, text: string): void => {
@@ -57,7 +56,12 @@ async function aServer (t: Test) {
   return { ...server, port, swap, write, errors }
 }
 
-/** Which certificate a new handshake shows. Rejects where it fails. */
+/** In seconds since 1970. */
+function expiryOf ({ certPem }: { readonly certPem: string }): number {
+  return new X509Certificate(certPem).validToDate.getTime() / 1_000
+}
+
+/** The certificate of a new handshake. Rejects if the handshake fails. */
 async function shown (port: number, ca = TRUSTING_ALL): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port, ca })
   await once(socket, 'secureConnect')
@@ -68,7 +72,7 @@ async function shown (port: number, ca = TRUSTING_ALL): Promise<string> {
 
 const serialOf = ({ certPem }: { certPem: string }): string => new X509Certificate(certPem).serialNumber
 
-t.test('a pair is swapped while connections are made: no handshake fails, an open connection goes on, and the gauge follows', async (t) => {
+t.test('a swap fails no handshake, keeps open connections, and updates the gauge', async (t) => {
   const { port, swap, metricLines } = await aServer(t)
   const client = new ApiServerClient(`https://127.0.0.1:${port}`, first.caPem)
   t.teardown(() => { client.close() })
@@ -89,20 +93,20 @@ t.test('a pair is swapped while connections are made: no handshake fails, an ope
   t.match(
     await client.post(aReview()),
     { status: 200, connection: 1 },
-    'on the connection that was made with the first pair'
+    'on the connection that was opened with the first pair'
   )
   t.strictSame(await metricLines('aim_admission_certificate_expiry_timestamp_seconds{which="serving"}'),
-    [`aim_admission_certificate_expiry_timestamp_seconds{which="serving"} ${new X509Certificate(third.certPem).validToDate.getTime() / 1_000}`])
+    [`aim_admission_certificate_expiry_timestamp_seconds{which="serving"} ${expiryOf(third)}`])
 })
 
 const broken: Record<string, { certPem: string, keyPem: string }> = {
   'a pair that does not match': { certPem: second.certPem, keyPem: third.keyPem },
-  'a pair that has expired': expired,
+  'an expired pair': expired,
   'half a certificate': { certPem: second.certPem.slice(0, 200), keyPem: second.keyPem },
   'an empty key': { certPem: second.certPem, keyPem: '' }
 }
 for (const [name, pair] of Object.entries(broken)) {
-  t.test(`${name} leaves the old one in place, counted and told of once; the next good one is served`, async (t) => {
+  t.test(`${name} is counted, logged once, and not served; the next valid pair is`, async (t) => {
     const { port, swap, errors, logged } = await aServer(t)
     swap(pair)
     await until(async () => await errors() === '1')
@@ -116,20 +120,20 @@ for (const [name, pair] of Object.entries(broken)) {
   })
 }
 
-t.test('a pair that expires while it is served fails new handshakes alone, and a good one is served within 5 s of being there', async (t) => {
+t.test('a served pair that expires fails only new handshakes, until a valid one is there', async (t) => {
   const { port, swap, url } = await aServer(t)
   const client = new ApiServerClient(url, first.caPem)
   t.teardown(() => { client.close() })
   const now = new Date()
   const authority = await issueAuthority('short', validityFrom(now, 1))
-  const notAfter = new Date(Math.ceil(now.getTime() / 1_000) * 1_000 + 2_000) // certificates know whole seconds
+  const notAfter = new Date(Math.ceil(now.getTime() / 1_000) * 1_000 + 2_000) // certificates have whole seconds
   const pair = await issueServingPair(authority, { names: ['localhost', '127.0.0.1'], notBefore: now, notAfter })
   const shows = async (): Promise<string> => await shown(port, [authority.certPem, ...TRUSTING_ALL]).catch(String)
   t.equal((await client.post(aReview())).status, 200)
   swap(pair)
   await until(async () => await shows() === serialOf(pair))
   await until(async () => (await shows()).includes('expired'))
-  t.match(await client.post(aReview()), { status: 200, connection: 1 }, 'the connection that is open goes on')
+  t.match(await client.post(aReview()), { status: 200, connection: 1 }, 'the open connection stays usable')
   swap(second)
   const since = performance.now()
   while (await shows() !== serialOf(second)) await delay(20)

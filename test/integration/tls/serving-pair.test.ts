@@ -12,23 +12,25 @@ const other = await issueEphemeralPair({ dnsNames: ['localhost'], ipAddresses: [
 const expired = await issueEphemeralPair({ dnsNames: ['localhost'], ipAddresses: [], days: -0.01 })
 const HOUR = 60 * 60 * 1_000
 
-t.test('the throw-away pair', async (t) => {
+t.test('the ephemeral pair', async (t) => {
   const pair = await issueEphemeralPair({
     dnsNames: ['localhost', 'webhook.aim.svc'],
     ipAddresses: ['127.0.0.1', '::1'],
     days: 30
   })
   const [ca, leaf] = [new X509Certificate(pair.caPem), new X509Certificate(pair.certPem)]
-  t.test('is a CA and a leaf of it', async (t) => {
-    t.match({ ca: ca.ca, leaf: leaf.ca, issued: leaf.checkIssued(ca), signed: leaf.verify(ca.publicKey), self: ca.verify(ca.publicKey) },
+  t.test('is a CA and a certificate issued by it', async (t) => {
+    const [signed, self] = [leaf.verify(ca.publicKey), ca.verify(ca.publicKey)]
+    t.match({ ca: ca.ca, leaf: leaf.ca, issued: leaf.checkIssued(ca), signed, self },
       { ca: true, leaf: false, issued: true, signed: true, self: true })
     t.not(leaf.serialNumber, ca.serialNumber)
   })
-  t.test('names every host and address that was asked for', async (t) => {
-    t.match({ dns: leaf.checkHost('webhook.aim.svc'), v4: leaf.checkIP('127.0.0.1'), v6: leaf.checkIP('::1'), none: leaf.checkHost('other.svc') },
+  t.test('names every requested host and address', async (t) => {
+    const [dns, none] = [leaf.checkHost('webhook.aim.svc'), leaf.checkHost('other.svc')]
+    t.match({ dns, v4: leaf.checkIP('127.0.0.1'), v6: leaf.checkIP('::1'), none },
       { dns: 'webhook.aim.svc', v4: '127.0.0.1', v6: '::1', none: undefined })
   })
-  t.test('is of P-256, for servers alone, an hour old already, and ends when it should', async (t) => {
+  t.test('uses P-256, is valid only for servers, from an hour ago until its end', async (t) => {
     t.equal(leaf.publicKey.asymmetricKeyDetails?.namedCurve, 'prime256v1')
     t.strictSame(leaf.keyUsage, ['1.3.6.1.5.5.7.3.1'])
     for (const certificate of [ca, leaf]) {
@@ -39,8 +41,12 @@ t.test('the throw-away pair', async (t) => {
 })
 
 const unusable: Record<string, { cert: string, key: string, why: RegExp }> = {
-  'a key of another certificate': { cert: testPair.certPem, key: other.keyPem, why: /key does not match the certificate/ },
-  'a certificate that has expired': { cert: expired.certPem, key: expired.keyPem, why: /expired on 20/ },
+  'a key of another certificate': {
+    cert: testPair.certPem,
+    key: other.keyPem,
+    why: /key does not match the certificate/
+  },
+  'an expired certificate': { cert: expired.certPem, key: expired.keyPem, why: /expired on 20/ },
   'no certificate': { cert: 'nonsense', key: testPair.keyPem, why: /cannot be served/ },
   'no key': { cert: testPair.certPem, key: '', why: /cannot be served/ },
   'a broken certificate behind the first': {
@@ -49,7 +55,7 @@ const unusable: Record<string, { cert: string, key: string, why: RegExp }> = {
 }
 
 for (const [name, { cert, key, why }] of Object.entries(unusable)) {
-  t.test(`${name} is refused in one line that names the pair`, async (t) => {
+  t.test(`rejects ${name} in one line that names the pair`, async (t) => {
     t.throws(() => checkServingPair({ certPem: cert, keyPem: key }, 'the pair a.crt and a.key'), { message: why })
     t.throws(() => checkServingPair({ certPem: cert, keyPem: key }, 'the pair a.crt and a.key'), {
       message: /^the pair a\.crt and a\.key cannot be served: .*; give the PEM/
@@ -57,9 +63,7 @@ for (const [name, { cert, key, why }] of Object.entries(unusable)) {
   })
 }
 
-/**
- * What a handshake with these options ends with: the serial number of the server's certificate, or the error's code.
- */
+/** The serial number of the server's certificate after a handshake, or the code of its error. */
 async function handshake (port: number, options: ConnectionOptions = {}): Promise<string> {
   const socket = connect({ host: '127.0.0.1', port, ca: testPair.caPem, ...options })
   try {
@@ -81,33 +85,33 @@ t.test('handshakes', async (t) => {
   const cases: Record<string, { options?: ConnectionOptions, want: string | RegExp }> = {
     'TLS 1.3': { want: serialOf(testPair) },
     'TLS 1.2': { options: { maxVersion: 'TLSv1.2' }, want: serialOf(testPair) },
-    'TLS 1.1 is refused': {
+    'rejects TLS 1.1': {
       options: { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' },
       want: /PROTOCOL_VERSION|UNSUPPORTED_PROTOCOL/
     },
-    'null ciphers are refused': {
+    'rejects null ciphers': {
       options: { maxVersion: 'TLSv1.2', ciphers: 'eNULL:@SECLEVEL=0' },
       want: /HANDSHAKE_FAILURE|NO_CIPHER/
     },
-    'HTTP/2 alone is refused': { options: { ALPNProtocols: ['h2'] }, want: /NO_APPLICATION_PROTOCOL/ },
-    'a caller who does not trust the CA': {
+    'rejects HTTP/2': { options: { ALPNProtocols: ['h2'] }, want: /NO_APPLICATION_PROTOCOL/ },
+    'a client that does not trust the CA': {
       options: { ca: other.caPem },
       want: /SELF_SIGNED|UNABLE_TO_VERIFY|CERT_SIGNATURE_FAILURE/
     },
-    'a caller who asks for another name': { options: { servername: 'other.svc' }, want: 'ERR_TLS_CERT_ALTNAME_INVALID' }
+    'a client that expects another name': { options: { servername: 'other.svc' }, want: 'ERR_TLS_CERT_ALTNAME_INVALID' }
   }
   for (const [name, { options, want }] of Object.entries(cases)) {
     t.test(name, async (t) => { t.match(await handshake(port, options), want) })
   }
 
-  t.test('one that is never begun is cut off', async (t) => {
+  t.test('drops a handshake that never starts', async (t) => {
     const hasty = await anAdmissionServer(t, { limits: { handshake: 100 } })
     const socket = connectTcp((hasty.app.server.address() as AddressInfo).port, '127.0.0.1')
     await once(socket, 'close')
     t.pass('closed')
   })
 
-  t.test('plain HTTP gets no answer', async (t) => {
+  t.test('plain HTTP gets no response', async (t) => {
     const socket = connectTcp(port, '127.0.0.1')
     socket.on('error', () => {})
     const chunks: Buffer[] = []
@@ -117,7 +121,7 @@ t.test('handshakes', async (t) => {
     t.notMatch(Buffer.concat(chunks).toString('latin1'), /HTTP\//)
   })
 
-  t.test('a pair that does not match is not swapped in; one that does is served from the next handshake on, TLS 1.1 still refused', async (t) => {
+  t.test('swaps in only a matching pair, from the next handshake, and still rejects TLS 1.1', async (t) => {
     t.throws(() => { swapServingPair(app.server, { cert: other.certPem, key: testPair.keyPem }) })
     t.equal(await handshake(port), serialOf(testPair))
     swapServingPair(app.server, { cert: other.certPem, key: other.keyPem })

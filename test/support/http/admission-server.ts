@@ -12,7 +12,7 @@ import { createMetrics } from '../../../src/telemetry/metrics.ts'
 import type { Webhook } from '../../../webhooks/webhook.ts'
 import { ApiServerClient } from '../cluster/api-server-client.ts'
 
-/** One for all tests of a file: making it costs more than a test. */
+/** Shared by the tests of a file: issuing it takes longer than a test. */
 export const testPair = await issueEphemeralPair({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'], days: 1 })
 
 /** A webhook for AIMServices at `/mutate/aimservices` that admits all of them. */
@@ -42,7 +42,7 @@ interface ServerOptions {
   readonly maxInFlight?: number
   readonly notReady?: () => string | undefined
   readonly clock?: Clock
-  /** Has callers show a certificate of this CA, with one of the names where there are any. */
+  /** Requires client certificates of this CA, with one of the names if any are given. */
   readonly clientCa?: string
   readonly clientNames?: readonly string[]
   readonly large?: LargeReviews
@@ -100,7 +100,7 @@ export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
     client,
     /** Each line logged so far, parsed. */
     logged: (): unknown[] => lines.map((line): unknown => JSON.parse(line)),
-    /** The value lines of the metrics whose name begins so. */
+    /** The value lines of the metrics whose name starts with `name`. */
     metricLines: async (name: string): Promise<string[]> =>
       (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(name))
   }

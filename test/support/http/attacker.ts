@@ -1,13 +1,12 @@
 /**
- * A process that attacks as it is told by its IPC channel; it says when all sockets are open. Attackers have machines
- * of their own: what so many sockets take here is not to be taken from the load beside it.
+ * A process that attacks as ordered over IPC, and reports the number of open sockets. It has a low priority: real
+ * attackers take no CPU time from the load beside them.
  */
 import { constants, setPriority } from 'node:os'
 import { aReview } from '../builders/a-review.ts'
-import { attack } from './hostile-sockets.ts'
-import type { Attack } from './hostile-sockets.ts'
+import { attack, type Attack } from './hostile-sockets.ts'
 
-/** Answered with its pull secrets as they came, in base64: more than the buffers of a connection hold. */
+/** Its response repeats the pull secrets in base64, which exceeds the buffers of a connection. */
 const imagePullSecrets = Array.from({ length: 27_000 }, (_, at) => ({ name: `${at}-${'x'.repeat(200)}` }))
 const LARGE_REVIEW = aReview({
   object: {
@@ -16,7 +15,7 @@ const LARGE_REVIEW = aReview({
   }
 })
 
-/** All of an attack but what only this process need know. */
+/** An attack without the review, which only this process needs. */
 export type Order = Omit<Attack, 'largeReview'>
 
 setPriority(constants.priority.PRIORITY_LOW)

@@ -1,19 +1,16 @@
 import { connect as connectTcp, type Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
-/**
- * What is never finished: the handshake, the headers or the body, of which a byte comes now and then, or the taking of
- * the answer.
- */
+/** The stage that a socket never finishes: it sends a byte from time to time, or does not read the response. */
 export type Hostility = 'handshake' | 'headers' | 'body' | 'answer'
 
 export interface Attack {
   readonly url: string
   /** PEM. */
   readonly ca: string
-  /** How many connections of each kind. */
+  /** Connections per kind. */
   readonly counts: Readonly<Record<Hostility, number>>
-  /** The answer to it must be more than the buffers of a connection hold. */
+  /** Its response must exceed the buffers of a connection. */
   readonly largeReview: string
   /** Between two bytes, in milliseconds. */
   readonly gap: number
@@ -21,21 +18,21 @@ export interface Attack {
 
 export interface HostileSocket {
   readonly hostility: Hostility
-  /** For how long the server bore it, in milliseconds, once it has ended it. */
+  /** Resolves when the server closes the connection, with its duration in milliseconds. */
   readonly ended: Promise<number>
   /** Bytes that the server sent. */
   readonly received: () => number
-  /** Takes what has come until now, and whatever still comes. */
+  /** Starts to read the response. */
   readonly takeAnswer: () => void
   readonly destroy: () => void
 }
 
-/** At once; more would have handshakes wait for each other. */
+/** Sockets opened at once; with more, handshakes would delay each other. */
 const OPENED_TOGETHER = 25
 
-/** Opens them all, and has each do as it does. */
+/** Opens all sockets of an attack. */
 export async function attack (attack: Attack): Promise<HostileSocket[]> {
-  // as the keys are
+  // the keys are hostilities
   const due = Object.entries(attack.counts).flatMap(([hostility, count]) =>
     Array.from({ length: count }, () => hostility as Hostility)
   )
@@ -72,7 +69,7 @@ async function open (hostility: Hostility, { url, ca }: Attack): Promise<Socket>
   const address = { host: '127.0.0.1', port: Number(new URL(url).port) }
   const [socket, event] =
     hostility === 'handshake' ? [connectTcp(address), 'connect'] : [connectTls({ ...address, ca }), 'secureConnect']
-  socket.on('error', () => {}) // being cut off is what is looked for, and may come before it has begun
+  socket.on('error', () => {}) // the server disconnects it, maybe before it is open
   await new Promise((resolve) => { socket.once(event, resolve).once('close', resolve) })
   return socket
 }

@@ -1,6 +1,6 @@
 /**
- * Whether a Gateway API HTTPRoute takes the path for a PathPrefix or Exact match. Source: gateway.networking.k8s.io/v1,
- * the CEL rules of HTTPPathMatch.
+ * Whether a Gateway API HTTPRoute accepts the path for a PathPrefix or Exact match. Source: the CEL rules of
+ * HTTPPathMatch, gateway.networking.k8s.io/v1.
  */
 export function isHttpRoutePath (path: string): boolean {
   return path.startsWith('/') && path.length <= 1_024 &&

@@ -4,28 +4,28 @@ import { aReview } from '../builders/a-review.ts'
 
 export interface ReviewLoad {
   readonly url: string
-  /** PEM; without it any certificate will do. */
+  /** PEM; without it, any certificate is accepted. */
   readonly ca?: string
-  /** Reviews a second. */
+  /** Reviews per second. */
   readonly rate: number
 }
 
 export interface ReviewsAnswered {
-  /** How many were sent, and what became of those that were not answered with a review: the status or the error. */
+  /** The reviews sent, and the status or error of each that failed. */
   readonly sent: number
   readonly failed: readonly string[]
-  /** Of each, in milliseconds since it was due, so that a stall is not hidden; the shortest first. */
+  /** Milliseconds since each review was due, shortest first: a stall is not hidden. */
   readonly latencies: readonly number[]
 }
 
 export interface RunningLoad {
-  /** What was answered since it was last asked. */
+  /** The results since the last call. */
   readonly take: () => ReviewsAnswered
-  /** The same, once everything is answered. */
+  /** The same, after all responses. */
   readonly end: () => Promise<ReviewsAnswered>
 }
 
-/** Sends reviews at a fixed rate on connections that are kept, as API servers do, until it is told to end. */
+/** Sends reviews at a fixed rate on keep-alive connections, as API servers do, until `end`. */
 export function reviewLoad ({ url, ca, rate }: ReviewLoad): RunningLoad {
   const pool = new Pool(url, { connections: 4, connect: ca === undefined ? { rejectUnauthorized: false } : { ca } })
   let failed: string[] = []

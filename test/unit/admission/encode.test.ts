@@ -17,29 +17,34 @@ function responseTo (verdict: Verdict, fields: JsonObject = {}): Response {
 const admit = (...warnings: string[]): Verdict => ({ kind: 'admit', warnings })
 const fault = (message: string, field = 'spec.a'): Fault => ({ code: 'AIM-PATH-TOO-LONG', field, message })
 
-t.test('the uid comes back as it came, whatever it holds', async (t) => {
-  for (const uid of ['u', '"\\\n', '\ud800', '__proto__', 'ü'.repeat(1_000)]) { t.match(responseTo(admit(), { uid }), { uid, allowed: true }) }
+t.test('returns any uid unchanged', async (t) => {
+  for (const uid of ['u', '"\\\n', '\ud800', '__proto__', 'ü'.repeat(1_000)]) {
+    t.match(responseTo(admit(), { uid }), { uid, allowed: true })
+  }
 })
 
-t.test('an admitted review says nothing more', async (t) => {
+t.test('an admitted review has no other field', async (t) => {
   t.strictSame(Object.keys(responseTo(admit())), ['uid', 'allowed'])
 })
 
-t.test('what is to be audited is passed on', async (t) => {
+t.test('passes on audit annotations', async (t) => {
   t.match(responseTo({ ...admit(), audit: { config: 'missing' } }), { auditAnnotations: { config: 'missing' } })
 })
 
 const warnings: Record<string, { given: string[], want: string[] }> = {
-  'a short one as it is': { given: ['mind this'], want: ['mind this'] },
-  'exactly 256 bytes as they are': { given: ['x'.repeat(256)], want: ['x'.repeat(256)] },
-  'one byte more is cut out of the middle, and says so': {
+  'keeps a short warning': { given: ['a warning'], want: ['a warning'] },
+  'keeps 256 bytes': { given: ['x'.repeat(256)], want: ['x'.repeat(256)] },
+  'shortens 257 bytes in the middle': {
     given: [`${'x'.repeat(200)}${'y'.repeat(57)}`],
     want: [`${'x'.repeat(126)}…${'x'.repeat(70)}${'y'.repeat(57)}`]
   },
-  'no character is cut in two': { given: ['é'.repeat(200)], want: [`${'é'.repeat(63)}…${'é'.repeat(63)}`] },
-  'nor one of four bytes': { given: ['😀'.repeat(65)], want: [`${'😀'.repeat(31)}…${'😀'.repeat(31)}`] },
-  'line breaks and control characters become a space': { given: ['a\r\nb\u0000c\u2028d'], want: ['a b c d'] },
-  'no more than 4,096 bytes together, the first ones': {
+  'does not split a character': { given: ['é'.repeat(200)], want: [`${'é'.repeat(63)}…${'é'.repeat(63)}`] },
+  'does not split a character of four bytes': {
+    given: ['😀'.repeat(65)],
+    want: [`${'😀'.repeat(31)}…${'😀'.repeat(31)}`]
+  },
+  'replaces line breaks and control characters by a space': { given: ['a\r\nb\u0000c\u2028d'], want: ['a b c d'] },
+  'keeps the first 4,096 bytes in total': {
     given: Array.from({ length: 20 }, (_, at) => `${at} `.padEnd(256, 'x')),
     want: Array.from({ length: 16 }, (_, at) => `${at} `.padEnd(256, 'x'))
   }
@@ -51,7 +56,7 @@ t.test('warnings', async (t) => {
   }
 })
 
-t.test('a refusal lists every fault as a cause, and joins them to one message', async (t) => {
+t.test('a refusal lists each fault as a cause, and joins them into one message', async (t) => {
   const { status } = responseTo({
     kind: 'deny',
     faults: [fault('too\nlong'), fault('not set', 'metadata.labels[team]')],
@@ -74,7 +79,7 @@ t.test('a refusal lists every fault as a cause, and joins them to one message', 
   })
 })
 
-t.test('a refusal names an object that has no name yet by its generateName', async (t) => {
+t.test('a refusal names an unnamed object by its generateName', async (t) => {
   const { status } = responseTo(
     { kind: 'deny', faults: [fault('no')], warnings: [] },
     { name: '', object: { metadata: { generateName: 'llama-' } } }
@@ -82,7 +87,7 @@ t.test('a refusal names an object that has no name yet by its generateName', asy
   t.equal(status.details.name, 'llama-')
 })
 
-t.test('a cause of more than 1,024 characters loses its middle, and keeps the remedy at its end', async (t) => {
+t.test('shortens a long cause in the middle, and keeps the fix at its end', async (t) => {
   const { status } = responseTo({
     kind: 'deny',
     faults: [fault(`what ${'😀'.repeat(700)}; run: kubectl label`)],
@@ -94,7 +99,7 @@ t.test('a cause of more than 1,024 characters loses its middle, and keeps the re
   t.ok(message.isWellFormed())
 })
 
-t.test('a refusal with many long faults keeps its message short and all its causes', async (t) => {
+t.test('a refusal with many long faults has a short message and all causes', async (t) => {
   const { status } = responseTo({
     kind: 'deny',
     faults: [fault('x'.repeat(900)), fault('y'.repeat(900)), fault('z'.repeat(900))],
