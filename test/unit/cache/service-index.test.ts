@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isJsonObject, ownObject } from '../../../src/platform/json.ts'
+import { isJsonObject, ownObject, type JsonObject } from '../../../src/platform/json.ts'
 import { ServiceIndex } from '../../../src/cache/service-index.ts'
 import { readService } from '../../../src/core/settings/service.ts'
 import { aService } from '../../support/builders/objects.ts'
@@ -64,6 +64,23 @@ t.test('unread metadata is not stored', async (t) => {
     labels: {},
     annotations: { owner: 'jane' }
   })
+})
+
+t.test('services have the same object if only block and status differ', async (t) => {
+  const stored = (object: JsonObject) => {
+    const index = new ServiceIndex()
+    index.sink().upsert(object)
+    const service = index.get(KEY)
+    if (service === undefined) throw new Error('not stored')
+    return service
+  }
+  const service = stored(aService({ labels: { team: 'nlp' } }))
+  const sameObject = {
+    ...aService({ labels: { team: 'nlp' }, spec: { resolvedRuntimeConfig: aBlock('/a') } }), status: { replicas: 1 }
+  }
+  t.ok(service.hasSameObject(stored(sameObject)))
+  t.notOk(service.hasSameObject(stored(aService({ labels: { team: 'cv' } }))))
+  t.notOk(service.hasSameObject(stored(aService({ labels: { team: 'nlp' }, spec: { replicas: 2 } }))))
 })
 
 t.test('a path is held until its service gives it up', async (t) => {
