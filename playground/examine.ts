@@ -47,7 +47,7 @@ export function examine (texts: Texts): ExaminedTexts {
       outcome,
       remarks: diagnosticsOf(outcome).map(({ level, field, message, file, position }) =>
         ({ level, field, message, text: file === 'services' ? 'services' : 'configs', position })),
-      explanation: service?.kind === 'service' ? explainService(service, engine.configs) : undefined
+      explanation: service?.kind === 'service' ? explainService(service, engine.world) : undefined
     }
   })
   const faults = read.flatMap(({ text, faults }) => faults.map(({ position, reason }): Remark =>

@@ -62,6 +62,7 @@ function pathView (path: ExplainedPath): HTMLElement {
     path: path.path ?? '',
     disabled: 'none: routing is disabled',
     pending: 'none yet',
+    conflict: 'none: another service holds it',
     invalid: 'none: the template is invalid'
   }[path.kind]
   const rows = path.parts.map(({ source, kind, yields, inPath }) => {

@@ -4,7 +4,7 @@ import { PendingConfigCache } from '../src/cache/pending-configs.ts'
 import { ServiceIndex } from '../src/cache/service-index.ts'
 import type { ObjectSink } from '../src/core/ports.ts'
 import type { ServicePolicy } from '../src/core/rules/service.ts'
-import type { World } from '../src/core/world.ts'
+import { DEFAULT_PATH_POLICY, type PathPolicy, type World } from '../src/core/world.ts'
 import { systemClock, type Clock } from '../src/platform/clock.ts'
 import { mutateService } from './mutate-service.ts'
 import { validateConfig } from './validate-config.ts'
@@ -24,17 +24,22 @@ export interface AdmissionEngine {
 
 export interface AdmissionOptions {
   readonly clock?: Clock
+  readonly pathPolicy?: PathPolicy
   /** Builds the webhooks; by default those of the product. */
   readonly webhooksOver?: (world: World, policy: ServicePolicy) => readonly Webhook[]
 }
 
 /** An engine without any object. */
-export function newAdmissionEngine (
-  policy: ServicePolicy, { clock = systemClock, webhooksOver = webhooksFor }: AdmissionOptions = {}
-): AdmissionEngine {
+export function newAdmissionEngine (policy: ServicePolicy, { clock = systemClock, pathPolicy = DEFAULT_PATH_POLICY, webhooksOver = webhooksFor }: AdmissionOptions = {}): AdmissionEngine {
   const configs = new ConfigIndex()
   const services = new ServiceIndex()
-  const world = { configs, services, paths: services.paths, pendingConfigs: new PendingConfigCache(configs, clock) }
+  const world = {
+    configs,
+    services,
+    paths: services.paths,
+    pathPolicy,
+    pendingConfigs: new PendingConfigCache(configs, clock)
+  }
   return {
     world,
     configs,

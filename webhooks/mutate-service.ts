@@ -5,8 +5,8 @@ import { missingConfigWarning } from '../src/core/rules/service-faults.ts'
 import type { ServicePolicy } from '../src/core/rules/service.ts'
 import { assessService, type Assessment } from '../src/core/settings/assess.ts'
 import type { World } from '../src/core/world.ts'
-import { sameJson } from '../src/platform/json.ts'
-import { readReviewedService, waitForConfigOf } from './service-change.ts'
+import { own, ownObject, sameJson } from '../src/platform/json.ts'
+import { readReviewedService, waitForConfigOf, type ReviewedService } from './service-change.ts'
 import { serviceAudit } from './verdicts.ts'
 import { type Webhook, resourceOf } from './webhook.ts'
 
@@ -23,20 +23,37 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
     waitForConfig: (request, signal) => waitForConfigOf(request, world, signal),
     decide: (request): Verdict => {
       const change = readReviewedService(request)
+      if (change.kind === 'deleting') return restored(change)
       if (change.kind !== 'change') return ADMIT
-      const assessment = assessService(change.service, world.configs)
+      const assessment = assessService(change.service, world, change.old)
       const isMissing = assessment.config === undefined
       const warnings = [
         ...(blockIsSupplied(assessment, change.old?.block) ? [SUPPLIED_BLOCK] : []),
         ...(isMissing && policy.missingConfig === 'warn' ? [missingConfigWarning(change.service)] : [])
       ]
       const result = { warnings, audit: serviceAudit(assessment) }
-      const [first, ...more] = blockPatch(assessment)
-      return first === undefined
-        ? { kind: 'admit', ...result }
-        : { kind: 'patch', operations: [first, ...more], ...result }
+      return patched(blockPatch(assessment), result)
     }
   }
+}
+
+/**
+ * Puts the stored block of a service that is being deleted back: it keeps the path that it holds, and gets no other.
+ */
+function restored ({ object, oldObject }: Extract<ReviewedService, { kind: 'deleting' }>): Verdict {
+  const [given, stored] = [object, oldObject].map((each) => own(ownObject(each, 'spec'), 'resolvedRuntimeConfig'))
+  const isUnchanged = stored === undefined ? given === undefined : sameJson(stored, given)
+  const path = '/spec/resolvedRuntimeConfig'
+  return patched(
+    isUnchanged ? [] : [stored === undefined ? { op: 'remove', path } : { op: 'add', path, value: stored }],
+    NO_REMARKS
+  )
+}
+
+const NO_REMARKS = { warnings: [], audit: {} }
+
+function patched ([first, ...more]: readonly PatchOperation[], result: Pick<Verdict, 'warnings' | 'audit'>): Verdict {
+  return first === undefined ? { kind: 'admit', ...result } : { kind: 'patch', operations: [first, ...more], ...result }
 }
 
 /** The operations that are missing between the service and the block. `/spec` exists: otherwise it is malformed. */

@@ -1,5 +1,6 @@
 import type { ReviewRequest } from '../src/admission/request.ts'
 import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
+import { isDeleting } from '../src/api/object-meta.ts'
 import type { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../src/api/kinds.ts'
 import { changeWarnings, configFaults, deletionWarnings } from '../src/core/rules/config.ts'
 import { configTitle, readRuntimeConfig } from '../src/core/settings/runtime-config.ts'
@@ -26,10 +27,9 @@ export function validateConfig (kind: ConfigKind, world: World): Webhook {
 }
 
 function judgeChange ({ kind }: ConfigKind, { object, oldObject, dryRun }: ReviewRequest, world: World): Verdict {
-  if (object === undefined) return ADMIT
+  if (object === undefined || (oldObject !== undefined && isDeleting(oldObject))) return ADMIT
   const config = readRuntimeConfig(kind, object)
   if (config.kind === 'malformed') return refuseMalformed(config)
-  if (config.deleting) return ADMIT
   const old = oldObject === undefined ? undefined : readRuntimeConfig(kind, oldObject)
   const faults = configFaults(config, old?.kind === 'malformed' ? undefined : old)
   if (faults.length === 0 && !dryRun) world.pendingConfigs.announce(config)

@@ -20,7 +20,7 @@ export function validateService (world: World, policy: ServicePolicy): Webhook {
     decide: (request): Verdict => {
       const change = readReviewedService(request)
       if (change.kind === 'malformed') return refuseMalformed(change)
-      if (change.kind === 'deleting') return ADMIT
+      if (change.kind !== 'change') return ADMIT
       const { assessment, faults, warnings } = judgeService(change, world, policy)
       return verdictOf(faults, { warnings, audit: serviceAudit(assessment) })
     }

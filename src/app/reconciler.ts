@@ -19,6 +19,7 @@ import { Controller } from '../reconcile/controller.ts'
 import { ObservedObjects } from '../reconcile/world.ts'
 import { watchedSinks } from '../reconcile/watched-sinks.ts'
 import { reconcileMetrics, workQueueMetrics } from '../telemetry/reconcile-metrics.ts'
+import type { PathPolicy } from '../core/world.ts'
 import type { ReconcilerSettings } from '../cli/flags/settings.ts'
 import { endToEndProbe } from './end-to-end-probe.ts'
 
@@ -30,6 +31,7 @@ export interface ReconcilerOptions {
   readonly configs: ConfigIndex
   readonly services: ServiceIndex
   readonly settings: ReconcilerSettings
+  readonly pathPolicy: PathPolicy
   readonly registry: Registry
   readonly log: Logger
 }
@@ -46,7 +48,8 @@ export interface Reconciler {
   readonly stop: () => Promise<void>
 }
 
-export function newReconciler ({ connection, configs, services, settings, registry, log }: ReconcilerOptions): Reconciler {
+export function newReconciler (options: ReconcilerOptions): Reconciler {
+  const { connection, configs, services, settings, pathPolicy, registry, log } = options
   const { request } = connection
   const identity = `${hostname()}_${randomUUID()}`
   const wallTime = (): Date => new Date()
@@ -97,6 +100,7 @@ export function newReconciler ({ connection, configs, services, settings, regist
   })
   const world = {
     ...watched,
+    pathPolicy,
     events,
     writer: objectWriter({ request, fencing: isLeader, timeoutMs: times.duration - times.renewDeadline }),
     now: () => wallTime().toISOString().replace(/\.\d+/, '')
@@ -110,7 +114,9 @@ export function newReconciler ({ connection, configs, services, settings, regist
   return {
     sinks: watchedSinks(watched, {
       serviceChanged: (id, how) => { controller?.serviceChanged(id, how) },
-      configChanged: (config, how) => { controller?.configChanged(config, how) }
+      configChanged: (config, how) => { controller?.configChanged(config, how) },
+      pathAcquired: (claim) => { controller?.pathAcquired(claim) },
+      pathReleased: (claim) => { controller?.pathReleased(claim) }
     }),
     start: () => { election.start() },
     problem: () => election.problem,

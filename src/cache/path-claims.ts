@@ -1,116 +1,203 @@
 import type { ParentReference } from '../api/runtime-config.ts'
-import { isOlder } from '../core/settings/service-path.ts'
-import type { HeldPath, PathClaim, PathIndex } from '../core/world.ts'
+import type { HeldPath, PathClaim, PathIndex, Relatives } from '../core/world.ts'
 
-/** Most segments end one path: `children` is undefined and `held` has one claim. */
-interface Segment { children: Map<string, Segment> | undefined, held: readonly HeldPath[] }
-
-/** The paths that the known services hold, as one tree of segments for each gateway. */
+/**
+ * The paths that services hold; a service holds one at most. An update and the first result of a look-up take a few
+ * steps for each segment of the path, whatever the number of claims.
+ */
 export class PathClaims implements PathIndex {
-  readonly #gateways = new Map<string, Segment>()
+  /** Trees of path segments. A claim is in each tree that a look-up for overlapping listeners reads. */
+  readonly #trees = new Map<string, Segment>()
 
   add (claim: HeldPath): void {
-    const key = gatewayKey(claim.gateway)
-    let at = this.#gateways.get(key) ?? newSegment()
-    this.#gateways.set(key, at)
-    for (const name of segmentsOf(claim.path)) {
-      at.children ??= new Map()
-      const next = at.children.get(name) ?? newSegment()
-      at.children.set(name, next)
-      at = next
+    for (const key of treesHolding(claim.gateway)) {
+      const root = this.#trees.get(key) ?? newSegment()
+      this.#trees.set(key, root)
+      insert(root, segmentsOf(claim.path), claim)
     }
-    at.held = at.held.length === 0 ? [claim] : [...at.held, claim] // V8 reserves 16 slots for a spread list
   }
 
+  /** Removes a claim that was added. */
   remove (claim: HeldPath): void {
-    const root = this.#gateways.get(gatewayKey(claim.gateway))
-    if (root !== undefined && prune(root, segmentsOf(claim.path), claim)) {
-      this.#gateways.delete(gatewayKey(claim.gateway))
+    for (const key of treesHolding(claim.gateway)) {
+      const root = this.#trees.get(key)
+      if (root !== undefined && prune(root, segmentsOf(claim.path), claim)) this.#trees.delete(key)
     }
   }
 
-  holders (claim: PathClaim): readonly HeldPath[] {
-    return this.#along(claim).at(-1)?.filter((held) => held.path === claim.path) ?? []
-  }
-
-  covering (claim: PathClaim): PathClaim | undefined {
-    return this.#along(claim).flat().findLast((held) => held.path !== claim.path)
-  }
-
-  covered (claim: PathClaim): PathClaim | undefined {
-    let at = this.#gateways.get(gatewayKey(claim.gateway))
-    for (const name of segmentsOf(claim.path)) at = at?.children?.get(name)
-    if (at === undefined) return undefined
-    for (const below of descendants(at)) {
-      const [first] = overlapping(below, claim)
-      if (first !== undefined) return first
+  * holders (claim: PathClaim): Generator<HeldPath> {
+    for (const root of this.#overlapping(claim)) {
+      const segment = segmentAt(root, claim.path)
+      if (segment !== undefined) yield * others(heldAt(segment), claim)
     }
-    return undefined
   }
 
-  /** The overlapping claims of other services at each existing segment from the root to the claimed path. */
-  #along (claim: PathClaim): HeldPath[][] {
-    let at = this.#gateways.get(gatewayKey(claim.gateway))
-    const found: HeldPath[][] = []
-    for (const name of [undefined, ...segmentsOf(claim.path)]) {
-      if (name !== undefined) at = at?.children?.get(name)
-      if (at === undefined) break
-      found.push(overlapping(at, claim))
+  * above (claim: PathClaim, relatives: Relatives): Generator<HeldPath> {
+    for (const root of this.#overlapping(claim)) {
+      let at: Segment | undefined = root
+      for (const name of segmentsOf(claim.path)) {
+        if (at === undefined) break
+        for (const held of others(heldAt(at), claim)) {
+          if (isRelative(held.service.namespace, claim, relatives)) yield held
+        }
+        at = at.children?.get(name)
+      }
     }
-    return found
+  }
+
+  * below (claim: PathClaim, relatives: Relatives): Generator<HeldPath> {
+    for (const root of this.#overlapping(claim)) {
+      const segment = segmentAt(root, claim.path)
+      for (const namespace of segment?.below?.keys() ?? []) {
+        if (segment === undefined || !isRelative(namespace, claim, relatives)) continue
+        yield * others(descendants(segment, namespace), claim)
+      }
+    }
+  }
+
+  * #overlapping ({ gateway }: PathClaim): Generator<Segment> {
+    for (const key of treesOverlapping(gateway)) {
+      const root = this.#trees.get(key)
+      if (root !== undefined) yield root
+    }
   }
 }
 
 /** An index of these paths alone. */
-export function pathIndexOf (paths: readonly HeldPath[]): PathIndex {
+export function pathIndexOf (paths: Iterable<HeldPath>): PathClaims {
   const claims = new PathClaims()
   for (const held of paths) claims.add(held)
   return claims
 }
 
-function overlapping ({ held }: Segment, claim: PathClaim): HeldPath[] {
-  const others = held.filter(({ service, gateway }) =>
-    (service.name !== claim.service.name || service.namespace !== claim.service.namespace) &&
-    overlaps(gateway.sectionName, claim.gateway.sectionName) && overlaps(gateway.port, claim.gateway.port))
-  return others.length < 2 ? others : others.sort((a, b) => isOlder(a, b) ? -1 : 1)
+interface Segment {
+  children: Map<string, Segment> | undefined
+  /** Nearly every held path has one holder: the others, by service, only where listeners differ or replicas raced. */
+  held: HeldPath | undefined
+  otherHolders: Map<string, HeldPath> | undefined
+  /** Namespace → names of the children at or below which it holds paths → the number of its paths there. */
+  below: Map<string, Map<string, number>> | undefined
 }
 
-/** An unset value overlaps every value. */
-function overlaps<T> (a: T | undefined, b: T | undefined): boolean {
-  return a === undefined || b === undefined || a === b
+function newSegment (): Segment {
+  return { children: undefined, held: undefined, otherHolders: undefined, below: undefined }
+}
+
+function insert (root: Segment, path: readonly string[], claim: HeldPath): void {
+  let at = root
+  for (const name of path) {
+    at.below ??= new Map()
+    const counts = at.below.get(claim.service.namespace) ?? new Map<string, number>()
+    at.below.set(claim.service.namespace, counts.set(name, (counts.get(name) ?? 0) + 1))
+    at.children ??= new Map()
+    const next = at.children.get(name) ?? newSegment()
+    at.children.set(name, next)
+    at = next
+  }
+  if (at.held === undefined) at.held = claim
+  else (at.otherHolders ??= new Map<string, HeldPath>()).set(idOf(claim), claim)
+}
+
+/** Removes the claim and reports whether the segment has become empty. The depth is bounded by the length of a path. */
+function prune (segment: Segment, [name, ...rest]: readonly string[], claim: HeldPath): boolean {
+  const child = name === undefined ? undefined : segment.children?.get(name)
+  if (name === undefined) release(segment, claim)
+  else if (child !== undefined) {
+    if (prune(child, rest, claim)) segment.children?.delete(name)
+    countDown(segment, claim.service.namespace, name)
+  }
+  if (segment.children?.size === 0) segment.children = undefined
+  return segment.held === undefined && segment.children === undefined
+}
+
+function release (segment: Segment, claim: HeldPath): void {
+  if (segment.held === undefined || idOf(segment.held) !== idOf(claim)) segment.otherHolders?.delete(idOf(claim))
+  else {
+    const [next] = segment.otherHolders ?? []
+    segment.held = next?.[1]
+    if (next !== undefined) segment.otherHolders?.delete(next[0])
+  }
+  if (segment.otherHolders?.size === 0) segment.otherHolders = undefined
+}
+
+function countDown (segment: Segment, namespace: string, name: string): void {
+  const counts = segment.below?.get(namespace)
+  const left = (counts?.get(name) ?? 0) - 1
+  if (left > 0) counts?.set(name, left)
+  else counts?.delete(name)
+  if (counts?.size === 0) segment.below?.delete(namespace)
+  if (segment.below?.size === 0) segment.below = undefined
+}
+
+function segmentAt (root: Segment, path: string): Segment | undefined {
+  let at: Segment | undefined = root
+  for (const name of segmentsOf(path)) at = at?.children?.get(name)
+  return at
+}
+
+function * heldAt ({ held, otherHolders }: Segment): Generator<HeldPath> {
+  if (held !== undefined) yield held
+  if (otherHolders !== undefined) yield * otherHolders.values()
+}
+
+/** What the namespace holds below the segment; follows only branches where it holds something. */
+function * descendants ({ children, below }: Segment, namespace: string): Generator<HeldPath> {
+  for (const name of below?.get(namespace)?.keys() ?? []) {
+    const child = children?.get(name)
+    if (child === undefined) continue
+    for (const held of heldAt(child)) if (held.service.namespace === namespace) yield held
+    yield * descendants(child, namespace)
+  }
+}
+
+function * others (found: Iterable<HeldPath>, { service }: PathClaim): Generator<HeldPath> {
+  for (const held of found) {
+    if (held.service.name !== service.name || held.service.namespace !== service.namespace) yield held
+  }
+}
+
+function isRelative (namespace: string, { service }: PathClaim, relatives: Relatives): boolean {
+  return (namespace === service.namespace) === (relatives === 'same namespace')
 }
 
 /**
- * The parts of a gateway that must be equal for claims to overlap. Source: Gateway API v1, ParentReference defaults.
+ * Listeners of one gateway overlap unless both section names, or both ports, are set and differ. A claim is stored by
+ * its own listeners and, where any is set, under the wildcards that a less specific look-up reads.
  */
-function gatewayKey (
-  { group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace = '', name }: ParentReference
-): string {
-  return `${group}/${kind}/${namespace}/${name}`
+function treesHolding (gateway: ParentReference): string[] {
+  const { sectionName: section, port } = gateway
+  const own = treeKey(gateway, [section ?? UNSET, port ?? UNSET])
+  if (section === undefined && port === undefined) return [own]
+  const wildcards = [[section ?? UNSET, ANY], [ANY, port ?? UNSET], [ANY, ANY]] as const
+  const less = section === undefined ? [wildcards[0]] : port === undefined ? [wildcards[1]] : wildcards.slice(0, 2)
+  return [own, ...[...less, wildcards[2]].map((listeners) => treeKey(gateway, listeners))]
+}
+
+/** The trees that together hold each overlapping claim once. */
+function treesOverlapping (gateway: ParentReference): string[] {
+  const { sectionName: section, port } = gateway
+  const listeners: Listeners[] = [[UNSET, UNSET]]
+  if (section === undefined && port === undefined) listeners.push([ANY, ANY])
+  else if (port === undefined && section !== undefined) listeners.push([section, UNSET], [section, ANY], [UNSET, ANY])
+  else if (section === undefined && port !== undefined) listeners.push([UNSET, port], [ANY, port], [ANY, UNSET])
+  else if (section !== undefined && port !== undefined) listeners.push([section, port], [section, UNSET], [UNSET, port])
+  return listeners.map((each) => treeKey(gateway, each))
+}
+
+type Listeners = readonly [section: string | null | true, port: number | null | true]
+const UNSET = null
+const ANY = true
+
+/** References that differ in one of these fields never overlap. Source: Gateway API v1, ParentReference defaults. */
+function treeKey (gateway: ParentReference, [section, port]: Listeners): string {
+  const { group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace = '', name } = gateway
+  return JSON.stringify([group, kind, namespace, name, section, port])
 }
 
 function segmentsOf (path: string): string[] {
   return path.split('/').filter((segment) => segment !== '')
 }
 
-function newSegment (): Segment {
-  return { children: undefined, held: NONE }
-}
-
-const NONE: readonly HeldPath[] = []
-
-function * descendants (segment: Segment): Generator<Segment> {
-  for (const child of segment.children?.values() ?? []) {
-    yield child
-    yield * descendants(child)
-  }
-}
-
-/** Removes the claim; true if the segment is now empty. The length of a path bounds the depth. */
-function prune (segment: Segment, [name, ...rest]: string[], claim: HeldPath): boolean {
-  const child = name === undefined ? undefined : segment.children?.get(name)
-  if (name === undefined) segment.held = segment.held.filter((held) => held !== claim)
-  else if (child !== undefined && prune(child, rest, claim)) segment.children?.delete(name)
-  if (segment.children?.size === 0) segment.children = undefined
-  return segment.held.length === 0 && segment.children === undefined
+function idOf ({ service: { namespace, name } }: PathClaim): string {
+  return `${namespace}/${name}`
 }

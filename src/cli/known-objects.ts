@@ -30,7 +30,9 @@ export interface KnownObjects {
 export async function knownObjects ({ configs = [], old = [], ...cluster }: KnownFlags, input: InputOptions, terminal: Terminal): Promise<KnownObjects> {
   const [beside, before] = await Promise.all([readInput(configs, input), readInput(old, input)])
   const problems = [...beside.problems, ...before.problems, ...schemaProblems(beside.objects)]
-  if (cluster.kubeconfig === undefined && cluster.context === undefined) { return { objects: beside.objects, stored: before.objects, problems } }
+  if (cluster.kubeconfig === undefined && cluster.context === undefined) {
+    return { objects: beside.objects, stored: before.objects, problems }
+  }
   try {
     return {
       objects: beside.objects,
@@ -59,10 +61,10 @@ export function loadWorld ({ objects, stored }: KnownObjects, admission: Admissi
 }
 
 /** A service of a file that nobody has admitted yet is known as it would be stored. */
-function asStored ({ kind, object }: LocalObject, { configs }: AdmissionEngine): JsonObject {
+function asStored ({ kind, object }: LocalObject, admission: AdmissionEngine): JsonObject {
   return kind !== AIM_SERVICE || own(ownObject(object, 'spec'), 'resolvedRuntimeConfig') !== undefined
     ? object
-    : admittedService(object, configs)
+    : admittedService(object, admission)
 }
 
 /** What is stored may be older than its schema; the server passes over what it cannot read. */

@@ -7,6 +7,7 @@ import type { StoredService } from './settings/service.ts'
 export interface World {
   readonly configs: ConfigLookup
   readonly paths: PathIndex
+  readonly pathPolicy: PathPolicy
   readonly services: ServiceLookup
   readonly pendingConfigs: PendingConfigs
 }
@@ -34,14 +35,33 @@ export interface HeldPath extends PathClaim {
   readonly since: string
 }
 
-/** The paths of the stored services. Each method disregards the claiming service itself. */
+/** Whether a look-up is for services of the claim's own namespace, or of all others. */
+export type Relatives = 'same namespace' | 'other namespaces'
+
+/** The paths that stored services hold. Each look-up is lazy, on overlapping gateways, without the claiming service. */
 export interface PathIndex {
-  /** Services with the same path on an overlapping gateway, oldest first. */
-  holders (claim: PathClaim): readonly HeldPath[]
-  /** A service whose path lies below the claimed path, on an overlapping gateway. */
-  covered (claim: PathClaim): PathClaim | undefined
-  /** A service whose path is a prefix of the claimed path, on an overlapping gateway. */
-  covering (claim: PathClaim): PathClaim | undefined
+  /** Services that hold this very path. */
+  holders (claim: PathClaim): Iterable<HeldPath>
+  /** Services whose path is a prefix of this one, from the root down. */
+  above (claim: PathClaim, relatives: Relatives): Iterable<HeldPath>
+  /** Services whose path lies below this one. */
+  below (claim: PathClaim, relatives: Relatives): Iterable<HeldPath>
+}
+
+/** The operator's choices about paths. */
+export interface PathPolicy {
+  /** Whether a path that covers, or lies below, a path of another namespace is refused or only reported. */
+  readonly crossNamespaceOverlap: 'refuse' | 'warn'
+  /** `namespace`: the first segment of a path must be the namespace of the service. */
+  readonly pathScope: 'any' | 'namespace'
+  /** `hidden`: messages leave out the namespace and name of a holder in another namespace. */
+  readonly conflictDetails: 'shown' | 'hidden'
+}
+
+export const DEFAULT_PATH_POLICY: PathPolicy = {
+  crossNamespaceOverlap: 'refuse',
+  pathScope: 'any',
+  conflictDetails: 'shown'
 }
 
 /** Configurations that were admitted but have not reached every cache. */

@@ -1,7 +1,6 @@
-import { objectKey } from '../api/object-meta.ts'
-import type { ConfigIndex } from '../cache/config-index.ts'
+import type { AdmissionEngine } from '../../webhooks/engine.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
-import type { ConfigLookup } from '../core/world.ts'
+import { objectKey } from '../api/object-meta.ts'
 import { assessService } from '../core/settings/assess.ts'
 import { readService } from '../core/settings/service.ts'
 import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
@@ -11,27 +10,23 @@ import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
  * Updates the blocks when a configuration changes.
  */
 export class AdmittedServices implements ObjectSink {
-  readonly #configs: ConfigIndex
-  readonly #stored: ObjectSink
+  readonly #engine: AdmissionEngine
   readonly #written = new Map<string, JsonObject>()
   #updateScheduled = false
 
-  constructor (configs: ConfigIndex, stored: ObjectSink) {
-    this.#configs = configs
-    this.#stored = stored
-    configs.onChange(() => { this.#scheduleUpdate() })
+  constructor (engine: AdmissionEngine) {
+    this.#engine = engine
+    engine.configs.onChange(() => { this.#scheduleUpdate() })
   }
 
   upsert (object: JsonObject): void {
-    const metadata = ownObject(object, 'metadata')
-    const key = { namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') }
-    this.#stored.upsert(admittedService(object, this.#configs))
-    this.#written.set(objectKey(key), object)
+    this.#store(object)
+    this.#written.set(objectKey(keyOf(object)), object)
   }
 
   remove (key: ObjectKey): void {
     this.#written.delete(objectKey(key))
-    this.#stored.remove(key)
+    this.#engine.sinks.AIMService.remove(key)
   }
 
   /** One update for all configurations that change in the same turn. */
@@ -40,17 +35,29 @@ export class AdmittedServices implements ObjectSink {
     this.#updateScheduled = true
     queueMicrotask(() => {
       this.#updateScheduled = false
-      for (const object of this.#written.values()) this.#stored.upsert(admittedService(object, this.#configs))
+      for (const object of this.#written.values()) this.#store(object)
     })
+  }
+
+  #store (object: JsonObject): void {
+    this.#engine.sinks.AIMService.upsert(admittedService(object, this.#engine))
   }
 }
 
-/** A service as admission would have stored it under these configurations. A malformed one is returned unchanged. */
-export function admittedService (object: JsonObject, configs: ConfigLookup): JsonObject {
+/**
+ * A service as admission would have stored it: it keeps the path that it holds. A malformed one is returned unchanged.
+ */
+export function admittedService (object: JsonObject, { world, services }: Pick<AdmissionEngine, 'world' | 'services'>): JsonObject {
   const { resolvedRuntimeConfig: _, ...spec } = ownObject(object, 'spec')
-  const service = readService({ ...object, spec }, ownString(ownObject(object, 'metadata'), 'namespace'))
+  const key = keyOf(object)
+  const service = readService({ ...object, spec }, key.namespace)
   if (service.kind === 'malformed') return object
-  const { block } = assessService(service, configs)
+  const { block } = assessService(service, world, services.get(key)?.parse())
   const resolved = block !== undefined && { resolvedRuntimeConfig: block }
   return { ...object, spec: { ...spec, runtimeConfigName: service.configName, ...resolved } }
+}
+
+function keyOf (object: JsonObject): ObjectKey {
+  const metadata = ownObject(object, 'metadata')
+  return { namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') }
 }

@@ -1,5 +1,8 @@
 import type { Log } from '../core/ports.ts'
+import type { PathWorld } from '../core/settings/assess.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
+import { rivals } from '../core/settings/service-path.ts'
+import type { HeldPath } from '../core/world.ts'
 import type { Tally } from '../core/status/rollout.ts'
 import type { Clock } from '../platform/clock.ts'
 import { ConfigReconciler } from './config-reconciler.ts'
@@ -96,6 +99,21 @@ export class Controller implements Changes {
     const config = tallies.configOf(id)
     const isRollingOut = config !== undefined && rollouts.isReleasing(id, config)
     this.queues.status.add(id, edited && !isRollingOut ? 'high' : 'low')
+  }
+
+  /** Replicas may have given overlapping paths to two services at the same moment. */
+  pathAcquired (claim: HeldPath): void {
+    const { services, pathPolicy } = this.#world
+    this.#reconcileRivals(claim, { paths: services.paths, pathPolicy })
+  }
+
+  /** Services that wait for the path can have it now. */
+  pathReleased (claim: HeldPath): void {
+    this.#reconcileRivals(claim, { paths: this.#state.waitingPaths, pathPolicy: this.#world.pathPolicy })
+  }
+
+  #reconcileRivals (claim: HeldPath, world: PathWorld): void {
+    for (const { holder } of rivals(claim, world)) this.queues.status.add(serviceId(holder.service), 'low')
   }
 
   /** Its services come first, so that they are counted when its own status is written. */

@@ -9,7 +9,7 @@ import { afterWrite, DONE, type Reconciled } from './reconciled.ts'
 import type { RolloutState } from './rollout-state.ts'
 import { isUpToDate, snapshotOf, type ServiceSnapshot } from './service-snapshot.ts'
 import type { WorkResult } from './work-queue.ts'
-import { configId, serviceKey, type ReconcileWorld } from './world.ts'
+import { assessmentWorld, configId, serviceKey, type ReconcileWorld } from './world.ts'
 
 export interface RollForwardDependencies {
   readonly world: ReconcileWorld
@@ -52,7 +52,9 @@ export class RollForward {
   #check ({ id, assessment, observed: { uid } }: ServiceSnapshot, object: JsonObject): Reconciled {
     const { world } = this.#dependencies
     const admitted = readService(object, serviceKey(id).namespace)
-    const after = admitted.kind === 'service' ? assessService(admitted, world.configs) : undefined
+    const after = admitted.kind === 'service'
+      ? assessService(admitted, assessmentWorld(world), admitted)
+      : undefined
     if (after === undefined || stalenessOf(after) !== 'current') {
       const error = `admission returned ${settingsIn(after)}, retrying`
       return this.#finish(id, { kind: 'retry', reason: error }, error)

@@ -1,4 +1,7 @@
+import { createdAt } from '../api/object-meta.ts'
+import { PathClaims } from '../cache/path-claims.ts'
 import { storedHash } from '../core/status/staleness.ts'
+import type { HeldPath } from '../core/world.ts'
 import { ConfigTallies, type Contribution } from './config-tallies.ts'
 import { Rollouts } from './rollouts.ts'
 import type { ServiceSnapshot } from './service-snapshot.ts'
@@ -10,6 +13,9 @@ export class RolloutState {
   readonly rollouts = new Rollouts()
   /** Services whose last change no webhook saw. */
   readonly unobserved = new Set<string>()
+  /** The paths that services ask for while another service is in the way. */
+  readonly waitingPaths = new PathClaims()
+  readonly #waiting = new Map<string, HeldPath>()
   /** Why admission of a service failed, in one line. */
   readonly admissionErrors = new Map<string, string>()
 
@@ -17,12 +23,24 @@ export class RolloutState {
   count (service: string, snapshot: ServiceSnapshot | undefined): string[] {
     if (snapshot?.staleness === 'unobserved') this.unobserved.add(service)
     else this.unobserved.delete(service)
+    this.#noteWaitingPath(service, snapshot)
     const config = snapshot?.assessment.config
     if (snapshot === undefined || snapshot.staleness === 'current') {
       this.admissionErrors.delete(service)
       if (config !== undefined) this.rollouts.landed(service, configId(config))
     }
     return this.contribute(service, snapshot === undefined ? undefined : contributionOf(snapshot))
+  }
+
+  #noteWaitingPath (id: string, snapshot: ServiceSnapshot | undefined): void {
+    const before = this.#waiting.get(id)
+    if (before !== undefined) this.waitingPaths.remove(before)
+    this.#waiting.delete(id)
+    const { path, wanted, service } = snapshot?.assessment ?? {}
+    if (path?.kind !== 'conflict' || wanted === undefined || service === undefined) return
+    const claim = { ...wanted, since: createdAt(service.object) }
+    this.#waiting.set(id, claim)
+    this.waitingPaths.add(claim)
   }
 
   /** The rollout of a configuration does not wait for a service that was deleted or no longer uses it. */

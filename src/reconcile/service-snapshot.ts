@@ -3,8 +3,8 @@ import { serviceFaults } from '../core/rules/service-faults.ts'
 import { assessService, resolveConfig, type Assessment } from '../core/settings/assess.ts'
 import { degradedCause } from '../core/status/health.ts'
 import type { OwnServiceStatus } from '../core/status/service.ts'
-import { stalenessOf, storedPath, type Staleness } from '../core/status/staleness.ts'
-import { serviceKey, type Observed, type ReconcileWorld } from './world.ts'
+import { stalenessOf, type Staleness } from '../core/status/staleness.ts'
+import { assessmentWorld, serviceKey, type Observed, type ReconcileWorld } from './world.ts'
 
 /** One service and everything that decisions about it depend on. */
 export interface ServiceSnapshot {
@@ -22,14 +22,15 @@ export interface ServiceSnapshot {
 
 /** Costs an assessment: once per work item. Undefined if the service was deleted, or is being deleted. */
 export function snapshotOf (
-  id: string, { services, configs, serviceStatuses }: ReconcileWorld
+  id: string, world: ReconcileWorld
 ): ServiceSnapshot | undefined {
-  const service = services.get(serviceKey(id))
-  const observed = serviceStatuses.get(serviceKey(id))
-  if (service === undefined || observed === undefined || service.deleting) return undefined
-  const assessment = assessService(service.parse(), configs)
-  const holds = assessment.claim !== undefined && storedPath(assessment) === assessment.claim.path
-  const faults = serviceFaults(assessment, { paths: services.paths, stored: true, holds })
+  const stored = world.services.get(serviceKey(id))
+  const observed = world.serviceStatuses.get(serviceKey(id))
+  if (stored === undefined || observed === undefined || stored.deleting) return undefined
+  const service = stored.parse()
+  const assessment = assessService(service, assessmentWorld(world), service)
+  const { conflictDetails } = world.pathPolicy
+  const faults = serviceFaults(assessment, { stored: true, conflictDetails })
   const degraded = observed.status.conditions.find(({ type }) => type === 'Degraded')
   return {
     id,

@@ -11,6 +11,10 @@ export interface Changes {
   serviceChanged (id: string, how: { readonly edited: boolean }): void
   /** `edited`: created, deleted, or changed in more than its status. */
   configChanged (config: ConfigKey, how: { readonly edited: boolean }): void
+  /** A service acquired a path. */
+  pathAcquired (claim: HeldPath): void
+  /** A service released a path. */
+  pathReleased (claim: HeldPath): void
 }
 
 type WatchedWorld = Pick<ReconcileWorld, 'configs' | 'services' | 'serviceStatuses' | 'configStatuses'>
@@ -26,13 +30,10 @@ export function watchedSinks (world: WatchedWorld, changes: Changes): Readonly<R
 
 function serviceSink ({ services, serviceStatuses }: WatchedWorld, changes: Changes): ObjectSink {
   const index = services.sink()
-  /** Other holders of a path are affected when a service acquires or releases it. */
-  const reportRivals = (before: HeldPath | undefined, after: HeldPath | undefined): void => {
+  const reportPaths = (before: HeldPath | undefined, after: HeldPath | undefined): void => {
     if (sameJson(before, after)) return
-    for (const held of [before, after]) {
-      const holders = held === undefined ? [] : services.paths.holders(held)
-      for (const { service } of holders) changes.serviceChanged(serviceId(service), { edited: false })
-    }
+    if (before !== undefined) changes.pathReleased(before)
+    if (after !== undefined) changes.pathAcquired(after)
   }
   return {
     upsert: (object) => {
@@ -43,14 +44,14 @@ function serviceSink ({ services, serviceStatuses }: WatchedWorld, changes: Chan
       const after = services.get(key)
       const edited = before === undefined || after?.hasSameObject(before) !== true
       changes.serviceChanged(serviceId(key), { edited })
-      reportRivals(before?.held, after?.held)
+      reportPaths(before?.held, after?.held)
     },
     remove: (key) => {
       const held = services.get(key)?.held
       index.remove(key)
       serviceStatuses.remove(key)
       changes.serviceChanged(serviceId(key), { edited: true })
-      reportRivals(held, undefined)
+      reportPaths(held, undefined)
     }
   }
 }

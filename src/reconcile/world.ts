@@ -4,9 +4,11 @@ import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ConfigIndex } from '../cache/config-index.ts'
 import type { ServiceIndex } from '../cache/service-index.ts'
 import type { EventSink, ObjectKey, ObjectSink, ObjectWriter } from '../core/ports.ts'
+import type { AssessmentWorld } from '../core/settings/assess.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { OwnConfigStatus } from '../core/status/rollout.ts'
 import type { OwnServiceStatus } from '../core/status/service.ts'
+import type { PathPolicy } from '../core/world.ts'
 import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
 
 /** The caches, which every replica keeps filled, and the writers, which only the leader uses. */
@@ -15,10 +17,16 @@ export interface ReconcileWorld {
   readonly services: ServiceIndex
   readonly serviceStatuses: ObservedObjects<OwnServiceStatus>
   readonly configStatuses: Readonly<Record<RuntimeConfigKind, ObservedObjects<OwnConfigStatus>>>
+  readonly pathPolicy: PathPolicy
   readonly writer: ObjectWriter
   readonly events: EventSink
   /** RFC 3339 in whole seconds, for conditions. */
   readonly now: () => string
+}
+
+/** The part of the world that an assessment depends on. */
+export function assessmentWorld ({ configs, services, pathPolicy }: ReconcileWorld): AssessmentWorld {
+  return { configs, paths: services.paths, pathPolicy }
 }
 
 /** The key of a service in queues and maps: `namespace/name`. */

@@ -6,7 +6,7 @@ import type { ReviewRequest } from '../admission/request.ts'
 import type { Verdict } from '../admission/verdict.ts'
 import type { Log } from '../core/ports.ts'
 import type { ServicePolicy } from '../core/rules/service.ts'
-import type { World } from '../core/world.ts'
+import type { PathPolicy, World } from '../core/world.ts'
 import type { Clock } from '../platform/clock.ts'
 import { errorMessage } from '../platform/error-message.ts'
 import { RecordFiles, type RecordFilesOptions } from './record-files.ts'
@@ -36,6 +36,7 @@ export interface RecorderOptions {
 interface QueuedReview {
   readonly webhook: string
   readonly policy: ServicePolicy
+  readonly pathPolicy: PathPolicy
   readonly request: ReviewRequest
   readonly verdict: Verdict
   readonly evidence: Evidence
@@ -82,7 +83,14 @@ export class Recorder {
       decide: (request) => {
         recording.take() // left over if the last review threw
         const verdict = webhook.decide(request)
-        this.#enqueue({ webhook: webhook.name, policy, request, verdict, evidence: recording.take() })
+        this.#enqueue({
+          webhook: webhook.name,
+          policy,
+          pathPolicy: world.pathPolicy,
+          request,
+          verdict,
+          evidence: recording.take()
+        })
         return verdict
       }
     }))
@@ -131,9 +139,14 @@ export class Recorder {
     this.#isRunning = false
   }
 
-  async #record ({ webhook, policy, request, verdict, evidence }: QueuedReview): Promise<RecordOutcome> {
+  async #record ({ webhook, policy, pathPolicy, request, verdict, evidence }: QueuedReview): Promise<RecordOutcome> {
     const response = responseOf(request, verdict)
-    const options = { version: this.#options.version, policy, placeholder: (value: string) => this.#placeholder(value) }
+    const options = {
+      version: this.#options.version,
+      policy,
+      pathPolicy,
+      placeholder: (value: string) => this.#placeholder(value)
+    }
     const record = recordOf({ webhook, request, evidence, response }, options)
     const line = JSON.stringify(record)
     if (line.length > MAX_RECORD) return 'too_large'

@@ -1,7 +1,7 @@
 import { objectKey } from '../api/object-meta.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { StoredService } from '../core/settings/service.ts'
-import type { HeldPath, PathClaim, World } from '../core/world.ts'
+import type { HeldPath, World } from '../core/world.ts'
 
 /** Everything besides the request that the response to one review depends on. */
 export interface Evidence {
@@ -20,15 +20,9 @@ export class RecordingWorld {
   #claims = new Map<string, HeldPath>()
   #services: StoredService[] = []
 
-  constructor ({ configs, services, paths, pendingConfigs }: World) {
+  constructor ({ configs, services, paths, pathPolicy, pendingConfigs }: World) {
     const config = (found: RuntimeConfig | undefined): RuntimeConfig | undefined => {
       if (found !== undefined) this.#configs.set(found, pendingConfigs.isRecent(found))
-      return found
-    }
-    const claim = <T extends PathClaim | undefined>(found: T): T => {
-      if (found !== undefined) {
-        this.#claims.set(objectKey(found.service), { since: '', ...found })
-      }
       return found
     }
     this.world = {
@@ -41,10 +35,11 @@ export class RecordingWorld {
       },
       services: { users: (configName, namespace) => this.#recordServices(services.users(configName, namespace)) },
       paths: {
-        holders: (sought) => paths.holders(sought).map(claim),
-        covered: (sought) => claim(paths.covered(sought)),
-        covering: (sought) => claim(paths.covering(sought))
+        holders: (sought) => this.#recordClaims(paths.holders(sought)),
+        above: (sought, relatives) => this.#recordClaims(paths.above(sought, relatives)),
+        below: (sought, relatives) => this.#recordClaims(paths.below(sought, relatives))
       },
+      pathPolicy,
       pendingConfigs
     }
   }
@@ -56,6 +51,13 @@ export class RecordingWorld {
     this.#claims = new Map()
     this.#services = []
     return evidence
+  }
+
+  * #recordClaims (claims: Iterable<HeldPath>): Generator<HeldPath> {
+    for (const claim of claims) {
+      this.#claims.set(objectKey(claim.service), claim)
+      yield claim
+    }
   }
 
   * #recordServices (services: Iterable<StoredService>): Generator<StoredService> {

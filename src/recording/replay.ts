@@ -57,7 +57,7 @@ export function differencesOf (recorded: ReplayedResponse, now: ReplayedResponse
 }
 
 /** The objects that the recorded review depended on. */
-function worldOf ({ configs: recorded, services: users, paths }: ReviewRecord): World {
+function worldOf ({ configs: recorded, services: users, paths, pathPolicy }: ReviewRecord): World {
   const configs = new ConfigIndex()
   const services = new ServiceIndex()
   for (const { kind, object } of recorded) feed(configs.sink(kind), object)
@@ -71,7 +71,7 @@ function worldOf ({ configs: recorded, services: users, paths }: ReviewRecord): 
     isRecent: ({ kind, namespace, name }: RuntimeConfig) => recent.has(keyOf(kind, { namespace, name })),
     waitForConfig: () => undefined
   }
-  return { configs, services, paths: services.paths, pendingConfigs }
+  return { configs, services, paths: services.paths, pathPolicy, pendingConfigs }
 }
 
 /** Skips an object that this version cannot read, as the caches of a server do. */

@@ -8,12 +8,13 @@ import { fieldsNamed } from '../core/path/template.ts'
 import type { ServicePolicy } from '../core/rules/service.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { StoredService } from '../core/settings/service.ts'
+import type { PathPolicy } from '../core/world.ts'
 import { isJsonObject, ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import type { Evidence } from './recording-world.ts'
 import { redactObject, type Redaction } from './redact.ts'
 
 /** Incremented when the schema changes. */
-const RECORD_FORMAT = 1
+const RECORD_FORMAT = 2
 
 /** The compared fields of a response, in the order of reports. `defect`: why the review could not be judged. */
 export const RESPONSE_FIELDS = [
@@ -33,6 +34,11 @@ const recordSchema = Type.Object({
   policy: Type.Object({
     missingConfig: Type.Union([Type.Literal('warn'), Type.Literal('refuse')]),
     missingBlock: Type.Union([Type.Literal('refuse'), Type.Literal('admit')])
+  }),
+  pathPolicy: Type.Object({
+    crossNamespaceOverlap: Type.Union([Type.Literal('refuse'), Type.Literal('warn')]),
+    pathScope: Type.Union([Type.Literal('any'), Type.Literal('namespace')]),
+    conflictDetails: Type.Union([Type.Literal('shown'), Type.Literal('hidden')])
   }),
   /** The AdmissionReview, redacted and without userInfo. */
   review: anObject,
@@ -67,10 +73,11 @@ export interface JudgedReview {
 export interface RecordOptions extends Pick<Redaction, 'placeholder'> {
   readonly version: string
   readonly policy: ServicePolicy
+  readonly pathPolicy: PathPolicy
 }
 
 export function recordOf (
-  { webhook, request, evidence, response }: JudgedReview, { version, policy, placeholder }: RecordOptions
+  { webhook, request, evidence, response }: JudgedReview, { version, policy, pathPolicy, placeholder }: RecordOptions
 ): ReviewRecord {
   const redaction = { placeholder, kept: new Set(templatesIn(request, evidence).flatMap(fieldsNamed)) }
   return {
@@ -78,6 +85,7 @@ export function recordOf (
     version,
     webhook,
     policy,
+    pathPolicy,
     review: { apiVersion: REVIEW_API_VERSION, kind: REVIEW_KIND, request: redactRequest(request, redaction) },
     configs: Array.from(evidence.configs, ([config, recent]) =>
       ({ kind: config.kind, object: configObject(config), recent })),

@@ -11,6 +11,18 @@ export function namespaceFlag (what: string): Option {
   return new Option('--namespace <name>', what).env(environmentVariable('NAMESPACE')).default(SYSTEM_NAMESPACE)
 }
 
+/** The flags about paths, the same for every command that judges services. */
+export function pathFlags (): Option[] {
+  return [
+    new Option('--cross-namespace-overlap <what>', 'a path that covers, or lies below, a path of another namespace: refuse or warn')
+      .env(environmentVariable('CROSS_NAMESPACE_OVERLAP')).default('refuse'),
+    new Option('--path-scope <scope>', 'any, or namespace: the first segment of a path must be the namespace of its service')
+      .env(environmentVariable('PATH_SCOPE')).default('any'),
+    new Option('--conflict-details <what>', 'whether messages name the holder of a path in another namespace: shown or hidden')
+      .env(environmentVariable('CONFLICT_DETAILS')).default('shown')
+  ]
+}
+
 /** The flags of how a server ends. */
 export function drainFlags (): Option[] {
   return [

@@ -1,6 +1,7 @@
 import {
   certificateSettings, clientSettings, type CertificateFlags, type CertificateSettings, type ClientSettings
 } from './certificate-settings.ts'
+import type { PathPolicy } from '../../core/world.ts'
 import { duration, oneOf, wholeNumber } from './read-flags.ts'
 
 /** The settings of `serve`, once every flag and environment variable has been read. Frozen. */
@@ -16,6 +17,7 @@ export interface ServeSettings {
   /** Undefined where everybody may call. */
   readonly clients: ClientSettings | undefined
   readonly missingConfig: 'warn' | 'refuse'
+  readonly pathPolicy: PathPolicy
   /** The one that the webhooks are registered with. */
   readonly failurePolicy: 'Fail' | 'Ignore'
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
@@ -36,9 +38,12 @@ export interface DrainSettings { readonly min: number, readonly quiet: number }
 export interface RecordSettings { readonly folder: string, readonly fileBytes: number, readonly files: number }
 
 /** The flags as they were given, by their names in camel case. */
-export type ServeFlags = ReconcilerFlags & CertificateFlags &
+export type ServeFlags = ReconcilerFlags & CertificateFlags & PathFlags &
   Readonly<Record<'host' | 'port' | 'probePort' | 'missingConfig' | 'failurePolicy' | 'logLevel' | 'drainMin' | 'drainQuiet' | 'recordFileSize' | 'recordFiles', string>> &
   Readonly<Partial<Record<'manifests' | 'kubeconfig' | 'record', string>>> & { readonly withReconciler?: boolean }
+
+/** The flags about paths, by their names in camel case. */
+export type PathFlags = Readonly<Record<keyof PathPolicy, string>>
 
 const MISSING_CONFIG = ['warn', 'refuse'] as const
 const FAILURE_POLICIES = ['Fail', 'Ignore'] as const
@@ -66,7 +71,8 @@ export interface ReconcilerSettings {
 export interface ProbeSettings { readonly interval: number, readonly namespace: string }
 
 /** The settings of `reconcile`. Frozen. */
-export interface ReconcileSettings extends Pick<ServeSettings, 'kubeconfig' | 'host' | 'probePort' | 'logLevel'> {
+export interface ReconcileSettings extends
+  Pick<ServeSettings, 'kubeconfig' | 'host' | 'probePort' | 'logLevel' | 'pathPolicy'> {
   readonly reconciler: ReconcilerSettings
 }
 
@@ -81,7 +87,7 @@ export type ReconcilerFlags = Readonly<
     string
   >
 > & { readonly namespace?: string }
-export type ReconcileFlags = ReconcilerFlags &
+export type ReconcileFlags = ReconcilerFlags & PathFlags &
   Readonly<Record<'host' | 'probePort' | 'logLevel', string>> & { readonly kubeconfig?: string }
 
 /** Reads the flags of `serve`. Throws one line that holds every problem. */
@@ -103,6 +109,7 @@ export function serveSettings (flags: ServeFlags): ServeSettings {
       certificates: certificateSettings(flags, problems),
       clients: clientSettings(flags, problems),
       missingConfig: oneOf('missing-config', flags.missingConfig, { choices: MISSING_CONFIG, problems }),
+      pathPolicy: pathPolicyOf(flags, problems),
       failurePolicy: oneOf('failure-policy', flags.failurePolicy, { choices: FAILURE_POLICIES, problems }),
       logLevel: oneOf('log-level', flags.logLevel, { choices: LOG_LEVELS, problems }),
       drain: {
@@ -122,8 +129,22 @@ export function reconcileSettings (flags: ReconcileFlags): ReconcileSettings {
     host: flags.host,
     probePort: wholeNumber('probe-port', flags.probePort, { to: 65_535, problems }),
     logLevel: oneOf('log-level', flags.logLevel, { choices: LOG_LEVELS, problems }),
+    pathPolicy: pathPolicyOf(flags, problems),
     reconciler: reconcilerSettings(flags, problems)
   }))
+}
+
+/** Reads the flags about paths; invalid values are added to the problems. */
+export function pathPolicyOf (flags: PathFlags, problems: string[]): PathPolicy {
+  const { crossNamespaceOverlap, pathScope, conflictDetails } = flags
+  return {
+    crossNamespaceOverlap: oneOf('cross-namespace-overlap', crossNamespaceOverlap, {
+      choices: ['refuse', 'warn'],
+      problems
+    }),
+    pathScope: oneOf('path-scope', pathScope, { choices: ['any', 'namespace'], problems }),
+    conflictDetails: oneOf('conflict-details', conflictDetails, { choices: ['shown', 'hidden'], problems })
+  }
 }
 
 /** The bounds are judged where nothing is recorded, too. */

@@ -17,6 +17,19 @@ export function encodeSegment (segment: string): string {
   )
 }
 
+/** The path of a service that must begin with its namespace, and does not. */
+export function outOfScope (path: string, namespace: string): { readonly kind: 'invalid', readonly problems: readonly [TemplateProblem] } {
+  const first = `/${encodeSegment(namespace)}/`
+  return {
+    kind: 'invalid',
+    problems: [{
+      code: 'AIM-PATH-SCOPE',
+      what: `the path ${path} is outside ${first}, and this cluster requires paths to begin with the namespace of the service`,
+      remedy: `begin the template with ${first}, for example: ${first}{.metadata.name}`
+    }]
+  }
+}
+
 /** The problem of a segment that the Gateway API refuses, or that a lenient server resolves to another path. */
 export function segmentProblem (segment: string): TemplateProblem | undefined {
   const why = !segment.isWellFormed()

@@ -3,6 +3,7 @@ import { CREDENTIAL_FIELDS } from '../../api/kinds.ts'
 import { sameJson } from '../../platform/json.ts'
 import { problemText } from '../path/problem.ts'
 import { configTitle, type RuntimeConfig } from '../settings/runtime-config.ts'
+import { rivals } from '../settings/service-path.ts'
 import type { PathClaim, World } from '../world.ts'
 import { dependents, MAX_DEPENDENTS, type ConfigChange, type Dependent } from './dependents.ts'
 import type { Fault } from './faults.ts'
@@ -66,24 +67,20 @@ function impactOf ({ before, after }: Dependent): Impact | undefined {
   if (after.path.kind === 'invalid') return before.path.kind === 'invalid' ? undefined : 'breaks'
   if (before.path.kind !== 'path') return undefined
   if (after.path.kind === 'disabled') return 'closes'
-  if (after.path.kind !== 'path' || after.path.path !== before.path.path) return 'moves'
-  return sameJson(before.claim?.gateway, after.claim?.gateway) ? undefined : 'changes gateway'
+  if (before.wanted?.path !== after.wanted?.path) return 'moves'
+  return sameJson(before.wanted?.gateway, after.wanted?.gateway) ? undefined : 'changes gateway'
 }
 
-/** The services that move to a path which another changed service gets, or which an unmoved service holds. */
-function collidingServices (changed: readonly Dependent[], { paths }: World): Dependent[] {
-  const claimed = Map.groupBy(changed, ({ after: { claim } }) => claim && placeOf(claim))
-  const moving = changed.filter(({ before, after }) => !sameJson(before.claim, after.claim))
+/** The services that move to a path which another changed service gets, or which an unmoved service excludes. */
+function collidingServices (changed: readonly Dependent[], world: World): Dependent[] {
+  const wantedBy = Map.groupBy(changed, ({ after: { wanted } }) => wanted && placeOf(wanted))
+  const moving = changed.filter(({ before, after }) => !sameJson(before.wanted, after.wanted))
   const leaving = new Set(moving.map(({ service }) => objectKey(service)))
-  const taken = new Map<string, boolean>()
-  return moving.filter(({ after: { claim } }) => {
-    if (claim === undefined) return false
-    const place = placeOf(claim)
-    const isTaken = taken.get(place) ?? (
-      (claimed.get(place)?.length ?? 0) > 1 ||
-      paths.holders(claim).some(({ service }) => !leaving.has(objectKey(service))))
-    taken.set(place, isTaken)
-    return isTaken
+  return moving.filter(({ after: { wanted } }) => {
+    if (wanted === undefined) return false
+    if ((wantedBy.get(placeOf(wanted))?.length ?? 0) > 1) return true
+    for (const { holder } of rivals(wanted, world)) if (!leaving.has(objectKey(holder.service))) return true
+    return false
   })
 }
 

@@ -20,7 +20,8 @@ export interface Dependent {
 export const MAX_DEPENDENTS = 5_000
 
 /** The services that get another configuration, or another version of theirs, by the change. */
-export function dependents ({ config, after }: ConfigChange, { configs, services }: World): Dependent[] {
+export function dependents ({ config, after }: ConfigChange, world: World): Dependent[] {
+  const { configs, services } = world
   const changed = withConfig(configs, config, after)
   const namespace = config.kind === 'AIMRuntimeConfig' ? config.namespace : undefined
   const found: Dependent[] = []
@@ -31,7 +32,9 @@ export function dependents ({ config, after }: ConfigChange, { configs, services
     const [old, next] = [resolveConfig(ref, configs), resolveConfig(ref, changed)]
     if (old === next) continue
     const service = stored.parse()
-    found.push({ service, before: assessPath(service, old), after: assessPath(service, next) })
+    const assess = (each: RuntimeConfig | undefined): PathAssessment =>
+      assessPath({ service, config: each, stored: service }, world)
+    found.push({ service, before: assess(old), after: assess(next) })
   }
   return found
 }

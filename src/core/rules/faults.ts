@@ -1,6 +1,6 @@
 /** Reasons of the conditions `RoutingReady` and `RuntimeConfigResolved` that faults lead to. */
 export type ConditionReason =
-  | 'RuntimeConfigMissing' | 'PathTemplateInvalid' | 'PathFieldMissing' | 'PathTooLong' | 'PathConflict'
+  | 'RuntimeConfigMissing' | 'PathTemplateInvalid' | 'PathFieldMissing' | 'PathTooLong' | 'PathConflict' | 'PathOutOfScope'
 
 interface CatalogueEntry {
   /** Reason in the service's condition; absent for faults that no stored service can have. */
@@ -54,7 +54,13 @@ export const FAULTS = {
   },
   'AIM-PATH-CONFLICT': {
     reason: 'PathConflict',
-    summary: 'Another service holds the same path on the same gateway.'
+    summary:
+      'Another service holds the same path on the same gateway, or one of another namespace holds an overlapping path.'
+  },
+  'AIM-PATH-SCOPE': {
+    reason: 'PathOutOfScope',
+    summary:
+      'The path does not begin with the namespace of the service, and the server runs with `--path-scope namespace`.'
   },
   'AIM-CONFIG-MISSING': {
     reason: 'RuntimeConfigMissing',

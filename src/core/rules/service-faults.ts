@@ -1,22 +1,18 @@
-import { createdAt, objectKey } from '../../api/object-meta.ts'
+import { objectKey } from '../../api/object-meta.ts'
 import { problemText, type TemplateProblem } from '../path/problem.ts'
-import type { ObjectKey } from '../ports.ts'
 import type { Assessment } from '../settings/assess.ts'
 import { configTitle, type RuntimeConfig } from '../settings/runtime-config.ts'
 import { displayName, keysOf, type Service } from '../settings/service.ts'
-import { isOlder } from '../settings/service-path.ts'
-import type { PathIndex } from '../world.ts'
+import type { PathPolicy } from '../world.ts'
 import type { Fault } from './faults.ts'
 
 /** What the faults of a service depend on besides its assessment. */
 export interface ServiceContext {
-  readonly paths: PathIndex
   /** Whether the service is stored, so that a command can change it. */
   readonly stored: boolean
   /** The stored service that this request changes. */
   readonly before?: Service | undefined
-  /** Whether the service already holds its path, which then conflicts with an older service only. */
-  readonly holds: boolean
+  readonly conflictDetails: PathPolicy['conflictDetails']
 }
 
 /** Every fault of a service's template, path, and claim; empty for a healthy service. Pure. */
@@ -137,24 +133,23 @@ function listed (keys: readonly string[]): string {
 /** In characters. */
 const MAX_LISTED = 320
 
-function conflictFaults (assessment: Assessment, context: ServiceContext): Fault[] {
-  const { service, claim, routing } = assessment
-  const holder = conflictingHolder(assessment, context)
-  if (claim === undefined || holder === undefined) return []
-  const gateway = objectKey({ namespace: claim.gateway.namespace ?? '', name: claim.gateway.name })
+function conflictFaults ({ service, path, wanted, routing }: Assessment, { conflictDetails }: ServiceContext): Fault[] {
+  if (path.kind !== 'conflict' || wanted === undefined) return []
+  const { holder, relation } = path
+  const isHidden = conflictDetails === 'hidden' && holder.service.namespace !== service.namespace
+  const name = isHidden ? 'a service of another namespace' : `AIMService ${objectKey(holder.service)}`
+  const theirs = isHidden ? 'the path' : `path ${holder.path}`
+  const how = {
+    same: `is already held by ${name}`,
+    above: `lies below ${theirs} of ${name}`,
+    below: `covers ${theirs} of ${name}`
+  }[relation]
+  const gateway = objectKey({ namespace: wanted.gateway.namespace ?? '', name: wanted.gateway.name })
+  const command = `; to see the holder: kubectl -n ${holder.service.namespace} get aimsvc/${holder.service.name}`
   return [{
     code: 'AIM-PATH-CONFLICT',
     field: TEMPLATE_FIELDS[routing.templateFrom],
-    message: `path ${claim.path} of service ${displayName(service)} is already held by ` +
-      `AIMService ${objectKey(holder)} on gateway ${gateway}; set another path in spec.routing.pathTemplate, ` +
-      'or change the values that its template names; ' +
-      `to see the holder: kubectl -n ${holder.namespace} get aimsvc/${holder.name}`
+    message: `path ${path.path} of service ${displayName(service)} ${how} on gateway ${gateway}; set another path in ` +
+      `spec.routing.pathTemplate, or change the values that its template names${isHidden ? '' : command}`
   }]
-}
-
-function conflictingHolder ({ service, claim }: Assessment, { paths, holds }: ServiceContext): ObjectKey | undefined {
-  const first = claim && paths.holders(claim)[0]
-  if (first === undefined) return undefined
-  const isConflict = !holds || isOlder(first, { since: createdAt(service.object), service })
-  return isConflict ? first.service : undefined
 }

@@ -2,7 +2,7 @@ import { objectKey } from '../../api/object-meta.ts'
 import { isJsonObject, ownObject, ownString, sameJson } from '../../platform/json.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
 import type { Service } from '../settings/service.ts'
-import type { PathClaim, World } from '../world.ts'
+import type { PathClaim, Relatives, World } from '../world.ts'
 import type { Fault } from './faults.ts'
 import {
   missingBlockFault, missingConfigFault, missingConfigWarning, NO_GATEWAY, serviceFaults
@@ -35,22 +35,22 @@ export interface ServiceChange { readonly service: Service, readonly old: Servic
  * the fault is then a warning, so that a changed configuration never blocks an unrelated edit. Pure.
  */
 export function judgeService ({ service, old }: ServiceChange, world: World, policy: ServicePolicy): ServiceJudgement {
-  const assessment = assessService(service, world.configs)
-  const before = old && assessService(old, world.configs)
-  const holds = before !== undefined && sameJson(before.claim, assessment.claim)
-  const isRefused = assessment.config === undefined && policy.missingConfig === 'refuse'
+  const assessment = assessService(service, world, old)
+  const before = old && assessService(old, world, old)
+  const { conflictDetails } = world.pathPolicy
   const found = [
-    ...(isRefused ? [missingConfigFault(service)] : []),
-    ...serviceFaults(assessment, { paths: world.paths, stored: old !== undefined, before: old, holds })
+    ...(assessment.config === undefined && policy.missingConfig === 'refuse' ? [missingConfigFault(service)] : []),
+    ...serviceFaults(assessment, { stored: old !== undefined, before: old, conflictDetails })
   ]
   const removed = blockWasRemoved(assessment, { old, world, policy }) ? [missingBlockFault(assessment)] : []
   const isCaused = before === undefined || !haveSameCauses(before, assessment)
   return {
     assessment,
-    faults: isCaused ? [...removed, ...found] : removed,
+    faults: [...removed, ...(isCaused ? found : [])],
     warnings: [
       ...(isCaused ? [] : found.map(existingProblem)),
-      ...stateWarnings(assessment, policy),
+      ...(assessment.config === undefined && policy.missingConfig === 'warn' ? [missingConfigWarning(service)] : []),
+      ...(assessment.routing.enabled && assessment.routing.gatewayRef === undefined ? [NO_GATEWAY] : []),
       ...movedWarnings(old, assessment),
       ...overlapWarnings(assessment, world)
     ]
@@ -65,10 +65,7 @@ function existingProblem ({ field, message }: Fault): string {
  * Whether another webhook removed the block. A recent configuration does not count: another replica may have mutated
  * the service before it arrived. A block that differs is no proof, because replicas may run two versions.
  */
-function blockWasRemoved (
-  { service, config }: Assessment,
-  { old, world, policy }: { old: Service | undefined, world: World, policy: ServicePolicy }
-): boolean {
+function blockWasRemoved ({ service, config }: Assessment, { old, world, policy }: { old: Service | undefined, world: World, policy: ServicePolicy }): boolean {
   return policy.missingBlock === 'refuse' &&
     config !== undefined &&
     service.block === undefined &&
@@ -86,17 +83,11 @@ function haveSameCauses (before: Assessment, after: Assessment): boolean {
     sameJson(pathCauses(before), pathCauses(after))
 }
 
-/** The path, or its problems without their texts. */
+/** The path that the service asks for, or the problems of its template without their texts. */
 function pathCauses ({ path }: Assessment): unknown {
+  if (path.kind === 'path' || path.kind === 'conflict') return path.path
   if (path.kind !== 'invalid') return path
   return path.problems.map(({ code, expression, position }) => [code, expression, position])
-}
-
-function stateWarnings ({ service, config, routing }: Assessment, policy: ServicePolicy): string[] {
-  return [
-    ...(config === undefined && policy.missingConfig === 'warn' ? [missingConfigWarning(service)] : []),
-    ...(routing.enabled && routing.gatewayRef === undefined ? [NO_GATEWAY] : [])
-  ]
 }
 
 function movedWarnings (old: Service | undefined, { path, block }: Assessment): string[] {
@@ -108,11 +99,19 @@ function movedWarnings (old: Service | undefined, { path, block }: Assessment): 
     : `the live path moves from ${live} to ${next}; clients of the old path will fail`]
 }
 
-function overlapWarnings ({ claim }: Assessment, { paths }: World): string[] {
+/** Overlaps that are not refused: within the namespace, and with other namespaces if the operator chose so. */
+function overlapWarnings ({ claim }: Assessment, { paths, pathPolicy }: World): string[] {
   if (claim === undefined) return []
-  const overlap = (relation: string, other: PathClaim | undefined): string[] => other === undefined
-    ? []
-    : [`path ${claim.path} ${relation} ${other.path} of AIMService ${objectKey(other.service)} ` +
-        'as a prefix on the same gateway']
-  return [...overlap('covers', paths.covered(claim)), ...overlap('is covered by', paths.covering(claim))]
+  const relatives: Relatives[] =
+    pathPolicy.crossNamespaceOverlap === 'warn' ? ['same namespace', 'other namespaces'] : ['same namespace']
+  return relatives.flatMap((each) => {
+    const [[below], [above]] = [paths.below(claim, each), paths.above(claim, each)]
+    const isHidden = each === 'other namespaces' && pathPolicy.conflictDetails === 'hidden'
+    const text = ({ path, service }: PathClaim): string =>
+      isHidden ? 'a path of another namespace' : `${path} of AIMService ${objectKey(service)}`
+    return [
+      ...(below ? [`path ${claim.path} covers ${text(below)} as a prefix on the same gateway`] : []),
+      ...(above ? [`path ${claim.path} is covered by ${text(above)} as a prefix on the same gateway`] : [])
+    ]
+  })
 }

@@ -1,9 +1,10 @@
-import { createdAt } from '../../api/object-meta.ts'
-import { assessService, type Assessment } from '../settings/assess.ts'
+import { createdAt, objectKey } from '../../api/object-meta.ts'
+import { assessService, type Assessment, type AssessmentWorld } from '../settings/assess.ts'
 import type { RuntimeConfig } from '../settings/runtime-config.ts'
 import type { Service, StoredService } from '../settings/service.ts'
+import { ageOrder, isSameClaim } from '../settings/service-path.ts'
 import { degradedCause } from '../status/health.ts'
-import type { HeldPath, PathIndex, World } from '../world.ts'
+import type { ConfigLookup, HeldPath, PathIndex, World } from '../world.ts'
 import { withConfig } from './dependents.ts'
 import { serviceFaults } from './service-faults.ts'
 
@@ -29,35 +30,63 @@ export interface Prediction {
 }
 
 /** All known services and configurations. */
-export interface KnownWorld {
-  readonly configs: World['configs']
+export interface KnownWorld extends AssessmentWorld {
   readonly services: World['services'] & { all (): Iterable<StoredService> }
-  readonly indexPaths: (paths: readonly HeldPath[]) => PathIndex
+  readonly indexPaths: (paths: readonly HeldPath[]) => PathIndex & { add (held: HeldPath): void }
 }
 
-/** The effect of changed configurations on every service, also on those that a moved service conflicts with. Pure. */
+/**
+ * The effect of changed configurations on every service, also on those that get a path which a moved service leaves.
+ */
 export function predictChanges (changes: readonly RuntimeConfig[], world: KnownWorld): Prediction[] {
-  const changed = changes.reduce((configs, config) => withConfig(configs, config, config), world.configs)
-  const services = Array.from(world.services.all()).filter(({ deleting }) => !deleting)
-  const assessments = services.map((stored) => {
-    const service = stored.parse()
-    return { before: assessService(service, world.configs), after: assessService(service, changed) }
+  const configs = changes.reduce<ConfigLookup>((before, config) => withConfig(before, config, config), world.configs)
+  const before = Array.from(world.services.all())
+    .filter(({ deleting }) => !deleting)
+    .map((stored) => stored.parse())
+    .map((service) => assessService(service, world, service))
+  const after = settledAssessments(before, { ...world, configs })
+  return before.map((assessment) => {
+    const { service } = assessment
+    const next = after.get(objectKey(service)) ?? assessment
+    const states = { before: stateOf(assessment, world), after: stateOf(next, world) }
+    return { service, affected: assessment.config !== next.config, effect: effectOf(states), ...states }
   })
-  const oldPaths = world.indexPaths(assessments.flatMap(({ before }) => heldPath(before)))
-  const newPaths = world.indexPaths(assessments.flatMap(({ after }) => heldPath(after)))
-  return assessments.map(({ before, after }) => {
-    const states = { before: stateOf(before, oldPaths), after: stateOf(after, newPaths) }
-    return { service: before.service, affected: before.config !== after.config, effect: effectOf(states), ...states }
-  })
+}
+
+/** Once every roll-out has ended: a service keeps a path that it still asks for; the other paths go to the oldest. */
+function settledAssessments (before: readonly Assessment[], world: KnownWorld): Map<string, Assessment> {
+  const paths = world.indexPaths([])
+  const alone = before.map(({ service, claim }) => ({
+    service,
+    claim,
+    next: assessService(service, { ...world, paths }, service)
+  }))
+  const [staying, moving] = partition(
+    alone,
+    ({ claim, next }) => claim !== undefined && next.claim !== undefined && isSameClaim(claim, next.claim)
+  )
+  for (const { next } of staying) for (const held of heldPath(next)) paths.add(held)
+  const settled = new Map(staying.map(({ service, next }) => [objectKey(service), next]))
+  const byAge = moving.map(({ service }) => ({ service, age: ageOrder({ since: createdAt(service.object), service }) }))
+  for (const { service } of byAge.sort((a, b) => a.age < b.age ? -1 : 1)) {
+    const assessment = assessService(service, { ...world, paths }, service)
+    for (const held of heldPath(assessment)) paths.add(held)
+    settled.set(objectKey(service), assessment)
+  }
+  return settled
+}
+
+function partition<T> (items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))]
 }
 
 function heldPath ({ claim, service }: Assessment): HeldPath[] {
   return claim === undefined ? [] : [{ ...claim, since: createdAt(service.object) }]
 }
 
-/** As the reconciler judges it: of two services that hold one path, the older is healthy. */
-function stateOf (assessment: Assessment, paths: PathIndex): ServiceState {
-  const cause = degradedCause(assessment, serviceFaults(assessment, { paths, stored: true, holds: true }))
+/** As the reconciler judges it. */
+function stateOf (assessment: Assessment, { pathPolicy: { conflictDetails } }: KnownWorld): ServiceState {
+  const cause = degradedCause(assessment, serviceFaults(assessment, { stored: true, conflictDetails }))
   return { assessment, path: assessment.block?.routing.path, problem: cause?.message }
 }
 

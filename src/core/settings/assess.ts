@@ -1,39 +1,75 @@
 import type { ResolvedRuntimeConfig } from '../../api/aim-service.ts'
+import { encodeSegment, outOfScope } from '../path/segment.ts'
 import type { ObjectKey } from '../ports.ts'
-import type { ConfigLookup, PathClaim } from '../world.ts'
+import type { ConfigLookup, HeldPath, PathClaim, World } from '../world.ts'
 import { PRECEDENCE, settle } from './precedence.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
 import type { Service } from './service.ts'
-import { effectiveRouting, pathClaim, servicePath, type EffectiveRouting, type ServicePath } from './service-path.ts'
+import {
+  claimInBlock, effectiveRouting, isSameClaim, pathClaim, pathConflict, renderServicePath, type EffectiveRouting,
+  type RenderedServicePath, type ServicePath
+} from './service-path.ts'
 
-/** The path that follows from a service and its configuration. */
+/** The path that follows from a service, its configuration, and the paths that other services hold. */
 export interface PathAssessment {
   readonly service: Service
   /** Undefined if the configuration is missing. */
   readonly config: RuntimeConfig | undefined
   readonly routing: EffectiveRouting
   readonly path: ServicePath
-  /** Undefined without a configuration, a path or a gateway. */
+  /** The path and gateway that the service asks for; undefined without a configuration, a path or a gateway. */
+  readonly wanted: PathClaim | undefined
+  /** What it wants, unless another service is in the way. */
   readonly claim: PathClaim | undefined
 }
 
-/** Everything that follows from a service and the configurations. */
 export interface Assessment extends PathAssessment {
   /** The `spec.resolvedRuntimeConfig` that admission writes; undefined without a configuration. */
   readonly block: ResolvedRuntimeConfig | undefined
 }
 
-/** Resolves the configuration, settles the routing, renders the path and composes the block. Pure. */
-export function assessService (service: Service, configs: ConfigLookup): Assessment {
-  const config = resolveConfig({ namespace: service.namespace, name: service.configName }, configs)
-  const assessed = assessPath(service, config)
+export type PathWorld = Pick<World, 'paths' | 'pathPolicy'>
+export type AssessmentWorld = PathWorld & Pick<World, 'configs'>
+
+/**
+ * Resolves the configuration, settles the routing, renders the path and composes the block. `stored` is the version of
+ * the service that the API server stores, whose block tells which path it holds; undefined for a new service. Pure.
+ */
+export function assessService (service: Service, world: AssessmentWorld, stored: Service | undefined): Assessment {
+  const config = resolveConfig({ namespace: service.namespace, name: service.configName }, world.configs)
+  const assessed = assessPath({ service, config, stored }, world)
   return { ...assessed, block: config && resolvedBlock(config, assessed) }
 }
 
-export function assessPath (service: Service, config: RuntimeConfig | undefined): PathAssessment {
+export interface PathInput {
+  readonly service: Service
+  readonly config: RuntimeConfig | undefined
+  readonly stored: Service | undefined
+}
+
+export function assessPath ({ service, config, stored }: PathInput, world: PathWorld): PathAssessment {
   const routing = effectiveRouting(service, config)
-  const path = servicePath(service, routing)
-  return { service, config, routing, path, claim: config && pathClaim(service, routing, path) }
+  const held = stored && claimInBlock(stored)
+  const rendered = inScope(renderServicePath(service, routing), { service, routing, held, world })
+  const wanted = config && rendered.kind === 'path' ? pathClaim(service, routing, rendered.path) : undefined
+  const conflict = wanted && pathConflict(wanted, held, world)
+  return { service, config, routing, path: conflict ?? rendered, wanted, claim: conflict ? undefined : wanted }
+}
+
+interface ScopeContext {
+  readonly service: Service
+  readonly routing: EffectiveRouting
+  readonly held: HeldPath | undefined
+  readonly world: PathWorld
+}
+
+/** Under the scope `namespace`, a path outside the namespace is a problem, unless the service holds it already. */
+function inScope (path: RenderedServicePath, { service, routing, held, world }: ScopeContext): RenderedServicePath {
+  if (world.pathPolicy.pathScope === 'any' || path.kind !== 'path') return path
+  if (path.path.split('/')[1] === encodeSegment(service.namespace)) return path
+  const claim = pathClaim(service, routing, path.path)
+  const holds = held !== undefined && claim !== undefined && isSameClaim(held, claim)
+  return holds ? path : outOfScope(path.path, service.namespace)
 }
 
 /** The namespace's configuration replaces the cluster's whole: the two are never merged. */
@@ -41,7 +77,7 @@ export function resolveConfig ({ namespace, name }: ObjectKey, configs: ConfigLo
   return configs.namespaced(namespace, name) ?? configs.cluster(name)
 }
 
-/** A pure function of the service without its block, and the configuration. Unset fields are left out. */
+/** Unset fields are left out. */
 function resolvedBlock (config: RuntimeConfig, { service, routing, path }: PathAssessment): ResolvedRuntimeConfig {
   const givers = { service, config }
   const { value: storageClass } = settle(PRECEDENCE.defaultStorageClassName, givers)

@@ -2,7 +2,7 @@ import { explainPath, type PathPart } from '../path/explain.ts'
 import { problemText } from '../path/problem.ts'
 import { sameJson } from '../../platform/json.ts'
 import type { ConfigLookup } from '../world.ts'
-import { assessService, type Assessment } from './assess.ts'
+import { assessService, type Assessment, type AssessmentWorld } from './assess.ts'
 import { PRECEDENCE, settle, SOURCES, type SettingRule, type SettingSource } from './precedence.ts'
 import { configTitle, type RuntimeConfig } from './runtime-config.ts'
 import { displayName, type Service } from './service.ts'
@@ -72,8 +72,9 @@ export interface ExplainedPath {
 }
 
 /** Explains a service from the assessment that admission makes of it. Pure, runs in a browser. */
-export function explainService (service: Service, configs: ConfigLookup): Explanation {
-  const assessment = assessService(service, configs)
+export function explainService (service: Service, world: AssessmentWorld): Explanation {
+  const { configs } = world
+  const assessment = assessService(service, world, service)
   const { config, path, routing, block } = assessment
   return {
     namespace: service.namespace,
@@ -125,6 +126,7 @@ function settingsOf (service: Service, config: RuntimeConfig): ExplainedSetting[
 }
 
 function problemsOf ({ path }: Assessment): string[] {
+  if (path.kind === 'conflict') return [`another service holds ${path.holder.path} on the same gateway`]
   if (path.kind === 'pending') return [`waits for ${path.needs}`]
   return path.kind === 'invalid' ? path.problems.map(problemText) : []
 }

@@ -1,9 +1,12 @@
+import { createdAt } from '../../api/object-meta.ts'
 import type { ParentReference } from '../../api/runtime-config.ts'
+import { isJsonObject, ownObject, ownString, sameJson } from '../../platform/json.ts'
 import { compilePathTemplate, renderPath, type RenderedPath, type TemplateCompilation } from '../path/template.ts'
-import type { HeldPath, PathClaim } from '../world.ts'
+import type { HeldPath, PathClaim, World } from '../world.ts'
 import { DEFAULT_PATH_TEMPLATE, PRECEDENCE, settle, type SettingSource } from './precedence.ts'
+import { orMalformed, parentReferenceAt } from './read-fields.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
-import type { Service } from './service.ts'
+import type { Service, ServiceFields } from './service.ts'
 
 /** The routing settings of a service, settled. */
 export interface EffectiveRouting {
@@ -14,15 +17,25 @@ export interface EffectiveRouting {
 }
 
 /** An invalid template is an error even while routing is disabled. */
-export type ServicePath = RenderedPath | { readonly kind: 'disabled' }
+export type RenderedServicePath = RenderedPath | { readonly kind: 'disabled' }
+
+export type ServicePath = RenderedServicePath | PathConflict
+
+/** The rendered path may not be held, because another service holds an overlapping one. */
+export interface PathConflict {
+  readonly kind: 'conflict'
+  readonly path: string
+  readonly holder: HeldPath
+  /** How the holder's path relates to this one. */
+  readonly relation: 'same' | 'above' | 'below'
+}
 
 export function effectiveRouting (service: Service, config: RuntimeConfig | undefined): EffectiveRouting {
-  const givers = { service, config }
-  const { value, from: [templateFrom = 'default'] } = settle(PRECEDENCE['routing.pathTemplate'], givers)
+  const { value, from: [templateFrom = 'default'] } = settle(PRECEDENCE['routing.pathTemplate'], { service, config })
   const compiled = { service: undefined, config: config?.template, default: DEFAULT_TEMPLATE }[templateFrom]
   return {
-    enabled: settle(PRECEDENCE['routing.enabled'], givers).value,
-    gatewayRef: settle(PRECEDENCE['routing.gatewayRef'], givers).value,
+    enabled: settle(PRECEDENCE['routing.enabled'], { service, config }).value,
+    gatewayRef: settle(PRECEDENCE['routing.gatewayRef'], { service, config }).value,
     template: compiled ?? compilePathTemplate(value),
     templateFrom
   }
@@ -30,25 +43,56 @@ export function effectiveRouting (service: Service, config: RuntimeConfig | unde
 
 const DEFAULT_TEMPLATE = compilePathTemplate(DEFAULT_PATH_TEMPLATE)
 
-export function servicePath (service: Service, { enabled, template }: EffectiveRouting): ServicePath {
+/** Renders the path of a service, without regard to what other services hold. */
+export function renderServicePath (service: Service, { enabled, template }: EffectiveRouting): RenderedServicePath {
   if (template.kind === 'invalid') return { kind: 'invalid', problems: template.problems }
   return enabled ? renderPath(template, service.object) : { kind: 'disabled' }
 }
 
-/** Undefined without a path or a gateway. */
-export function pathClaim (
-  service: Service, { gatewayRef }: EffectiveRouting, path: ServicePath
-): PathClaim | undefined {
-  if (path.kind !== 'path' || gatewayRef === undefined) return undefined
-  const { namespace, name } = service
-  return { service: { namespace, name }, gateway: { namespace, ...gatewayRef }, path: path.path }
+/** The claim that a service lays to a path; undefined without a gateway. */
+export function pathClaim ({ namespace, name }: ServiceFields, { gatewayRef }: EffectiveRouting, path: string): PathClaim | undefined {
+  return gatewayRef && { service: { namespace, name }, gateway: { namespace, ...gatewayRef }, path }
 }
 
-/** Of two services that hold one path, the older keeps it: by creation time, then by namespace and name. */
+/** The claim in the block of a stored service, which is the path that it holds. */
+export function claimInBlock ({ namespace, name, block, object }: Service): HeldPath | undefined {
+  const routing = isJsonObject(block) ? ownObject(block, 'routing') : {}
+  const path = ownString(routing, 'path')
+  const field = 'spec.resolvedRuntimeConfig.routing.gatewayRef'
+  const gateway = orMalformed(() => parentReferenceAt(routing, 'gatewayRef', field))
+  if (path === '' || gateway === undefined || !('name' in gateway)) return undefined
+  return { service: { namespace, name }, gateway: { namespace, ...gateway }, path, since: createdAt(object) }
+}
+
+/**
+ * What keeps a service from a path. A path belongs to the service that first held it: a service that holds it loses it
+ * only to an older one, which replicas stored at the same moment.
+ */
+export function pathConflict (wanted: PathClaim, held: HeldPath | undefined, world: Pick<World, 'paths' | 'pathPolicy'>): PathConflict | undefined {
+  const holds = held !== undefined && isSameClaim(held, wanted)
+  for (const { holder, relation } of rivals(wanted, world)) {
+    if (!holds || isOlder(holder, held)) return { kind: 'conflict', path: wanted.path, holder, relation }
+  }
+  return undefined
+}
+
+export function isSameClaim (one: PathClaim, other: PathClaim): boolean {
+  return one.path === other.path && sameJson(one.gateway, other.gateway)
+}
+
+/** The services whose paths exclude a claim, found one by one. */
+export function * rivals (claim: PathClaim, { paths, pathPolicy }: Pick<World, 'paths' | 'pathPolicy'>): Generator<Pick<PathConflict, 'holder' | 'relation'>> {
+  for (const holder of paths.holders(claim)) yield { holder, relation: 'same' }
+  if (pathPolicy.crossNamespaceOverlap === 'warn') return
+  for (const holder of paths.above(claim, 'other namespaces')) yield { holder, relation: 'above' }
+  for (const holder of paths.below(claim, 'other namespaces')) yield { holder, relation: 'below' }
+}
+
+/** By creation time, then by namespace and name. */
 export function isOlder (a: Pick<HeldPath, 'since' | 'service'>, b: Pick<HeldPath, 'since' | 'service'>): boolean {
   return ageOrder(a) < ageOrder(b)
 }
 
-function ageOrder ({ since, service }: Pick<HeldPath, 'since' | 'service'>): string {
+export function ageOrder ({ since, service }: Pick<HeldPath, 'since' | 'service'>): string {
   return `${since} ${service.namespace}/${service.name}`
 }

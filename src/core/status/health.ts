@@ -7,12 +7,12 @@ import type { ConditionDraft } from './conditions.ts'
 export const RESOLVED_REASONS = ['Resolved', 'RuntimeConfigMissing', 'RollingOut'] as const
 /** Reasons of the condition `RoutingReady`. */
 export const ROUTING_REASONS = [
-  'PathRendered', 'RoutingDisabled', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict',
+  'PathRendered', 'RoutingDisabled', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict', 'PathOutOfScope',
   'PathPending', 'GatewayMissing'
 ] as const
 /** Reasons of the condition `Degraded`. */
 export const DEGRADED_REASONS = [
-  'AsExpected', 'RuntimeConfigMissing', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict',
+  'AsExpected', 'RuntimeConfigMissing', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict', 'PathOutOfScope',
   'GatewayMissing'
 ] as const
 

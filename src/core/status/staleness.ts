@@ -1,4 +1,5 @@
 import type { ResolvedRuntimeConfig } from '../../api/aim-service.ts'
+import type { ServicePath } from '../settings/service-path.ts'
 import { createdAt } from '../../api/object-meta.ts'
 import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
 import type { Assessment } from '../settings/assess.ts'
@@ -7,30 +8,33 @@ import type { Assessment } from '../settings/assess.ts'
  * How a stored service compares with what admission would write now.
  * - `current`: equal.
  * - `outdated`: its configuration was created, changed, or deleted since.
- * - `pending`: its path could not be rendered at creation, and can be now.
+ * - `pending`: its path has become available, or an older service has it.
  * - `unobserved`: no webhook saw its last write, because one would have written something else.
  */
 export type Staleness = 'current' | 'outdated' | 'pending' | 'unobserved'
 
 /** Pure. */
-export function stalenessOf ({ service, config, block }: Assessment): Staleness {
+export function stalenessOf ({ service, config, block, path }: Assessment): Staleness {
   if (service.givenConfigName === undefined) return 'unobserved'
   if (sameJson(block, service.block)) return 'current'
   if (!isJsonObject(service.block)) {
     return config === undefined || isYounger(config.createdAt, createdAt(service.object)) ? 'outdated' : 'unobserved'
   }
   if (own(service.block, 'name') !== service.configName) return 'unobserved'
-  return block !== undefined && isOfVersion(service.block, block) ? differenceOf(service.block, block) : 'outdated'
+  if (block === undefined || !isOfVersion(service.block, block)) return 'outdated'
+  return isPathPending(service.block, block, path) ? 'pending' : 'unobserved'
 }
 
 function isOfVersion (stored: JsonObject, { kind, hash }: ResolvedRuntimeConfig): boolean {
   return own(stored, 'kind') === kind && own(stored, 'hash') === hash
 }
 
-/** Of two blocks of one version that differ. */
-function differenceOf (stored: JsonObject, block: ResolvedRuntimeConfig): Staleness {
+/** Whether two blocks differ only in a path that became available, or that an older service holds. */
+function isPathPending (stored: JsonObject, block: ResolvedRuntimeConfig, { kind }: ServicePath): boolean {
   const { path, ...routing } = block.routing
-  return path !== undefined && sameJson({ ...block, routing }, stored) ? 'pending' : 'unobserved'
+  const { path: storedPath, ...storedRouting } = ownObject(stored, 'routing')
+  const isGained = path !== undefined && storedPath === undefined
+  return (isGained || kind === 'conflict') && sameJson({ ...block, routing }, { ...stored, routing: storedRouting })
 }
 
 /** The hash in the stored block; empty if the block is of another configuration, or absent. */

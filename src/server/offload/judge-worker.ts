@@ -5,9 +5,8 @@ import { webhooksFor } from '../../../webhooks/engine.ts'
 import { decodeReview, type DecodedReview } from '../../admission/decode.ts'
 import { judgeReview } from '../../admission/judge.ts'
 import type { ReviewRequest } from '../../admission/request.ts'
-import type { ServicePolicy } from '../../core/rules/service.ts'
 import { isJsonObject, own, ownObject, type JsonObject } from '../../platform/json.ts'
-import type { Judged, JudgeResult, JudgeTask } from './large-reviews.ts'
+import type { Judged, JudgeResult, JudgeTask, WorkerPolicies } from './large-reviews.ts'
 import { worldOf } from './lookups.ts'
 
 /** The review that holds the turn. The next `parse` replaces it. */
@@ -22,8 +21,9 @@ export function parse (pieces: readonly Uint8Array[]): DecodedReview {
 
 /** Judges the parsed review by the given answers; if they do not suffice, returns the missing lookups. */
 export function judge ({ webhook: name, answers }: JudgeTask): JudgeResult {
-  const { world, missing } = worldOf(answers)
-  const webhook = webhooksFor(world, workerData as ServicePolicy).find((webhook) => webhook.name === name)
+  const { policy, pathPolicy } = workerData as WorkerPolicies
+  const { world, missing } = worldOf(answers, pathPolicy)
+  const webhook = webhooksFor(world, policy).find((webhook) => webhook.name === name)
   if (current === undefined || webhook === undefined) throw new Error('the thread has no such review or webhook')
   const judgement = judgeReview(webhook, current)
   if (missing.length > 0) return { lookups: missing }

@@ -7,7 +7,7 @@ import type { Piscina } from 'piscina'
 import type { DecodedReview } from '../../admission/decode.ts'
 import type { Judgement } from '../../admission/judge.ts'
 import type { ReviewRequest } from '../../admission/request.ts'
-import type { World } from '../../core/world.ts'
+import type { PathPolicy, World } from '../../core/world.ts'
 import type { ServicePolicy } from '../../core/rules/service.ts'
 import type { Expiry } from '../deadline.ts'
 import type { RequestBody } from '../overload/request-body.ts'
@@ -33,6 +33,9 @@ export type Judged = Omit<Judgement, 'response'> & { readonly response: string |
 
 /** The result of `judge` in the worker: a judgement, or what to look up first. */
 export type JudgeResult = Judged | { readonly lookups: readonly Lookup[] }
+
+/** The data that the thread starts with. */
+export interface WorkerPolicies { readonly policy: ServicePolicy, readonly pathPolicy: PathPolicy }
 
 export interface JudgeTask { readonly webhook: string, readonly answers: Answers }
 
@@ -134,11 +137,12 @@ export class LargeReviews {
   /** Loads the pool on demand: few servers receive large reviews. */
   async #newPool (): Promise<Piscina> {
     const { Piscina } = await import('piscina')
-    const { policy, idleMs = IDLE_MS } = this.#options
+    const { policy, world: { pathPolicy }, idleMs = IDLE_MS } = this.#options
+    const workerData: WorkerPolicies = { policy, pathPolicy }
     const pool = new Piscina({
       filename: WORKER,
       name: 'parse',
-      workerData: policy,
+      workerData,
       minThreads: 0,
       maxThreads: 1,
       idleTimeout: idleMs,

@@ -1,4 +1,4 @@
-import type { PathClaim, World } from '../../core/world.ts'
+import type { HeldPath, PathClaim, PathPolicy, Relatives, World } from '../../core/world.ts'
 import type { RuntimeConfig } from '../../core/settings/runtime-config.ts'
 
 /** One question of a service's judgement to the world; plain data, as its answer is. */
@@ -6,7 +6,8 @@ export type Lookup =
   | { readonly kind: 'namespaced', readonly namespace: string, readonly name: string }
   | { readonly kind: 'cluster', readonly name: string }
   | { readonly kind: 'isRecent', readonly namespace: string, readonly name: string }
-  | { readonly kind: 'holders' | 'covered' | 'covering', readonly claim: PathClaim }
+  | { readonly kind: 'holders', readonly claim: PathClaim }
+  | { readonly kind: 'above' | 'below', readonly claim: PathClaim, readonly relatives: Relatives }
 
 export type Answers = ReadonlyArray<readonly [Lookup, unknown]>
 
@@ -19,12 +20,20 @@ export function answerLookup ({ configs, paths, pendingConfigs }: World, lookup:
       const config = namespace === '' ? configs.cluster(name) : configs.namespaced(namespace, name)
       return config !== undefined && pendingConfigs.isRecent(config)
     }
-    default: return paths[lookup.kind](lookup.claim)
+    case 'holders': return first(paths.holders(lookup.claim))
+    default: return first(paths[lookup.kind](lookup.claim, lookup.relatives))
   }
 }
 
+/** The rules rarely read more than one claim; a claim can have thousands below it. */
+function first (claims: Iterable<HeldPath>): HeldPath[] {
+  return Iterator.from(claims).take(MAX_CLAIMS).toArray()
+}
+
+const MAX_CLAIMS = 1_000
+
 /** A world of known answers. A lookup without an answer is added to `missing`, and finds nothing. */
-export function worldOf (answers: Answers): { readonly world: World, readonly missing: readonly Lookup[] } {
+export function worldOf (answers: Answers, pathPolicy: PathPolicy): { readonly world: World, readonly missing: readonly Lookup[] } {
   const known = new Map(answers.map(([lookup, answer]) => [JSON.stringify(lookup), answer]))
   const missing: Lookup[] = []
   const look = <T>(lookup: Lookup, nothing: T): T => {
@@ -42,10 +51,11 @@ export function worldOf (answers: Answers): { readonly world: World, readonly mi
       cluster: (name) => look<RuntimeConfig | undefined>({ kind: 'cluster', name }, undefined)
     },
     paths: {
-      holders: (claim) => look({ kind: 'holders', claim }, []),
-      covered: (claim) => look<PathClaim | undefined>({ kind: 'covered', claim }, undefined),
-      covering: (claim) => look<PathClaim | undefined>({ kind: 'covering', claim }, undefined)
+      holders: (claim) => look<HeldPath[]>({ kind: 'holders', claim }, []),
+      above: (claim, relatives) => look<HeldPath[]>({ kind: 'above', claim, relatives }, []),
+      below: (claim, relatives) => look<HeldPath[]>({ kind: 'below', claim, relatives }, [])
     },
+    pathPolicy,
     pendingConfigs: {
       announce: unavailable,
       isRecent: ({ namespace, name }) => look({ kind: 'isRecent', namespace, name }, false),

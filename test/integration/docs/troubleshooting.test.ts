@@ -1,4 +1,5 @@
 import t from 'tap'
+import { anAssessmentWorld } from '../../support/builders/assessment.ts'
 import { assessService } from '../../../src/core/settings/assess.ts'
 import { ConfigIndex } from '../../../src/cache/config-index.ts'
 import { planRollout, ROLLED_OUT_REASONS } from '../../../src/core/status/rollout.ts'
@@ -71,7 +72,11 @@ async function messages (): Promise<readonly string[]> {
     limit: 3,
     now: since
   })
-  return [...stdout.split('\n'), held ?? '', missingBlockFault(assessService(robbed, configs)).message]
+  return [
+    ...stdout.split('\n'),
+    held ?? '',
+    missingBlockFault(assessService(robbed, anAssessmentWorld(configs), undefined)).message
+  ]
 }
 
 t.test('every message that the page quotes is one that the program prints', async (t) => {

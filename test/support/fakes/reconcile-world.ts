@@ -2,7 +2,8 @@ import { assessService } from '../../../src/core/settings/assess.ts'
 import { ConfigIndex } from '../../../src/cache/config-index.ts'
 import { ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
 import type { ObjectKey, TransitionEvent, Unavailable, WriteResult } from '../../../src/core/ports.ts'
-import type { ConfigLookup } from '../../../src/core/world.ts'
+import { DEFAULT_PATH_POLICY, type ConfigLookup } from '../../../src/core/world.ts'
+import { anAssessmentWorld } from '../builders/assessment.ts'
 import { ownConfigStatus } from '../../../src/core/status/rollout.ts'
 import { readService } from '../../../src/core/settings/service.ts'
 import { ServiceIndex } from '../../../src/cache/service-index.ts'
@@ -39,9 +40,12 @@ export function aReconcileWorld () {
     triggered,
     events,
     results,
-    sinks: watchedSinks(watched, { serviceChanged: () => {}, configChanged: () => {} }),
+    sinks: watchedSinks(watched, {
+      serviceChanged: () => {}, configChanged: () => {}, pathAcquired: () => {}, pathReleased: () => {}
+    }),
     world: {
       ...watched,
+      pathPolicy: DEFAULT_PATH_POLICY,
       writer: {
         applyStatus: async ({ key, uid, version }: Omit<StatusWrite, 'status'>, status: object) => {
           written.push({ key, uid, version, status })
@@ -75,11 +79,11 @@ export function stored (object: JsonObject, version: number, metadata: JsonObjec
 }
 
 /** A service as admission would write it now. */
-export function admitted (object: JsonObject, configs: ConfigLookup): JsonObject {
+export function admitted (object: JsonObject, configs: ConfigLookup, pathPolicy = DEFAULT_PATH_POLICY): JsonObject {
   const service = readService(object, ownString(ownObject(object, 'metadata'), 'namespace'))
   if (service.kind === 'malformed') throw new Error(service.field)
   const { resolvedRuntimeConfig, ...spec } = ownObject(object, 'spec')
-  const { block } = assessService(service, configs)
+  const { block } = assessService(service, anAssessmentWorld(configs, { pathPolicy }), undefined)
   return {
     ...object,
     spec: {

@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict'
+import fc from 'fast-check'
 import t from 'tap'
+import { objectKey } from '../../../src/api/object-meta.ts'
 import type { ParentReference } from '../../../src/api/runtime-config.ts'
 import { PathClaims } from '../../../src/cache/path-claims.ts'
-import { isOlder } from '../../../src/core/settings/service-path.ts'
 import type { HeldPath } from '../../../src/core/world.ts'
 
 const GATEWAY: ParentReference = { namespace: 'a', name: 'gateway' }
@@ -42,56 +44,89 @@ const overlaps: Record<string, { one: ParentReference, other: ParentReference, w
   }
 }
 
-t.test('equal paths conflict if the gateways overlap', async (t) => {
+t.test('claims to one path conflict if their gateways overlap', async (t) => {
   for (const [name, { one, other, want }] of Object.entries(overlaps)) {
     t.test(name, async (t) => {
       for (const [first, second] of [[one, other], [other, one]] as const) {
         const claims = new PathClaims()
         claims.add(held('first', first))
-        t.equal(claims.holders(held('second', second)).length > 0, want)
+        t.equal([...claims.holders(held('second', second))].length > 0, want)
       }
     })
   }
 })
 
-t.test('a service does not conflict with itself, but with its namesake in another namespace', async (t) => {
+t.test('a service of the same name in another namespace is another service', async (t) => {
   const claims = new PathClaims()
   claims.add(held('first', GATEWAY))
-  t.strictSame(claims.holders(held('first', GATEWAY)), [])
-  t.equal(claims.holders({ ...held('first', GATEWAY), service: { namespace: 'b', name: 'first' } }).length, 1)
+  t.strictSame([...claims.holders(held('first', GATEWAY))], [])
+  const other = { ...held('first', GATEWAY), service: { namespace: 'b', name: 'first' } }
+  t.equal([...claims.holders(other)].length, 1)
 })
 
-t.test('a removed claim frees its path only', async (t) => {
-  const claims = new PathClaims()
-  const [upper, lower] = [held('upper', GATEWAY, { path: '/a' }), held('lower', GATEWAY, { path: '/a/b' })]
-  claims.add(upper)
-  claims.add(lower)
-  claims.remove(upper)
-  t.strictSame(claims.holders(held('x', GATEWAY, { path: '/a' })), [])
-  t.strictSame(claims.holders(held('x', GATEWAY, { path: '/a/b' })), [lower])
-  t.equal(claims.covered(held('x', GATEWAY, { path: '/' })), lower)
-  claims.remove(lower)
-  t.equal(claims.covered(held('x', GATEWAY, { path: '/' })), undefined)
-})
-
-t.test('prefixes are whole segments, and the nearest is returned', async (t) => {
+t.test('a prefix ends with a segment', async (t) => {
   const claims = new PathClaims()
   const [root, near] = [held('root', GATEWAY, { path: '/' }), held('near', GATEWAY, { path: '/a' })]
   claims.add(root)
   claims.add(near)
-  t.equal(claims.covering(held('x', GATEWAY, { path: '/a/b' })), near)
-  t.equal(claims.covering(held('x', GATEWAY, { path: '/ab' })), root)
-  t.equal(claims.covered(held('x', GATEWAY, { path: '/a/b' })), undefined)
+  t.strictSame([...claims.above(held('x', GATEWAY, { path: '/a/b' }), 'same namespace')], [root, near])
+  t.strictSame([...claims.above(held('x', GATEWAY, { path: '/ab' }), 'same namespace')], [root])
+  t.strictSame([...claims.below(held('x', GATEWAY, { path: '/a/b' }), 'same namespace')], [])
 })
 
-t.test('the first holder is the oldest, then the first by name', async (t) => {
-  const [b, a, c] = [
-    held('b', GATEWAY, { since: '2026-01-01T00:00:02Z' }),
-    held('a', GATEWAY, { since: '2026-01-01T00:00:02Z' }),
-    held('c', GATEWAY, { since: '2026-01-01T00:00:01Z' })
-  ]
-  const claims = new PathClaims()
-  for (const claim of [b, a, c]) claims.add(claim)
-  t.strictSame(claims.holders(held('x', GATEWAY)), [c, a, b])
-  t.strictSame([isOlder(c, a), isOlder(a, b), isOlder(b, a)], [true, true, false])
+const segment = fc.constantFrom('a', 'b', 'c')
+const anyClaim: fc.Arbitrary<HeldPath> = fc.record({
+  service: fc.record({ namespace: fc.constantFrom('x', 'y'), name: fc.constantFrom('1', '2', '3') }),
+  gateway: fc.record({
+    name: fc.constantFrom('g', 'h'),
+    namespace: fc.constant('n'),
+    sectionName: fc.constantFrom(undefined, 's', 't'),
+    port: fc.constantFrom(undefined, 1, 2)
+  }) as fc.Arbitrary<ParentReference>,
+  path: fc.array(segment, { maxLength: 3 }).map((segments) => `/${segments.join('/')}`),
+  since: fc.constant('')
+})
+const anyChange = fc.tuple(fc.boolean(), anyClaim)
+
+const isOverlapping = <T>(one: T | undefined, other: T | undefined): boolean =>
+  one === undefined || other === undefined || one === other
+const isBelow = (path: string, other: string): boolean =>
+  path !== other && (other === '/' || path.startsWith(`${other}/`))
+const texts = (claims: Iterable<HeldPath>): string[] => Array.from(claims, (claim) => JSON.stringify(claim)).sort()
+
+/** The look-ups by comparison with every claim. */
+function naiveLookups (claims: readonly HeldPath[], { service, gateway, path }: HeldPath) {
+  const others = claims.filter((claim) => objectKey(claim.service) !== objectKey(service) &&
+    claim.gateway.name === gateway.name &&
+    isOverlapping(claim.gateway.sectionName, gateway.sectionName) && isOverlapping(claim.gateway.port, gateway.port))
+  const inNamespace = others.filter((claim) => claim.service.namespace === service.namespace)
+  const elsewhere = others.filter((claim) => claim.service.namespace !== service.namespace)
+  return {
+    holders: others.filter((claim) => claim.path === path),
+    above: [inNamespace, elsewhere].map((each) => each.filter((claim) => isBelow(path, claim.path))),
+    below: [inNamespace, elsewhere].map((each) => each.filter((claim) => isBelow(claim.path, path)))
+  }
+}
+
+t.test('every look-up finds what a comparison with every claim finds', async (t) => {
+  fc.assert(fc.property(fc.array(anyChange, { maxLength: 30 }), anyClaim, (changes, sought) => {
+    const claims = new PathClaims()
+    const stored = new Map<string, HeldPath>()
+    for (const [isAdded, claim] of changes) {
+      const key = objectKey(claim.service)
+      const old = stored.get(key)
+      if (old !== undefined) claims.remove(old)
+      stored.delete(key)
+      if (isAdded) {
+        claims.add(claim)
+        stored.set(key, claim)
+      }
+    }
+    const want = naiveLookups([...stored.values()], sought)
+    const relatives = ['same namespace', 'other namespaces'] as const
+    assert.deepEqual(texts(claims.holders(sought)), texts(want.holders))
+    assert.deepEqual(relatives.map((each) => texts(claims.above(sought, each))), want.above.map(texts))
+    assert.deepEqual(relatives.map((each) => texts(claims.below(sought, each))), want.below.map(texts))
+  }), { numRuns: 2_000 })
+  t.pass()
 })

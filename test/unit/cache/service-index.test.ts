@@ -89,13 +89,16 @@ t.test('a path is held until its service gives it up', async (t) => {
   const rival = { service: { namespace: 'other', name: 'rival' }, gateway: GATEWAY, path: '/a/b' }
   sink.upsert(aService({ spec: { resolvedRuntimeConfig: aBlock('/a/b') } }))
   sink.upsert(aService({ name: 'second', spec: { resolvedRuntimeConfig: aBlock('/a/b') } }))
-  t.strictSame(index.paths.holders(rival).map(({ service }) => service.name), ['llama-chat', 'second'])
+  t.strictSame([...index.paths.holders(rival)].map(({ service }) => service.name), ['llama-chat', 'second'])
   sink.upsert(aService({ spec: { resolvedRuntimeConfig: aBlock('/a/b/c') } }))
-  t.strictSame(index.paths.holders(rival).map(({ service }) => service.name), ['second'])
-  t.strictSame(index.paths.covered(rival)?.path, '/a/b/c')
+  t.strictSame([...index.paths.holders(rival)].map(({ service }) => service.name), ['second'])
+  t.strictSame([...index.paths.below(rival, 'other namespaces')].map(({ path }) => path), ['/a/b/c'])
   sink.remove(KEY)
   sink.remove({ ...KEY, name: 'second' })
-  t.strictSame([index.paths.holders(rival), index.paths.covered(rival), index.count()], [[], undefined, 0])
+  t.strictSame(
+    [[...index.paths.holders(rival)], [...index.paths.below(rival, 'other namespaces')], index.count()],
+    [[], [], 0]
+  )
 })
 
 function withoutBlock (spec: unknown): unknown {

@@ -1,6 +1,5 @@
 import t from 'tap'
-import { ConfigIndex } from '../../../src/cache/config-index.ts'
-import { ServiceIndex } from '../../../src/cache/service-index.ts'
+import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { AdmittedServices } from '../../../src/offline/admitted-services.ts'
 import { aConfig, aService } from '../../support/builders/objects.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
@@ -14,17 +13,18 @@ const claimOf = (path: string) => ({
 })
 
 function setUp () {
-  const configs = new ConfigIndex()
-  const services = new ServiceIndex()
-  const sink = configs.sink('AIMRuntimeConfig')
-  return { services, config: sink, service: new AdmittedServices(configs, services.sink()) }
+  const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'admit' })
+  return { services: engine.services, config: engine.sinks.AIMRuntimeConfig, service: new AdmittedServices(engine) }
 }
 
 t.test('a service of a folder holds the path that admission would have set', async (t) => {
   const { services, config, service } = setUp()
   config.upsert(routed('/a/{.metadata.name}'))
   service.upsert(aService())
-  t.match(services.paths.holders(claimOf('/a/llama-chat')), [{ service: { namespace: 'ml-team', name: 'llama-chat' } }])
+  t.match(
+    [...services.paths.holders(claimOf('/a/llama-chat'))],
+    [{ service: { namespace: 'ml-team', name: 'llama-chat' } }]
+  )
 })
 
 t.test('the path of a service follows its configuration', async (t) => {
@@ -33,11 +33,11 @@ t.test('the path of a service follows its configuration', async (t) => {
   service.upsert(aService())
   config.upsert(routed('/b/{.metadata.name}'))
   await Promise.resolve()
-  t.strictSame(services.paths.holders(claimOf('/a/llama-chat')), [])
-  t.equal(services.paths.holders(claimOf('/b/llama-chat')).length, 1)
+  t.strictSame([...services.paths.holders(claimOf('/a/llama-chat'))], [])
+  t.equal([...services.paths.holders(claimOf('/b/llama-chat'))].length, 1)
   config.remove({ namespace: 'ml-team', name: 'default' })
   await Promise.resolve()
-  t.strictSame(services.paths.holders(claimOf('/b/llama-chat')), [])
+  t.strictSame([...services.paths.holders(claimOf('/b/llama-chat'))], [])
 })
 
 t.test('a removed service holds no path after its configuration changes', async (t) => {
@@ -47,7 +47,7 @@ t.test('a removed service holds no path after its configuration changes', async 
   service.remove({ namespace: 'ml-team', name: 'llama-chat' })
   config.upsert(routed('/b/{.metadata.name}'))
   await Promise.resolve()
-  t.strictSame([services.count(), services.paths.holders(claimOf('/b/llama-chat'))], [0, []])
+  t.strictSame([services.count(), [...services.paths.holders(claimOf('/b/llama-chat'))]], [0, []])
 })
 
 t.test('ignores a block that a manifest contains', async (t) => {
@@ -55,5 +55,13 @@ t.test('ignores a block that a manifest contains', async (t) => {
   service.upsert(
     aService({ spec: { resolvedRuntimeConfig: { routing: { path: '/mine', gatewayRef: { name: 'gateway' } } } } })
   )
-  t.strictSame(services.paths.holders(claimOf('/mine')), [])
+  t.strictSame([...services.paths.holders(claimOf('/mine'))], [])
+})
+
+t.test('two services of a folder that want one path: the first keeps it', async (t) => {
+  const { services, config, service } = setUp()
+  config.upsert(routed('/same'))
+  service.upsert(aService({ name: 'first' }))
+  service.upsert(aService({ name: 'second' }))
+  t.strictSame([...services.paths.holders(claimOf('/same'))].map((held) => held.service.name), ['first'])
 })

@@ -12,7 +12,9 @@ function aWatch () {
     serviceChanged: (id, { edited }) => { reported.push(`${edited ? 'EDITED' : 'changed'} ${id}`) },
     configChanged: ({ kind, namespace, name }, { edited }) => {
       reported.push(`${edited ? 'EDITED' : 'changed'} ${kind} ${namespace}/${name}`)
-    }
+    },
+    pathAcquired: ({ path }) => { reported.push(`acquired ${path}`) },
+    pathReleased: ({ path }) => { reported.push(`released ${path}`) }
   })
   const since = (act: () => void): string[] => {
     reported.length = 0
@@ -53,25 +55,18 @@ t.test('reports a service as edited, or as changed if only its status differs', 
   )
 })
 
-t.test('reports other holders of a path when a service acquires or releases it, or is deleted', async (t) => {
+t.test('reports the paths that a service acquires and releases', async (t) => {
   const { sinks, since } = aWatch()
-  sinks.AIMService.upsert(stored(holding('a', '/same'), 1))
+  const upsert = (object: JsonObject) => () => { sinks.AIMService.upsert(object) }
+  t.strictSame(since(upsert(stored(holding('a', '/one'), 1))), ['EDITED ml-team/a', 'acquired /one'])
+  t.strictSame(since(upsert({ ...stored(holding('a', '/one'), 2), status: {} })), ['changed ml-team/a'])
   t.strictSame(
-    since(() => { sinks.AIMService.upsert(stored(holding('b', '/same'), 2)) }),
-    ['EDITED ml-team/b', 'changed ml-team/a']
+    since(upsert(stored(holding('a', '/two'), 3, { generation: 2 }))),
+    ['EDITED ml-team/a', 'released /one', 'acquired /two']
   )
-  t.strictSame(
-    since(() => { sinks.AIMService.upsert({ ...stored(holding('b', '/same'), 3), status: {} }) }),
-    ['changed ml-team/b']
-  )
-  t.strictSame(
-    since(() => { sinks.AIMService.upsert(stored(holding('b', '/other'), 4, { generation: 2 })) }),
-    ['EDITED ml-team/b', 'changed ml-team/a']
-  )
-  sinks.AIMService.upsert(stored(holding('b', '/same'), 5, { generation: 3 }))
   t.strictSame(
     since(() => { sinks.AIMService.remove({ namespace: 'ml-team', name: 'a' }) }),
-    ['EDITED ml-team/a', 'changed ml-team/b']
+    ['EDITED ml-team/a', 'released /two']
   )
 })
 

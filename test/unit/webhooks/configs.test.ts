@@ -38,15 +38,21 @@ t.test('an unchanged invalid template does not refuse a request', async (t) => {
   )
 })
 
+const DELETED = { deletionTimestamp: '2026-01-01T00:00:00Z' }
+
 t.test('a configuration that is being deleted is never refused', async (t) => {
   t.match(
     judge({
       operation: 'UPDATE',
-      object: { ...BAD, metadata: { ...(BAD['metadata'] as JsonObject), deletionTimestamp: '2026-01-01T00:00:00Z' } },
-      oldObject: aConfig()
+      object: { ...BAD, metadata: { ...(BAD['metadata'] as JsonObject), ...DELETED } },
+      oldObject: aConfig({}, DELETED)
     }),
     { kind: 'admit' }
   )
+})
+
+t.test('a new configuration is judged whatever deletionTimestamp it carries', async (t) => {
+  t.match(judge({ object: { ...BAD, metadata: { ...(BAD['metadata'] as JsonObject), ...DELETED } } }), { kind: 'deny' })
 })
 
 t.test('credentials in a cluster configuration are refused, with the right place for them', async (t) => {

@@ -435,10 +435,11 @@ t.test('an UPDATE', async (t) => {
   })
 
   t.test('of a service that is being deleted is admitted unchanged', async (t) => {
-    const object = aService({ metadata: { deletionTimestamp: '2026-01-01T00:00:00Z' } })
+    const metadata = { deletionTimestamp: '2026-01-01T00:00:00Z' }
+    const [object, oldObject] = [aService({ metadata }), aService({ metadata, labels: { team: 'nlp' } })]
     for (const path of ['/mutate/aimservices', '/validate/aimservices']) {
       t.match(
-        judge(admission, path, { operation: 'UPDATE', object, oldObject: aService({ labels: { team: 'nlp' } }) }),
+        judge(admission, path, { operation: 'UPDATE', object, oldObject }),
         { kind: 'admit', warnings: [] }
       )
     }

@@ -75,14 +75,15 @@ function pathText ({ path }: Explanation, paint: Paint): string {
     path: path.path ?? '',
     disabled: 'none, since routing is not enabled',
     pending: 'none yet',
-    invalid: 'none, since the template cannot be rendered'
+    invalid: 'none, since the template cannot be rendered',
+    conflict: 'none, since another service holds it'
   }[path.kind]
   const rows = path.parts.map(({ source, kind, yields, inPath }) => [
     source,
     kind === 'pending' ? `waits for ${yields}` : kind === 'text' ? '' : yields,
     inPath
   ])
-  return `Path: ${paint(path.kind === 'invalid' ? 'red' : 'bold', result)}\n${headed(['TEMPLATE', 'YIELDS', 'IN THE PATH'], rows, paint)}` +
+  return `Path: ${paint(path.kind === 'invalid' || path.kind === 'conflict' ? 'red' : 'bold', result)}\n${headed(['TEMPLATE', 'YIELDS', 'IN THE PATH'], rows, paint)}` +
     path.problems.map((problem) => `  ${problem}\n`).join('')
 }
 

@@ -106,8 +106,8 @@ async function checked (services: readonly Service[], admission: AdmissionEngine
   )
 }
 
-function referencesOf (service: Service, { configs }: AdmissionEngine): Parameters<typeof checkReferences>[0] {
-  const { block } = assessService(service, configs)
+function referencesOf (service: Service, { world }: AdmissionEngine): Parameters<typeof checkReferences>[0] {
+  const { block } = assessService(service, world, service)
   return {
     namespace: service.namespace,
     serviceAccountName: block?.serviceAccountName,
@@ -117,8 +117,8 @@ function referencesOf (service: Service, { configs }: AdmissionEngine): Paramete
   }
 }
 
-function explained (service: Service, { configs }: AdmissionEngine, checks: readonly ReferenceCheck[] | undefined): Explained {
-  return { explanation: explainService(service, configs), checks }
+function explained (service: Service, { world }: AdmissionEngine, checks: readonly ReferenceCheck[] | undefined): Explained {
+  return { explanation: explainService(service, world), checks }
 }
 
 function record ({ explanation, checks }: Explained): string {

@@ -7,7 +7,7 @@ import { listen } from '../../../server/listener.ts'
 import { buildProbes } from '../../../server/probes.ts'
 import { reconcileSettings, type ReconcileFlags, type ReconcileSettings } from '../../flags/settings.ts'
 import { clusterSource, countedConnection, countObjects } from '../../../app/cluster-source.ts'
-import { environmentVariable, reconcilerFlags } from '../../flags/options.ts'
+import { environmentVariable, pathFlags, reconcilerFlags } from '../../flags/options.ts'
 import { openProcessLog } from '../../../telemetry/process-log.ts'
 import { newReconciler } from '../../../app/reconciler.ts'
 import { runUntilSignal, type Stop } from '../../../app/run-until-signal.ts'
@@ -23,7 +23,7 @@ export function reconcileCommand ({ version }: { readonly version: string }): Co
     .addOption(new Option('--host <address>', 'address to listen on').env(environmentVariable('HOST')).default('127.0.0.1'))
     .addOption(new Option('--probe-port <port>', 'plain port of /healthz, /readyz and /metrics').env(environmentVariable('PROBE_PORT')).default('8080'))
     .addOption(new Option('--log-level <level>', 'least level logged: debug, info, warn or error').env(environmentVariable('LOG_LEVEL')).default('info'))
-  for (const option of reconcilerFlags()) command.addOption(option)
+  for (const option of [...pathFlags(), ...reconcilerFlags()]) command.addOption(option)
   return command.action(async (flags: ReconcileFlags) => { await reconcile(reconcileSettings(flags), version) })
 }
 
@@ -39,7 +39,10 @@ async function start (settings: ReconcileSettings, log: Logger, version: string)
   const configs = new ConfigIndex()
   const services = new ServiceIndex()
   countObjects(metrics, (kind) => kind === 'AIMService' ? services.count() : configs.count(kind))
-  const reconciler = newReconciler({ connection, configs, services, settings: settings.reconciler, registry, log })
+  const { pathPolicy } = settings
+  const reconciler = newReconciler({
+    connection, configs, services, settings: settings.reconciler, pathPolicy, registry, log
+  })
   const source = clusterSource({
     connection,
     sinks: reconciler.sinks,

@@ -34,7 +34,7 @@ export function printWhatIf ({ changes, admission, output }: WhatIf, { write, wr
     return
   }
   const predictions = predictChanges(read.map(({ config }) => config), {
-    configs: admission.configs,
+    ...admission.world,
     services: admission.services,
     indexPaths: pathIndexOf
   })
@@ -60,7 +60,9 @@ function problemsOf (given: GivenObject): string[] {
 
 function configOf ({ kind, object }: GivenObject): RuntimeConfig {
   const config = kind.kind === 'AIMService' ? undefined : readRuntimeConfig(kind.kind, object)
-  if (config === undefined || config.kind === 'malformed') { throw new Error('a configuration that its schema allows cannot be read') }
+  if (config === undefined || config.kind === 'malformed') {
+    throw new Error('a configuration that its schema allows cannot be read')
+  }
   return config
 }
 

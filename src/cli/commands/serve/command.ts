@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import { Command, Option } from 'commander'
 import type { Logger } from 'pino'
+import type { World } from '../../../core/world.ts'
 import { KINDS } from '../../../api/kinds.ts'
 import type { ObjectStore } from '../../../core/ports.ts'
 import { systemClock } from '../../../platform/clock.ts'
@@ -19,7 +20,7 @@ import { serveSettings, type ServeFlags, type ServeSettings } from '../../flags/
 import { certificateFlags } from '../../flags/certificates.ts'
 import { newCertificates } from '../../../app/certificates.ts'
 import { clusterSource, countedConnection, countObjects, type Source } from '../../../app/cluster-source.ts'
-import { drainFlags, environmentVariable, reconcilerFlags, recordFlags } from '../../flags/options.ts'
+import { pathFlags, drainFlags, environmentVariable, reconcilerFlags, recordFlags } from '../../flags/options.ts'
 import { openProcessLog } from '../../../telemetry/process-log.ts'
 import { runUntilSignal, type Stop } from '../../../app/run-until-signal.ts'
 
@@ -38,7 +39,7 @@ export function serveCommand (dependencies: ServeDependencies): Command {
       .env(environmentVariable('FAILURE_POLICY')).default('Fail'))
     .addOption(new Option('--log-level <level>', 'least level logged: debug, info, warn or error').env(environmentVariable('LOG_LEVEL')).default('info'))
     .addOption(new Option('--with-reconciler', 'also write status and carry changed configurations to the services, in this process').env(environmentVariable('WITH_RECONCILER')))
-  for (const option of [...certificateFlags(), ...drainFlags(), ...recordFlags(), ...reconcilerFlags()]) {
+  for (const option of [...pathFlags(), ...certificateFlags(), ...drainFlags(), ...recordFlags(), ...reconcilerFlags()]) {
     command.addOption(option)
   }
   return command.action(async (flags: ServeFlags) => { await serve(serveSettings(flags), dependencies) })
@@ -65,10 +66,11 @@ async function start (settings: ServeSettings, log: Logger, { version, onListeni
     missingConfig: settings.missingConfig,
     missingBlock: settings.failurePolicy === 'Fail' ? 'refuse' : 'admit'
   } as const
-  const admission = newAdmissionEngine(
-    policy,
-    recorder && { webhooksOver: (world) => recorder.webhooksOver(world, policy) }
-  )
+  const { pathPolicy } = settings
+  const admission = newAdmissionEngine(policy, {
+    pathPolicy,
+    ...(recorder && { webhooksOver: (world: World) => recorder.webhooksOver(world, policy) })
+  })
   const large = new LargeReviews({
     world: admission.world,
     policy,
@@ -155,14 +157,14 @@ async function sourceFor (settings: ServeSettings, dependencies: SourceDependenc
     : await folderSource(settings.manifests, dependencies)
 }
 
-async function folderSource (folder: string, { admission: { configs, sinks }, metrics, log }: SourceDependencies): Promise<Source> {
+async function folderSource (folder: string, { admission, metrics, log }: SourceDependencies): Promise<Source> {
   const [{ AdmittedServices }, { ManifestStore }] = await Promise.all([
     import('../../../offline/admitted-services.ts'),
     import('../../../offline/manifest-store.ts')
   ])
   const store = new ManifestStore({
     folder,
-    sinks: { ...sinks, AIMService: new AdmittedServices(configs, sinks.AIMService) },
+    sinks: { ...admission.sinks, AIMService: new AdmittedServices(admission) },
     log
   })
   let loaded = false
@@ -188,6 +190,7 @@ async function sourceInCluster ({ kubeconfig, reconciler: settings }: ServeSetti
       configs,
       services,
       settings,
+      pathPolicy: admission.world.pathPolicy,
       registry: metrics.registry,
       log
     })

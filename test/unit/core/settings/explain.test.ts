@@ -4,6 +4,7 @@ import { assessService } from '../../../../src/core/settings/assess.ts'
 import { ConfigIndex } from '../../../../src/cache/config-index.ts'
 import { explainService, type Explanation } from '../../../../src/core/settings/explain.ts'
 import { readService } from '../../../../src/core/settings/service.ts'
+import { anAssessmentWorld } from '../../../support/builders/assessment.ts'
 import { aClusterConfig, aConfig, aService } from '../../../support/builders/objects.ts'
 import type { JsonObject } from '../../../../src/platform/json.ts'
 
@@ -15,14 +16,14 @@ function explained ({ service = aService(), own, shared }: Given): Explanation {
   if (shared !== undefined) configs.sink('AIMClusterRuntimeConfig').upsert(shared)
   const read = readService(service, 'ml-team')
   if (read.kind === 'malformed') throw new Error(read.field)
-  return explainService(read, configs)
+  return explainService(read, anAssessmentWorld(configs))
 }
 
 function blockOf (object: JsonObject, config: JsonObject): ResolvedRuntimeConfig | undefined {
   const configs = new ConfigIndex()
   configs.sink('AIMRuntimeConfig').upsert(config)
   const read = readService(object, 'ml-team')
-  return read.kind === 'malformed' ? undefined : assessService(read, configs).block
+  return read.kind === 'malformed' ? undefined : assessService(read, anAssessmentWorld(configs), undefined).block
 }
 
 const setting = ({ settings }: Explanation, name: string) => settings.find((found) => found.setting === name)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { DEFAULT_PATH_POLICY, type PathPolicy } from '../../../../src/core/world.ts'
 import type { Condition } from '../../../../src/api/kubernetes-schemas.ts'
 import { conditionsOf, knownConditions } from '../../../../src/core/status/conditions.ts'
 import { FAULTS } from '../../../../src/core/rules/faults.ts'
@@ -25,16 +26,18 @@ interface Case {
   readonly others?: readonly JsonObject[]
   readonly known?: OwnServiceStatus
   readonly waiting?: string
+  readonly pathScope?: PathPolicy['pathScope']
 }
 
 /** The status of an admitted service. */
-function statusOf ({ config = aConfig(routed()), service = {}, others = [], known, waiting }: Case): OwnServiceStatus {
+function statusOf ({ config = aConfig(routed()), service = {}, others = [], known, waiting, pathScope = 'any' }: Case): OwnServiceStatus {
   const { world, sinks } = aReconcileWorld()
+  const pathPolicy = { ...DEFAULT_PATH_POLICY, pathScope }
   if (config['kind'] !== 'none') sinks[config['kind'] as 'AIMRuntimeConfig'].upsert(config)
-  const object = stored(admitted(aService(service), world.configs), 1, { generation: 3 })
+  const object = stored(admitted(aService(service), world.configs, pathPolicy), 1, { generation: 3 })
   for (const other of others) sinks.AIMService.upsert(stored(admitted(other, world.configs), 1))
   sinks.AIMService.upsert({ ...object, status: known })
-  const snapshot = snapshotOf('ml-team/llama-chat', world)
+  const snapshot = snapshotOf('ml-team/llama-chat', { ...world, pathPolicy })
   if (snapshot === undefined) throw new Error('no service')
   return serviceStatus(snapshot.assessment, {
     configs: world.configs,
@@ -107,6 +110,12 @@ const cases: Readonly<Record<string, Case & {
       'True Resolved', 'False PathConflict', 'True PathConflict'
     ],
     says: /held by AIMService ml-team\/older/
+  },
+  'the path is outside the namespace': {
+    config: aConfig(routed('/elsewhere')),
+    pathScope: 'namespace',
+    want: ['True Resolved', 'False PathOutOfScope', 'True PathOutOfScope'],
+    says: /begin the template with \/ml-team\//
   },
   'a younger service holds the path': {
     config: aConfig(routed('/same')),

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { anAssessmentWorld } from '../../../support/builders/assessment.ts'
 import { assessService, type Assessment } from '../../../../src/core/settings/assess.ts'
 import { ConfigIndex } from '../../../../src/cache/config-index.ts'
 import { ownObject, type JsonObject } from '../../../../src/platform/json.ts'
@@ -21,7 +22,7 @@ function configsOf (...objects: JsonObject[]): ConfigIndex {
 function assess (object: JsonObject, configs: ConfigIndex): Assessment {
   const service = readService(object, 'ml-team')
   if (service.kind === 'malformed') throw new Error(service.field)
-  return assessService(service, configs)
+  return assessService(service, anAssessmentWorld(configs), service)
 }
 
 const OLD = configsOf(aConfig({ routing: ROUTING }, created('11:00:00')))

@@ -1,0 +1,260 @@
+import fastJsonPatch from 'fast-json-patch'
+import t from 'tap'
+import { decodeReview } from '../../../src/admission/decode.ts'
+import type { Verdict } from '../../../src/admission/verdict.ts'
+import { DEFAULT_PATH_POLICY, type PathPolicy } from '../../../src/core/world.ts'
+import { isJsonObject, ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
+import { newAdmissionEngine } from '../../../webhooks/engine.ts'
+import { aReview } from '../../support/builders/a-review.ts'
+import { aboutObject, aConfig, aService } from '../../support/builders/objects.ts'
+
+const GATEWAY = { name: 'gateway', namespace: 'gateways' }
+
+/** A cluster of one replica: writes go through both webhooks, and the caches follow at once. */
+function aCluster (policy: Partial<PathPolicy> = {}) {
+  const engine = newAdmissionEngine(
+    { missingConfig: 'warn', missingBlock: 'admit' },
+    { pathPolicy: { ...DEFAULT_PATH_POLICY, ...policy } }
+  )
+  const stored = new Map<string, JsonObject>()
+  const judge = (path: string, request: JsonObject): Verdict => {
+    const decoded = decodeReview(Buffer.from(aReview(aboutObject(request))))
+    const webhook = engine.webhooks.find((candidate) => candidate.path === path)
+    if (decoded.kind !== 'review' || webhook === undefined) throw new Error('no review, or no webhook')
+    return webhook.decide(decoded.request)
+  }
+  const write = (object: JsonObject): Verdict => {
+    const oldObject = stored.get(keyOf(object))
+    const request = { operation: oldObject === undefined ? 'CREATE' : 'UPDATE', oldObject: oldObject ?? null }
+    const mutation = judge('/mutate/aimservices', { ...request, object })
+    const mutated = mutation.kind === 'patch' ? applied(object, mutation.operations) : object
+    const verdict = judge('/validate/aimservices', { ...request, object: mutated })
+    if (verdict.kind !== 'deny') {
+      stored.set(keyOf(object), mutated)
+      engine.sinks.AIMService.upsert(mutated)
+    }
+    return verdict
+  }
+  return {
+    engine,
+    write,
+    get: (key: string): JsonObject => stored.get(key) ?? {},
+    /** An empty patch, as the reconciler sends it. */
+    trigger: (key: string): Verdict => write(stored.get(key) ?? {}),
+    pathOf: (key: string): string => {
+      const block = ownObject(ownObject(stored.get(key) ?? {}, 'spec'), 'resolvedRuntimeConfig')
+      return ownString(ownObject(block, 'routing'), 'path')
+    }
+  }
+}
+
+function applied (object: JsonObject, operations: readonly object[]): JsonObject {
+  const patch = structuredClone([...operations]) as fastJsonPatch.Operation[]
+  return fastJsonPatch.applyPatch(structuredClone(object), patch, true).newDocument as JsonObject
+}
+
+function keyOf (object: JsonObject): string {
+  const metadata = ownObject(object, 'metadata')
+  return `${ownString(metadata, 'namespace')}/${ownString(metadata, 'name')}`
+}
+
+interface Given { readonly at?: string, readonly spec?: JsonObject, readonly metadata?: JsonObject }
+
+function service (key: string, pathTemplate: string, { at = '2026-01-01T00:00:00Z', spec = {}, metadata = {} }: Given = {}): JsonObject {
+  const [namespace = '', name = ''] = key.split('/')
+  return aService({
+    namespace,
+    name,
+    metadata: { creationTimestamp: at, ...metadata },
+    spec: { routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate }, ...spec }
+  })
+}
+
+const config = (namespace: string): JsonObject => {
+  const object = aConfig({})
+  return { ...object, metadata: { ...ownObject(object, 'metadata'), namespace } }
+}
+
+const message = (verdict: Verdict): string =>
+  verdict.kind === 'deny' ? verdict.faults.map((fault) => fault.message).join() : ''
+const isConflict = (verdict: Verdict): boolean =>
+  verdict.kind === 'deny' && verdict.faults.some(({ code }) => code === 'AIM-PATH-CONFLICT')
+
+const EARLIER = { at: '2025-01-01T00:00:00Z' }
+
+t.test('a parked service that was created first takes no path from its holder', async (t) => {
+  t.test('when its configuration is created', async (t) => {
+    const cluster = aCluster()
+    cluster.engine.sinks.AIMRuntimeConfig.upsert(config('victim'))
+    cluster.write(service('evil/parked', '/victim/llama', EARLIER))
+    t.equal(cluster.pathOf('evil/parked'), '')
+    t.equal(cluster.write(service('victim/llama', '/victim/llama')).kind, 'admit')
+    cluster.engine.sinks.AIMRuntimeConfig.upsert(config('evil'))
+    const verdict = cluster.trigger('evil/parked')
+    t.equal(verdict.kind, 'admit', 'the reconciler\'s write is not refused')
+    t.match(verdict.warnings, [/already held by AIMService victim\/llama/])
+    t.strictSame([cluster.pathOf('evil/parked'), cluster.pathOf('victim/llama')], ['', '/victim/llama'])
+    cluster.trigger('victim/llama')
+    t.equal(cluster.pathOf('victim/llama'), '/victim/llama')
+  })
+
+  const parked: Record<string, JsonObject> = {
+    'when it switches routing on': { routing: { enabled: false, gatewayRef: GATEWAY, pathTemplate: '/victim/llama' } },
+    'when it adds a gateway': { routing: { enabled: true, pathTemplate: '/victim/llama' } }
+  }
+  for (const [name, spec] of Object.entries(parked)) {
+    t.test(name, async (t) => {
+      const cluster = aCluster()
+      for (const namespace of ['victim', 'evil']) cluster.engine.sinks.AIMRuntimeConfig.upsert(config(namespace))
+      cluster.write(service('evil/parked', '/', { ...EARLIER, spec }))
+      cluster.write(service('victim/llama', '/victim/llama'))
+      t.ok(isConflict(cluster.write(service('evil/parked', '/victim/llama', EARLIER))))
+      t.equal(cluster.pathOf('victim/llama'), '/victim/llama')
+    })
+  }
+})
+
+t.test('of two services that replicas stored at the same moment, the older keeps the path', async (t) => {
+  const cluster = aCluster()
+  for (const namespace of ['a', 'b']) cluster.engine.sinks.AIMRuntimeConfig.upsert(config(namespace))
+  cluster.write(service('a/new', '/one'))
+  const other = aCluster()
+  other.engine.sinks.AIMRuntimeConfig.upsert(config('b'))
+  other.write(service('b/old', '/one', EARLIER))
+  cluster.engine.sinks.AIMService.upsert(other.get('b/old'))
+  cluster.trigger('a/new')
+  t.equal(cluster.pathOf('a/new'), '')
+  t.equal(
+    cluster.engine.world.paths
+      .holders({ service: { namespace: 'c', name: 'c' }, gateway: GATEWAY, path: '/one' })
+      [Symbol.iterator]()
+      .next().value?.service.name,
+    'old'
+  )
+})
+
+t.test('a path that is given up goes to the service that waits for it', async (t) => {
+  const cluster = aCluster()
+  cluster.engine.sinks.AIMRuntimeConfig.upsert(config('a'))
+  cluster.write(service('b/waits', '/one'))
+  cluster.write(service('a/holds', '/one'))
+  cluster.engine.sinks.AIMRuntimeConfig.upsert(config('b'))
+  cluster.trigger('b/waits')
+  t.equal(cluster.pathOf('b/waits'), '')
+  cluster.write(service('a/holds', '/two'))
+  cluster.trigger('b/waits')
+  t.equal(cluster.pathOf('b/waits'), '/one')
+})
+
+const overlaps: Record<string, { held: string, wanted: string }> = {
+  'below the path of another namespace': { held: '/victim/llama', wanted: '/victim/llama/v1/chat/completions' },
+  'above the path of another namespace': { held: '/victim/llama/v1', wanted: '/victim' }
+}
+for (const [name, { held, wanted }] of Object.entries(overlaps)) {
+  t.test(`a path ${name} is refused, or admitted with a warning if the operator chose so`, async (t) => {
+    for (const crossNamespaceOverlap of ['refuse', 'warn'] as const) {
+      const cluster = aCluster({ crossNamespaceOverlap })
+      for (const namespace of ['victim', 'evil']) cluster.engine.sinks.AIMRuntimeConfig.upsert(config(namespace))
+      cluster.write(service('victim/llama', held))
+      const verdict = cluster.write(service('evil/x', wanted, EARLIER))
+      t.equal(isConflict(verdict), crossNamespaceOverlap === 'refuse')
+      if (crossNamespaceOverlap === 'warn') t.match(verdict.warnings, [/covers|is covered by/])
+      t.equal(cluster.pathOf('victim/llama'), held)
+    }
+  })
+}
+
+t.test('an overlap within a namespace is a warning', async (t) => {
+  const cluster = aCluster()
+  cluster.engine.sinks.AIMRuntimeConfig.upsert(config('a'))
+  cluster.write(service('a/one', '/one'))
+  t.match(cluster.write(service('a/two', '/one/two')), { kind: 'admit', warnings: [/is covered by \/one/] })
+})
+
+t.test('details of a holder in another namespace can be hidden', async (t) => {
+  const cluster = aCluster({ conflictDetails: 'hidden' })
+  for (const namespace of ['a', 'b']) cluster.engine.sinks.AIMRuntimeConfig.upsert(config(namespace))
+  cluster.write(service('a/secret-name', '/one'))
+  t.match(message(cluster.write(service('b/x', '/one'))), /already held by a service of another namespace/)
+  t.notMatch(message(cluster.write(service('b/x', '/one'))), /secret-name/)
+  t.match(message(cluster.write(service('a/y', '/one'))), /already held by AIMService a\/secret-name/)
+})
+
+t.test('under the path scope `namespace`, a path begins with the namespace', async (t) => {
+  const cluster = aCluster({ pathScope: 'namespace' })
+  cluster.engine.sinks.AIMRuntimeConfig.upsert(config('a'))
+  t.match(cluster.write(service('a/x', '/b/x')), { kind: 'deny', faults: [{ code: 'AIM-PATH-SCOPE' }] })
+  t.equal(cluster.write(service('a/x', '/a/x')).kind, 'admit')
+})
+
+t.test('a path that is held when the scope is switched on stays', async (t) => {
+  const before = aCluster()
+  before.engine.sinks.AIMRuntimeConfig.upsert(config('a'))
+  before.write(service('a/x', '/elsewhere'))
+  const after = aCluster({ pathScope: 'namespace' })
+  after.engine.sinks.AIMRuntimeConfig.upsert(config('a'))
+  const stored = before.get('a/x')
+  const mutate = after.engine.webhooks.find(({ path }) => path === '/mutate/aimservices')
+  const decoded = decodeReview(
+    Buffer.from(aReview(aboutObject({ operation: 'UPDATE', object: stored, oldObject: stored })))
+  )
+  t.equal(decoded.kind === 'review' ? mutate?.decide(decoded.request).kind : '', 'admit')
+})
+
+const FORGED = {
+  kind: 'AIMRuntimeConfig',
+  serviceAccountName: 'cluster-god',
+  routing: { enabled: true, gatewayRef: GATEWAY, path: '/victim/phi' }
+}
+const DELETED = { deletionTimestamp: '2020-01-01T00:00:00Z' }
+
+t.test('a CREATE is judged and resolved whatever deletionTimestamp it carries', async (t) => {
+  const cluster = aCluster()
+  cluster.engine.sinks.AIMRuntimeConfig.upsert(config('evil'))
+  t.equal(cluster.write(service('evil/born-dead', '/{.metadata', { metadata: DELETED })).kind, 'deny')
+  cluster.write(
+    service('evil/born-dead', '/evil', {
+      metadata: DELETED,
+      spec: { resolvedRuntimeConfig: FORGED, routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate: '/evil' } }
+    })
+  )
+  t.equal(cluster.pathOf('evil/born-dead'), '/evil')
+  t.notMatch(JSON.stringify(cluster.get('evil/born-dead')), /cluster-god/)
+})
+
+t.test('a service that is being deleted is never refused, and keeps its stored block', async (t) => {
+  const cluster = aCluster()
+  cluster.engine.sinks.AIMRuntimeConfig.upsert(config('a'))
+  cluster.write(service('a/x', '/one'))
+  const stored = cluster.get('a/x')
+  const deleting = {
+    ...stored,
+    metadata: { ...ownObject(stored, 'metadata'), ...DELETED, finalizers: ['example.com/a'] }
+  }
+  const cluster2 = aCluster()
+  cluster2.engine.sinks.AIMRuntimeConfig.upsert(config('a'))
+  const edits: Record<string, JsonObject> = {
+    forged: { ...ownObject(deleting, 'spec'), resolvedRuntimeConfig: FORGED },
+    'without a block': Object.fromEntries(
+      Object.entries(ownObject(deleting, 'spec')).filter(([key]) => key !== 'resolvedRuntimeConfig')
+    ),
+    'with an invalid template': { ...ownObject(deleting, 'spec'), routing: { pathTemplate: '/{' } }
+  }
+  for (const [name, spec] of Object.entries(edits)) {
+    const request = { operation: 'UPDATE', object: { ...deleting, spec }, oldObject: deleting }
+    const decoded = decodeReview(Buffer.from(aReview(aboutObject(request))))
+    if (decoded.kind !== 'review') throw new Error(decoded.message)
+    const [mutate, validate] = ['/mutate/aimservices', '/validate/aimservices'].map((path) =>
+      cluster.engine.webhooks.find((each) => each.path === path)
+    )
+    t.equal(validate?.decide(decoded.request).kind, 'admit', name)
+    const mutation = mutate?.decide(decoded.request)
+    const after = mutation?.kind === 'patch' ? applied(request.object, mutation.operations) : request.object
+    t.strictSame(
+      ownObject(after, 'spec')['resolvedRuntimeConfig'],
+      ownObject(deleting, 'spec')['resolvedRuntimeConfig'],
+      name
+    )
+    t.ok(isJsonObject(after))
+  }
+})
