@@ -5,6 +5,7 @@ import type { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../src/api/
 import { changeWarnings, configFaults, deletionWarnings } from '../src/core/rules/config.ts'
 import { configTitle, readRuntimeConfig } from '../src/core/settings/runtime-config.ts'
 import type { World } from '../src/core/world.ts'
+import { runSteps, type Steps } from '../src/platform/steps.ts'
 import { configAudit, refuseMalformed, verdictOf } from './verdicts.ts'
 import { type Webhook, resourceOf } from './webhook.ts'
 
@@ -12,6 +13,8 @@ type ConfigKind = typeof AIM_RUNTIME_CONFIG | typeof AIM_CLUSTER_RUNTIME_CONFIG
 
 /** Judges a configuration of one kind, and warns of the effects on the services that use it. */
 export function validateConfig (kind: ConfigKind, world: World): Webhook {
+  const decideInSteps = (request: ReviewRequest): Steps<Verdict> =>
+    request.operation === 'DELETE' ? warnOfDeletion(kind, request, world) : judgeChange(kind, request, world)
   return {
     name: `validate-${kind.plural}`,
     path: `/validate/${kind.plural}`,
@@ -21,23 +24,28 @@ export function validateConfig (kind: ConfigKind, world: World): Webhook {
       { name: `validate-${kind.plural}.aim.silogen.ai`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' },
       { name: `warn-${kind.plural}.aim.silogen.ai`, operations: ['DELETE'], failurePolicy: 'Ignore' }
     ],
-    decide: (request) =>
-      request.operation === 'DELETE' ? warnOfDeletion(kind, request, world) : judgeChange(kind, request, world)
+    decide: (request) => runSteps(decideInSteps(request)),
+    decideInSteps
   }
 }
 
-function judgeChange ({ kind }: ConfigKind, { object, oldObject, dryRun }: ReviewRequest, world: World): Verdict {
+function * judgeChange (
+  { kind }: ConfigKind, { object, oldObject, dryRun }: ReviewRequest, world: World
+): Steps<Verdict> {
   if (object === undefined || (oldObject !== undefined && isDeleting(oldObject))) return ADMIT
   const config = readRuntimeConfig(kind, object)
   if (config.kind === 'malformed') return refuseMalformed(config)
   const old = oldObject === undefined ? undefined : readRuntimeConfig(kind, oldObject)
   const faults = configFaults(config, old?.kind === 'malformed' ? undefined : old)
   if (faults.length === 0 && !dryRun) world.pendingConfigs.announce(config)
-  const warnings = faults.length > 0 ? [] : changeWarnings(config, world)
+  const warnings = faults.length > 0 ? [] : yield * changeWarnings(config, world)
   return verdictOf(faults, { warnings, audit: configAudit(config) })
 }
 
-function warnOfDeletion ({ kind }: ConfigKind, { namespace, name }: ReviewRequest, world: World): Verdict {
+function * warnOfDeletion (
+  { kind }: ConfigKind, { namespace, name }: ReviewRequest, world: World
+): Steps<Verdict> {
   const config = { kind, namespace: kind === 'AIMRuntimeConfig' ? namespace : '', name }
-  return { kind: 'admit', warnings: deletionWarnings(config, world), audit: { config: configTitle(config) } }
+  const warnings = yield * deletionWarnings(config, world)
+  return { kind: 'admit', warnings, audit: { config: configTitle(config) } }
 }

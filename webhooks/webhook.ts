@@ -3,6 +3,7 @@ import type { Kind } from '../src/api/kinds.ts'
 import { GROUP, VERSION } from '../src/api/meta.ts'
 import type { ReviewRequest } from '../src/admission/request.ts'
 import type { Verdict } from '../src/admission/verdict.ts'
+import type { Steps } from '../src/platform/steps.ts'
 
 /** One entry of a webhook configuration. */
 export interface WebhookRegistration {
@@ -29,8 +30,10 @@ export interface Webhook {
   readonly registrations: readonly WebhookRegistration[]
   /** Resolves when the review need not wait for its configuration any longer; undefined if it need not wait. */
   readonly waitForConfig?: (request: ReviewRequest, signal: () => AbortSignal) => Promise<void> | undefined
-  /** Synchronous, reads caches only, never throws for any input. */
+  /** Reads caches only, never throws for any input. */
   readonly decide: (request: ReviewRequest) => Verdict
+  /** The same decision in steps, for a webhook that may take long. */
+  readonly decideInSteps?: (request: ReviewRequest) => Steps<Verdict>
 }
 
 export function resourceOf ({ plural, kind, scope }: Kind): Webhook['resource'] {

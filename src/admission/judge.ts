@@ -2,6 +2,7 @@ import type { Operation } from '../api/admission-review.ts'
 import type { FaultCode } from '../core/rules/faults.ts'
 import { encodeReview } from './encode.ts'
 import type { ReviewRequest } from './request.ts'
+import type { Steps } from '../platform/steps.ts'
 import { ADMIT, type Verdict } from './verdict.ts'
 
 /** How a review ended. `unavailable` and `error`: without a judgement. */
@@ -12,6 +13,7 @@ export interface JudgingWebhook {
   readonly resource: { readonly group: string, readonly version: string, readonly kind: string }
   readonly registrations: ReadonlyArray<{ readonly operations: readonly Operation[] }>
   readonly decide: (request: ReviewRequest) => Verdict
+  readonly decideInSteps?: (request: ReviewRequest) => Steps<Verdict>
 }
 
 export interface Judgement {
@@ -24,8 +26,23 @@ export interface Judgement {
 
 /** Decides, classifies and encodes: the only way from a request to its response. Throws only on a defect. */
 export function judgeReview (webhook: JudgingWebhook, request: ReviewRequest): Judgement {
-  if (!serves(webhook, request)) return { outcome: 'unmatched', faults: [], response: encodeReview(request, ADMIT) }
-  const verdict = webhook.decide(request)
+  return serves(webhook, request) ? judgementOf(request, webhook.decide(request)) : unmatched(request)
+}
+
+/** Judges in steps that `run` spreads over time, if the webhook can decide so. */
+export async function judgeInSteps (
+  webhook: JudgingWebhook, request: ReviewRequest, run: (steps: Steps<Verdict>) => Promise<Verdict>
+): Promise<Judgement> {
+  if (!serves(webhook, request)) return unmatched(request)
+  const steps = webhook.decideInSteps?.(request)
+  return judgementOf(request, steps === undefined ? webhook.decide(request) : await run(steps))
+}
+
+function unmatched (request: ReviewRequest): Judgement {
+  return { outcome: 'unmatched', faults: [], response: encodeReview(request, ADMIT) }
+}
+
+function judgementOf (request: ReviewRequest, verdict: Verdict): Judgement {
   return {
     outcome: outcomeOf(verdict),
     faults: verdict.kind === 'deny' ? verdict.faults.map(({ code }) => code) : [],

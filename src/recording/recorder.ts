@@ -8,6 +8,7 @@ import type { Log } from '../core/ports.ts'
 import type { ServicePolicy } from '../core/rules/service.ts'
 import type { PathPolicy, World } from '../core/world.ts'
 import type { Clock } from '../platform/clock.ts'
+import { runSteps, type Steps } from '../platform/steps.ts'
 import { errorMessage } from '../platform/error-message.ts'
 import { RecordFiles, type RecordFilesOptions } from './record-files.ts'
 import { RecordingWorld, type Evidence } from './recording-world.ts'
@@ -77,23 +78,28 @@ export class Recorder {
 
   /** The webhooks of the product, with every judged review recorded. */
   webhooksOver (world: World, policy: ServicePolicy): readonly Webhook[] {
-    const recording = new RecordingWorld(world)
-    return webhooksFor(recording.world, policy).map((webhook) => ({
-      ...webhook,
-      decide: (request) => {
-        recording.take() // left over if the last review threw
-        const verdict = webhook.decide(request)
-        this.#enqueue({
-          webhook: webhook.name,
-          policy,
-          pathPolicy: world.pathPolicy,
-          request,
-          verdict,
-          evidence: recording.take()
-        })
-        return verdict
+    const { pathPolicy } = world
+    return webhooksFor(world, policy).map((webhook) => {
+      const decideInSteps = (request: ReviewRequest): Steps<Verdict> =>
+        this.#recordedSteps(webhook.name, { world, policy, pathPolicy, request })
+      return {
+        ...webhook,
+        decide: (request) => runSteps(decideInSteps(request)),
+        ...(webhook.decideInSteps && { decideInSteps })
       }
-    }))
+    })
+  }
+
+  /** Each review has a world of its own, because decisions in steps overlap. */
+  * #recordedSteps (
+    name: string, { world, policy, ...review }: Pick<QueuedReview, 'policy' | 'pathPolicy' | 'request'> & { world: World }
+  ): Steps<Verdict> {
+    const recording = new RecordingWorld(world)
+    const webhook = webhooksFor(recording.world, policy).find((each) => each.name === name)
+    if (webhook === undefined) throw new Error(`no webhook ${name}`)
+    const verdict = yield * webhook.decideInSteps?.(review.request) ?? decided(webhook.decide(review.request))
+    this.#enqueue({ ...review, policy, webhook: name, verdict, evidence: recording.take() })
+    return verdict
   }
 
   /** Counts a review that the worker for large reviews judged. */
@@ -189,4 +195,8 @@ function fitsWithin (value: unknown, limit: number): boolean {
     if (weight > limit) return false
   }
   return true
+}
+
+function * decided (verdict: Verdict): Steps<Verdict> {
+  return verdict
 }

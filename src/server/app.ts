@@ -8,11 +8,12 @@ import { connectionOptions, SERVER_LIMITS, type ServerLimits } from './listener.
 import type { Connections } from './overload/connections.ts'
 import { protect } from './overload/protect.ts'
 import { refuseConnection } from './overload/refuse-connection.ts'
+import { StepQueue } from './overload/step-queue.ts'
 import { afterBody, sendError, sendUnavailable, TRY_AGAIN } from './replies.ts'
 import { DEADLINE, preflight, reviewHandler, type ReviewDependencies } from './review-handler.ts'
 import { checkClient, clientRequest, tlsOptions, type TlsMaterial } from './tls.ts'
 
-export interface AppDependencies extends Omit<ReviewDependencies, 'limits' | 'limited'> {
+export interface AppDependencies extends Omit<ReviewDependencies, 'limits' | 'limited' | 'stepQueue'> {
   readonly webhooks: readonly Webhook[]
   readonly tls: TlsMaterial
   /** Names of which a client certificate needs one; any certificate of the CA is accepted if empty. */
@@ -42,8 +43,9 @@ export function buildApp (dependencies: AppDependencies): AdmissionApp {
   app.setErrorHandler((error: FastifyError, request, reply) => { sendFailure(error, { request, reply, log: limited }) })
   app.setNotFoundHandler(notFound(webhooks))
   app.decorateRequest(DEADLINE, null)
+  const stepQueue = new StepQueue({ clock })
   for (const webhook of webhooks) {
-    const options = { ...rest, limits, limited }
+    const options = { ...rest, limits, limited, stepQueue }
     app.post(webhook.path, { onRequest: preflight(webhook, options) }, reviewHandler(webhook, options))
   }
   return { app, connections }

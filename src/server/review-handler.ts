@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { Webhook } from '../../webhooks/webhook.ts'
 import { decodeReview } from '../admission/decode.ts'
-import { judgeReview, type ReviewOutcome } from '../admission/judge.ts'
+import { judgeInSteps, judgeReview, type ReviewOutcome } from '../admission/judge.ts'
 import type { ReviewRequest } from '../admission/request.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -10,6 +10,7 @@ import { configWaiter, deadlineOf, type Deadline, type Expiry, type WaitingCall 
 import type { AdmissionGate } from './lifecycle/admission-gate.ts'
 import type { ServerLimits } from './listener.ts'
 import type { LargeReviews, ReadReview } from './offload/large-reviews.ts'
+import type { StepQueue } from './overload/step-queue.ts'
 import { RequestBody } from './overload/request-body.ts'
 import { afterBody, sendError, sendNothing, sendReview, sendUnavailable, TRY_AGAIN } from './replies.ts'
 
@@ -19,6 +20,8 @@ export interface ReviewDependencies extends DecisionLog {
   readonly clock: Clock
   /** Judges services from `limits.largeReview` on; without it, this thread does. */
   readonly large?: LargeReviews | undefined
+  /** Runs decisions that may take long. */
+  readonly stepQueue: StepQueue
 }
 
 /** The decoration of a request that holds its deadline. */
@@ -117,9 +120,16 @@ function workerFor ({ webhook, dependencies }: Call, { length }: RequestBody): L
   return length >= limits.largeReview && webhook.resource.kind === AIM_SERVICE.kind ? large : undefined
 }
 
-function decodeHere ({ webhook }: Call, body: RequestBody): ReadReview {
+function decodeHere ({ webhook, dependencies: { stepQueue } }: Call, body: RequestBody): ReadReview {
   const decoded = decodeReview(body.whole())
-  return decoded.kind === 'review' ? { ...decoded, judge: () => judgeReview(webhook, decoded.request) } : decoded
+  if (decoded.kind !== 'review') return decoded
+  const { request } = decoded
+  return {
+    ...decoded,
+    judge: () => webhook.decideInSteps === undefined
+      ? judgeReview(webhook, request)
+      : judgeInSteps(webhook, request, async (steps) => await stepQueue.run(request.namespace, steps))
+  }
 }
 
 /** Whether a call has expired if its deadline is this moment. */

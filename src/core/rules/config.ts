@@ -1,11 +1,12 @@
 import { objectKey } from '../../api/object-meta.ts'
 import { CREDENTIAL_FIELDS } from '../../api/kinds.ts'
 import { sameJson } from '../../platform/json.ts'
+import type { Steps } from '../../platform/steps.ts'
 import { problemText } from '../path/problem.ts'
 import { configTitle, type RuntimeConfig } from '../settings/runtime-config.ts'
 import { rivals } from '../settings/service-path.ts'
-import type { PathClaim, World } from '../world.ts'
-import { dependents, MAX_DEPENDENTS, type ConfigChange, type Dependent } from './dependents.ts'
+import type { HeldPath, PathClaim, World } from '../world.ts'
+import { dependents, type ConfigChange, type Dependent } from './dependents.ts'
 import type { Fault } from './faults.ts'
 
 /** Every fault of a configuration that this request causes; `old` is undefined on CREATE. Pure. */
@@ -14,20 +15,32 @@ export function configFaults (config: RuntimeConfig, old: RuntimeConfig | undefi
 }
 
 /** How many services a new or changed configuration would break or move, and the first names. */
-export function changeWarnings (config: RuntimeConfig, world: World): string[] {
-  const changed = dependents({ config, after: config }, world)
-  const colliding = new Set(collidingServices(changed, world))
-  const byImpact = Map.groupBy(changed, (dependent) => colliding.has(dependent) ? 'collides' : impactOf(dependent))
-  return IMPACTS.flatMap(([impact, text]) => countWarning(byImpact.get(impact) ?? [], text))
+export function * changeWarnings (config: RuntimeConfig, world: World): Steps<string[]> {
+  const { found, complete } = yield * dependents({ config, after: config }, world)
+  const colliding = yield * collidingServices(found, world)
+  const byImpact = new Map<Impact | undefined, Dependent[]>()
+  for (const dependent of found) {
+    const impact = colliding?.has(dependent) === true ? 'collides' : impactOf(dependent)
+    const same = byImpact.get(impact)
+    if (same === undefined) byImpact.set(impact, [dependent])
+    else same.push(dependent)
+    yield
+  }
+  const isComplete = complete && colliding !== undefined
+  const warnings = IMPACTS.flatMap(([impact, text]) => countWarning(byImpact.get(impact) ?? [], isComplete, text))
+  return isComplete ? warnings : [...warnings, incompleteWarning(config, found)]
 }
 
 /** The services that use a configuration to be deleted, and what they fall back to. */
-export function deletionWarnings (config: ConfigChange['config'], world: World): string[] {
-  const users = dependents({ config, after: undefined }, world)
-  const fallback = users[0]?.after.config
-  return countWarning(users, (one) => fallback === undefined
-    ? `${one ? 'uses' : 'use'} ${configTitle(config)} and ${one ? 'is' : 'are'} left without a runtime configuration`
-    : `${one ? 'uses' : 'use'} ${configTitle(config)} and ${one ? 'falls' : 'fall'} back to ${configTitle(fallback)}`)
+export function * deletionWarnings (config: ConfigChange['config'], world: World): Steps<string[]> {
+  const { found, complete } = yield * dependents({ config, after: undefined }, world)
+  const fallback = found[0]?.after.config
+  const isUnknown = found.length === 0 && !complete
+  return isUnknown
+    ? [incompleteWarning(config, found)]
+    : countWarning(found, complete, (one) => fallback === undefined
+      ? `${one ? 'uses' : 'use'} ${configTitle(config)} and ${one ? 'is' : 'are'} left without a runtime configuration`
+      : `${one ? 'uses' : 'use'} ${configTitle(config)} and ${one ? 'falls' : 'fall'} back to ${configTitle(fallback)}`)
 }
 
 /** The CRD states the same rule; this one also covers a cluster with another definition. */
@@ -71,17 +84,35 @@ function impactOf ({ before, after }: Dependent): Impact | undefined {
   return sameJson(before.wanted?.gateway, after.wanted?.gateway) ? undefined : 'changes gateway'
 }
 
-/** The services that move to a path which another changed service gets, or which an unmoved service excludes. */
-function collidingServices (changed: readonly Dependent[], world: World): Dependent[] {
-  const wantedBy = Map.groupBy(changed, ({ after: { wanted } }) => wanted && placeOf(wanted))
-  const moving = changed.filter(({ before, after }) => !sameJson(before.wanted, after.wanted))
-  const leaving = new Set(moving.map(({ service }) => objectKey(service)))
-  return moving.filter(({ after: { wanted } }) => {
-    if (wanted === undefined) return false
-    if ((wantedBy.get(placeOf(wanted))?.length ?? 0) > 1) return true
-    for (const { holder } of rivals(wanted, world)) if (!leaving.has(objectKey(holder.service))) return true
-    return false
-  })
+function incompleteWarning (config: ConfigChange['config'], { length }: readonly Dependent[]): string {
+  return `the effect on services is not complete: ${length} of the services that use ${configTitle(config)} were ` +
+    'examined in the time that a request has; for all of them: aim-admission review --what-if FILE --kubeconfig FILE'
+}
+
+/**
+ * The services that move to a path which another changed service gets, or which an unmoved service excludes. Undefined
+ * if the search had to end early.
+ */
+function * collidingServices (
+  changed: readonly Dependent[], world: World
+): Steps<ReadonlySet<Dependent> | undefined> {
+  const wantedBy = new Map<string, number>()
+  const moving = new Map<string, Dependent>()
+  for (const dependent of changed) {
+    const { service, before, after } = dependent
+    if (after.wanted !== undefined) wantedBy.set(placeOf(after.wanted), (wantedBy.get(placeOf(after.wanted)) ?? 0) + 1)
+    if (!sameJson(before.wanted, after.wanted)) moving.set(objectKey(service), dependent)
+    if (yield) return undefined
+  }
+  const isStaying = ({ holder }: { holder: HeldPath }): boolean => !moving.has(objectKey(holder.service))
+  const colliding = new Set<Dependent>()
+  for (const dependent of moving.values()) {
+    const { wanted } = dependent.after
+    const isShared = wanted !== undefined && (wantedBy.get(placeOf(wanted)) ?? 0) > 1
+    if (wanted !== undefined && (isShared || rivals(wanted, world).some(isStaying))) colliding.add(dependent)
+    if (yield) return undefined
+  }
+  return colliding
 }
 
 function placeOf ({ gateway, path }: PathClaim): string {
@@ -89,10 +120,10 @@ function placeOf ({ gateway, path }: PathClaim): string {
 }
 
 /** One line: the count, the first three names, and what happens to the services. */
-function countWarning (found: readonly Dependent[], text: (one: boolean) => string): string[] {
+function countWarning (found: readonly Dependent[], complete: boolean, text: (one: boolean) => string): string[] {
   if (found.length === 0) return []
   const names = found.slice(0, 3).map(({ service }) => objectKey(service)).join(', ')
-  const count = found.length === MAX_DEPENDENTS ? `at least ${found.length}` : String(found.length)
+  const count = complete ? String(found.length) : `at least ${found.length}`
   const one = found.length === 1
   return [`${count} ${one ? 'service' : 'services'} (${names}${found.length > 3 ? ', …' : ''}) ${text(one)}`]
 }

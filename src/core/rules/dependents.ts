@@ -1,3 +1,4 @@
+import type { Steps } from '../../platform/steps.ts'
 import { assessPath, resolveConfig, type PathAssessment } from '../settings/assess.ts'
 import type { RuntimeConfig } from '../settings/runtime-config.ts'
 import type { Service } from '../settings/service.ts'
@@ -16,18 +17,24 @@ export interface Dependent {
   readonly after: PathAssessment
 }
 
-/** Services that one review examines at most, so that it cannot delay others. */
-export const MAX_DEPENDENTS = 5_000
+export interface Dependents {
+  readonly found: readonly Dependent[]
+  /** Whether every service was examined. */
+  readonly complete: boolean
+}
 
-/** The services that get another configuration, or another version of theirs, by the change. */
-export function dependents ({ config, after }: ConfigChange, world: World): Dependent[] {
+/** Limit of the services in memory for one review. */
+const MAX_DEPENDENTS = 5_000
+
+/** The services that get another configuration, or another version of theirs, by the change; one service a step. */
+export function * dependents ({ config, after }: ConfigChange, world: World): Steps<Dependents> {
   const { configs, services } = world
   const changed = withConfig(configs, config, after)
   const namespace = config.kind === 'AIMRuntimeConfig' ? config.namespace : undefined
   const found: Dependent[] = []
   for (const stored of services.users(config.name, namespace)) {
     if (stored.deleting) continue
-    if (found.length === MAX_DEPENDENTS) break
+    if (found.length === MAX_DEPENDENTS || (yield)) return { found, complete: false }
     const ref = { namespace: stored.namespace, name: stored.configName }
     const [old, next] = [resolveConfig(ref, configs), resolveConfig(ref, changed)]
     if (old === next) continue
@@ -36,7 +43,7 @@ export function dependents ({ config, after }: ConfigChange, world: World): Depe
       assessPath({ service, config: each, stored: service }, world)
     found.push({ service, before: assess(old), after: assess(next) })
   }
-  return found
+  return { found, complete: true }
 }
 
 /** `configs` with one configuration replaced or removed. */

@@ -27,12 +27,17 @@ export class ManualClock implements Clock {
   pass (ms: number): void {
     const end = this.#now + ms
     while (this.#now + this.untilNext <= end) {
-      this.#now += this.untilNext
-      for (const timer of [...this.#timers].filter(({ at }) => at === this.#now)) {
+      this.#now += Math.max(0, this.untilNext)
+      for (const timer of [...this.#timers].filter(({ at }) => at <= this.#now)) {
         this.#timers.delete(timer)
         timer.callback()
       }
     }
-    this.#now = end
+    this.#now = Math.max(end, this.#now)
+  }
+
+  /** Lets time pass without callbacks, as while code runs. */
+  elapse (ms: number): void {
+    this.#now += ms
   }
 }

@@ -1,0 +1,85 @@
+import type { Clock } from '../../platform/clock.ts'
+import type { Steps } from '../../platform/steps.ts'
+
+export interface StepQueueOptions {
+  readonly clock: Clock
+  /** Longest run of steps before other work gets a turn, in milliseconds. */
+  readonly sliceMs?: number
+  /** Total run time of one job, in milliseconds; then it has to finish. */
+  readonly budgetMs?: number
+  /** Longest wait of a job for its turn, in milliseconds; then it has to finish without a step. */
+  readonly waitMs?: number
+}
+
+interface Job {
+  readonly steps: Steps<unknown>
+  readonly since: number
+  used: number
+  readonly resolve: (value: never) => void
+  readonly reject: (error: unknown) => void
+}
+
+/**
+ * Runs long decisions one at a time, in slices: after each slice, other work gets at least as much time. The turn goes
+ * round by key (a namespace), so that the jobs of one do not delay those of another.
+ */
+export class StepQueue {
+  readonly #clock: Clock
+  readonly #sliceMs: number
+  readonly #budgetMs: number
+  readonly #waitMs: number
+  readonly #waiting = new Map<string, Job[]>()
+  #isRunning = false
+
+  constructor ({ clock, sliceMs = 5, budgetMs = 200, waitMs = 1_000 }: StepQueueOptions) {
+    this.#clock = clock
+    this.#sliceMs = sliceMs
+    this.#budgetMs = budgetMs
+    this.#waitMs = waitMs
+  }
+
+  /** Rejects if a step throws. */
+  async run<T> (key: string, steps: Steps<T>): Promise<T> {
+    const { promise, resolve, reject } = Promise.withResolvers<T>()
+    const jobs = this.#waiting.get(key) ?? []
+    jobs.push({ steps, since: this.#clock.now(), used: 0, resolve, reject })
+    this.#waiting.set(key, jobs)
+    if (!this.#isRunning) this.#runNext()
+    return await promise
+  }
+
+  #runNext (): void {
+    const [next] = this.#waiting
+    this.#isRunning = next !== undefined
+    if (next === undefined) return
+    const [key, jobs] = next
+    const job = jobs.shift()
+    this.#waiting.delete(key)
+    if (jobs.length > 0) this.#waiting.set(key, jobs) // now the last in the round
+    if (job !== undefined) this.#runSlice(job)
+  }
+
+  #runSlice (job: Job): void {
+    const started = this.#clock.now()
+    const hasWaitedTooLong = job.used === 0 && started - job.since > this.#waitMs
+    try {
+      for (;;) {
+        const ran = this.#clock.now() - started
+        const mustFinish = hasWaitedTooLong || job.used + ran >= this.#budgetMs
+        const result = job.steps.next(mustFinish)
+        if (result.done === true) {
+          job.resolve(result.value as never)
+          break
+        }
+        if (!mustFinish && this.#clock.now() - started >= this.#sliceMs) {
+          job.used += this.#clock.now() - started
+          this.#clock.setTimeout(Math.max(1, this.#clock.now() - started), () => { this.#runSlice(job) })
+          return
+        }
+      }
+    } catch (error) {
+      job.reject(error)
+    }
+    this.#clock.setTimeout(Math.max(1, this.#clock.now() - started), () => { this.#runNext() })
+  }
+}
