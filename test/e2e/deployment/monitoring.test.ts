@@ -61,8 +61,8 @@ const CLOSED = ['kind', 'state', 'name']
 t.test('every expression of the alerts and of the dashboard asks for metrics that are served, by labels and values that they have', async (t) => {
   const served = readMetrics(Object.values(pages).join('\n'))
   for (const [where, expression] of await expressions()) {
-    const { asked, grouped } = readExpression(expression)
-    for (const { metric, labels } of asked) {
+    const { selectors, grouped } = readExpression(expression)
+    for (const { metric, labels } of selectors) {
       const known = served.get(metric)
       t.ok(known, `${where}: ${metric} is served`)
       for (const { name, values } of labels) {

@@ -5,16 +5,18 @@ import t from 'tap'
 import { alerts, expressions } from '../../support/builders/expressions.ts'
 import { readExpression } from '../../support/docs/promql.ts'
 
-t.test('every expression of the alerts and of the dashboard can be read, and asks for a metric', async (t) => {
+t.test('every expression of the alerts and the dashboard parses and names a metric', async (t) => {
   const all = await expressions()
   t.ok(all.size > 40, String(all.size))
-  for (const [where, expression] of all) t.ok(readExpression(expression).asked.length > 0, where)
+  for (const [where, expression] of all) t.ok(readExpression(expression).selectors.length > 0, where)
 })
 
-/** Prometheus's own tool, where there is one on the PATH. */
+/** promtool of Prometheus is on the PATH. */
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0
 
-t.test('Prometheus itself takes the alerts, and every expression of the dashboard', { skip: hasPromtool ? false : 'there is no promtool on the PATH' }, async (t) => {
+const promtool = { skip: hasPromtool ? false : 'no promtool on the PATH' }
+
+t.test('promtool accepts the alerts and every expression of the dashboard', promtool, async (t) => {
   const rules = [...(await expressions())].map(([where, expression], at) => ({
     record: `expression_${at}`,
     labels: { where },
@@ -27,11 +29,11 @@ t.test('Prometheus itself takes the alerts, and every expression of the dashboar
   }
 })
 
-t.test('an expression that cannot be read is found', async (t) => {
+t.test('an invalid expression is rejected', async (t) => {
   t.throws(() => readExpression('sum by (a (rate(b[5m]))'))
 })
 
-t.test('every alert says what is the matter, how bad it is, and where the runbook says what to do', async (t) => {
+t.test('every alert has a severity, texts, and a section of the runbook', async (t) => {
   const runbook = await readFile(path.resolve(import.meta.dirname, '../../../docs/runbook.md'), 'utf8')
   const all = await alerts()
   for (const { alert, labels, annotations } of all) {
@@ -42,6 +44,6 @@ t.test('every alert says what is the matter, how bad it is, and where the runboo
   t.strictSame(
     [...runbook.matchAll(/^## (\w+)$/gm)].map(([, title]) => title),
     all.map(({ alert }) => alert),
-    'the runbook has each, and no other'
+    'sections of the runbook'
   )
 })

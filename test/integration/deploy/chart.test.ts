@@ -16,29 +16,31 @@ import type { JsonObject } from '../../../src/platform/json.ts'
 const ROOT = path.resolve(import.meta.dirname, '../../..')
 const fileText = async (file: string): Promise<string> => await readFile(path.join(ROOT, file), 'utf8')
 
-t.test('what is derived below deploy/ is what `npm run render` writes', async (t) => {
-  for (const [file, content] of Object.entries(await chartFiles())) { t.ok((await fileText(file)) === content, `${file} is up to date`) }
-  t.ok(await fileText('deploy/install.yaml') === await installManifest(), 'deploy/install.yaml is up to date')
+t.test('the generated files of deploy/ are up to date', async (t) => {
+  for (const [file, content] of Object.entries(await chartFiles())) {
+    t.ok(await fileText(file) === content, `${file}: run npm run render`)
+  }
+  t.ok(await fileText('deploy/install.yaml') === await installManifest(), 'deploy/install.yaml: run npm run render')
 })
 
 for (const [name, values] of Object.entries(CHART_VARIANTS)) {
-  t.test(`the chart ${name} has nothing to complain of, renders twice alike, and holds no key`, async (t) => {
+  t.test(`the chart ${name} passes helm lint, renders the same twice, and holds no key`, async (t) => {
     const { code, stdout, stderr } = await helm(['lint', '--strict', CHART, ...asFlags(values)])
     t.equal(code, 0, stdout + stderr)
     const rendered = await renderedChart(values)
-    t.ok(rendered === await renderedChart(values), 'twice alike')
+    t.ok(rendered === await renderedChart(values), 'same output twice')
     t.notMatch(rendered, /PRIVATE KEY|^kind: Secret$/m)
     const titles = objectsIn(rendered).map(titleOf)
-    t.equal(new Set(titles).size, titles.length, 'no object twice')
+    t.equal(new Set(titles).size, titles.length, 'no duplicate object')
   })
 }
 
 const refused: Record<string, { values: JsonObject, want: RegExp }> = {
-  'a policy that does not exist': { values: { webhooks: { failurePolicy: 'Maybe' } }, want: /failurePolicy/ },
+  'an unknown failurePolicy': { values: { webhooks: { failurePolicy: 'Maybe' } }, want: /failurePolicy/ },
   'a timeout of more than 5 s': { values: { webhooks: { timeoutSeconds: 10 } }, want: /timeoutSeconds/ },
-  'no replica': { values: { serve: { replicas: 0 } }, want: /replicas/ },
-  'a value that is misspelt': { values: { serve: { replica: 3 } }, want: /replica/ },
-  'a way to certificates that does not exist': { values: { certificates: { mode: 'magic' } }, want: /mode/ },
+  'zero replicas': { values: { serve: { replicas: 0 } }, want: /replicas/ },
+  'a misspelt value': { values: { serve: { replica: 3 } }, want: /replica/ },
+  'an unknown certificate mode': { values: { certificates: { mode: 'magic' } }, want: /mode/ },
   'a key as caBundle': {
     values: {
       certificates: { mode: 'files', caBundle: Buffer.from('-----BEGIN PRIVATE KEY-----').toString('base64') }
@@ -47,12 +49,12 @@ const refused: Record<string, { values: JsonObject, want: RegExp }> = {
   }
 }
 for (const [name, { values, want }] of Object.entries(refused)) {
-  t.test(`${name} is refused before anything is rendered`, async (t) => {
+  t.test(`the chart rejects ${name}`, async (t) => {
     await t.rejects(renderedChart(values), { message: want })
   })
 }
 
-/** Those of a kind, by name. */
+/** Objects of a kind, by name. */
 function ofKind (objects: readonly JsonObject[], kind: string): Record<string, JsonObject> {
   return Object.fromEntries(
     objects
@@ -61,8 +63,18 @@ function ofKind (objects: readonly JsonObject[], kind: string): Record<string, J
   )
 }
 
-const registrations: Record<string, { values: JsonObject, want: Omit<WebhookConfigurationOptions, 'client' | 'namespace'>, exempt: string[] }> = {
-  'as it is': { values: {}, want: { failurePolicy: 'Fail', timeoutSeconds: 5 }, exempt: ['kube-system', 'platform'] },
+interface Registration {
+  readonly values: JsonObject
+  readonly want: Omit<WebhookConfigurationOptions, 'client' | 'namespace'>
+  readonly exempt: string[]
+}
+
+const registrations: Record<string, Registration> = {
+  'with default values': {
+    values: {},
+    want: { failurePolicy: 'Fail', timeoutSeconds: 5 },
+    exempt: ['kube-system', 'platform']
+  },
   'failing open': {
     values: CHART_VARIANTS['failing open'] ?? {},
     want: { failurePolicy: 'Ignore', timeoutSeconds: 2 },
@@ -70,13 +82,13 @@ const registrations: Record<string, { values: JsonObject, want: Omit<WebhookConf
   }
 }
 for (const [name, { values, want, exempt }] of Object.entries(registrations)) {
-  t.test(`the chart ${name} registers the webhooks as their records say, without caBundle`, async (t) => {
+  t.test(`the chart ${name} registers the webhooks of the program, without caBundle`, async (t) => {
     const client = { kind: 'service', name: 'aim-admission', namespace: 'platform' } as const
     const { webhooks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
     const records = [...webhookConfigurations(webhooks, { ...want, client, namespace: 'platform' }), ...bypassPolicy()]
-    const expected = JSON.parse(JSON.stringify(records), (key, value: unknown) => key === 'namespaceSelector'
-      ? { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: exempt }] }
-      : value) as JsonObject[]
+    const selector = { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: exempt }] }
+    const expected = JSON.parse(JSON.stringify(records), (key, value: unknown) =>
+      key === 'namespaceSelector' ? selector : value) as JsonObject[]
     const rendered = objectsIn(await renderedChart(values, 'platform')).filter(
       ({ apiVersion }) => apiVersion === 'admissionregistration.k8s.io/v1'
     )
@@ -96,7 +108,7 @@ interface PodTemplate {
   readonly spec: { readonly serviceAccountName: string; readonly containers: readonly Container[] }
 }
 
-t.test('every variable that a pod is given is a flag of its command, and each command runs as a service account of its own', async (t) => {
+t.test('every variable of a pod is a flag of its command, and each command has its service account', async (t) => {
   for (const [variant, values] of Object.entries(CHART_VARIANTS)) {
     const rendered = objectsIn(await renderedChart(values))
     const accounts = Object.keys(ofKind(rendered, 'ServiceAccount'))
@@ -116,7 +128,7 @@ t.test('every variable that a pod is given is a flag of its command, and each co
   }
 })
 
-t.test('the roles for users cover the three kinds, and nobody but those who are bound may bypass', async (t) => {
+t.test('the roles for users cover the three kinds, and only one role permits bypass', async (t) => {
   const roles = ofKind(objectsIn(await renderedChart()), 'ClusterRole')
   t.match(roles['aim-admission-view'], {
     rules: [
@@ -129,10 +141,12 @@ t.test('the roles for users cover the three kinds, and nobody but those who are 
     ]
   })
   t.match(roles['aim-admission-bypass'], { rules: [{ resources: ['aimservices'], verbs: ['bypass'] }] })
-  for (const role of ['aim-admission-view', 'aim-admission-edit']) { t.notMatch(JSON.stringify(roles[role]), /bypass|"\*"/) }
+  for (const role of ['aim-admission-view', 'aim-admission-edit']) {
+    t.notMatch(JSON.stringify(roles[role]), /bypass|"\*"/)
+  }
 })
 
-t.test('chart, program and manifest are of one version', async (t) => {
+t.test('the chart has the version of the program', async (t) => {
   t.match(
     await fileText('deploy/chart/Chart.yaml'),
     new RegExp(`^version: ${packageJson.version}\nappVersion: ${packageJson.version}$`, 'm')

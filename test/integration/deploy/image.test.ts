@@ -12,28 +12,30 @@ import { ApiServerClient } from '../../support/cluster/api-server-client.ts'
 import { runSteps } from '../../support/programs/dockerfile.ts'
 import { manifest } from '../../support/builders/manifests.ts'
 
-t.setTimeout(900_000) // two installations of packages, on whatever machine
+t.setTimeout(900_000) // installs packages
 const folder = await mkdtemp(path.join(tmpdir(), 'aim-admission-image-'))
 await chmod(folder, 0o755)
 t.teardown(async () => { await rm(folder, { recursive: true, force: true }) })
 const image = await runSteps(path.resolve(import.meta.dirname, '../../..'), folder)
 const app = path.join(image.root, image.workdir)
 
-t.test('the image has a pinned base, a numeric user that is not root, and the version of the program', async (t) => {
+t.test('the image has a pinned base, a numeric non-root user, and the version of the program', async (t) => {
   for (const base of image.bases) t.match(base, new RegExp(`^node:${packageJson.devDependencies.node}-\\w+-slim$`))
   t.match(image.user, /^[1-9]\d*:[1-9]\d*$/)
   t.match(image.labels, `org.opencontainers.image.version="${packageJson.version}"`)
 })
 
-t.test('the image holds compiled sources and what they depend on, and nothing else', async (t) => {
+t.test('the image holds only compiled sources and their dependencies', async (t) => {
   t.strictSame((await readdir(app)).toSorted(), ['dist', 'node_modules'])
   t.strictSame((await readdir(path.join(app, 'dist'))).toSorted(), ['certs', 'package.json', 'src', 'webhooks'])
   t.ok((await readdir(path.join(app, 'dist'), { recursive: true })).every((file) => !file.endsWith('.ts')))
   for (const name of Object.keys(packageJson.dependencies)) await access(path.join(app, 'node_modules', name))
-  for (const name of ['typescript', 'tap', 'eslint', 'node']) { await t.rejects(access(path.join(app, 'node_modules', name)), `${name} is left out`) }
+  for (const name of ['typescript', 'tap', 'eslint', 'node']) {
+    await t.rejects(access(path.join(app, 'node_modules', name)), `without ${name}`)
+  }
 })
 
-/** Writes a file that whoever runs the image can read. */
+/** Writes a file that the user of the image can read. */
 async function file (name: string, content: string): Promise<string> {
   const full = path.join(folder, name)
   await mkdir(path.dirname(full), { recursive: true })
@@ -41,7 +43,7 @@ async function file (name: string, content: string): Promise<string> {
   return full
 }
 
-t.test('a container of it answers a review, as its user and without a shell', async (t) => {
+t.test('a container serves a review as its user, without a shell', async (t) => {
   const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
   await file('manifests/config.yaml', manifest({ kind: 'AIMRuntimeConfig', namespace: 'ml-team', name: 'default' }))
   const bin = path.join(image.root, 'usr/local/bin')

@@ -8,7 +8,7 @@ import { readPage } from '../../support/docs/pages.ts'
 const page = await readPage('docs/gitops.md')
 const snippets = page.blocks.filter(({ language }) => language === 'yaml').map(({ text }) => parse(text) as Snippet)
 
-/** What the page's snippets may hold. */
+/** A YAML snippet of the page. */
 interface Snippet {
   readonly data?: Readonly<Record<string, string>>
   readonly spec?: {
@@ -23,27 +23,33 @@ const conditions = (degraded: string, reason: string, message: string) => [
   { type: 'Degraded', status: degraded, reason, message }
 ]
 
-/** A service as the API server has it, and what the two tools are to make of it. */
+/** Status of a service, and its health in both tools. */
 const CASES = {
-  'a service that the reconciler has not seen': { status: {}, argo: 'Progressing', flux: 'inProgress' },
-  'a change that it has not seen': {
-    status: { observedGeneration: 1, conditions: conditions('False', 'AsExpected', '') }, argo: 'Progressing', flux: 'inProgress'
+  'a service without status': { status: {}, argo: 'Progressing', flux: 'inProgress' },
+  'an outdated status': {
+    status: { observedGeneration: 1, conditions: conditions('False', 'AsExpected', '') },
+    argo: 'Progressing',
+    flux: 'inProgress'
   },
-  'a service that is well, without routing': {
-    status: { observedGeneration: 2, conditions: conditions('False', 'AsExpected', '') }, argo: 'Healthy', flux: 'current'
+  'a healthy service without routing': {
+    status: { observedGeneration: 2, conditions: conditions('False', 'AsExpected', '') },
+    argo: 'Healthy',
+    flux: 'current'
   },
   'a degraded service': {
-    status: { observedGeneration: 2, conditions: conditions('True', 'GatewayMissing', 'no gateway') }, argo: 'Degraded', flux: 'failed'
+    status: { observedGeneration: 2, conditions: conditions('True', 'GatewayMissing', 'no gateway') },
+    argo: 'Degraded',
+    flux: 'failed'
   }
 }
 
-t.test('the health check for Argo CD tells apart what is on its way, well and degraded', async (t) => {
+t.test('the health check for Argo CD distinguishes progressing, healthy, and degraded services', async (t) => {
   const script =
     snippets.flatMap(({ data }) => data?.['resource.customizations.health.aim.silogen.ai_AIMService'] ?? [])[0] ?? ''
   for (const [name, { status, argo }] of Object.entries(CASES)) {
     const lua = await new LuaFactory().createEngine()
     lua.global.set('obj', { metadata: { generation: 2 }, status })
-    // as the script returns it
+    // The result of the script.
     const { status: health, message } = (await lua.doString(script)) as { status: string; message: string }
     lua.global.close()
     t.equal(health, argo, name)
@@ -51,7 +57,7 @@ t.test('the health check for Argo CD tells apart what is on its way, well and de
   }
 })
 
-t.test('the health check for Flux does so too, in the order in which Flux asks', async (t) => {
+t.test('the health check for Flux does so too, in the evaluation order of Flux', async (t) => {
   const [check] = snippets.flatMap(({ spec }) => spec?.healthCheckExprs ?? [])
   t.match(check, { apiVersion: 'aim.silogen.ai/v1alpha1', kind: 'AIMService' })
   for (const [name, { status, flux }] of Object.entries(CASES)) {
@@ -62,7 +68,7 @@ t.test('the health check for Flux does so too, in the order in which Flux asks',
   }
 })
 
-/** CEL tells integers from other numbers, as Kubernetes does. */
+/** CEL distinguishes integers from other numbers, as Kubernetes does. */
 function withIntegers (status: object): object {
   return Object.fromEntries(
     Object.entries(status).map(([key, value]: [string, unknown]) => [
@@ -72,7 +78,7 @@ function withIntegers (status: object): object {
   )
 }
 
-t.test('the check before a merge is one that the program has', async (t) => {
+t.test('the check before a merge uses existing flags', async (t) => {
   const review = (await wholeProgram()).commands.find((command) => command.name() === 'review')
   t.ok(
     page.blocks.some(

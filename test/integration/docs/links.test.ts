@@ -5,7 +5,7 @@ import { pageFiles, readPage, ROOT, type Page } from '../../support/docs/pages.t
 
 const pages = new Map((await Promise.all((await pageFiles()).map(readPage))).map((page) => [page.file, page]))
 
-/** Why a link of a page leads nowhere; undefined where it leads somewhere, or out of the checkout. */
+/** Reason why a link is broken; undefined for a working or external link. */
 function broken (from: Page, link: string): string | undefined {
   if (/^[a-z]+:/.test(link)) return undefined
   const [target = '', anchor] = link.split('#')
@@ -14,19 +14,19 @@ function broken (from: Page, link: string): string | undefined {
   return anchor === undefined || pages.get(file)?.anchors.has(anchor) === true ? undefined : `${link}: no such heading`
 }
 
-t.test('every link of a page leads to a file, and to a heading of it', async (t) => {
+t.test('every link of a page leads to an existing file and heading', async (t) => {
   t.ok(pages.size > 15)
   for (const page of pages.values()) t.strictSame(page.links.flatMap((link) => broken(page, link) ?? []), [], page.file)
 })
 
-t.test('a link that leads nowhere is found', async (t) => {
+t.test('a broken link is found', async (t) => {
   const page = await readPage('README.md')
   t.equal(broken(page, 'docs/none.md'), 'docs/none.md: no such file')
   t.equal(broken(page, 'docs/faults.md#none'), 'docs/faults.md#none: no such heading')
   t.equal(broken(page, 'docs/installation.md#break-glass'), undefined)
 })
 
-t.test('every page is in the index, which the first page leads to', async (t) => {
+t.test('every page is in the index, to which the README links', async (t) => {
   const indexed = new Set(pages.get('docs/README.md')?.links.map((link) => path.join('docs', link.split('#')[0] ?? '')))
   t.strictSame(
     [...pages.keys()].filter((file) => file.startsWith('docs/') && file !== 'docs/README.md' && !indexed.has(file)),

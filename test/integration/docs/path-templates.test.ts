@@ -15,13 +15,15 @@ function render (template: string, service: JsonObject = SERVICE): RenderedPath 
     : renderPath(compilation, service)
 }
 
-t.test('every template of the page yields the path beside it', async (t) => {
+t.test('every template of the page renders the path beside it', async (t) => {
   const rows = rowsOf(page, 'template', 'path')
   t.ok(rows.length >= 20)
-  for (const [template = '', path = ''] of rows) { t.same(render(codeIn(template)), { kind: 'path', path: codeIn(path) }, template) }
+  for (const [template = '', path = ''] of rows) {
+    t.same(render(codeIn(template)), { kind: 'path', path: codeIn(path) }, template)
+  }
 })
 
-t.test('every template that the page says is refused is, with the code and the reason beside it', async (t) => {
+t.test('every invalid template of the page is refused with the code and reason beside it', async (t) => {
   const rows = rowsOf(page, 'template', 'code', 'because')
   t.ok(rows.length >= 15)
   for (const [template = '', code = '', because] of rows) {
@@ -34,8 +36,8 @@ t.test('every template that the page says is refused is, with the code and the r
   }
 })
 
-t.test('every template that the page says is pending waits for what is beside it', async (t) => {
-  const { name, ...metadata } = SERVICE['metadata'] as JsonObject // the page's example has it
+t.test('every pending template of the page waits for the field beside it', async (t) => {
+  const { name, ...metadata } = SERVICE['metadata'] as JsonObject // present in the example of the page
   const unnamed = { ...SERVICE, metadata: { ...metadata, generateName: 'llama-' } }
   const rows = rowsOf(page, 'template', 'waits for')
   t.equal(rows.length, 3)
@@ -49,7 +51,7 @@ t.test('every template that the page says is pending waits for what is beside it
   }
 })
 
-/** A template that reaches each limit of the page with so much. */
+/** Template that reaches a limit of the page with `most`. */
 const AT_LIMIT: Readonly<Record<string, (most: number) => string>> = {
   'characters of a template, as it is written': (most) => 'a'.repeat(most),
   'bytes of a template': (most) => '🚀'.repeat(most / 4),
@@ -58,7 +60,7 @@ const AT_LIMIT: Readonly<Record<string, (most: number) => string>> = {
   'characters of a path, percent-encoded': (most) => '/é'.padEnd(most - '%C3%A9'.length + 'é'.length, 'a')
 }
 
-t.test('each limit is where the page says', async (t) => {
+t.test('every limit matches the page', async (t) => {
   const rows = rowsOf(page, 'what', 'most', 'code beyond it')
   t.same(rows.map(([what]) => what), Object.keys(AT_LIMIT))
   for (const [what = '', most, code = ''] of rows) {
@@ -68,12 +70,12 @@ t.test('each limit is where the page says', async (t) => {
       return rendered.kind === 'invalid' ? rendered.problems.map(({ code }) => code) : []
     }
     t.notOk(codes(Number(most)).includes(codeIn(code)), `${what}: ${most ?? ''}`)
-    // four bytes are one character of the widest kind
+    // The widest character has four bytes.
     t.ok(codes(Number(most) + 4).includes(codeIn(code)), `${what}: more`)
   }
 })
 
-t.test('the page names every field of metadata that a template may read', async (t) => {
+t.test('the page names all fields of metadata that a template may read', async (t) => {
   const named = /Of `metadata` a template may read ([^;]+);/.exec(page.text)?.[1] ?? ''
   t.same([...named.matchAll(/`(\w+)`/g)].map(([, name]) => name).sort(), [...READABLE_METADATA].sort())
 })

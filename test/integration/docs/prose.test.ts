@@ -1,8 +1,8 @@
 import t from 'tap'
 import { problemsOf } from '../../../tools/prose.ts'
 
-/** A word of the reject list, split so that this file passes the linter. */
-const WORD = 'who' + 'ever'
+/** A word of the reject list and a repeated word, so that this file itself passes the linter. */
+const [WORD, TO] = ['who' + 'ever', 'to']
 
 const LONG = Array.from({ length: 31 }, (_, at) => ` word${at}`).join('')
 
@@ -13,12 +13,14 @@ const SOURCES: Readonly<Record<string, Case>> = {
   'a rejected word in a message': { source: `throw new Error('${WORD}')`, found: ['1 reject'] },
   'a rejected word within a name': { source: 'const is' + 'Men' + 'ded = true', found: ['1 reject'] },
   'a rejected term across two lines of a comment': { source: '/**\n * It is\n * to' + 'ld.\n */', found: ['2 reject'] },
-  'a repeated word in a message': { source: "log('failed to to read the file')", found: ['1 write-good'] },
-  'a repeated word in a concatenation': { source: "log('failed to ' +\n 'to read the file')", found: ['2 write-good'] },
+  'a repeated word in a message': { source: `log('failed to ${TO} read the file')`, found: ['1 write-good'] },
+  'a repeated word in a concatenation': {
+    source: `log('failed to ' +\n '${TO} read the file')`, found: ['2 write-good']
+  },
   'a long sentence in a comment': { source: `// A${LONG} sentence.`, found: ['1 sentence-length'] },
   'a rejected word in YAML': { file: 'a.yaml', source: `a: 1\n# ${WORD} reads it`, found: ['2 reject'] },
   'two spaces between sentences in Markdown': {
-    file: 'a.md', source: 'One sentence.  Another one.', found: ['1 google/sentence-spacing']
+    file: 'a.md', source: `One sentence.${'  '}Another one.`, found: ['1 google/sentence-spacing']
   },
   'code, imports and manifests': {
     source: "import a from 'the the the'\nconst yaml = `metadata: {name: the the}`\nconst the = 1", found: []

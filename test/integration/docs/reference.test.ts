@@ -20,12 +20,12 @@ t.test('the generated parts of the pages match the program', async (t) => {
 t.test('every field of a spec is in the table of its kind', async (t) => {
   for (const [kind, { properties: { spec } }] of Object.entries(OBJECT_SCHEMAS)) {
     const fields = page.tables.find(({ under }) => under === kind)?.rows.map(([field = '']) => codeIn(field)) ?? []
-    const { properties } = spec as { properties: object } // every kind's is an object
+    const { properties } = spec as { properties: object } // the spec of every kind is an object
     for (const field of Object.keys(properties)) t.ok(fields.includes(`spec.${field}`), `${kind} ${field}`)
   }
 })
 
-/** Complete by its type. */
+/** Exhaustive by its type. */
 const OUTCOMES: Readonly<Record<ReviewOutcome, true>> = {
   allowed: true,
   patched: true,
@@ -36,7 +36,7 @@ const OUTCOMES: Readonly<Record<ReviewOutcome, true>> = {
   error: true
 }
 
-t.test('the values of labels are those that there are', async (t) => {
+t.test('the page has all values of the labels', async (t) => {
   const values = Object.fromEntries(
     rowsOf(page, 'label', 'values').map(([label = '', cell = '']) => [
       label,
@@ -52,7 +52,7 @@ t.test('the values of labels are those that there are', async (t) => {
   t.same(reasons.map(([reason = '']) => codeIn(reason)), PROBE_FAILURES)
 })
 
-t.test('the annotations are those that the program reads', async (t) => {
+t.test('the page has the annotations that the program reads', async (t) => {
   t.same(
     rowsOf(page, 'annotation', 'on', 'does').map(([annotation = '']) => codeIn(annotation)),
     [ROLLOUT_ANNOTATION, BYPASS_ANNOTATION, ROTATE_ANNOTATION]

@@ -20,7 +20,7 @@ const config = (name: string, routing: object) =>
 const service = (name: string, spec: object = {}, labels?: object) =>
   manifest({ namespace, name, spec, ...(labels !== undefined && { labels }) })
 
-/** A block as an export of another cluster holds it. */
+/** Block from an export of another cluster. */
 const EXPORTED = {
   kind: 'AIMRuntimeConfig',
   scope: 'Namespace',
@@ -31,7 +31,7 @@ const EXPORTED = {
   routing: { enabled: false, pathTemplate: '/' }
 }
 
-/** Objects that get into each kind of trouble. */
+/** Objects with all the problems of the page. */
 const OBJECTS = [
   config('default', { enabled: true, gatewayRef: GATEWAY, pathTemplate: "/{.metadata.labels['team']}" }),
   config('without-gateway', { enabled: true }),
@@ -45,16 +45,13 @@ const OBJECTS = [
   service('exported', { resolvedRuntimeConfig: EXPORTED }, { team: 'exported' })
 ]
 
-/**
- * What the program says of them: refusals and warnings, and what the reconciler writes of a roll-out that breaks
- * services.
- */
+/** Messages of the program about them: refusals, warnings, and the status of a rollout that breaks services. */
 async function messages (): Promise<readonly string[]> {
   const folder = t.testdir({ 'objects.yaml': OBJECTS.join('\n---\n') })
   const { stdout } = await runStep(`npm run -s aim-admission -- review -f ${folder} -o report`)
   const read = readRuntimeConfig('AIMRuntimeConfig', aConfig())
-  const robbed = readService(aService(), namespace)
-  if (read.kind === 'malformed' || robbed.kind === 'malformed') throw new Error('the builders make sound objects')
+  const withoutBlock = readService(aService(), namespace)
+  if (read.kind === 'malformed' || withoutBlock.kind === 'malformed') throw new Error('invalid objects of the builders')
   const configs = new ConfigIndex()
   configs.sink('AIMRuntimeConfig').upsert(aConfig())
   const since = '2026-01-01T00:00:00Z'
@@ -75,18 +72,18 @@ async function messages (): Promise<readonly string[]> {
   return [
     ...stdout.split('\n'),
     held ?? '',
-    missingBlockFault(assessService(robbed, anAssessmentWorld(configs), undefined)).message
+    missingBlockFault(assessService(withoutBlock, anAssessmentWorld(configs), undefined)).message
   ]
 }
 
-t.test('every message that the page quotes is one that the program prints', async (t) => {
+t.test('the program prints every message that the page quotes', async (t) => {
   const printed = await messages()
   const quoted = page.blocks.filter(({ language }) => language === 'text')
   t.ok(quoted.length >= 9)
   for (const { under, text } of quoted) t.ok(printed.some((line) => holds(line, text.split('…'))), under)
 })
 
-/** Whether a line has all parts, in their order. */
+/** The line contains all parts in order. */
 function holds (line: string, parts: readonly string[]): boolean {
   let at = 0
   return parts.every((part) => {
@@ -96,7 +93,7 @@ function holds (line: string, parts: readonly string[]): boolean {
   })
 }
 
-t.test('the page has an answer to every reason that keeps a path or a changed configuration away', async (t) => {
+t.test('the page has an entry for every reason of a missing path or an incomplete rollout', async (t) => {
   const reasons = rowsOf(page, 'reason', 'what to do').flatMap(([cell = '']) => cell.split(', ').map(codeIn))
   t.same(
     reasons.sort(),

@@ -4,13 +4,10 @@ import { text } from 'node:stream/consumers'
 import type { Ran } from '../cluster/cluster.ts'
 import { ROOT, type Page } from './pages.ts'
 
-/** What a page has its readers do: a line of shell, under a heading, and what the page says is printed by it. */
+/** Shell command of a page with its heading and, if the page shows it, its output. */
 export interface Step { readonly under: string, readonly command: string, readonly printed: string | undefined }
 
-/**
- * The lines of every block of shell, comments left out. A block marked `text` right after one is what its last line
- * prints.
- */
+/** Lines of all shell blocks without comments. A `text` block after a shell block is the output of its last line. */
 export function stepsOf ({ blocks }: Page): Step[] {
   return blocks.flatMap(({ under, language, text }, index) => {
     if (language !== 'bash') return []
@@ -28,7 +25,7 @@ export function stepsOf ({ blocks }: Page): Step[] {
   })
 }
 
-/** Runs a line as a reader would, in the root of the checkout; npm itself is left out. */
+/** Runs a line in the root of the checkout, without npm. */
 export async function runStep (command: string, env: NodeJS.ProcessEnv = {}): Promise<Ran> {
   const line = command.replaceAll('npm run -s aim-admission --', 'node src/main.ts')
   const child = spawn('bash', ['-c', line], {
@@ -40,10 +37,7 @@ export async function runStep (command: string, env: NodeJS.ProcessEnv = {}): Pr
   return { code: child.exitCode ?? 1, stdout, stderr }
 }
 
-/**
- * What a page says is printed, where it is not: its lines one after another, each the beginning of one, the width of
- * columns aside.
- */
+/** The expected output if it is missing from the real one. Compares line prefixes, ignoring column widths. */
 export function unprinted (expected: string, { stdout, stderr }: Ran): string | undefined {
   const [wanted, printed] = [linesOf(expected), linesOf(stdout + stderr)]
   const isThere = printed.some((_, start) => wanted.every((line, at) => printed[start + at]?.startsWith(line) === true))

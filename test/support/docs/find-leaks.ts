@@ -1,6 +1,4 @@
-/**
- * What a private key looks like wherever it is written: as PEM, and as the base64 of PEM at each of its three offsets.
- */
+/** Forms of a private key: PEM, and base64 of PEM at each of its three offsets. */
 const KEY_HEADER = /-----BEGIN [A-Z ]*PRIVATE KEY-----/
 const ENCODED_HEADERS = [0, 1, 2].map((offset) =>
   Buffer.from('\n'.repeat(offset) + '-----BEGIN PRIVATE KEY-----')
@@ -8,14 +6,13 @@ const ENCODED_HEADERS = [0, 1, 2].map((offset) =>
     .slice(offset === 0 ? 0 : 4, -4)
 )
 
-/** Shortest piece of a secret that counts, in characters: anything shorter may be there by chance. */
+/** Minimum length of a leaked piece in characters: shorter matches may be chance. */
 const SHORTEST = 12
 
-/**
- * Which of these texts, by name, hold a private key, or one of the given secrets or a line of it, as it is or as
- * base64.
- */
-export function findLeaks (texts: Readonly<Record<string, string>>, secrets: Readonly<Record<string, string>>): string[] {
+type Texts = Readonly<Record<string, string>>
+
+/** Texts that hold a private key, a secret, or a line of a secret, in plain form or as base64. */
+export function findLeaks (texts: Texts, secrets: Texts): string[] {
   const pieces = Object.entries(secrets).flatMap(([name, secret]) =>
     piecesOf(secret).map((piece) => [name, piece] as const)
   )

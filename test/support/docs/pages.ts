@@ -5,30 +5,30 @@ import { lexer, walkTokens, type Token, type Tokens } from 'marked'
 
 export const ROOT = path.resolve(import.meta.dirname, '../../..')
 
-/** A page of the documentation, as GitHub reads it. */
+/** A page of the documentation, parsed as on GitHub. */
 export interface Page {
-  /** From the root of the checkout. */
+  /** Path from the root of the checkout. */
   readonly file: string
   readonly text: string
-  /** What links may end with behind `#`. */
+  /** Anchors of its headings. */
   readonly anchors: ReadonlySet<string>
-  /** The targets of its links, as written. */
+  /** Link targets as written. */
   readonly links: readonly string[]
   readonly blocks: readonly Block[]
   readonly tables: readonly Table[]
 }
 
-/** A fenced block. `under` is the heading that it stands under. */
+/** A fenced block; `under` is its heading. */
 export interface Block { readonly under: string, readonly language: string, readonly text: string }
 
-/** A table: its head and its rows, each cell as Markdown. */
+/** A table with cells as Markdown. */
 export interface Table {
   readonly under: string
   readonly head: readonly string[]
   readonly rows: ReadonlyArray<readonly string[]>
 }
 
-/** Every page for people, from the root of the checkout. */
+/** Paths of all pages. */
 export async function pageFiles (): Promise<string[]> {
   const docs = (await readdir(path.join(ROOT, 'docs')))
     .filter((name) => name.endsWith('.md'))
@@ -74,31 +74,28 @@ function isA<K extends keyof Kinds> (kind: K) {
   return (token: Token): token is Kinds[K] => token.type === kind
 }
 
-/** A heading without the marks of Markdown. */
+/** Text of a heading without Markdown syntax. */
 async function plain ({ tokens }: Tokens.Heading): Promise<string> {
   return (await allTokens(tokens))
     .flatMap((token) => (!('tokens' in token) && 'text' in token ? [String(token.text)] : []))
     .join('')
 }
 
-/** With those inside of others, in the order of the text. */
+/** All tokens, including nested ones, in order. */
 async function allTokens (tokens: Token[]): Promise<Token[]> {
   const all: Token[] = []
   for (const walked of walkTokens(tokens, (token) => { all.push(token) })) await walked
   return all
 }
 
-/** The rows of the tables with such a head. */
+/** Rows of the tables with that head. */
 export function rowsOf (page: Page, ...head: readonly string[]): ReadonlyArray<readonly string[]> {
   return page.tables.filter((table) => table.head.join() === head.join()).flatMap(({ rows }) => rows)
 }
 
-/**
- * What stands in backquotes in a cell that holds nothing else; throws for any other. A code span may have two
- * backquotes, and spaces at its ends.
- */
+/** Content of a cell that is one code span; throws for any other cell. Strips double backquotes and their padding. */
 export function codeIn (cell: string): string {
   const text = /^(`+)([^]+)\1$/.exec(cell)?.[2]
-  if (text === undefined) throw new Error(`not in backquotes: ${cell}`)
+  if (text === undefined) throw new Error(`cell is not a code span: ${cell}`)
   return text.startsWith(' ') && text.endsWith(' ') ? text.slice(1, -1) : text
 }

@@ -1,29 +1,28 @@
 import { parser } from '@prometheus-io/lezer-promql'
 import type { SyntaxNode } from '@lezer/common'
 
-/** One metric that an expression asks for, and the labels that it matches it by. */
-export interface Asked {
+/** A metric selector of an expression. */
+export interface Selector {
   readonly metric: string
   readonly labels: ReadonlyArray<{ readonly name: string; readonly values: readonly string[] }>
 }
 
-/**
- * Every metric that a PromQL expression asks for, and the labels that it groups by. Throws where the expression cannot
- * be read.
- */
-export function readExpression (expression: string): { readonly asked: readonly Asked[], readonly grouped: readonly string[] } {
-  const text = expression.replaceAll('$__rate_interval', '5m') // Grafana's own word, put in before Prometheus sees it
-  const asked: Asked[] = []
+interface Expression { readonly selectors: readonly Selector[], readonly grouped: readonly string[] }
+
+/** Metric selectors of a PromQL expression, and the labels it groups by. Throws if the expression is invalid. */
+export function readExpression (expression: string): Expression {
+  const text = expression.replaceAll('$__rate_interval', '5m') // a variable that Grafana replaces
+  const selectors: Selector[] = []
   const grouped: string[] = []
   const textOf = (node: SyntaxNode | null): string => node === null ? '' : text.slice(node.from, node.to)
   parser.parse(text).iterate({
     enter: ({ node }) => {
-      if (node.type.isError) throw new Error(`cannot be read at ${node.from}: ${expression}`)
+      if (node.type.isError) throw new Error(`invalid at ${node.from}: ${expression}`)
       if (node.name === 'VectorSelector') {
         const matchers = [...node.getChildren('LabelMatchers')].flatMap((list) =>
           list.getChildren('UnquotedLabelMatcher')
         )
-        asked.push({
+        selectors.push({
           metric: textOf(node.getChild('Identifier')),
           labels: matchers.map((matcher) => ({
             name: textOf(matcher.getChild('LabelName')),
@@ -34,24 +33,23 @@ export function readExpression (expression: string): { readonly asked: readonly 
       if (node.name === 'GroupingLabels') grouped.push(...node.getChildren('LabelName').map(textOf))
     }
   })
-  return { asked, grouped }
+  return { selectors, grouped }
 }
 
-/** The values of a matcher that names one or some, and none where it says anything else. */
+/** Values of a matcher for one or several literals; empty for any other matcher. */
 function valuesOf (matcher: string): string[] {
   const [, value] = /=~?"([\w|-]+)"$/.exec(matcher) ?? []
   return value?.split('|') ?? []
 }
 
-/**
- * The labels that each metric is served with, and their values; a metric without a sample has none yet. Reads the text
- * format of Prometheus.
- */
+/** Labels and label values of each metric in the text format of Prometheus; empty for a metric without samples. */
 export function readMetrics (page: string): Map<string, Map<string, Set<string>>> {
   const metrics = new Map<string, Map<string, Set<string>>>()
   for (const [, name = '', labels = ''] of page.matchAll(/^(?:# TYPE )?([a-z_]+)(?:\{(.*)\})? /gm)) {
     const known = entry(metrics, name, new Map<string, Set<string>>())
-    for (const [, label = '', value = ''] of labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) { entry(known, label, new Set<string>()).add(value) }
+    for (const [, label = '', value = ''] of labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)) {
+      entry(known, label, new Set<string>()).add(value)
+    }
   }
   return metrics
 }
