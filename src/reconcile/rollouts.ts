@@ -52,7 +52,7 @@ export class Rollouts {
 
   /**
    * Releases services in order, as the plan allows. The first one that would break too many ends the release until
-   * those before it have landed. So a rollout never breaks more than its limit, however many are in flight.
+   * those before it have landed. A rollout never breaks more than its limit, however many are in flight.
    */
   release ({ config, hash, plan, stale, forecast }: ReleaseInput): string[] {
     const rollout = this.#of(config, hash) ?? { hash, released: new Map<string, Forecast>(), heldReason: undefined }

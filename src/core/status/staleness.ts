@@ -4,14 +4,15 @@ import { createdAt } from '../../api/object-meta.ts'
 import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
 import type { Assessment } from '../settings/assess.ts'
 
-/**
- * How a stored service compares with what admission would write now.
- * - `current`: equal.
- * - `outdated`: its configuration was created, changed, or deleted since.
- * - `pending`: its path has become available, or an older service has it.
- * - `unobserved`: no webhook saw its last write, because one would have written something else.
- */
-export type Staleness = 'current' | 'outdated' | 'pending' | 'unobserved'
+/** How a stored service compares with what admission would write now. */
+export type Staleness =
+  | 'current'
+  /** Its configuration was created, changed, or deleted since. */
+  | 'outdated'
+  /** Its path has become available, or an older service has it. */
+  | 'pending'
+  /** No webhook saw its last write, because one would have written something else. */
+  | 'unobserved'
 
 /** Pure. */
 export function stalenessOf ({ service, config, block, path }: Assessment): Staleness {

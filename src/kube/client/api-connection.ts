@@ -67,7 +67,7 @@ export function withTimeouts (send: SendRequest, clock: Clock): SendRequest {
     if (timeoutMs === undefined) return await send(path, options)
     const attempt = new AbortController()
     const cancel = clock.setTimeout(timeoutMs, () => {
-      attempt.abort(new Error(`the API server did not respond within ${timeoutMs / 1_000} s`))
+      attempt.abort(new Error(`the API server did not respond within ${Math.ceil(timeoutMs) / 1_000} s`))
     })
     try {
       const response = await send(path, { ...options, signal: attempt.signal })
@@ -80,7 +80,7 @@ export function withTimeouts (send: SendRequest, clock: Clock): SendRequest {
   }
 }
 
-/** What a request needs from the kubeconfig; read again for each request, because files and tokens rotate. */
+/** What a request needs from the kubeconfig; read again for each request, since files and tokens rotate. */
 interface Access {
   readonly server: string
   readonly headers: Readonly<Record<string, string>>

@@ -4,10 +4,7 @@ import { describeStatus, type Status } from '../client/responses.ts'
 /** Why a list or watch failed. */
 export type RestartReason = keyof typeof RESTARTS
 
-/**
- * The retry policy per reason. `cap`: the longest wait before the next try, in ms. `relistAfter`: the errors in a row
- * after which a list replaces the watch. So the cache is polled if watches always fail.
- */
+/** The retry policy per reason: the longest wait before the next try, in ms, and when a list replaces the watch. */
 const RESTARTS = {
   /** No response. Short waits: an attempt costs an unreachable server nothing, and recovery is noticed at once. */
   unreachable: { cap: 1_000, relistAfter: Infinity },

@@ -402,7 +402,7 @@ t.test('the older of two racing services keeps the path until its deletion, acro
   t.strictSame(standing(await object(...younger)), well('/race/nlp'))
 })
 
-/** The versions of every object of the three kinds, by kind and name. */
+/** The versions of all objects, by kind and name. */
 async function versions (): Promise<Record<string, string>> {
   const all = await Promise.all(['aimsvc', 'aimrcfg', 'aimcrcfg'].map(async (kind) =>
     (await objects(kind)).map(
