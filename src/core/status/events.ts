@@ -8,9 +8,8 @@ export interface ServiceEvent {
 }
 
 export const SERVICE_EVENT_REASONS = [
-  'RuntimeConfigResolved', 'RuntimeConfigMissing', 'PathRendered', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict', 'PathOutOfScope',
-  'GatewayMissing',
-  'RolledForward', 'AdmittedWithoutWebhook'
+  'RuntimeConfigResolved', 'RuntimeConfigMissing', 'PathRendered', 'PathTemplateInvalid', 'PathFieldMissing',
+  'PathTooLong', 'PathConflict', 'PathOutOfScope', 'GatewayMissing', 'RolledForward', 'AdmittedWithoutWebhook'
 ] as const
 type ServiceEventReason = typeof SERVICE_EVENT_REASONS[number]
 

@@ -7,13 +7,13 @@ import type { ConditionDraft } from './conditions.ts'
 export const RESOLVED_REASONS = ['Resolved', 'RuntimeConfigMissing', 'RollingOut'] as const
 /** Reasons of the condition `RoutingReady`. */
 export const ROUTING_REASONS = [
-  'PathRendered', 'RoutingDisabled', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict', 'PathOutOfScope',
-  'PathPending', 'GatewayMissing'
+  'PathRendered', 'RoutingDisabled', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict',
+  'PathOutOfScope', 'PathPending', 'GatewayMissing'
 ] as const
 /** Reasons of the condition `Degraded`. */
 export const DEGRADED_REASONS = [
-  'AsExpected', 'RuntimeConfigMissing', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict', 'PathOutOfScope',
-  'GatewayMissing'
+  'AsExpected', 'RuntimeConfigMissing', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict',
+  'PathOutOfScope', 'GatewayMissing'
 ] as const
 
 export type ResolvedReason = typeof RESOLVED_REASONS[number]

@@ -67,7 +67,7 @@ export function waitAfter ({ reason, retryAfter }: ListWatchError, inARow: numbe
   return Math.max(backoff * (0.5 + random / 2), Math.min(retryAfter, MAX_RETRY_AFTER))
 }
 
-/** Whether the next try is a list. */
+/** Whether the next try is a list. If watches always fail, lists poll the cache. */
 export function shouldRelist ({ reason }: ListWatchError, inARow: number): boolean {
   return inARow >= RESTARTS[reason].relistAfter
 }
