@@ -19,10 +19,10 @@ export interface Page {
 }
 
 /** A fenced block; `under` is its heading. */
-export interface Block { readonly under: string, readonly language: string, readonly text: string }
+interface Block { readonly under: string, readonly language: string, readonly text: string }
 
 /** A table with cells as Markdown. */
-export interface Table {
+interface Table {
   readonly under: string
   readonly head: readonly string[]
   readonly rows: ReadonlyArray<readonly string[]>

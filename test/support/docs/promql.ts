@@ -2,7 +2,7 @@ import { parser } from '@prometheus-io/lezer-promql'
 import type { SyntaxNode } from '@lezer/common'
 
 /** A metric selector of an expression. */
-export interface Selector {
+interface Selector {
   readonly metric: string
   readonly labels: ReadonlyArray<{ readonly name: string; readonly values: readonly string[] }>
 }
