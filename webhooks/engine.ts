@@ -30,7 +30,8 @@ export interface AdmissionOptions {
 }
 
 /** An engine without any object. */
-export function newAdmissionEngine (policy: ServicePolicy, { clock = systemClock, pathPolicy = DEFAULT_PATH_POLICY, webhooksOver = webhooksFor }: AdmissionOptions = {}): AdmissionEngine {
+export function newAdmissionEngine (policy: ServicePolicy, options: AdmissionOptions = {}): AdmissionEngine {
+  const { clock = systemClock, pathPolicy = DEFAULT_PATH_POLICY, webhooksOver = webhooksFor } = options
   const configs = new ConfigIndex()
   const services = new ServiceIndex()
   const world = {

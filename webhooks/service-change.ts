@@ -24,7 +24,9 @@ export function readReviewedService ({ object, oldObject, namespace }: ReviewReq
 }
 
 /** Waits for the configuration of a new service, or of a service that names another one. */
-export function waitForConfigOf ({ object, oldObject, namespace }: ReviewRequest, { pendingConfigs }: World, signal: () => AbortSignal): Promise<void> | undefined {
+export function waitForConfigOf (
+  { object, oldObject, namespace }: ReviewRequest, { pendingConfigs }: World, signal: () => AbortSignal
+): Promise<void> | undefined {
   if (object === undefined || (oldObject !== undefined && isDeleting(oldObject))) return undefined
   const name = configNameOf(object)
   if (name === undefined || (oldObject !== undefined && configNameOf(oldObject) === name)) return undefined

@@ -3,8 +3,9 @@ import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
 import { isDeleting } from '../src/api/object-meta.ts'
 import type { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../src/api/kinds.ts'
 import { changeWarnings, configFaults, deletionWarnings } from '../src/core/rules/config.ts'
-import { configTitle, readRuntimeConfig } from '../src/core/settings/runtime-config.ts'
+import { configTitle, readRuntimeConfig, type RuntimeConfig } from '../src/core/settings/runtime-config.ts'
 import type { World } from '../src/core/world.ts'
+import type { JsonObject } from '../src/platform/json.ts'
 import { runSteps, type Steps } from '../src/platform/steps.ts'
 import { configAudit, refuseMalformed, verdictOf } from './verdicts.ts'
 import { type Webhook, resourceOf } from './webhook.ts'
@@ -35,11 +36,16 @@ function * judgeChange (
   if (object === undefined || (oldObject !== undefined && isDeleting(oldObject))) return ADMIT
   const config = readRuntimeConfig(kind, object)
   if (config.kind === 'malformed') return refuseMalformed(config)
-  const old = oldObject === undefined ? undefined : readRuntimeConfig(kind, oldObject)
-  const faults = configFaults(config, old?.kind === 'malformed' ? undefined : old)
+  const faults = configFaults(config, oldObject && readStored(kind, oldObject))
   if (faults.length === 0 && !dryRun) world.pendingConfigs.announce(config)
   const warnings = faults.length > 0 ? [] : yield * changeWarnings(config, world)
   return verdictOf(faults, { warnings, audit: configAudit(config) })
+}
+
+/** Undefined if the stored configuration is malformed. */
+function readStored (kind: ConfigKind['kind'], object: JsonObject): RuntimeConfig | undefined {
+  const config = readRuntimeConfig(kind, object)
+  return config.kind === 'malformed' ? undefined : config
 }
 
 function * warnOfDeletion (

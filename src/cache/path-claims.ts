@@ -121,12 +121,14 @@ function release (segment: Segment, claim: HeldPath): void {
 }
 
 function countDown (segment: Segment, namespace: string, name: string): void {
-  const counts = segment.below?.get(namespace)
-  const left = (counts?.get(name) ?? 0) - 1
-  if (left > 0) counts?.set(name, left)
-  else counts?.delete(name)
-  if (counts?.size === 0) segment.below?.delete(namespace)
-  if (segment.below?.size === 0) segment.below = undefined
+  const { below } = segment
+  const counts = below?.get(namespace)
+  if (below === undefined || counts === undefined) return
+  const left = (counts.get(name) ?? 0) - 1
+  if (left > 0) counts.set(name, left)
+  else counts.delete(name)
+  if (counts.size === 0) below.delete(namespace)
+  if (below.size === 0) segment.below = undefined
 }
 
 function segmentAt (root: Segment, path: string): Segment | undefined {

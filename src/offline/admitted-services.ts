@@ -47,7 +47,9 @@ export class AdmittedServices implements ObjectSink {
 /**
  * A service as admission would have stored it: it keeps the path that it holds. A malformed one is returned unchanged.
  */
-export function admittedService (object: JsonObject, { world, services }: Pick<AdmissionEngine, 'world' | 'services'>): JsonObject {
+export function admittedService (
+  object: JsonObject, { world, services }: Pick<AdmissionEngine, 'world' | 'services'>
+): JsonObject {
   const { resolvedRuntimeConfig: _, ...spec } = ownObject(object, 'spec')
   const key = keyOf(object)
   const service = readService({ ...object, spec }, key.namespace)

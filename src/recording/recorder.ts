@@ -92,7 +92,8 @@ export class Recorder {
 
   /** Each review has a world of its own, because decisions in steps overlap. */
   * #recordedSteps (
-    name: string, { world, policy, ...review }: Pick<QueuedReview, 'policy' | 'pathPolicy' | 'request'> & { world: World }
+    name: string,
+    { world, policy, ...review }: Pick<QueuedReview, 'policy' | 'pathPolicy' | 'request'> & { world: World }
   ): Steps<Verdict> {
     const recording = new RecordingWorld(world)
     const webhook = webhooksFor(recording.world, policy).find((each) => each.name === name)

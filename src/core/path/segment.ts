@@ -18,13 +18,15 @@ export function encodeSegment (segment: string): string {
 }
 
 /** The path of a service that must begin with its namespace, and does not. */
-export function outOfScope (path: string, namespace: string): { readonly kind: 'invalid', readonly problems: readonly [TemplateProblem] } {
+export function outOfScope (
+  path: string, namespace: string
+): { readonly kind: 'invalid', readonly problems: readonly [TemplateProblem] } {
   const first = `/${encodeSegment(namespace)}/`
   return {
     kind: 'invalid',
     problems: [{
       code: 'AIM-PATH-SCOPE',
-      what: `the path ${path} is outside ${first}, and this cluster requires paths to begin with the namespace of the service`,
+      what: `the path ${path} is outside ${first}: in this cluster, paths begin with the namespace of the service`,
       remedy: `begin the template with ${first}, for example: ${first}{.metadata.name}`
     }]
   }

@@ -80,8 +80,12 @@ function impactOf ({ before, after }: Dependent): Impact | undefined {
   if (after.path.kind === 'invalid') return before.path.kind === 'invalid' ? undefined : 'breaks'
   if (before.path.kind !== 'path') return undefined
   if (after.path.kind === 'disabled') return 'closes'
-  if (before.wanted?.path !== after.wanted?.path) return 'moves'
-  return sameJson(before.wanted?.gateway, after.wanted?.gateway) ? undefined : 'changes gateway'
+  return movement(before.wanted, after.wanted)
+}
+
+function movement (before: PathClaim | undefined, after: PathClaim | undefined): Impact | undefined {
+  if (before?.path !== after?.path) return 'moves'
+  return sameJson(before?.gateway, after?.gateway) ? undefined : 'changes gateway'
 }
 
 function incompleteWarning (config: ConfigChange['config'], { length }: readonly Dependent[]): string {
@@ -96,27 +100,28 @@ function incompleteWarning (config: ConfigChange['config'], { length }: readonly
 function * collidingServices (
   changed: readonly Dependent[], world: World
 ): Steps<ReadonlySet<Dependent> | undefined> {
-  const wantedBy = new Map<string, number>()
+  const claimants = new Map<string, number>()
   const moving = new Map<string, Dependent>()
   for (const dependent of changed) {
     const { service, before, after } = dependent
-    if (after.wanted !== undefined) wantedBy.set(placeOf(after.wanted), (wantedBy.get(placeOf(after.wanted)) ?? 0) + 1)
+    const place = placeOf(after.wanted)
+    claimants.set(place, (claimants.get(place) ?? 0) + 1)
     if (!sameJson(before.wanted, after.wanted)) moving.set(objectKey(service), dependent)
     if (yield) return undefined
   }
   const isStaying = ({ holder }: { holder: HeldPath }): boolean => !moving.has(objectKey(holder.service))
+  const collides = (wanted: PathClaim): boolean =>
+    (claimants.get(placeOf(wanted)) ?? 0) > 1 || rivals(wanted, world).some(isStaying)
   const colliding = new Set<Dependent>()
   for (const dependent of moving.values()) {
-    const { wanted } = dependent.after
-    const isShared = wanted !== undefined && (wantedBy.get(placeOf(wanted)) ?? 0) > 1
-    if (wanted !== undefined && (isShared || rivals(wanted, world).some(isStaying))) colliding.add(dependent)
+    if (dependent.after.wanted !== undefined && collides(dependent.after.wanted)) colliding.add(dependent)
     if (yield) return undefined
   }
   return colliding
 }
 
-function placeOf ({ gateway, path }: PathClaim): string {
-  return JSON.stringify([gateway, path])
+function placeOf (claim: PathClaim | undefined): string {
+  return JSON.stringify([claim?.gateway, claim?.path])
 }
 
 /** One line: the count, the first three names, and what happens to the services. */

@@ -1,6 +1,7 @@
 /** Reasons of the conditions `RoutingReady` and `RuntimeConfigResolved` that faults lead to. */
 export type ConditionReason =
-  | 'RuntimeConfigMissing' | 'PathTemplateInvalid' | 'PathFieldMissing' | 'PathTooLong' | 'PathConflict' | 'PathOutOfScope'
+  | 'RuntimeConfigMissing' | 'PathTemplateInvalid' | 'PathFieldMissing' | 'PathTooLong'
+  | 'PathConflict' | 'PathOutOfScope'
 
 interface CatalogueEntry {
   /** Reason in the service's condition; absent for faults that no stored service can have. */

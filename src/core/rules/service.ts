@@ -38,19 +38,19 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
   const assessment = assessService(service, world, old)
   const before = old && assessService(old, world, old)
   const { conflictDetails } = world.pathPolicy
+  const isRefused = assessment.config === undefined && policy.missingConfig === 'refuse'
   const found = [
-    ...(assessment.config === undefined && policy.missingConfig === 'refuse' ? [missingConfigFault(service)] : []),
+    ...(isRefused ? [missingConfigFault(service)] : []),
     ...serviceFaults(assessment, { stored: old !== undefined, before: old, conflictDetails })
   ]
   const removed = blockWasRemoved(assessment, { old, world, policy }) ? [missingBlockFault(assessment)] : []
   const isCaused = before === undefined || !haveSameCauses(before, assessment)
   return {
     assessment,
-    faults: [...removed, ...(isCaused ? found : [])],
+    faults: isCaused ? [...removed, ...found] : removed,
     warnings: [
       ...(isCaused ? [] : found.map(existingProblem)),
-      ...(assessment.config === undefined && policy.missingConfig === 'warn' ? [missingConfigWarning(service)] : []),
-      ...(assessment.routing.enabled && assessment.routing.gatewayRef === undefined ? [NO_GATEWAY] : []),
+      ...stateWarnings(assessment, policy),
       ...movedWarnings(old, assessment),
       ...overlapWarnings(assessment, world)
     ]
@@ -65,7 +65,10 @@ function existingProblem ({ field, message }: Fault): string {
  * Whether another webhook removed the block. A recent configuration does not count: another replica may have mutated
  * the service before it arrived. A block that differs is no proof, because replicas may run two versions.
  */
-function blockWasRemoved ({ service, config }: Assessment, { old, world, policy }: { old: Service | undefined, world: World, policy: ServicePolicy }): boolean {
+function blockWasRemoved (
+  { service, config }: Assessment,
+  { old, world, policy }: { old: Service | undefined, world: World, policy: ServicePolicy }
+): boolean {
   return policy.missingBlock === 'refuse' &&
     config !== undefined &&
     service.block === undefined &&
@@ -88,6 +91,13 @@ function pathCauses ({ path }: Assessment): unknown {
   if (path.kind === 'path' || path.kind === 'conflict') return path.path
   if (path.kind !== 'invalid') return path
   return path.problems.map(({ code, expression, position }) => [code, expression, position])
+}
+
+function stateWarnings ({ service, config, routing }: Assessment, policy: ServicePolicy): string[] {
+  return [
+    ...(config === undefined && policy.missingConfig === 'warn' ? [missingConfigWarning(service)] : []),
+    ...(routing.enabled && routing.gatewayRef === undefined ? [NO_GATEWAY] : [])
+  ]
 }
 
 function movedWarnings (old: Service | undefined, { path, block }: Assessment): string[] {

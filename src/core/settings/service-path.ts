@@ -44,13 +44,17 @@ export function effectiveRouting (service: Service, config: RuntimeConfig | unde
 const DEFAULT_TEMPLATE = compilePathTemplate(DEFAULT_PATH_TEMPLATE)
 
 /** Renders the path of a service, without regard to what other services hold. */
-export function renderServicePath (service: Service, { enabled, template }: EffectiveRouting): RenderedServicePath {
+export function renderServicePath (
+  service: Service, { enabled, template }: EffectiveRouting
+): RenderedServicePath {
   if (template.kind === 'invalid') return { kind: 'invalid', problems: template.problems }
   return enabled ? renderPath(template, service.object) : { kind: 'disabled' }
 }
 
 /** The claim that a service lays to a path; undefined without a gateway. */
-export function pathClaim ({ namespace, name }: ServiceFields, { gatewayRef }: EffectiveRouting, path: string): PathClaim | undefined {
+export function pathClaim (
+  { namespace, name }: ServiceFields, { gatewayRef }: EffectiveRouting, path: string
+): PathClaim | undefined {
   return gatewayRef && { service: { namespace, name }, gateway: { namespace, ...gatewayRef }, path }
 }
 
@@ -68,7 +72,9 @@ export function claimInBlock ({ namespace, name, block, object }: Service): Held
  * What keeps a service from a path. A path belongs to the service that first held it: a service that holds it loses it
  * only to an older one, which replicas stored at the same moment.
  */
-export function pathConflict (wanted: PathClaim, held: HeldPath | undefined, world: Pick<World, 'paths' | 'pathPolicy'>): PathConflict | undefined {
+export function pathConflict (
+  wanted: PathClaim, held: HeldPath | undefined, world: Pick<World, 'paths' | 'pathPolicy'>
+): PathConflict | undefined {
   const holds = held !== undefined && isSameClaim(held, wanted)
   for (const { holder, relation } of rivals(wanted, world)) {
     if (!holds || isOlder(holder, held)) return { kind: 'conflict', path: wanted.path, holder, relation }
@@ -81,7 +87,9 @@ export function isSameClaim (one: PathClaim, other: PathClaim): boolean {
 }
 
 /** The services whose paths exclude a claim, found one by one. */
-export function * rivals (claim: PathClaim, { paths, pathPolicy }: Pick<World, 'paths' | 'pathPolicy'>): Generator<Pick<PathConflict, 'holder' | 'relation'>> {
+export function * rivals (
+  claim: PathClaim, { paths, pathPolicy }: Pick<World, 'paths' | 'pathPolicy'>
+): Generator<Pick<PathConflict, 'holder' | 'relation'>> {
   for (const holder of paths.holders(claim)) yield { holder, relation: 'same' }
   if (pathPolicy.crossNamespaceOverlap === 'warn') return
   for (const holder of paths.above(claim, 'other namespaces')) yield { holder, relation: 'above' }

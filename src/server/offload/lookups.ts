@@ -33,7 +33,9 @@ function first (claims: Iterable<HeldPath>): HeldPath[] {
 const MAX_CLAIMS = 1_000
 
 /** A world of known answers. A lookup without an answer is added to `missing`, and finds nothing. */
-export function worldOf (answers: Answers, pathPolicy: PathPolicy): { readonly world: World, readonly missing: readonly Lookup[] } {
+export function worldOf (
+  answers: Answers, pathPolicy: PathPolicy
+): { readonly world: World, readonly missing: readonly Lookup[] } {
   const known = new Map(answers.map(([lookup, answer]) => [JSON.stringify(lookup), answer]))
   const missing: Lookup[] = []
   const look = <T>(lookup: Lookup, nothing: T): T => {
