@@ -10,10 +10,10 @@ import { protect } from './overload/protect.ts'
 import { refuseConnection } from './overload/refuse-connection.ts'
 import { StepQueue } from './overload/step-queue.ts'
 import { afterBody, sendError, sendUnavailable, TRY_AGAIN } from './replies.ts'
-import { DEADLINE, preflight, reviewHandler, type ReviewDependencies } from './review-handler.ts'
+import { DEADLINE, preflight, reviewHandler, type HandlerDependencies } from './review-handler.ts'
 import { checkClient, clientRequest, tlsOptions, type TlsMaterial } from './tls.ts'
 
-export interface AppDependencies extends Omit<ReviewDependencies, 'limits' | 'limited' | 'stepQueue'> {
+export interface AppDependencies extends Omit<HandlerDependencies, 'limits' | 'limited' | 'stepQueue'> {
   readonly webhooks: readonly Webhook[]
   readonly tls: TlsMaterial
   /** Names of which a client certificate needs one; any certificate of the CA is accepted if empty. */

@@ -14,7 +14,7 @@ import type { StepQueue } from './overload/step-queue.ts'
 import { RequestBody } from './overload/request-body.ts'
 import { afterBody, sendError, sendNothing, sendReview, sendUnavailable, TRY_AGAIN } from './replies.ts'
 
-export interface ReviewDependencies extends DecisionLog {
+export interface HandlerDependencies extends DecisionLog {
   readonly gate: AdmissionGate
   readonly limits: ServerLimits
   readonly clock: Clock
@@ -28,7 +28,7 @@ export interface ReviewDependencies extends DecisionLog {
 export const DEADLINE = 'deadline'
 
 /** Sheds a request, or admits it before its body is read. */
-export function preflight (webhook: Webhook, dependencies: ReviewDependencies): onRequestHookHandler {
+export function preflight (webhook: Webhook, dependencies: HandlerDependencies): onRequestHookHandler {
   return (request, reply, done) => {
     if (dependencies.gate.shedReason() !== undefined) {
       afterBody(request, () => { shed(webhook, reply, dependencies) })
@@ -42,7 +42,7 @@ export function preflight (webhook: Webhook, dependencies: ReviewDependencies): 
 }
 
 /** Handles one review from its body to its response. */
-export function reviewHandler (webhook: Webhook, dependencies: ReviewDependencies) {
+export function reviewHandler (webhook: Webhook, dependencies: HandlerDependencies) {
   const { gate, metrics, limits, clock } = dependencies
   const waitForConfig = configWaiter(webhook, { limit: limits.waiting, clock })
 
@@ -96,7 +96,7 @@ interface Call extends WaitingCall {
   review: ReviewRequest
   /** When the last byte of the body arrived. */
   readonly started: number
-  readonly dependencies: ReviewDependencies
+  readonly dependencies: HandlerDependencies
 }
 
 /** The review of a call until its body is decoded. */
@@ -125,7 +125,8 @@ function decodeHere ({ webhook, dependencies: { stepQueue } }: Call, body: Reque
   if (decoded.kind !== 'review') return decoded
   const { request } = decoded
   return {
-    ...decoded,
+    kind: 'review',
+    request,
     judge: () => webhook.decideInSteps === undefined
       ? judgeReview(webhook, request)
       : judgeInSteps(webhook, request, async (steps) => await stepQueue.run(request.namespace, steps))
@@ -138,7 +139,7 @@ function expiryAt ({ reply, dependencies }: Call, moment: number): Expiry | unde
   return reply.raw.destroyed ? 'gone' : undefined
 }
 
-function shed ({ name: webhook }: Webhook, reply: FastifyReply, { metrics }: ReviewDependencies): void {
+function shed ({ name: webhook }: Webhook, reply: FastifyReply, { metrics }: HandlerDependencies): void {
   metrics.requests.inc({ webhook, operation: 'UNKNOWN', outcome: 'unavailable', dry_run: 'false' })
   sendUnavailable(reply, TRY_AGAIN)
 }
