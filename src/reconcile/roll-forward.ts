@@ -49,24 +49,30 @@ export class RollForward {
    * A replica with an outdated cache returns old settings, and a failed webhook may be ignored; both are retried. The
    * whole block counts, because two configurations with equal settings have the same hash.
    */
-  #check ({ id, assessment, observed: { uid } }: ServiceSnapshot, object: JsonObject): Reconciled {
+  #check (snapshot: ServiceSnapshot, object: JsonObject): Reconciled {
+    const { id } = snapshot
     const { world } = this.#dependencies
     const admitted = readService(object, serviceKey(id).namespace)
     const after = admitted.kind === 'service'
       ? assessService(admitted, assessmentWorld(world), admitted)
       : undefined
+    if (after !== undefined) this.#recordVersion(snapshot, after)
     if (after === undefined || stalenessOf(after) !== 'current') {
       const error = `admission returned ${settingsIn(after)}, retrying`
       return this.#finish(id, { kind: 'retry', reason: error }, error)
     }
     this.#dependencies.state.admissionErrors.delete(id)
-    const { config } = after
-    if (config !== undefined && config.hash !== storedHash(assessment)) {
-      const regarding = { kind: AIM_SERVICE.kind, ...serviceKey(id), uid }
-      const note = `now has version ${config.hash} of ${configTitle(config)}`
-      world.events.record({ regarding, type: 'Normal', reason: 'RolledForward', action: 'Readmit', note })
-    }
     return { result: DONE, enqueue: [] }
+  }
+
+  /** A service has a new version even while its path is pending. */
+  #recordVersion ({ id, assessment, observed: { uid } }: ServiceSnapshot, after: Assessment): void {
+    const { config } = after
+    if (config === undefined || storedHash(after) !== config.hash || storedHash(assessment) === config.hash) return
+    const regarding = { kind: AIM_SERVICE.kind, ...serviceKey(id), uid }
+    const note = `now has version ${config.hash} of ${configTitle(config)}`
+    const event = { regarding, type: 'Normal', reason: 'RolledForward', action: 'Readmit', note } as const
+    this.#dependencies.world.events.record(event)
   }
 
   /** Records or clears the error. If it changed, the status of the service has to report it. */

@@ -113,6 +113,19 @@ t.test('retries if a replica with an outdated cache returns old settings', async
   t.strictSame([triggered.length, events.length], [3, 1])
 })
 
+t.test('records the new version of a service whose path is pending, and retries', async (t) => {
+  const routing = { enabled: true, gatewayRef: { name: 'gateway' } }
+  const { world, rollForward, before, admitAs, events } = aRollForward({ service: aService({ spec: { routing } }) })
+  const current = admitted(before, world.configs)
+  const spec = ownObject(current, 'spec')
+  const block = ownObject(spec, 'resolvedRuntimeConfig')
+  const { path, ...withoutPath } = ownObject(block, 'routing')
+  t.ok(path)
+  admitAs({ ...current, spec: { ...spec, resolvedRuntimeConfig: { ...block, routing: withoutPath } } })
+  t.match((await rollForward.triggerAdmission(ID)).result, { kind: 'retry' })
+  t.match(events, [{ reason: 'RolledForward' }])
+})
+
 t.test('retries if admission returns equal settings of another configuration', async (t) => {
   const { world, sinks, rollForward, before, admitAs, events } = aRollForward()
   const { resolvedRuntimeConfig, ...spec } = ownObject(before, 'spec')
