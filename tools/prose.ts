@@ -84,7 +84,7 @@ function styleProblems (messages: readonly TextlintMessage[], text: string): Fou
 function longSentences (text: string): Found[] {
   return Array.from(text.matchAll(/[^\n|]+/g)).flatMap(({ 0: paragraph, index }) =>
     Array.from(sentences.segment(paragraph)).flatMap(({ segment, index: at }) => {
-      const words = segment.match(/[\w'’-]*[A-Za-z][\w'’-]*/g)?.length ?? 0
+      const words = segment.replaceAll(/`[^`]*`/g, 'code').match(/[\w'’-]*[A-Za-z][\w'’-]*/g)?.length ?? 0
       if (words <= settings.maxWords) return []
       const problem = `${words} words, at most ${settings.maxWords} (${segment.trim().slice(0, 50)}…)`
       return [{ offset: index + at, rule: 'sentence-length', problem }]
