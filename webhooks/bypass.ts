@@ -9,7 +9,7 @@ import type { JsonObject } from '../src/platform/json.ts'
 export const BYPASS_ANNOTATION = `${GROUP}/bypass`
 
 /** A custom verb on `aimservices`, which roles grant and match conditions check. */
-export const BYPASS_VERB = 'bypass'
+const BYPASS_VERB = 'bypass'
 
 const REASON = `string(object.metadata.annotations['${BYPASS_ANNOTATION}'])`
 

@@ -47,7 +47,7 @@ export interface ObjectStore {
 }
 
 /** One object, in the version that was read. */
-export interface WriteTarget {
+interface WriteTarget {
   readonly kind: Kind
   readonly key: ObjectKey
   readonly uid: string

@@ -3,7 +3,7 @@ import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import { metricsIn } from './metrics.ts'
 
 /** One configuration and the counts of its services. */
-export interface CountedConfig {
+interface CountedConfig {
   readonly kind: RuntimeConfigKind
   readonly namespace: string
   readonly name: string

@@ -25,7 +25,7 @@ export interface Filter {
 }
 
 export const COMPARISON_OPERATORS = ['==', '!=', '<', '<=', '>', '>='] as const
-export type ComparisonOperator = typeof COMPARISON_OPERATORS[number]
+type ComparisonOperator = typeof COMPARISON_OPERATORS[number]
 
 /** The selected values, in order. `failure`: why a step failed; `values` is then its input. */
 export interface Selection { readonly values: readonly unknown[], readonly failure?: string }

@@ -13,7 +13,7 @@ export interface CompiledTemplate {
   readonly parts: readonly TemplatePart[]
 }
 
-export interface InvalidTemplate {
+interface InvalidTemplate {
   readonly kind: 'invalid'
   readonly source: string
   readonly problems: Problems

@@ -1,5 +1,5 @@
 /** Reasons of the conditions `RoutingReady` and `RuntimeConfigResolved` that faults lead to. */
-export type ConditionReason =
+type ConditionReason =
   | 'RuntimeConfigMissing' | 'PathTemplateInvalid' | 'PathFieldMissing' | 'PathTooLong'
   | 'PathConflict' | 'PathOutOfScope'
 

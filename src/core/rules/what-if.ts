@@ -13,7 +13,7 @@ export const EFFECTS = ['breaks', 'heals', 'moves', 'stays'] as const
 export type Effect = typeof EFFECTS[number]
 
 /** A service before or after a change. */
-export interface ServiceState {
+interface ServiceState {
   readonly assessment: Assessment
   readonly path: string | undefined
   /** Why the service is degraded, one line; undefined if it is healthy. */

@@ -9,7 +9,7 @@ import { displayName, type Service } from './service.ts'
 import type { ServicePath } from './service-path.ts'
 
 /** Where a setting comes from; `unset` if no source gives it. */
-export type Origin = 'service' | 'namespace config' | 'cluster config' | 'default' | 'unset'
+type Origin = 'service' | 'namespace config' | 'cluster config' | 'default' | 'unset'
 
 /** A place that can give a setting. */
 export interface Candidate {

@@ -97,7 +97,7 @@ export function * rivals (
 }
 
 /** By creation time, then by namespace and name. */
-export function isOlder (a: Pick<HeldPath, 'since' | 'service'>, b: Pick<HeldPath, 'since' | 'service'>): boolean {
+function isOlder (a: Pick<HeldPath, 'since' | 'service'>, b: Pick<HeldPath, 'since' | 'service'>): boolean {
   return ageOrder(a) < ageOrder(b)
 }
 

@@ -19,7 +19,7 @@ export type ReadReview =
   | { readonly kind: 'malformed', readonly message: string }
   | { readonly kind: 'expired', readonly expiry: Expiry }
 
-export interface LargeReview {
+interface LargeReview {
   readonly kind: 'review'
   /** The objects of a large review are outlines: what the wait for a configuration depends on. */
   readonly request: ReviewRequest

@@ -4,7 +4,7 @@ import { accessOf } from './cluster-client.ts'
 import type { Cluster } from './cluster.ts'
 import { manifest } from '../builders/manifests.ts'
 
-export interface FailedCreate {
+interface FailedCreate {
   /** When it was due, in milliseconds since the load began. */
   readonly due: number
   /** What the API server said. */

@@ -7,8 +7,6 @@ interface StoredRegistration {
   readonly webhooks?: ReadonlyArray<{ readonly clientConfig: { readonly caBundle?: string } }>
 }
 
-export type StoredCertificates = ReturnType<typeof storedCertificates>
-
 /** The certificates that the replicas of a cluster share, and who trusts them. */
 export function storedCertificates ({ kubectl, client: { stored } }: Pick<Cluster, 'kubectl' | 'client'>) {
   /** Of every webhook, in base64. */

@@ -277,7 +277,7 @@ export function text (body: string, then: 'end' | 'reset' | 'silence' = 'end'): 
 export const silence: Responder = () => {}
 
 /** The bookmark that ends a stream. */
-export function endOfStream (version: number): string {
+function endOfStream (version: number): string {
   return eventLine('BOOKMARK', {
     metadata: { resourceVersion: String(version), annotations: { 'k8s.io/initial-events-end': 'true' } }
   })

@@ -1,9 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** A way to an API server that a test can cut and count. */
-export type TcpProxy = Awaited<ReturnType<typeof startTcpProxy>>
-
 /**
  * A connection that its client has just closed is still on its way out; what is counted is open for longer than that,
  * in milliseconds.

@@ -10,7 +10,7 @@ import { fakeTerminal } from '../fakes/fake-terminal.ts'
 const ROOT = path.resolve(import.meta.dirname, '../../..')
 
 /** One line of a process's log, as far as tests read it. */
-export type LogEntry = Readonly<Record<string, unknown>> & { readonly msg: string }
+type LogEntry = Readonly<Record<string, unknown>> & { readonly msg: string }
 
 /** A process of the program that runs until it is ended, and ends with the test at the latest. */
 export interface Program {

@@ -6,7 +6,7 @@ import { manifest } from '../builders/manifests.ts'
 import { startReconciler, type ReconcilerProcess } from './product.ts'
 import { eventually } from '../until.ts'
 
-export const LEASE = { namespace: 'aim-system', name: 'aim-admission-reconcile' } as const
+const LEASE = { namespace: 'aim-system', name: 'aim-admission-reconcile' } as const
 
 export type ReplicaName = 'replica-a' | 'replica-b' | 'replica-c'
 

@@ -15,8 +15,6 @@ export interface Replica extends Program {
   readonly remove: () => void
 }
 
-export type Replicas = Awaited<ReturnType<typeof startReplicas>>
-
 export interface ReplicasOptions extends ServiceProxyOptions {
   readonly count?: number
   readonly flags?: readonly string[]

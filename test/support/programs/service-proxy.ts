@@ -11,8 +11,6 @@ export interface ServiceProxyOptions {
 
 interface Followed { readonly port: number, listed: boolean, ready: boolean, readonly stop: () => void }
 
-export type ServiceProxy = Awaited<ReturnType<typeof startServiceProxy>>
-
 /** How often readiness is asked for, and how long an answer may take, in milliseconds. */
 const PROBE_MS = 250
 const PROBE_TIMEOUT_MS = 1_000
