@@ -203,15 +203,18 @@ const MAX_AUDIT_MB = 10_000
 
 const TOKEN = 'admin-token'
 
-/** Each may do everything, except `bound`, who may do what it is bound to. */
-export const TEST_USERS = ['replica-a', 'replica-b', 'replica-c', 'bound'] as const
+/** Users without a group: they have the rights that a test binds to them. */
+const BOUND_USERS = ['bound', 'mallory', 'victim', 'platform'] as const
+/** The other users may do everything. */
+export const TEST_USERS = ['replica-a', 'replica-b', 'replica-c', ...BOUND_USERS] as const
 export type TestUser = typeof TEST_USERS[number]
 
 async function writeSecrets (dir: string): Promise<void> {
   const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
   await writeFile(path.join(dir, 'sa.pub'), publicKey.export({ type: 'spki', format: 'pem' }))
   await writeFile(path.join(dir, 'sa.key'), privateKey.export({ type: 'pkcs1', format: 'pem' }))
-  const users = TEST_USERS.map((user) => `${user}-token,${user},${user}${user === 'bound' ? '' : ',system:masters'}\n`)
+  const users = TEST_USERS.map((user) =>
+    `${user}-token,${user},${user}${BOUND_USERS.some((bound) => bound === user) ? '' : ',system:masters'}\n`)
   await writeFile(path.join(dir, 'tokens.csv'), `${TOKEN},admin,admin,system:masters\n${users.join('')}`)
 }
 

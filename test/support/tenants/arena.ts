@@ -1,0 +1,130 @@
+import { ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
+import { manifest, type Parts } from '../builders/manifests.ts'
+import { observationsOf } from '../cluster/observed.ts'
+import { startCluster, type Cluster, type ClusterOptions, type TestUser } from '../cluster/cluster.ts'
+import { applied, startReconciler, type ReconcilerProcess } from '../programs/product.ts'
+import { startReplicas } from '../programs/replicas.ts'
+import { until } from '../until.ts'
+import { actorOf, type Actor } from './actor.ts'
+
+export type Arena = Awaited<ReturnType<typeof startArena>>
+
+export interface ArenaOptions extends ClusterOptions {
+  /** Replicas of `serve`; 2 by default. */
+  readonly replicas?: number
+  /** Flags of each replica of `serve`. */
+  readonly serveFlags?: readonly string[]
+}
+
+/**
+ * A cluster with the product and three users: `mallory` and `victim` may write AIMServices and AIMRuntimeConfigs in
+ * the namespaces `evil` and `victim` only, `platform` is a cluster-admin. The reconciler is not running yet.
+ */
+export async function startArena ({ replicas: count = 2, serveFlags = [], ...options }: ArenaOptions = {}) {
+  const cluster = await startCluster(options)
+  const replicas = await startReplicas(cluster, { count, flags: serveFlags, delay: { min: 1, max: 50 } })
+  await applied(cluster.kubectl, rights())
+  const users = {
+    mallory: await newActor(cluster, 'mallory'),
+    victim: await newActor(cluster, 'victim'),
+    platform: await newActor(cluster, 'platform')
+  }
+  const reconcilers: ReconcilerProcess[] = []
+  await webhooksAreCalled(users.platform)
+  return {
+    cluster,
+    replicas,
+    ...users,
+    ...observationsOf(cluster),
+    /** Starts a reconciler, which leads if no other one does. */
+    startReconciler: async (
+      flags: readonly string[] = [], user: TestUser = 'replica-a'
+    ): Promise<ReconcilerProcess> => {
+      const kubeconfig = await cluster.kubeconfigOf(user)
+      const reconciler = await startReconciler({ client: cluster.client, kubeconfig }, flags)
+      reconcilers.push(reconciler)
+      return reconciler
+    },
+    stop: async (): Promise<void> => {
+      await Promise.all(reconcilers.map(async (reconciler) => await reconciler.stop('SIGKILL')))
+      await replicas.stop()
+      await Promise.all(Object.values(users).map(async (actor) => { await actor.close() }))
+      await cluster.stop()
+    }
+  }
+}
+
+async function newActor (cluster: Cluster, user: TestUser): Promise<Actor> {
+  return actorOf(cluster, { user, kubeconfig: await cluster.kubeconfigOf(user) })
+}
+
+/** The namespaces and roles of the tenants, as a List. */
+function rights (): string {
+  const apiVersion = 'rbac.authorization.k8s.io/v1'
+  const apiGroup = 'rbac.authorization.k8s.io'
+  const items = ['evil', 'victim'].flatMap((namespace) => [
+    { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+    {
+      apiVersion,
+      kind: 'Role',
+      metadata: { name: 'tenant', namespace },
+      rules: [{
+        apiGroups: ['aim.silogen.ai'],
+        resources: ['aimservices', 'aimruntimeconfigs'],
+        verbs: ['get', 'list', 'create', 'update', 'patch', 'delete', 'deletecollection']
+      }]
+    },
+    {
+      apiVersion,
+      kind: 'RoleBinding',
+      metadata: { name: 'tenant', namespace },
+      roleRef: { apiGroup, kind: 'Role', name: 'tenant' },
+      subjects: [{ apiGroup, kind: 'User', name: namespace === 'evil' ? 'mallory' : 'victim' }]
+    }
+  ])
+  const platform = {
+    apiVersion,
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'platform' },
+    roleRef: { apiGroup, kind: 'ClusterRole', name: 'cluster-admin' },
+    subjects: [{ apiGroup, kind: 'User', name: 'platform' }]
+  }
+  return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [...items, platform] })
+}
+
+/** An API server takes a moment to use a new registration. */
+export async function webhooksAreCalled (actor: Actor): Promise<void> {
+  const invalid = aManifest({
+    namespace: 'victim',
+    name: 'probe',
+    spec: { routing: { enabled: true, pathTemplate: '/{' } }
+  })
+  await until(async () => (await actor.create(invalid, { dryRun: true })).code === 422)
+}
+
+/** A manifest as an object. */
+export function aManifest (parts: Parts): JsonObject {
+  return JSON.parse(manifest(parts)) as JsonObject // as built
+}
+
+/** `spec.resolvedRuntimeConfig`; empty without one. */
+export function blockOf (object: JsonObject | undefined): JsonObject {
+  return ownObject(ownObject(object ?? {}, 'spec'), 'resolvedRuntimeConfig')
+}
+
+/** The path in the block; empty without one. */
+export function pathIn (object: JsonObject | undefined): string {
+  return ownString(ownObject(blockOf(object), 'routing'), 'path')
+}
+
+export function versionOf (object: JsonObject | undefined): string {
+  return ownString(ownObject(object ?? {}, 'metadata'), 'resourceVersion')
+}
+
+/** A sample of a metric in the text format of Prometheus; undefined if there is none. `labels` as it is printed. */
+export async function metricAt (probeUrl: string, name: string, labels = ''): Promise<number | undefined> {
+  const text = await (await fetch(`${probeUrl}/metrics`)).text()
+  const line = text.split('\n').find((each) => each.startsWith(`${name}${labels} `) ||
+    (labels === '' && each.startsWith(`${name}{`)))
+  return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')))
+}
