@@ -20,7 +20,7 @@ const SOURCES: Readonly<Record<string, Case>> = {
   'a long sentence in a comment': { source: `// A${LONG} sentence.`, found: ['1 sentence-length'] },
   'a rejected word in YAML': { file: 'a.yaml', source: `a: 1\n# ${WORD} reads it`, found: ['2 reject'] },
   'two spaces between sentences in Markdown': {
-    file: 'a.md', source: `One sentence.${'  '}Another one.`, found: ['1 google/sentence-spacing']
+    file: 'a.md', source: ['One sentence.', 'Another one.'].join('  '), found: ['1 google/sentence-spacing']
   },
   'code, imports and manifests': {
     source: "import a from 'the the the'\nconst yaml = `metadata: {name: the the}`\nconst the = 1", found: []

@@ -50,7 +50,7 @@ function aCluster (policy: Partial<PathPolicy> = {}) {
 
 function applied (object: JsonObject, operations: readonly object[]): JsonObject {
   const patch = structuredClone([...operations]) as fastJsonPatch.Operation[]
-  return fastJsonPatch.applyPatch(structuredClone(object), patch, true).newDocument as JsonObject
+  return fastJsonPatch.applyPatch(structuredClone(object), patch, true).newDocument
 }
 
 function keyOf (object: JsonObject): string {
