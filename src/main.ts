@@ -2,10 +2,9 @@
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
 import packageJson from '../package.json' with { type: 'json' }
-import { newProgram } from './cli/program.ts'
-import type { ProgramDependencies } from './cli/program.ts'
+import { printDemo } from './cli/commands/serve/demo.ts'
 import type { Terminal } from './cli/output/terminal.ts'
-import { printTryOut } from './app/demo.ts'
+import { newProgram, type ProgramDependencies } from './cli/program.ts'
 import { errorMessage } from './platform/error-message.ts'
 
 const terminal: Terminal = {
@@ -13,27 +12,26 @@ const terminal: Terminal = {
   write: (output) => { process.stdout.write(output) },
   writeError: (output) => { process.stderr.write(output) },
   setExitCode: (code) => { process.exitCode = code },
-  colour: process.stdout.isTTY && process.stdout.hasColors(),
-  watched: process.stderr.isTTY
+  colors: process.stdout.isTTY && process.stdout.hasColors(),
+  showsProgress: process.stderr.isTTY
 }
 
 const dependencies: ProgramDependencies = {
-  // kubectl runs the binary of this name for `kubectl aim`
+  // the plugin of `kubectl aim`
   name: path.basename(process.argv[1] ?? '').startsWith('kubectl-aim') ? 'kubectl aim' : 'aim-admission',
   version: packageJson.version,
   description: packageJson.description,
   terminal,
   onListening: (address) => {
-    if (process.env['AIM_ADMISSION_TRY_OUT'] !== undefined) printTryOut(address, terminal.write)
+    if (process.env['AIM_ADMISSION_DEMO'] !== undefined) printDemo(address, terminal.write)
   }
 }
 
 try {
-  const given = process.argv.slice(2)
-  const program = await newProgram(dependencies, (name) => given.includes(name))
+  const args = process.argv.slice(2)
+  const program = await newProgram(dependencies, (name) => args.includes(name))
   await program.parseAsync()
 } catch (error) {
-  terminal.writeError(`error: ${errorMessage(error)}
-`)
-  process.exit(2) // what was started before the error came is not waited for
+  terminal.writeError(`error: ${errorMessage(error)}\n`)
+  process.exit(2) // a server that has started in part is not awaited
 }

@@ -8,7 +8,7 @@ import {
 import type { JsonObject } from '../src/platform/json.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { newProgram } from '../src/cli/program.ts'
-import { commandLineReference } from '../src/cli/reference.ts'
+import { commandLineReference } from './command-line-reference.ts'
 
 /** docs/reference.md with its fields and metrics as the program has them; the text around them stays. */
 export async function referencePage (page: string): Promise<string> {
@@ -23,8 +23,8 @@ export async function commandLinePage (page: string): Promise<string> {
     write: () => undefined,
     writeError: () => undefined,
     setExitCode: () => undefined,
-    colour: false,
-    watched: false
+    colors: false,
+    showsProgress: false
   }
   const program = await newProgram({ name, version, description, terminal }, () => true)
   return replaced(page, 'commands', commandLineReference(program))

@@ -5,7 +5,7 @@ import { probeAdmission } from '../kube/objects/admission-probe.ts'
 import type { SendRequest } from '../kube/client/api-connection.ts'
 import type { Fencing } from '../kube/client/fencing.ts'
 import { probeMetrics } from '../telemetry/reconcile-metrics.ts'
-import type { ProbeSettings } from '../cli/flags/settings.ts'
+import type { ProbeSettings } from './settings.ts'
 
 export interface EndToEndProbeOptions {
   readonly settings: ProbeSettings

@@ -1,101 +1,128 @@
 import { Command } from 'commander'
-import { examplesText } from './commands/examples/command.ts'
-import type { Listening } from './commands/serve/command.ts'
+import type { RegisteredWebhook } from '../../webhooks/webhook-configurations.ts'
+import type { Listening } from '../app/serve.ts'
 import type { Terminal } from './output/terminal.ts'
 
 export interface ProgramDependencies {
-  /** As people call it: `aim-admission`, or `kubectl aim`. */
+  /** `aim-admission`, or `kubectl aim`. */
   readonly name: string
   readonly version: string
   readonly description: string
   readonly terminal: Terminal
-  /** Told where a server listens. */
   readonly onListening?: ((address: Listening) => void) | undefined
 }
 
-/**
- * A command by what the help of the program shows of it. What it needs is loaded only once it is asked for, since the
- * server alone takes half a second.
- */
+/** A command as the help of the program shows it. Its modules are loaded on use: those of the server take 0.5 s. */
 interface Entry {
   readonly name: string
   readonly summary: string
+  /** Command lines for its help. A test parses them. */
+  readonly examples: readonly [string, string, ...string[]]
   readonly load: (dependencies: ProgramDependencies) => Promise<Command>
 }
 
-/** Every command, in the order of the help. */
+/** In the order of the help. */
 export const COMMANDS: readonly Entry[] = [
   {
     name: 'serve',
     summary: 'run the admission server',
-    load: async ({ version, onListening }) =>
-      (await import('./commands/serve/command.ts')).serveCommand({ version, onListening })
+    examples: [
+      'aim-admission serve --manifests deploy/examples',
+      'aim-admission serve --kubeconfig ~/.kube/config --cert-file tls.crt --key-file tls.key',
+      'aim-admission serve --record /var/lib/aim-admission/reviews'
+    ],
+    load: async (dependencies) => (await import('./commands/serve/command.ts')).serveCommand(dependencies)
   },
   {
     name: 'reconcile',
-    summary: 'run the reconciler: write status, and carry changed configurations to the services that use them',
-    load: async ({ version }) => (await import('./commands/reconcile/command.ts')).reconcileCommand({ version })
+    summary: 'run the reconciler, which writes status and rolls changed configurations out',
+    examples: [
+      'aim-admission reconcile --kubeconfig ~/.kube/config',
+      'aim-admission reconcile --rollout-rate 20 --rollout-failure-limit 1'
+    ],
+    load: async (dependencies) => (await import('./commands/reconcile/command.ts')).reconcileCommand(dependencies)
   },
   {
     name: 'review',
-    summary: 'admit the objects in files before they meet a cluster',
+    summary: 'admit objects in files before they are applied to a cluster',
+    examples: [
+      'kustomize build overlays/prod | aim-admission review -f - -o report',
+      'aim-admission review -R -f services --configs configs -o sarif > review.sarif',
+      'aim-admission review --what-if new-config.yaml --kubeconfig ~/.kube/config',
+      'aim-admission review --replay reviews -o report'
+    ],
     load: async ({ version, terminal }) =>
       (await import('./commands/review/command.ts')).reviewCommand({ ...terminal, version })
   },
   {
     name: 'explain',
-    summary: 'tell why a service has the settings that it has',
+    summary: 'explain the settings of a service',
+    examples: [
+      'kubectl aim explain llama-chat -n ml-team --check',
+      'aim-admission explain translator -f deploy/examples -o json'
+    ],
     load: async ({ terminal }) => (await import('./commands/explain/command.ts')).explainCommand(terminal)
   },
   {
     name: 'doctor',
     summary: 'compare a cluster with what the program needs',
-    load: async ({ terminal: { write, setExitCode } }) => {
-      const { everyWebhook } = await import('../app/every-webhook.ts')
-      return (await import('./commands/doctor/command.ts')).doctorCommand({
-        webhooks: everyWebhook(),
-        write,
-        setExitCode
-      })
-    }
+    examples: [
+      'aim-admission doctor --kubeconfig ~/.kube/config',
+      'aim-admission doctor --server 127.0.0.1:8443 -o json'
+    ],
+    load: async ({ terminal }) =>
+      (await import('./commands/doctor/command.ts')).doctorCommand({ ...terminal, webhooks: await everyWebhook() })
   },
   {
     name: 'test',
-    summary: 'keep a folder of configurations and services to what is expected of them',
+    summary: 'compare the verdicts for a folder of objects with the expected ones',
+    examples: ['aim-admission test deploy/examples-tests', 'aim-admission test deploy/examples-tests --update'],
     load: async ({ terminal }) => (await import('./commands/test/command.ts')).testCommand(terminal)
   },
   {
     name: 'manifests',
-    summary: 'print what a cluster needs before the server runs',
+    summary: 'print the manifests that a cluster needs before the server runs',
+    examples: [
+      'aim-admission manifests crds | kubectl apply -f -',
+      'aim-admission manifests webhooks --url https://admission.example.com:8443 --ca-file ca.crt | kubectl apply -f -'
+    ],
     load: async ({ terminal: { write } }) =>
-      (await import('./commands/manifests/command.ts')).manifestsCommand({
-        webhooks: (await import('../app/every-webhook.ts')).everyWebhook(),
-        write
-      })
+      (await import('./commands/manifests/command.ts')).manifestsCommand({ webhooks: await everyWebhook(), write })
   },
   {
     name: 'completion',
-    summary: 'print a script that completes commands and flags in your shell',
+    summary: 'print a completion script for your shell',
+    examples: [
+      'source <(aim-admission completion bash)',
+      'aim-admission completion fish > ~/.config/fish/completions/aim-admission.fish'
+    ],
     load: async (dependencies) => {
       const { completionCommand } = await import('./commands/completion/command.ts')
-      return completionCommand({
-        program: async () => await newProgram(dependencies, () => true),
-        write: dependencies.terminal.write
-      })
+      const program = async () => await newProgram(dependencies, () => true)
+      return completionCommand({ program, write: dependencies.terminal.write })
     }
   }
 ]
 
-/** The program with the commands that `wanted` names in full; the others stand for themselves in its help. */
-export async function newProgram (dependencies: ProgramDependencies, wanted: (name: string) => boolean): Promise<Command> {
+/** The program. Commands that are not `wanted` only have a name and a summary. */
+export async function newProgram (
+  dependencies: ProgramDependencies, wanted: (name: string) => boolean
+): Promise<Command> {
   const { name, version, description } = dependencies
   const program = new Command(name)
     .description(description)
     .version(version)
-    .showHelpAfterError('(--help shows what there is)')
+    .showHelpAfterError('(--help shows commands and flags)')
   for (const entry of COMMANDS) {
     const command = wanted(entry.name) ? await entry.load(dependencies) : new Command(entry.name)
-    program.addCommand(command.summary(entry.summary).addHelpText('after', examplesText(entry.name)))
+    const examples = entry.examples.map((example) => `  ${example}\n`).join('')
+    program.addCommand(command.summary(entry.summary).addHelpText('after', `\nExamples:\n${examples}`))
   }
   return program
+}
+
+/** The webhooks as they are registered. */
+async function everyWebhook (): Promise<readonly RegisteredWebhook[]> {
+  const { newAdmissionEngine } = await import('../../webhooks/engine.ts')
+  return newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' }).webhooks
 }

@@ -1,4 +1,4 @@
-import { pino, type LevelWithSilent, type Logger } from 'pino'
+import { pino, type DestinationStream, type LevelWithSilent, type Logger } from 'pino'
 
 /** The log of this process, on standard error. */
 export interface ProcessLog {
@@ -14,9 +14,10 @@ const MAX_BUFFERED = 1024 * 1024
 
 const CLOSE_MS = 1_000
 
-export function openProcessLog (level: LevelWithSilent): ProcessLog {
+/** `format`: by default text on a terminal, else JSON. */
+export async function openProcessLog (level: LevelWithSilent, format = defaultFormat()): Promise<ProcessLog> {
   const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_BUFFERED })
-  const log = pino({ level }, destination)
+  const log = pino({ level }, format === 'text' ? await textStream(destination) : destination)
   let dropped = 0
   destination.on('drop', () => { dropped++ })
   destination.on('drain', () => {
@@ -41,4 +42,20 @@ export function openProcessLog (level: LevelWithSilent): ProcessLog {
     },
     abandon
   }
+}
+
+function defaultFormat (): 'json' | 'text' {
+  return process.stderr.isTTY ? 'text' : 'json'
+}
+
+/** One line per event: time, level, message, and the other keys as JSON. */
+async function textStream (destination: DestinationStream): Promise<DestinationStream> {
+  const { prettyFactory } = await import('pino-pretty')
+  const toText = prettyFactory({
+    colorize: process.stderr.isTTY && process.stderr.hasColors(),
+    singleLine: true,
+    ignore: 'pid,hostname',
+    translateTime: 'SYS:HH:MM:ss.l'
+  })
+  return { write: (line) => { destination.write(toText(line)) } }
 }

@@ -6,14 +6,13 @@ import t from 'tap'
 import packageJson from '../../package.json' with { type: 'json' }
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
-/** Without what the test runner loads into every process. */
+/** Without the modules that tap loads into every process. */
 const { NODE_OPTIONS, ...plain } = process.env
-const run = async (file: string, args: readonly string[], { cwd = ROOT, env = {} }: { readonly cwd?: string, readonly env?: NodeJS.ProcessEnv } = {}) =>
+interface RunOptions { readonly cwd?: string, readonly env?: NodeJS.ProcessEnv }
+const run = async (file: string, args: readonly string[], { cwd = ROOT, env = {} }: RunOptions = {}) =>
   await promisify(execFile)(file, args, { cwd, env: { ...plain, ...env }, maxBuffer: 64 * 1024 * 1024 })
 
-/**
- * The package as npm would publish it, unpacked in an empty folder, with its dependencies beside it and nothing else.
- */
+/** The package as npm publishes it, unpacked in an empty folder, with its dependencies. */
 const folder = t.testdir({})
 await run('npm', ['pack', '--silent', '--pack-destination', folder])
 const [tarball = ''] = (await readdir(folder)).filter((name) => name.endsWith('.tgz'))
@@ -24,7 +23,7 @@ await symlink(path.join(ROOT, 'node_modules'), path.join(home, 'node_modules'))
 const files = (await readdir(home, { recursive: true })).filter((name) => !name.startsWith('node_modules'))
 const main = path.join(home, packageJson.bin['aim-admission'])
 
-t.test('nothing is in it that users do not need', async (t) => {
+t.test('contains only what users need', async (t) => {
   t.same(files.filter((name) => !name.startsWith('dist')).sort(), ['LICENSE', 'README.md', 'package.json'])
   t.same(
     files.filter((name) => /(^|\/)(test|scripts)\//.test(name) || (name.endsWith('.ts') && !name.endsWith('.d.ts'))),
@@ -42,16 +41,16 @@ t.test('the command line runs under plain Node from an empty folder', async (t) 
   t.match(stdout, /^✓ AIMService ml-team\/llama-chat admitted a\.yaml:19:1$/m)
 })
 
-t.test('the core is there to be imported, with its types', async (t) => {
+t.test('exports the core with its types', async (t) => {
   await writeFile(
     path.join(folder, 'use.mjs'),
-    "import { encodeSegment } from 'aim-admission/core/path-segment'\nconsole.log(encodeSegment('A B'))\n"
+    "import { encodeSegment } from 'aim-admission/core/path/segment'\nconsole.log(encodeSegment('A B'))\n"
   )
   t.equal((await run('node', ['use.mjs'], { cwd: folder })).stdout, 'a%20b\n')
   t.ok(files.includes('dist/src/core/settings/explain.d.ts'))
 })
 
-t.test('as kubectl-aim it is a plugin of kubectl', async (t) => {
+t.test('kubectl-aim is a plugin of kubectl', async (t) => {
   const bin = path.join(folder, 'bin')
   await mkdir(bin)
   await symlink(main, path.join(bin, 'kubectl-aim'))
@@ -63,17 +62,17 @@ t.test('as kubectl-aim it is a plugin of kubectl', async (t) => {
   t.match((await run(path.join(bin, 'kubectl-aim'), ['--help'])).stdout, /^Usage: kubectl aim /)
 })
 
-/** Writes the address of every module to standard error as it is loaded. */
-const TELL_LOADED = `import { writeSync } from 'node:fs'
+/** Writes the URL of every loaded module to standard error. */
+const LOG_LOADED = `import { writeSync } from 'node:fs'
 import { registerHooks } from 'node:module'
 registerHooks({ load (url, context, next) { writeSync(2, url + '\\n'); return next(url, context) } })
 `
 
-t.test('the help loads none of the large libraries', async (t) => {
-  const hook = path.join(folder, 'tell-loaded.mjs')
-  await writeFile(hook, TELL_LOADED)
+t.test('the help loads no large library', async (t) => {
+  const hook = path.join(folder, 'log-loaded.mjs')
+  await writeFile(hook, LOG_LOADED)
   const { stderr } = await run('node', ['--import', hook, main, '--help'])
   const large = ['fastify', '@kubernetes/client-node', 'ajv', 'yaml', 'undici', 'pino', 'prom-client', 'typebox']
-  t.ok(stderr.includes('node_modules/commander/'), 'what is loaded was seen')
+  t.ok(stderr.includes('node_modules/commander/'), 'the hook logs modules')
   t.same(large.filter((name) => stderr.includes(`node_modules/${name}/`)), [])
 })

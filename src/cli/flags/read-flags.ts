@@ -1,16 +1,50 @@
+import { Option } from 'commander'
+import { SYSTEM_NAMESPACE } from '../../api/meta.ts'
+
+/** A flag with the environment variable of its name: `AIM_ADMISSION_PROBE_PORT` for `--probe-port`. */
+export function flag (flags: string, description: string, defaultValue?: string): Option {
+  const option = new Option(flags, description)
+  const variable = (option.long ?? '').replace('--', '').replaceAll('-', '_').toUpperCase()
+  return option.env(`AIM_ADMISSION_${variable}`).default(defaultValue)
+}
+
+/** A list: the flag is given several times, or its values are separated by commas. */
+export function listFlag (flags: string, description: string): Option {
+  return flag(flags, description).default([], 'none').argParser((text: string, before: readonly string[]) => [
+    ...before,
+    ...text.split(',').map((item) => item.trim()).filter((item) => item !== '')
+  ])
+}
+
+export function namespaceFlag (): Option {
+  return flag('--namespace <name>', 'namespace of the program', SYSTEM_NAMESPACE)
+}
+
+export function missingConfigFlag (): Option {
+  return flag('--missing-config <action>', 'action for a service without its runtime configuration', 'warn')
+    .choices(MISSING_CONFIG)
+}
+
+export const MISSING_CONFIG = ['warn', 'refuse'] as const
+
 interface Bounds { readonly from?: number, readonly to: number, readonly problems: string[] }
 
-export function wholeNumber (flag: string, text: string, { from = 0, to, problems }: Bounds): number {
+/** Adds a problem unless the text is a whole number within the bounds. */
+export function wholeNumber (name: string, text: string, { from = 0, to, problems }: Bounds): number {
   const number = /^\d{1,6}$/.test(text) ? Number(text) : NaN
-  if (!(number >= from && number <= to)) { problems.push(`--${flag} is a whole number from ${from} to ${to}, not "${text}"`) }
+  if (!(number >= from && number <= to)) {
+    problems.push(`--${name} must be a whole number from ${from} to ${to}, not "${text}"`)
+  }
   return number
 }
 
-/** As Kubernetes writes one; the bounds are in seconds, the result is in milliseconds. */
-export function duration (flag: string, text: string, { from = 0, to, problems }: Bounds): number {
+/** A duration such as `500ms`, in milliseconds; the bounds are in seconds. */
+export function duration (name: string, text: string, { from = 0, to, problems }: Bounds): number {
   const [, digits, unit] = /^(\d{1,6})(ms|s|m)$/.exec(text) ?? []
   const ms = Number(digits ?? NaN) * (UNITS[unit ?? ''] ?? NaN)
-  if (!(ms >= from * 1_000 && ms <= to * 1_000)) { problems.push(`--${flag} is a time from ${from}s to ${to}s, such as 500ms or 3s, not "${text}"`) }
+  if (!(ms >= from * 1_000 && ms <= to * 1_000)) {
+    problems.push(`--${name} must be a duration from ${from}s to ${to}s, such as 500ms or 3s, not "${text}"`)
+  }
   return ms
 }
 
@@ -18,8 +52,16 @@ const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
 
 interface Choice<T> { readonly choices: readonly [T, ...T[]], readonly problems: string[] }
 
-export function oneOf<T extends string> (flag: string, text: string, { choices, problems }: Choice<T>): T {
+export function oneOf<T extends string> (name: string, text: string, { choices, problems }: Choice<T>): T {
   const chosen = choices.find((choice) => choice === text)
-  if (chosen === undefined) problems.push(`--${flag} is one of ${choices.join(', ')}, not "${text}"`)
+  if (chosen === undefined) problems.push(`--${name} must be one of ${choices.join(', ')}, not "${text}"`)
   return chosen ?? choices[0]
+}
+
+/** What `read` returns, frozen. Throws one line with every problem. */
+export function withoutProblems<T extends object> (read: (problems: string[]) => T): T {
+  const problems: string[] = []
+  const settings = Object.freeze(read(problems))
+  if (problems.length > 0) throw new Error(problems.join('; '))
+  return settings
 }

@@ -1,117 +1,112 @@
-import {
-  certificateSettings, clientSettings, type CertificateFlags, type CertificateSettings, type ClientSettings
-} from './certificate-settings.ts'
+import type { Option } from 'commander'
+import { SYSTEM_NAMESPACE } from '../../api/meta.ts'
+import type {
+  ProcessSettings, ReconcilerSettings, ReconcileSettings, RecordSettings, ServeSettings
+} from '../../app/settings.ts'
 import type { PathPolicy } from '../../core/world.ts'
-import { duration, oneOf, wholeNumber } from './read-flags.ts'
+import { certificateFlags, certificateSettings, clientSettings, type CertificateFlags } from './certificates.ts'
+import { duration, flag, MISSING_CONFIG, oneOf, wholeNumber, withoutProblems } from './read-flags.ts'
 
-/** The settings of `serve`, once every flag and environment variable has been read. Frozen. */
-export interface ServeSettings {
-  /** A folder for the embedded store; undefined where a cluster is served. */
-  readonly manifests: string | undefined
-  /** Undefined for the cluster of this pod. */
-  readonly kubeconfig: string | undefined
-  readonly host: string
-  readonly port: number
-  readonly probePort: number
-  readonly certificates: CertificateSettings
-  /** Undefined where everybody may call. */
-  readonly clients: ClientSettings | undefined
-  readonly missingConfig: 'warn' | 'refuse'
-  readonly pathPolicy: PathPolicy
-  /** The one that the webhooks are registered with. */
-  readonly failurePolicy: 'Fail' | 'Ignore'
-  readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
-  readonly drain: DrainSettings
-  /** Undefined where reviews are not recorded. */
-  readonly record: RecordSettings | undefined
-  /** Undefined where the reconciler runs elsewhere. */
-  readonly reconciler: ReconcilerSettings | undefined
-}
+type ProcessFlags = PathFlags & Readonly<Record<'host' | 'probePort' | 'logLevel', string>> &
+  Readonly<Partial<Record<'kubeconfig' | 'logFormat', string>>>
 
-/**
- * How long a server that is told to end still answers, in milliseconds: at least `min`, and until no review has come
- * for `quiet`.
- */
-export interface DrainSettings { readonly min: number, readonly quiet: number }
-
-/** Where reviews are recorded, and how much of them is kept. */
-export interface RecordSettings { readonly folder: string, readonly fileBytes: number, readonly files: number }
-
-/** The flags as they were given, by their names in camel case. */
-export type ServeFlags = ReconcilerFlags & CertificateFlags & PathFlags &
-  Readonly<Record<'host' | 'port' | 'probePort' | 'missingConfig' | 'failurePolicy' | 'logLevel' | 'drainMin' | 'drainQuiet' | 'recordFileSize' | 'recordFiles', string>> &
-  Readonly<Partial<Record<'manifests' | 'kubeconfig' | 'record', string>>> & { readonly withReconciler?: boolean }
-
-/** The flags about paths, by their names in camel case. */
 export type PathFlags = Readonly<Record<keyof PathPolicy, string>>
 
-const MISSING_CONFIG = ['warn', 'refuse'] as const
-const FAILURE_POLICIES = ['Fail', 'Ignore'] as const
-const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
+type ReconcilerFlags = Readonly<Record<
+  'leaseDuration' | 'rolloutRate' | 'rolloutConcurrency' | 'rolloutFailureLimit' | 'admissionProbeInterval' |
+  'admissionProbeNamespace', string
+>> & { readonly namespace?: string }
 
-/** With what follows it, the stop stays below the 30 s that Kubernetes grants by default. */
+/** The flags of `serve`, as given. */
+export type ServeFlags = ProcessFlags & ReconcilerFlags & CertificateFlags &
+  Readonly<Record<
+    'port' | 'missingConfig' | 'failurePolicy' | 'drainMin' | 'drainQuiet' | 'recordFileSize' | 'recordFiles', string
+  >> &
+  Readonly<Partial<Record<'manifests' | 'record', string>>> & { readonly withReconciler?: boolean }
+
+/** The flags of `reconcile`, as given. */
+export type ReconcileFlags = ProcessFlags & ReconcilerFlags
+
+export function serveFlags (): Option[] {
+  return [
+    flag('--manifests <dir>', 'embedded store: folder of YAML or JSON manifests, watched for changes'),
+    ...processFlags(),
+    flag('--port <port>', 'HTTPS port of the webhooks', '8443'),
+    flag('--missing-config <action>', 'action for a service without its runtime configuration: warn or refuse', 'warn'),
+    flag('--failure-policy <policy>',
+      'failurePolicy of the webhooks; with Ignore, a service may be stored without admission', 'Fail'),
+    ...pathFlags(),
+    ...certificateFlags(),
+    flag('--drain-min <duration>', 'minimum time to respond to reviews after SIGTERM, 0s to 20s', '10s'),
+    flag('--drain-quiet <duration>', 'time without reviews that ends the drain, 0s to 20s', '3s'),
+    flag('--record <dir>', 'record every review, redacted, in files of this folder, for review --replay'),
+    flag('--record-file-size <MiB>', 'maximum size of a record file, 1 to 1024', '16'),
+    flag('--record-files <count>', 'maximum number of record files, 1 to 1000; the oldest are deleted', '8'),
+    flag('--with-reconciler', 'run the reconciler in this process too'),
+    ...reconcilerFlags()
+  ]
+}
+
+export function reconcileFlags (): Option[] {
+  return [...processFlags(), ...pathFlags(), ...reconcilerFlags()]
+}
+
+function processFlags (): Option[] {
+  return [
+    flag('--kubeconfig <file>', 'kubeconfig of the cluster (default: the cluster of this pod)'),
+    flag('--host <address>', 'address to listen on', '127.0.0.1'),
+    flag('--probe-port <port>', 'plain HTTP port of /healthz, /readyz and /metrics', '8080'),
+    flag('--log-level <level>', 'lowest level to log: debug, info, warn or error', 'info'),
+    flag('--log-format <format>', 'json or text (default: text on a terminal, else json)')
+  ]
+}
+
+/** The flags about paths of every command that judges services. */
+export function pathFlags (): Option[] {
+  return [
+    flag('--cross-namespace-overlap <action>',
+      'action for a path above or below one of another namespace: refuse or warn', 'refuse'),
+    flag('--path-scope <scope>', 'any, or namespace: a path must start with the namespace of its service', 'any'),
+    flag('--conflict-details <details>', 'holder of a path in messages to other namespaces: shown or hidden', 'shown')
+  ]
+}
+
+function reconcilerFlags (): Option[] {
+  return [
+    flag('--namespace <name>', 'namespace of the Lease and of self-managed certificates ' +
+      `(default: ${SYSTEM_NAMESPACE}; for the Lease with --kubeconfig: that of its context)`),
+    flag('--lease-duration <seconds>', 'time until another replica replaces a silent leader', '15'),
+    flag('--rollout-rate <services>', 'maximum number of services rolled forward per second', '150'),
+    flag('--rollout-concurrency <services>', 'maximum number of services rolled forward at once', '2'),
+    flag('--rollout-failure-limit <services>', 'healthy services that a rollout may break before it halts', '3'),
+    flag('--admission-probe-interval <duration>', 'interval of the end-to-end probe, a dry run; 0s: never', '30s'),
+    flag('--admission-probe-namespace <name>', 'namespace of the end-to-end probe, with registered webhooks', 'default')
+  ]
+}
+
+const LOG_FORMATS = ['json', 'text'] as const
+
+/** With the rest of the shutdown, below the 30 s that Kubernetes grants by default. */
 const MAX_DRAIN_SECONDS = 20
 
-/** The settings of a reconciler. Frozen. */
-export interface ReconcilerSettings {
-  /** Of the Lease. Undefined: `aim-system`, or outside a cluster the namespace of the kubeconfig's context. */
-  readonly namespace: string | undefined
-  /** How long the other replicas wait for a leader that gives no sign of life, in seconds. */
-  readonly leaseSeconds: number
-  /** Services that admission is asked to see anew, a second. */
-  readonly rate: number
-  /** How many of those are on their way at once. */
-  readonly concurrency: number
-  /** How many services that were well a roll-out may break before it halts. */
-  readonly failureLimit: number
-  readonly probe: ProbeSettings
-}
-
-/** The end-to-end probe: how often, in milliseconds (0: never), and in which namespace. */
-export interface ProbeSettings { readonly interval: number, readonly namespace: string }
-
-/** The settings of `reconcile`. Frozen. */
-export interface ReconcileSettings extends
-  Pick<ServeSettings, 'kubeconfig' | 'host' | 'probePort' | 'logLevel' | 'pathPolicy'> {
-  readonly reconciler: ReconcilerSettings
-}
-
-export type ReconcilerFlags = Readonly<
-  Record<
-    | 'leaseDuration'
-    | 'rolloutRate'
-    | 'rolloutConcurrency'
-    | 'rolloutFailureLimit'
-    | 'admissionProbeInterval'
-    | 'admissionProbeNamespace',
-    string
-  >
-> & { readonly namespace?: string }
-export type ReconcileFlags = ReconcilerFlags & PathFlags &
-  Readonly<Record<'host' | 'probePort' | 'logLevel', string>> & { readonly kubeconfig?: string }
-
-/** Reads the flags of `serve`. Throws one line that holds every problem. */
+/** Throws one line with every problem. */
 export function serveSettings (flags: ServeFlags): ServeSettings {
   return withoutProblems((problems) => {
-    const { manifests, kubeconfig, host, withReconciler = false } = flags
-    if (manifests !== undefined && kubeconfig !== undefined) {
+    const { manifests, withReconciler = false } = flags
+    if (manifests !== undefined && flags.kubeconfig !== undefined) {
       problems.push('--manifests and --kubeconfig exclude each other; give one of them')
     }
     if (manifests !== undefined && withReconciler) {
-      problems.push('--manifests and --with-reconciler exclude each other; a folder has no status to be written')
+      problems.push('--manifests and --with-reconciler exclude each other: a folder stores no status')
     }
     return {
       manifests,
-      kubeconfig,
-      host,
+      ...processSettings(flags, problems),
       port: wholeNumber('port', flags.port, { to: 65_535, problems }),
-      probePort: wholeNumber('probe-port', flags.probePort, { to: 65_535, problems }),
       certificates: certificateSettings(flags, problems),
       clients: clientSettings(flags, problems),
       missingConfig: oneOf('missing-config', flags.missingConfig, { choices: MISSING_CONFIG, problems }),
-      pathPolicy: pathPolicyOf(flags, problems),
-      failurePolicy: oneOf('failure-policy', flags.failurePolicy, { choices: FAILURE_POLICIES, problems }),
-      logLevel: oneOf('log-level', flags.logLevel, { choices: LOG_LEVELS, problems }),
+      failurePolicy: oneOf('failure-policy', flags.failurePolicy, { choices: ['Fail', 'Ignore'], problems }),
       drain: {
         min: duration('drain-min', flags.drainMin, { to: MAX_DRAIN_SECONDS, problems }),
         quiet: duration('drain-quiet', flags.drainQuiet, { to: MAX_DRAIN_SECONDS, problems })
@@ -122,19 +117,26 @@ export function serveSettings (flags: ServeFlags): ServeSettings {
   })
 }
 
-/** Reads the flags of `reconcile`. Throws one line that holds every problem. */
+/** Throws one line with every problem. */
 export function reconcileSettings (flags: ReconcileFlags): ReconcileSettings {
   return withoutProblems((problems) => ({
-    kubeconfig: flags.kubeconfig,
-    host: flags.host,
-    probePort: wholeNumber('probe-port', flags.probePort, { to: 65_535, problems }),
-    logLevel: oneOf('log-level', flags.logLevel, { choices: LOG_LEVELS, problems }),
-    pathPolicy: pathPolicyOf(flags, problems),
+    ...processSettings(flags, problems),
     reconciler: reconcilerSettings(flags, problems)
   }))
 }
 
-/** Reads the flags about paths; invalid values are added to the problems. */
+function processSettings (flags: ProcessFlags, problems: string[]): ProcessSettings {
+  const { kubeconfig, host, logFormat } = flags
+  return {
+    kubeconfig,
+    host,
+    probePort: wholeNumber('probe-port', flags.probePort, { to: 65_535, problems }),
+    logLevel: oneOf('log-level', flags.logLevel, { choices: ['debug', 'info', 'warn', 'error'], problems }),
+    logFormat: logFormat === undefined ? undefined : oneOf('log-format', logFormat, { choices: LOG_FORMATS, problems }),
+    pathPolicy: pathPolicyOf(flags, problems)
+  }
+}
+
 export function pathPolicyOf (flags: PathFlags, problems: string[]): PathPolicy {
   const { crossNamespaceOverlap, pathScope, conflictDetails } = flags
   return {
@@ -147,31 +149,23 @@ export function pathPolicyOf (flags: PathFlags, problems: string[]): PathPolicy 
   }
 }
 
-/** The bounds are judged where nothing is recorded, too. */
-function recordSettings ({ record: folder, recordFileSize, recordFiles }: ServeFlags, problems: string[]): RecordSettings | undefined {
-  const size = wholeNumber('record-file-size', recordFileSize, { from: 1, to: 1_024, problems })
-  const files = wholeNumber('record-files', recordFiles, { from: 1, to: 1_000, problems })
-  return folder === undefined ? undefined : { folder, fileBytes: size * 1024 * 1024, files }
+/** Checks the bounds without --record, too. */
+function recordSettings (flags: ServeFlags, problems: string[]): RecordSettings | undefined {
+  const size = wholeNumber('record-file-size', flags.recordFileSize, { from: 1, to: 1_024, problems })
+  const files = wholeNumber('record-files', flags.recordFiles, { from: 1, to: 1_000, problems })
+  return flags.record === undefined ? undefined : { folder: flags.record, fileBytes: size * 1024 * 1024, files }
 }
 
 function reconcilerSettings (flags: ReconcilerFlags, problems: string[]): ReconcilerSettings {
-  const { namespace, leaseDuration, rolloutRate, rolloutConcurrency, rolloutFailureLimit } = flags
   return {
-    namespace,
-    leaseSeconds: wholeNumber('lease-duration', leaseDuration, { from: 3, to: 300, problems }),
-    rate: wholeNumber('rollout-rate', rolloutRate, { from: 1, to: 10_000, problems }),
-    concurrency: wholeNumber('rollout-concurrency', rolloutConcurrency, { from: 1, to: 100, problems }),
-    failureLimit: wholeNumber('rollout-failure-limit', rolloutFailureLimit, { from: 1, to: 100_000, problems }),
+    namespace: flags.namespace,
+    leaseSeconds: wholeNumber('lease-duration', flags.leaseDuration, { from: 3, to: 300, problems }),
+    rate: wholeNumber('rollout-rate', flags.rolloutRate, { from: 1, to: 10_000, problems }),
+    concurrency: wholeNumber('rollout-concurrency', flags.rolloutConcurrency, { from: 1, to: 100, problems }),
+    failureLimit: wholeNumber('rollout-failure-limit', flags.rolloutFailureLimit, { from: 1, to: 100_000, problems }),
     probe: {
       interval: duration('admission-probe-interval', flags.admissionProbeInterval, { to: 3_600, problems }),
       namespace: flags.admissionProbeNamespace
     }
   }
-}
-
-function withoutProblems<T extends object> (read: (problems: string[]) => T): T {
-  const problems: string[] = []
-  const settings = Object.freeze(read(problems))
-  if (problems.length > 0) throw new Error(problems.join('; '))
-  return settings
 }

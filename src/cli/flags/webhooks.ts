@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { Option } from 'commander'
+import type { Option } from 'commander'
+import { parseCertificates, toPem } from '../../../certs/pem.ts'
 import type { WebhookClient, WebhookConfigurationOptions } from '../../../webhooks/webhook-configurations.ts'
 import { errorMessage } from '../../platform/error-message.ts'
-import { parseCertificates, toPem } from '../../../certs/pem.ts'
-import { environmentVariable, namespaceFlag } from './options.ts'
+import { flag, namespaceFlag, wholeNumber } from './read-flags.ts'
 
-/** The flags that say how the webhooks are registered, as they were given. */
+/** The flags of the webhook registration, as given. */
 export interface WebhookFlags {
   readonly namespace: string
   readonly serviceName: string
@@ -16,73 +16,54 @@ export interface WebhookFlags {
   readonly timeoutSeconds: string
 }
 
-/** The same for every command that is about the registration. */
 export function webhookFlags (): Option[] {
   return [
-    namespaceFlag('namespace the program runs in'),
-    new Option('--service-name <name>', 'Service of the server')
-      .env(environmentVariable('SERVICE_NAME'))
-      .default('aim-admission'),
-    new Option('--service-namespace <name>', 'namespace of that Service (default: that of --namespace)').env(
-      environmentVariable('SERVICE_NAMESPACE')
-    ),
-    new Option('--url <url>', 'address of a server outside the cluster, in place of a Service: https://host:port').env(
-      environmentVariable('URL')
-    ),
-    new Option('--ca-file <file>', 'PEM file of the certificates that the one of --url is verified by').env(
-      environmentVariable('CA_FILE')
-    ),
-    new Option('--failure-policy <policy>', 'what happens to a request while no server answers').env(environmentVariable('FAILURE_POLICY'))
-      .choices(['Fail', 'Ignore']).default('Fail'),
-    new Option('--timeout-seconds <seconds>', 'how long the API server waits, 1 to 5')
-      .env(environmentVariable('TIMEOUT_SECONDS'))
-      .default('5')
+    namespaceFlag(),
+    flag('--service-name <name>', 'Service of the server', 'aim-admission'),
+    flag('--service-namespace <name>', 'namespace of that Service (default: --namespace)'),
+    flag('--url <url>', 'https://host:port of a server outside the cluster, instead of a Service'),
+    flag('--ca-file <file>', 'PEM certificates that verify the server of --url'),
+    flag('--failure-policy <policy>', 'verdict of the API server while no server responds', 'Fail')
+      .choices(['Fail', 'Ignore']),
+    flag('--timeout-seconds <seconds>', 'timeout of the API server, 1 to 5', '5')
   ]
 }
 
-/** What the flags ask for; what is wrong with them is added to the problems, a line each. */
+/** Adds one line to the problems for each unusable flag. */
 export function webhookOptions (flags: WebhookFlags, problems: string[]): WebhookConfigurationOptions {
   const { failurePolicy, namespace } = flags
-  return {
-    failurePolicy,
-    namespace,
-    client: webhookClient(flags, problems),
-    timeoutSeconds: timeoutSeconds(flags, problems)
-  }
-}
-
-function timeoutSeconds ({ timeoutSeconds }: WebhookFlags, problems: string[]): number {
-  if (!/^[1-5]$/.test(timeoutSeconds)) { problems.push(`--timeout-seconds is ${timeoutSeconds}, and must be a whole number from 1 to 5`) }
-  return Number(timeoutSeconds)
+  const client = webhookClient(flags, problems)
+  const timeoutSeconds = wholeNumber('timeout-seconds', flags.timeoutSeconds, { from: 1, to: 5, problems })
+  return { failurePolicy, namespace, client, timeoutSeconds }
 }
 
 function webhookClient (flags: WebhookFlags, problems: string[]): WebhookClient {
-  const { url, caFile } = flags
+  const { url, caFile, namespace, serviceName: name } = flags
   if (url === undefined) {
-    if (caFile !== undefined) problems.push('--ca-file is given without --url, which it belongs to')
-    return { kind: 'service', name: flags.serviceName, namespace: flags.serviceNamespace ?? flags.namespace }
+    if (caFile !== undefined) problems.push('--ca-file needs --url')
+    return { kind: 'service', name, namespace: flags.serviceNamespace ?? namespace }
   }
-  if (!isBaseUrl(url)) { problems.push(`--url is ${url}, and must be https://host or https://host:port, without a user, query or fragment`) }
-  if (caFile === undefined) { problems.push('--url is given without --ca-file, by whose certificates the API server verifies that address') }
+  if (!isBaseUrl(url)) {
+    problems.push(`--url must be https://host or https://host:port, without a user, query or fragment, not "${url}"`)
+  }
+  if (caFile === undefined) problems.push('--url needs --ca-file, by which the API server verifies the server')
   return { kind: 'url', url, caBundle: caFile === undefined ? '' : caBundle(caFile, problems) }
 }
 
 /** What the API server accepts. Source: apiserver, pkg/util/webhook, ValidateWebhookURL. */
 function isBaseUrl (text: string): boolean {
   const url = URL.parse(text)
-  return (
-    url?.protocol === 'https:' && url.username === '' && url.password === '' && url.search === '' && url.hash === ''
-  )
+  return url?.protocol === 'https:' && [url.username, url.password, url.search, url.hash].every((part) => part === '')
 }
 
-/** The certificates of a PEM file, and nothing else of it, in base64. */
+/** The certificates of a PEM file, without its other content, in base64. */
 function caBundle (file: string, problems: string[]): string {
   try {
     const certificates = parseCertificates(readFileSync(file, 'utf8'))
-    if (certificates.length === 0) problems.push(`--ca-file ${file} holds no certificate in PEM form`)
+    if (certificates.length === 0) problems.push(`--ca-file ${file} has no PEM certificate`)
     return Buffer.from(toPem(certificates)).toString('base64')
   } catch (error) {
-    problems.push(`--ca-file ${file} cannot be used: ${errorMessage(error)}`)
+    problems.push(`--ca-file ${file} is unusable: ${errorMessage(error)}`)
     return ''
   }
 }

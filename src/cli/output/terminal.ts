@@ -1,42 +1,64 @@
-/** All admitted, one refused, input unusable. */
+import { styleText } from 'node:util'
+
+/** 0: success; 1: refused, or a problem was found; 2: unusable input. */
 export type ExitCode = 0 | 1 | 2
 
-/** What a command of the command line reads and writes. */
+/** Input and output of a command. */
 export interface Terminal {
-  /** All of the standard input. */
+  /** The whole standard input. */
   readonly stdin: () => Promise<string>
   readonly write: (text: string) => void
   readonly writeError: (text: string) => void
   readonly setExitCode: (code: ExitCode) => void
-  /** Whether what is written may have colours. */
-  readonly colour: boolean
-  /** Whether somebody sees what is written to the standard error at once, so that progress is worth a line. */
-  readonly watched: boolean
+  /** Whether output may have colors. */
+  readonly colors: boolean
+  /** Whether standard error is a terminal, which shows progress at once. */
+  readonly showsProgress: boolean
 }
 
-/** Writes the reasons, a line each, and says that the input is unusable. */
-export function unusable (problems: readonly string[], { writeError, setExitCode }: Terminal): void {
+/** Writes each problem on a line, and sets the exit code for unusable input. */
+export function reportUnusable (problems: readonly string[], { writeError, setExitCode }: Terminal): void {
   writeError(problems.map((problem) => `error: ${problem}\n`).join(''))
   setExitCode(2)
 }
 
-/** How often progress is told of, in steps, and how many there must be at least. */
-const STEPS = 250
+/** Steps between two reports of progress. */
+const PROGRESS_STEPS = 250
 
-/**
- * Tells how far a long work is, on a line that is written over and cleared at the end. Says nothing where nobody sees
- * it, or there is little to do.
- */
-export function newProgress (what: string, { watched, writeError }: Pick<Terminal, 'watched' | 'writeError'>): { step: (total?: number) => void, end: () => void } {
+/** Progress on one line of a terminal, which is overwritten, and cleared at the end. */
+export function newProgress (
+  title: string, { showsProgress, writeError }: Pick<Terminal, 'showsProgress' | 'writeError'>
+): { readonly step: (total?: number) => void, readonly end: () => void } {
   let done = 0
-  let told = false
+  let shown = false
   return {
     step: (total) => {
-      done += 1
-      if (!watched || done % STEPS !== 0) return
-      told = true
-      writeError(`\r${what} ${done}${total === undefined ? '' : ` of ${total}`}…`)
+      done++
+      if (!showsProgress || done % PROGRESS_STEPS !== 0) return
+      shown = true
+      writeError(`\r${title} ${done}${total === undefined ? '' : ` of ${total}`}…`)
     },
-    end: () => { if (told) writeError('\r\u{1B}[K') }
+    end: () => { if (shown) writeError('\r\u{1B}[K') }
   }
+}
+
+export type Style = 'red' | 'green' | 'yellow' | 'cyan' | 'bold' | 'dim'
+
+export type Paint = (style: Style, text: string) => string
+
+/** Styles text, or returns it unchanged without colors. */
+export function painter (colors: boolean): Paint {
+  return (style, text) => colors ? styleText(style, text, { validateStream: false }) : text
+}
+
+type PaintCell = (text: string, at: { readonly row: number, readonly column: number }) => string
+
+/** Rows in aligned columns. Widths are those of the unpainted cells; the last column is not padded. */
+export function table (rows: readonly (readonly string[])[], paintCell: PaintCell = (text) => text): string {
+  const widths: number[] = []
+  for (const row of rows) row.forEach((cell, column) => { widths[column] = Math.max(widths[column] ?? 0, cell.length) })
+  return rows.map((cells, row) => cells.map((cell, column) => {
+    const padding = column === cells.length - 1 ? '' : ' '.repeat((widths[column] ?? 0) - cell.length)
+    return paintCell(cell, { row, column }) + padding
+  }).join('  ').trimEnd() + '\n').join('')
 }

@@ -123,7 +123,7 @@ t.test('the same version replays every response unchanged', async (t) => {
     out,
     new RegExp(
       `^${records.length} reviews recorded by \\d+\\.\\d+\\.\\d+, replayed by 9\\.9\\.9: ` +
-      `${records.length} answered as before, none answered otherwise\n$`
+      `${records.length} equal, 0 different\n$`
     )
   )
   t.equal(err, '')
@@ -171,11 +171,11 @@ t.test('reports a changed message in exactly the affected responses', async (t) 
   }))
   const { out, code } = await replayed(folder, { webhooksOver })
   t.equal(code, 1)
-  t.equal([...out.matchAll(/ is answered otherwise /g)].length, affected.length)
+  t.equal([...out.matchAll(/ has a different response /g)].length, affected.length)
   t.equal([...out.matchAll(/^ {2}warnings$/gm)].length, affected.length)
   t.match(
     out,
-    /^AIMService traffic\/none: CREATE at mutate-aimservices is answered otherwise \(.*\.jsonl:\d+\)\n {2}warnings\n {4}- \["runtime configuration/m
+    /^AIMService traffic\/none: CREATE at mutate-aimservices has a different response \(.*\.jsonl:\d+\)\n {2}warnings\n {4}- \["runtime configuration/m
   )
 })
 
@@ -186,5 +186,5 @@ t.test('a folder without records is an error', async (t) => {
     (name) => name === 'review'
   )
   await program.parseAsync(['review', '--replay', path.join(cluster.dir, 'certs')], { from: 'user' })
-  t.match(shown, { err: /certs: no recorded review in it; give the folder that serve --record was given\n$/, code: 2 })
+  t.match(shown, { err: /certs has no recorded review; give the folder of serve --record\n$/, code: 2 })
 })

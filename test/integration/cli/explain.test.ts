@@ -1,5 +1,4 @@
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { explainCommand } from '../../../src/cli/commands/explain/command.ts'
 import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
 import { BY_TEAM, manifest, routed } from '../../support/builders/manifests.ts'
@@ -24,13 +23,13 @@ async function run (t: Test, ...flags: string[]): Promise<Shown> {
   return { ...shown, err: shown.err.replaceAll(`${folder}/`, '') }
 }
 
-t.test('a service of files is explained as a table', async (t) => {
+t.test('explains a service of files as a table', async (t) => {
   const { out, code } = await run(t, 'one', '-f', '$c.yaml', '-f', '$s.yaml')
   t.match(
     out,
-    /^AIMService ml-team\/one\nConfiguration: AIMRuntimeConfig ml-team\/default \(spec\.runtimeConfigName is not set, which means default\)\n/
+    /^AIMService ml-team\/one\nConfiguration: AIMRuntimeConfig ml-team\/default \(spec\.runtimeConfigName is not set, /
   )
-  t.match(out, / {2}AIMClusterRuntimeConfig default: not there\n/)
+  t.match(out, / {2}AIMClusterRuntimeConfig default: not found\n/)
   t.match(out, /^serviceAccountName +aim-runtime +namespace config spec\.serviceAccountName +service: not set$/m)
   t.match(out, /^routing\.enabled +true +namespace config spec\.routing\.enabled +service: not set; default: false$/m)
   t.match(out, /^Path: \/ml-team\/a_b\/one\n/m)
@@ -38,31 +37,31 @@ t.test('a service of files is explained as a table', async (t) => {
   t.equal(code, 0)
 })
 
-t.test('json is a line for each service, all of them where none is named', async (t) => {
+t.test('json has a line per service; without a name, of every service', async (t) => {
   const { out } = await run(t, '-f', '$c.yaml', '-f', '$s.yaml', '-o', 'json')
   t.match(out.trimEnd().split('\n').map((line) => JSON.parse(line) as object), [
     { name: 'one', config: 'AIMRuntimeConfig ml-team/default', path: { path: '/ml-team/a_b/one' } }, { name: 'two' }
   ])
 })
 
-t.test('a service without a configuration is told of', async (t) => {
+t.test('reports a missing configuration', async (t) => {
   const { out } = await run(t, 'aimsvc/one', '-f', '$s.yaml')
-  t.match(out, /^Configuration: missing, so nothing is injected/m)
+  t.match(out, /^Configuration: missing, so no settings are injected/m)
   t.notMatch(out, /SETTING/)
 })
 
 const unusable: Record<string, { readonly flags: readonly string[], readonly want: RegExp }> = {
-  'a service that is not there': {
+  'a missing service': {
     flags: ['none', '-f', '$s.yaml', '-n', 'ml-team'],
     want: /^error: there is no AIMService none in the namespace ml-team\n$/
   },
-  'an object that its schema refuses': {
+  'a schema violation': {
     flags: ['x', '-f', '$broken.yaml'],
     want: /^error: broken\.yaml:1:\d+: spec\.replicas: /
   },
-  'a kubeconfig that is not there': {
+  'a missing kubeconfig': {
     flags: ['x', '--kubeconfig', '$none'],
-    want: /^error: cannot connect to a cluster: kubeconfig none cannot be read: /
+    want: /^error: cannot connect to a cluster: failed to read kubeconfig none: /
   }
 }
 for (const [name, { flags, want }] of Object.entries(unusable)) {

@@ -38,7 +38,7 @@ const WEBHOOKS: readonly RegisteredWebhook[] = [
   }
 ]
 
-/** What the command prints, as text and as objects; its problems where it refuses its flags. */
+/** What the command prints, as text and as objects, and its problems with flags. */
 async function run (...flags: string[]): Promise<{ text: string, objects: JsonObject[], problems: string[] }> {
   let text = ''
   let problems = ''
@@ -59,26 +59,31 @@ const titles = (objects: readonly JsonObject[]) =>
   objects.map(({ kind, metadata }) => `${String(kind)} ${(metadata as { name: string }).name}`)
 
 for (const what of ['crds', 'rbac', 'webhooks']) {
-  t.test(`${what} printed twice are the same`, async (t) => {
+  t.test(`prints equal ${what} each time`, async (t) => {
     t.equal((await run(what)).text, (await run(what)).text)
   })
 }
 
-t.test('crds are those of the three kinds', async (t) => {
+t.test('prints the definitions of the three kinds', async (t) => {
   t.same(
     titles((await run('crds')).objects),
     KINDS.map(({ plural }) => `CustomResourceDefinition ${plural}.aim.silogen.ai`)
   )
 })
 
-t.test('rbac lets the server read the three kinds and look after its certificates, and nothing else', async (t) => {
+t.test('rbac grants the server the three kinds and its certificates, and nothing else', async (t) => {
   const { objects } = await run('rbac', '--namespace', 'platform')
   t.same(titles(objects).slice(0, 5), [
-    'ServiceAccount aim-admission', 'ClusterRole aim-admission', 'ClusterRoleBinding aim-admission', 'Role aim-admission', 'RoleBinding aim-admission'
+    'ServiceAccount aim-admission',
+    'ClusterRole aim-admission',
+    'ClusterRoleBinding aim-admission',
+    'Role aim-admission',
+    'RoleBinding aim-admission'
   ])
   const [account, role, binding, ownRole, ownBinding] = objects
   t.match(account, { metadata: { namespace: 'platform' } })
-  t.same(role?.['rules'], [{ apiGroups: ['aim.silogen.ai'], resources: KINDS.map(({ plural }) => plural), verbs: ['list', 'watch'] }, {
+  const plurals = KINDS.map(({ plural }) => plural)
+  t.same(role?.['rules'], [{ apiGroups: ['aim.silogen.ai'], resources: plurals, verbs: ['list', 'watch'] }, {
     apiGroups: ['admissionregistration.k8s.io'],
     resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
     resourceNames: ['aim-admission'],
@@ -102,7 +107,7 @@ t.test('rbac lets the server read the three kinds and look after its certificate
   })
 })
 
-t.test('rbac lets the reconciler write what it writes, and nothing else', async (t) => {
+t.test('rbac grants the reconciler its writes, and nothing else', async (t) => {
   const objects = (await run('rbac', '--namespace', 'platform')).objects.slice(5)
   t.same(
     titles(objects),
@@ -137,7 +142,7 @@ t.test('rbac lets the reconciler write what it writes, and nothing else', async 
   t.match(binding, { roleRef: { kind: 'Role', name: 'aim-admission-reconcile' }, subjects })
 })
 
-t.test('webhooks are registered as their records say', async (t) => {
+t.test('prints the registrations of the webhooks', async (t) => {
   const { objects } = await run('webhooks')
   t.same(titles(objects), [
     'MutatingWebhookConfiguration aim-admission', 'ValidatingWebhookConfiguration aim-admission',
@@ -202,27 +207,28 @@ t.test('webhooks are registered as their records say', async (t) => {
 })
 
 const flagged: Record<string, { flags: string[], want: object }> = {
-  "the failure policy is the operator's choice": {
+  '--failure-policy sets the failure policy': {
     flags: ['--failure-policy', 'Ignore'],
     want: { failurePolicy: 'Ignore' }
   },
-  'the timeout may be shorter': { flags: ['--timeout-seconds', '2'], want: { timeoutSeconds: 2 } },
-  'the program\'s own namespace is exempt': {
+  '--timeout-seconds sets the timeout': { flags: ['--timeout-seconds', '2'], want: { timeoutSeconds: 2 } },
+  '--namespace exempts the namespace of the program': {
     flags: ['--namespace', 'platform'],
     want: {
       clientConfig: { service: { namespace: 'platform' } },
       namespaceSelector: { matchExpressions: [{ values: ['kube-system', 'platform'] }] }
     }
   },
-  'a Service may have another name, in another namespace': {
-    flags: ['--service-name', 'aim', '--service-namespace', 'edge'], want: { clientConfig: { service: { name: 'aim', namespace: 'edge' } } }
+  '--service-name and --service-namespace set the Service': {
+    flags: ['--service-name', 'aim', '--service-namespace', 'edge'],
+    want: { clientConfig: { service: { name: 'aim', namespace: 'edge' } } }
   }
 }
 for (const [name, { flags, want }] of Object.entries(flagged)) {
   t.test(name, async (t) => { t.match((await run('webhooks', ...flags)).objects, [{ webhooks: [want] }, {}, {}, {}]) })
 }
 
-t.test('a server outside the cluster is named by its address and the certificates that verify it, never by a key', async (t) => {
+t.test('--url and --ca-file set the address and the certificates, without keys of the file', async (t) => {
   const { cert, key } = await (await aTestAuthority('an authority')).issue('a server')
   const folder = t.testdir({ 'ca.pem': `${key}\n# ours\n${cert}\n` })
   const { objects, text } = await run('webhooks', '--url', 'https://127.0.0.1:8443/', '--ca-file', `${folder}/ca.pem`)
@@ -237,17 +243,17 @@ t.test('a server outside the cluster is named by its address and the certificate
 })
 
 const refused: Record<string, { flags: string[], want: RegExp[] }> = {
-  'an address needs certificates': { flags: ['--url', 'https://a'], want: [/--url is given without --ca-file/] },
-  'certificates need an address': { flags: ['--ca-file', '/a'], want: [/--ca-file is given without --url/] },
-  'all problems are told at once': {
+  '--url needs --ca-file': { flags: ['--url', 'https://a'], want: [/--url needs --ca-file/] },
+  '--ca-file needs --url': { flags: ['--ca-file', '/a'], want: [/--ca-file needs --url/] },
+  'reports every problem': {
     flags: ['--url', 'http://user@a?b', '--ca-file', '/none/ca.pem', '--timeout-seconds', '10'],
     want: [
-      /--url is http:\/\/user@a\?b, and must be https:/,
-      /--ca-file \/none\/ca\.pem cannot be used: ENOENT/,
-      /--timeout-seconds is 10, and must be a whole number from 1 to 5/
+      /--url must be https:.*, not "http:\/\/user@a\?b"/,
+      /--ca-file \/none\/ca\.pem is unusable: ENOENT/,
+      /--timeout-seconds must be a whole number from 1 to 5, not "10"/
     ]
   },
-  'a failure policy is one of two': { flags: ['--failure-policy', 'Maybe'], want: [/Allowed choices are Fail, Ignore/] }
+  '--failure-policy is Fail or Ignore': { flags: ['--failure-policy', 'Maybe'], want: [/Allowed choices are Fail, Ignore/] }
 }
 for (const [name, { flags, want }] of Object.entries(refused)) {
   t.test(name, async (t) => {
@@ -258,9 +264,9 @@ for (const [name, { flags, want }] of Object.entries(refused)) {
   })
 }
 
-t.test('a file without a certificate is refused', async (t) => {
+t.test('refuses a --ca-file without a certificate', async (t) => {
   const folder = t.testdir({ 'ca.pem': 'hello\n' })
   t.match((await run('webhooks', '--url', 'https://a', '--ca-file', `${folder}/ca.pem`)).problems, [
-    /holds no certificate in PEM form/
+    /has no PEM certificate/
   ])
 })

@@ -1,8 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { Ajv } from 'ajv'
 import { XMLParser } from 'fast-xml-parser'
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { reviewCommand } from '../../../src/cli/commands/review/command.ts'
 import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
 import { BY_TEAM, manifest, routed, type Parts } from '../../support/builders/manifests.ts'
@@ -13,11 +12,11 @@ interface Given {
   readonly files: Files
   readonly flags: readonly string[]
   readonly stdin?: string
-  readonly watched?: boolean
-  readonly colour?: boolean
+  readonly showsProgress?: boolean
+  readonly colors?: boolean
 }
 
-/** Runs the command, by the product's own rules, over files named by `$name` in the flags. */
+/** Runs the command with the product's webhooks. `$name` in the flags is a path of a given file. */
 async function run (t: Test, { files, flags, ...about }: Given): Promise<Shown> {
   const folder = t.testdir(files)
   const { terminal, shown } = fakeTerminal(about)
@@ -38,7 +37,7 @@ const lines = (out: string) =>
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as JsonObject)
 
-/** A service whose faults stand on known lines, and its configuration. */
+/** A configuration, and services with faults on known lines. */
 const MISTAKES = `apiVersion: aim.silogen.ai/v1alpha1
 kind: AIMRuntimeConfig
 metadata: {name: default, namespace: ml-team}
@@ -83,7 +82,7 @@ items:
     routing: {enabled: true}
 `
 
-t.test('a message points to the line and column of the offending value, or of what is there above it', async (t) => {
+t.test('a message has the line and column of the invalid value, or of the field above a missing one', async (t) => {
   const { err, code } = await run(t, { files: { 'a.yaml': MISTAKES }, flags: ['-f', '$a.yaml'] })
   const places = [...err.matchAll(/^ {2}(a\.yaml:\d+:\d+): (\S+): /gm)].map(
     ([, place, field]) => `${field ?? ''} ${place ?? ''}`
@@ -97,7 +96,7 @@ t.test('a message points to the line and column of the offending value, or of wh
   t.equal(code, 1)
 })
 
-t.test('github annotations name the file and the place, and escape what they have to', async (t) => {
+t.test('github annotations have the file and the place, escaped', async (t) => {
   const { out, err } = await run(t, { files: { 'a,b.yaml': MISTAKES }, flags: ['-f', '$a,b.yaml', '-o', 'github'] })
   t.match(
     out,
@@ -110,30 +109,37 @@ t.test('github annotations name the file and the place, and escape what they hav
   t.equal(err, '')
 })
 
-t.test('junit has a case for each object and a failure for each fault', async (t) => {
+t.test('junit has a case per object and a failure per fault', async (t) => {
   const { out, code } = await run(t, { files: { 'a.yaml': MISTAKES }, flags: ['-f', '$a.yaml', '-o', 'junit'] })
   const report = new XMLParser({ ignoreAttributes: false }).parse(out) as {
     testsuites: { testsuite: JsonObject & { testcase: JsonObject[] } }
   }
   const { testsuite } = report.testsuites
   t.match(testsuite, { '@_tests': '5', '@_failures': '3' })
-  t.same(testsuite.testcase.map((testcase) => [testcase['@_name'], testcase['@_line'], [testcase['failure'] ?? []].flat().length]),
-    [['ml-team/default', '1', 0], ['ml-team/no-label', '7', 1], ['ml-team/wrong-type', '16', 2], ['ml-team/bad-template', '26', 1], ['elsewhere/listed', '37', 0]])
+  const cases = testsuite.testcase.map((testcase) =>
+    [testcase['@_name'], testcase['@_line'], [testcase['failure'] ?? []].flat().length])
+  t.same(cases, [
+    ['ml-team/default', '1', 0],
+    ['ml-team/no-label', '7', 1],
+    ['ml-team/wrong-type', '16', 2],
+    ['ml-team/bad-template', '26', 1],
+    ['elsewhere/listed', '37', 0]
+  ])
   t.equal(code, 1)
 })
 
-t.test('sarif is what its schema asks for, with a rule for each code', async (t) => {
+t.test('sarif conforms to its schema, with a rule per code', async (t) => {
   const { out } = await run(t, { files: { 'a.yaml': MISTAKES }, flags: ['-f', '$a.yaml', '-o', 'sarif'] })
   const file = new URL(import.meta.resolve('@microsoft/jest-sarif')).pathname.replace(
     /lib\/.*/,
     'lib/schemas/sarif-2.1.0-rtm.5.json'
   )
-  // of draft 4, and nothing in it that later drafts read otherwise
+  // draft 4, without keywords that later drafts changed
   const { $schema, id, ...schema } = JSON.parse(await readFile(file, 'utf8')) as JsonObject
   const validate = new Ajv({ strict: false, validateFormats: false, unicodeRegExp: false }).compile(schema)
   const log = JSON.parse(out) as { runs: [{ tool: { driver: { rules: JsonObject[] } }, results: JsonObject[] }] }
   t.ok(validate(log), JSON.stringify(validate.errors))
-  t.notOk(validate({ ...log, version: '1' }), 'the schema is a schema')
+  t.notOk(validate({ ...log, version: '1' }), 'the schema rejects another version')
   const [{ tool, results }] = log.runs
   t.same(
     tool.driver.rules.map((rule) => rule['id']),
@@ -148,7 +154,7 @@ t.test('sarif is what its schema asks for, with a rule for each code', async (t)
   })
 })
 
-t.test('a report says of each object what became of it, and counts', async (t) => {
+t.test('a report has the verdict of each object, and a summary', async (t) => {
   const { out, err } = await run(t, { files: { 'a.yaml': MISTAKES }, flags: ['-f', '$a.yaml', '-o', 'report'] })
   t.match(
     out,
@@ -159,20 +165,20 @@ t.test('a report says of each object what became of it, and counts', async (t) =
     /^! AIMService elsewhere\/listed admitted, with a warning a\.yaml:37:3\n {4}a\.yaml:37:3 warning: runtime configuration "default" is missing/m
   )
   t.match(out, /\n\n5 objects: 3 refused, 1 admitted with a warning, 1 admitted\n$/)
-  t.notOk(out.includes('\u{1B}'), 'no colour')
+  t.notOk(out.includes('\u{1B}'), 'no colors')
   t.equal(err, '')
 })
 
-t.test('a report has colours where it may', async (t) => {
+t.test('a report has colors on a terminal', async (t) => {
   const { out } = await run(t, {
     files: { 'a.yaml': MISTAKES },
     flags: ['-f', '$a.yaml', '-o', 'report'],
-    colour: true
+    colors: true
   })
   t.match(out, '\u{1B}[31m✗')
 })
 
-t.test('patterns and folders with all that is below them are read', async (t) => {
+t.test('reads patterns, folders, and with -R their subfolders', async (t) => {
   const files = {
     a: { 'one.yaml': service('one'), '.hidden.yaml': 'oops: [', deep: { 'two.yml': service('two'), 'note.txt': 'no' } },
     'b1.yaml': service('b1'),
@@ -185,7 +191,7 @@ t.test('patterns and folders with all that is below them are read', async (t) =>
   t.same(await names('-f', '$b*.yaml'), ['b1', 'b2'])
 })
 
-t.test('configurations of --configs are known and not judged, and one that is also under review counts as that', async (t) => {
+t.test('does not review --configs, and prefers a reviewed configuration over one of --configs', async (t) => {
   const files = {
     'c.yaml': config(routed(BY_TEAM)),
     's.yaml': service('one', { labels: { team: 'nlp' } }),
@@ -199,7 +205,7 @@ t.test('configurations of --configs are known and not judged, and one that is al
   t.match(lines(judged.out)[0], { object: { spec: { resolvedRuntimeConfig: { routing: { path: '/other' } } } } })
 })
 
-t.test('a known configuration that its schema refuses is unusable', async (t) => {
+t.test('a configuration of --configs that violates its schema is unusable', async (t) => {
   const { err, code } = await run(t, {
     files: { 'c.yaml': config({ routing: { enabled: 'yes' } }), 's.yaml': service('one') },
     flags: ['-f', '$s.yaml', '--configs', '$c.yaml']
@@ -209,13 +215,14 @@ t.test('a known configuration that its schema refuses is unusable', async (t) =>
 })
 
 const CONFIG = config(routed(BY_TEAM))
-const updates: Record<string, { readonly old: string, readonly now: string, readonly configs?: string, readonly want: JsonObject }> = {
-  'a service that its configuration has broken may be edited otherwise, with a warning': {
+interface Update { readonly old: string, readonly now: string, readonly want: JsonObject }
+const updates: Record<string, Update> = {
+  'warns of a fault that the configuration caused': {
     old: service('one'),
     now: service('one', { spec: { replicas: 3 } }),
     want: { allowed: true, warnings: [/^existing problem, not caused by this change: metadata\.labels\[team\]: /] }
   },
-  'a fault that the change causes refuses it': {
+  'refuses a fault that the change causes': {
     old: service('one', { labels: { team: 'nlp' } }),
     now: service('one', { labels: {} }),
     want: {
@@ -226,7 +233,7 @@ const updates: Record<string, { readonly old: string, readonly now: string, read
       }
     }
   },
-  'a path that moves is told of': {
+  'warns of a path that moves': {
     old: service('one', { labels: { team: 'nlp' } }),
     now: service('one', { labels: { team: 'vision' } }),
     want: {
@@ -234,19 +241,19 @@ const updates: Record<string, { readonly old: string, readonly now: string, read
       warnings: ['the live path moves from /ml-team/nlp/one to /ml-team/vision/one; clients of the old path will fail']
     }
   },
-  'a value that the schema refuses may stay': {
+  'admits an unchanged schema violation': {
     old: service('one', { labels: { team: 'nlp' }, spec: { replicas: -1 } }),
     now: service('one', { labels: { team: 'nlp' }, spec: { replicas: -1, cacheModel: true } }),
     want: { allowed: true }
   },
-  'a value that the schema refuses may not come': {
+  'refuses a new schema violation': {
     old: service('one', { labels: { team: 'nlp' } }),
     now: service('one', { labels: { team: 'nlp' }, spec: { replicas: -1 } }),
     want: { allowed: false, status: { message: /spec\.replicas/ } }
   }
 }
 for (const [name, { old, now, want }] of Object.entries(updates)) {
-  t.test(`with --old: ${name}`, async (t) => {
+  t.test(`with --old ${name}`, async (t) => {
     const files = { 'old.json': old, 'now.json': now, 'c.yaml': CONFIG }
     const { out } = await run(t, {
       files,
@@ -256,13 +263,11 @@ for (const [name, { old, now, want }] of Object.entries(updates)) {
   })
 }
 
-t.test('a configuration that is changed tells which of the stored services it breaks', async (t) => {
+t.test('warns of stored services that a changed configuration breaks', async (t) => {
   const files = { 'old.yaml': `${config(routed())}\n---\n${service('one')}`, 'new.yaml': CONFIG }
   const { err, code } = await run(t, { files, flags: ['-f', '$new.yaml', '--old', '$old.yaml'] })
-  t.equal(
-    err,
-    'warning: AIMRuntimeConfig ml-team/default: 1 service (ml-team/one) would lose its path, because the template cannot be rendered\n'
-  )
+  t.equal(err, 'warning: AIMRuntimeConfig ml-team/default: 1 service (ml-team/one) would lose its path, ' +
+    'because the template cannot be rendered\n')
   t.equal(code, 0)
 })
 
@@ -276,29 +281,34 @@ t.test('--missing-config refuse refuses a service without a configuration', asyn
   ])
 })
 
-t.test('what-if tells of every service whether it breaks, heals, moves or stays', async (t) => {
+t.test('what-if predicts for each service whether it breaks, heals, moves or stays', async (t) => {
   const services = [
     service('breaks'),
     service('moves', { labels: { team: 'nlp' } }),
     service('stays', { spec: routed('/own') }),
     service('heals', { metadata: { labels: { team: 'x' } }, spec: { routing: { gatewayRef: null } } }),
-    manifest({ namespace: 'other', name: 'untouched' })
+    manifest({ namespace: 'other', name: 'unaffected' })
   ]
   const files = {
     'now.yaml': [config({ routing: { enabled: true, gatewayRef: { name: 'g' } } }), ...services].join('\n---\n'),
     'new.yaml': config(routed(BY_TEAM))
   }
   const { out, code } = await run(t, { files, flags: ['-f', '$now.yaml', '--what-if', '$new.yaml', '-o', 'json'] })
-  t.same(lines(out).map(({ name, effect, touched }) => [name, effect, touched]),
-    [['breaks', 'breaks', true], ['moves', 'moves', true], ['stays', 'stays', true], ['heals', 'moves', true], ['untouched', 'stays', false]])
-  t.match(lines(out)[1], { before: { path: '/ml-team/moves' }, after: { path: '/ml-team/nlp/moves', trouble: null } })
+  t.same(lines(out).map(({ name, effect, affected }) => [name, effect, affected]), [
+    ['breaks', 'breaks', true],
+    ['moves', 'moves', true],
+    ['stays', 'stays', true],
+    ['heals', 'moves', true],
+    ['unaffected', 'stays', false]
+  ])
+  t.match(lines(out)[1], { before: { path: '/ml-team/moves' }, after: { path: '/ml-team/nlp/moves', problem: null } })
   t.equal(code, 1)
   const report = await run(t, { files, flags: ['-f', '$now.yaml', '--what-if', '$new.yaml'] })
   t.match(report.out, /^breaks {2}ml-team\/breaks {2}\/ml-team\/breaks → \(no path\) {2}.*label "team" is not set/)
   t.match(report.out, /\n5 services: 1 breaks, 0 heals, 2 moves, 2 stays\n$/)
 })
 
-t.test('what-if finds the service that another one moves in the way of', async (t) => {
+t.test('what-if predicts that a moving service takes the path of another one', async (t) => {
   const services = [service('a', { labels: { team: 'x' } }), service('b', { labels: { team: 'x' } })]
   const files = {
     'now.yaml': [config(routed()), ...services].join('\n---\n'),
@@ -307,11 +317,11 @@ t.test('what-if finds the service that another one moves in the way of', async (
   const { out } = await run(t, { files, flags: ['-f', '$now.yaml', '--what-if', '$new.yaml', '-o', 'json'] })
   t.match(lines(out), [
     { name: 'a', effect: 'moves' },
-    { name: 'b', effect: 'breaks', after: { trouble: /already held by AIMService ml-team\/a/ } }
+    { name: 'b', effect: 'breaks', after: { problem: /already held by AIMService ml-team\/a/ } }
   ])
 })
 
-t.test('what-if of a configuration that would be refused says so', async (t) => {
+t.test('what-if reports a configuration that would be refused', async (t) => {
   const files = { 'now.yaml': service('one'), 'new.yaml': config(routed('/{.metadata.name')) }
   const { out, err, code } = await run(t, { files, flags: ['-f', '$now.yaml', '--what-if', '$new.yaml'] })
   t.match(err, /^refused: AIMRuntimeConfig ml-team\/default\n {2}new\.yaml:1:\d+: spec\.routing\.pathTemplate: /)
@@ -320,14 +330,14 @@ t.test('what-if of a configuration that would be refused says so', async (t) => 
 })
 
 const misused: Record<string, { readonly flags: readonly string[], readonly want: RegExp }> = {
-  'nothing at all': { flags: [], want: /^error: nothing to review: give files with -f/ },
-  'what-if as SARIF': {
+  'no flag': { flags: [], want: /^error: nothing to review: give files with -f/ },
+  '--what-if with -o sarif': {
     flags: ['-f', '$a.yaml', '--what-if', '$c.yaml', '-o', 'sarif'],
-    want: /^error: --what-if prints report or json, not sarif\n$/
+    want: /^error: --what-if prints report or json, not sarif; change -o\n$/
   },
-  'what-if with a service in it': {
+  '--what-if with a service': {
     flags: ['-f', '$a.yaml', '--what-if', '$a.yaml'],
-    want: /^error: a\.yaml:1:1: AIMService ml-team\/one is no configuration/
+    want: /^error: a\.yaml:1:1: AIMService ml-team\/one is not a configuration; give services with -f/
   },
   'a pattern that matches nothing': { flags: ['-f', '$none*.yaml'], want: /^error: none\*\.yaml: ENOENT/ }
 }
@@ -339,11 +349,11 @@ for (const [name, { flags, want }] of Object.entries(misused)) {
   })
 }
 
-t.test('progress is told of where somebody watches, and wiped away', async (t) => {
+t.test('shows progress on a terminal, and clears it', async (t) => {
   const many = Array.from({ length: 600 }, (_, at) => service(`s${at}`, { spec: { routing: {} } })).join('\n---\n')
   const files = { 'a.yaml': `${config()}\n---\n${many}` }
   t.equal(
-    (await run(t, { files, flags: ['-f', '$a.yaml'], watched: true })).err,
+    (await run(t, { files, flags: ['-f', '$a.yaml'], showsProgress: true })).err,
     '\robjects reviewed: 250 of 601…\robjects reviewed: 500 of 601…\r\u{1B}[K'
   )
   t.equal((await run(t, { files, flags: ['-f', '$a.yaml'] })).err, '')

@@ -1,27 +1,27 @@
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import type { ReviewRequest } from '../../../src/admission/request.ts'
 import { ADMIT, type Verdict } from '../../../src/admission/verdict.ts'
-import { KINDS } from '../../../src/api/kinds.ts'
+import { KINDS, type Kind } from '../../../src/api/kinds.ts'
+import { API_VERSION } from '../../../src/api/meta.ts'
 import { reviewCommand } from '../../../src/cli/commands/review/command.ts'
 import { newAdmissionEngine, type AdmissionEngine } from '../../../webhooks/engine.ts'
 import { ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
 import type { Webhook } from '../../../webhooks/webhook.ts'
 
 const config = (name: string) =>
-  `apiVersion: aim.silogen.ai/v1alpha1\nkind: AIMRuntimeConfig\nmetadata: {name: ${name}, namespace: ml-team}\nspec: {}\n`
+  `apiVersion: ${API_VERSION}\nkind: AIMRuntimeConfig\nmetadata: {name: ${name}, namespace: ml-team}\nspec: {}\n`
 const service = (name: string, spec = 'model: {ref: a}') =>
-  `apiVersion: aim.silogen.ai/v1alpha1\nkind: AIMService\nmetadata: {name: ${name}, namespace: ml-team}\nspec: {${spec}}\n`
+  `apiVersion: ${API_VERSION}\nkind: AIMService\nmetadata: {name: ${name}, namespace: ml-team}\nspec: {${spec}}\n`
 
 /**
- * Webhooks that need no rules: a service learns by `templateRef` which objects are known when it is mutated, may say
- * `cacheModel: true` once, and is refused as `bad`. Whatever is asked is written down.
+ * An engine without rules: it sets `templateRef` to the names of the known objects, warns of `cacheModel: true`, and
+ * refuses services named `bad`. Adds each call to `calls`.
  */
-function fakeAdmission (asked: string[]): AdmissionEngine {
+function fakeAdmission (calls: string[]): AdmissionEngine {
   const known: string[] = []
   const nameOf = (object: JsonObject) => ownString(ownObject(object, 'metadata'), 'name')
   const sink = { upsert: (object: JsonObject) => { known.push(nameOf(object)) }, remove: () => {} }
-  const webhook = (type: Webhook['type'], kind: typeof KINDS[number], decide: (request: ReviewRequest) => Verdict): Webhook => ({
+  const webhook = (type: Webhook['type'], kind: Kind, decide: (request: ReviewRequest) => Verdict): Webhook => ({
     name: `${type}-${kind.plural}`,
     path: `/${type}/${kind.plural}`,
     type,
@@ -37,14 +37,19 @@ function fakeAdmission (asked: string[]): AdmissionEngine {
     ],
     decide: (request) => {
       const seen = ownString(ownObject(request.object ?? {}, 'spec'), 'templateRef')
-      asked.push(`${type} ${request.operation} ${request.kind} ${request.namespace}/${request.name} ${seen}`.trim())
+      calls.push(`${type} ${request.operation} ${request.kind} ${request.namespace}/${request.name} ${seen}`.trim())
       return decide(request)
     }
   })
-  const refuse = (field: string): Verdict =>
-    ({ kind: 'deny', warnings: ['nearly'], faults: [{ code: 'AIM-PATH-CONFLICT', field, message: 'taken: choose another' }] })
+  const refuse = (field: string): Verdict => ({
+    kind: 'deny',
+    warnings: ['nearly'],
+    faults: [{ code: 'AIM-PATH-CONFLICT', field, message: 'taken: choose another' }]
+  })
   const mutate = (): Verdict => ({
-    kind: 'patch', warnings: ['one thing'], operations: [{ op: 'add', path: '/spec/templateRef', value: known.length === 0 ? 'none' : known.join('.') }]
+    kind: 'patch',
+    warnings: ['one thing'],
+    operations: [{ op: 'add', path: '/spec/templateRef', value: known.length === 0 ? 'none' : known.join('.') }]
   })
   const validate = ({ name, object = {} }: ReviewRequest): Verdict => {
     if (name === 'bad') return refuse('spec.routing.pathTemplate')
@@ -65,15 +70,15 @@ function fakeAdmission (asked: string[]): AdmissionEngine {
 type Files = NonNullable<Parameters<Test['testdir']>[0]>
 interface Given { readonly files: Files, readonly flags: readonly string[], readonly stdin?: string }
 
-/** Runs the command over files of these contents, named by `$name` in the flags. */
+/** Runs the command. `$name` in the flags is a path of a given file. */
 async function run (t: Test, { files, flags, stdin = '' }: Given) {
   const folder = t.testdir(files)
-  const result = { out: '', err: '', code: -1, asked: [] as string[] }
+  const result = { out: '', err: '', code: -1, calls: [] as string[] }
   await reviewCommand({
-    admission: () => fakeAdmission(result.asked),
+    admission: () => fakeAdmission(result.calls),
     version: '1.2.3',
-    colour: false,
-    watched: false,
+    colors: false,
+    showsProgress: false,
     stdin: async () => stdin,
     write: (text) => { result.out += text },
     writeError: (text) => { result.err += text.replaceAll(`${folder}/`, '') },
@@ -82,19 +87,19 @@ async function run (t: Test, { files, flags, stdin = '' }: Given) {
   return result
 }
 
-/** One object a line of `-o json`. */
+/** The objects of `-o json`, one per line. */
 const lines = (out: string) =>
   out
     .split('\n')
     .filter((line) => line !== '')
     .map((line) => JSON.parse(line) as JsonObject)
 
-t.test('configurations count before services, wherever they stand, and a service is mutated before it is validated', async (t) => {
-  const { asked, code } = await run(t, {
+t.test('reviews configurations before services, and mutates before it validates', async (t) => {
+  const { calls, code } = await run(t, {
     files: { 'a.yaml': `${service('one')}---\n${config('c')}` },
     flags: ['-f', '$a.yaml']
   })
-  t.same(asked, [
+  t.same(calls, [
     'validating CREATE AIMRuntimeConfig ml-team/c',
     'mutating CREATE AIMService ml-team/one',
     'validating CREATE AIMService ml-team/one c'
@@ -102,18 +107,18 @@ t.test('configurations count before services, wherever they stand, and a service
   t.equal(code, 0)
 })
 
-t.test('what is admitted is known to those after it, what is refused is not', async (t) => {
-  const { asked } = await run(t, {
+t.test('later objects know admitted ones, not refused ones', async (t) => {
+  const { calls } = await run(t, {
     files: { 'a.yaml': ['bad', 'good', 'last'].map((name) => service(name)).join('---\n') },
     flags: ['-f', '$a.yaml']
   })
   t.same(
-    asked.filter((line) => line.startsWith('validating')).map((line) => line.replace(/.*ml-team\//, '')),
+    calls.filter((line) => line.startsWith('validating')).map((line) => line.replace(/.*ml-team\//, '')),
     ['bad none', 'good none', 'last good']
   )
 })
 
-t.test('files, folders and the standard input are read in the order given', async (t) => {
+t.test('reads files, folders and standard input in the given order', async (t) => {
   const { out } = await run(t, {
     files: {
       folder: {
@@ -129,7 +134,7 @@ t.test('files, folders and the standard input are read in the order given', asyn
   t.same(lines(out).map(({ name }) => name), ['one', 'two', 'three', 'four'])
 })
 
-t.test('json is one line an object, admitted or refused', async (t) => {
+t.test('json has one line per object, admitted or refused', async (t) => {
   const files = { 'a.yaml': `${service('one')}---\n${service('bad')}---\n${config('c')}` }
   const { out, err, code } = await run(t, { files, flags: ['-f', '$a.yaml', '-o', 'json'] })
   const [one, bad, c] = lines(out)
@@ -160,9 +165,9 @@ t.test('json is one line an object, admitted or refused', async (t) => {
   t.equal(code, 1)
 })
 
-t.test('an object that its schema refuses is refused with every fault, and no webhook is asked', async (t) => {
+t.test('refuses a schema violation with every fault, and calls no webhook', async (t) => {
   const files = { 'a.yaml': service('one', 'replicas: two, oops: 1, model: {ref: a, image: b}') }
-  const { out, asked, code } = await run(t, { files, flags: ['-f', '$a.yaml', '-o', 'json'] })
+  const { out, calls, code } = await run(t, { files, flags: ['-f', '$a.yaml', '-o', 'json'] })
   const [one] = lines(out)
   t.match(one, { allowed: false, status: { code: 422 }, patch: [] })
   const { message } = one?.['status'] as { message: string }
@@ -173,11 +178,11 @@ t.test('an object that its schema refuses is refused with every fault, and no we
     'spec.model: Invalid value: exactly one'
   ]
   for (const fault of faults) t.ok(message.includes(fault), fault)
-  t.same(asked, [])
+  t.same(calls, [])
   t.equal(code, 1)
 })
 
-t.test('an object that comes twice is refused the second time', async (t) => {
+t.test('refuses the second object of one name', async (t) => {
   const { out, code } = await run(t, {
     files: { 'a.yaml': service('one'), 'b.yaml': service('one') },
     flags: ['-f', '$a.yaml', '$b.yaml', '-o', 'json']
@@ -189,21 +194,21 @@ t.test('an object that comes twice is refused the second time', async (t) => {
   t.equal(code, 1)
 })
 
-t.test('a service without a name yet is asked for without one, as often as it comes', async (t) => {
+t.test('reviews each service with generateName without a name', async (t) => {
   const nameless = service('x').replace('name: x', 'generateName: x-')
-  const { asked, err, code } = await run(t, {
+  const { calls, err, code } = await run(t, {
     files: { 'a.yaml': `${nameless}---\n${nameless}` },
     flags: ['-f', '$a.yaml']
   })
   t.same(
-    asked.filter((line) => line.startsWith('mutating')),
+    calls.filter((line) => line.startsWith('mutating')),
     ['mutating CREATE AIMService ml-team/', 'mutating CREATE AIMService ml-team/']
   )
   t.match(err, /^warning: AIMService ml-team\/x-\*: one thing$/m)
   t.equal(code, 0)
 })
 
-t.test('yaml is the admitted objects, with warnings and refusals beside it, each warning once', async (t) => {
+t.test('yaml has the admitted objects; warnings and refusals go to standard error, each warning once', async (t) => {
   const files = { 'a.yaml': `${service('one', 'cacheModel: yes, model: {ref: a}')}---\n${service('bad')}` }
   const { out, err, code } = await run(t, { files, flags: ['-f', '$a.yaml'] })
   t.equal(out, 'apiVersion: aim.silogen.ai/v1alpha1\nkind: AIMService\nmetadata:\n  name: one\n  namespace: ml-team\n' +
@@ -214,7 +219,7 @@ t.test('yaml is the admitted objects, with warnings and refusals beside it, each
   t.equal(code, 1)
 })
 
-t.test('patch is the operations of each object that is changed', async (t) => {
+t.test('patch has the operations of each changed object', async (t) => {
   const { out } = await run(t, {
     files: { 'a.yaml': `${config('c')}---\n${service('one')}` },
     flags: ['-f', '$a.yaml', '-o', 'patch']
@@ -227,7 +232,7 @@ t.test('patch is the operations of each object that is changed', async (t) => {
   )
 })
 
-t.test('diff is from what was written to what would be stored', async (t) => {
+t.test('diff leads from the written object to the stored one', async (t) => {
   const { out } = await run(t, {
     files: { 'a.yaml': `${config('c')}---\n${service('one')}` },
     flags: ['-f', '$a.yaml', '-o', 'diff']
@@ -237,7 +242,7 @@ t.test('diff is from what was written to what would be stored', async (t) => {
 })
 
 const unusable: Record<string, Given & { readonly want: RegExp }> = {
-  'a file that is not there': {
+  'a missing file': {
     files: {},
     flags: ['-f', '$none.yaml'],
     want: /^error: none\.yaml: ENOENT: no such file or directory, .*\n$/
@@ -247,29 +252,29 @@ const unusable: Record<string, Given & { readonly want: RegExp }> = {
     flags: ['-f', '$a.yaml'],
     want: /^error: a\.yaml:6:1: .+\n$/
   },
-  'a document that is no object': {
+  'a document that is not an object': {
     files: { 'a.yaml': `${service('one')}---\nhello\n` },
     flags: ['-f', '$a.yaml'],
     want: /^error: a\.yaml:6:1: not a Kubernetes object/
   },
-  'every problem of every file': {
+  'several invalid files': {
     files: { 'a.yaml': 'a: [', 'b.yaml': 'b: [' },
     flags: ['-f', '$a.yaml', '$b.yaml'],
     want: /^error: a\.yaml:1:\d+: .+\nerror: b\.yaml:1:\d+: .+\n$/
   },
-  'a broken standard input': { files: {}, flags: ['-f', '-'], stdin: 'a: [', want: /^error: stdin:1:\d+: / },
-  'files without anything to review': {
+  'an invalid standard input': { files: {}, flags: ['-f', '-'], stdin: 'a: [', want: /^error: stdin:1:\d+: / },
+  'a file without an object to review': {
     files: { 'a.yaml': 'apiVersion: v1\nkind: Secret\n' },
     flags: ['-f', '$a.yaml'],
-    want: /^error: a\.yaml: no AIMService and no runtime configuration in it\n$/
+    want: /^error: a\.yaml: no AIMService and no runtime configuration\n$/
   }
 }
 for (const [name, { want, ...given }] of Object.entries(unusable)) {
-  t.test(`${name} is unusable input: exit 2, and nothing is reviewed`, async (t) => {
-    const { out, err, code, asked } = await run(t, given)
+  t.test(`${name} is unusable input: exit 2, without a review`, async (t) => {
+    const { out, err, code, calls } = await run(t, given)
     t.match(err, want)
     t.equal(code, 2)
     t.equal(out, '')
-    t.same(asked, [])
+    t.same(calls, [])
   })
 }

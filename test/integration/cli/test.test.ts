@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { XMLParser } from 'fast-xml-parser'
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { testCommand } from '../../../src/cli/commands/test/command.ts'
 import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
 import { BY_TEAM, manifest, routed } from '../../support/builders/manifests.ts'
@@ -18,8 +17,9 @@ const labelled = manifest({ namespace: 'ml-team', name: 'one', labels: { team: '
 const bare = manifest({ namespace: 'ml-team', name: 'one' })
 const admitted = (more = '') => `- object: AIMService ml-team/one\n  allowed: true\n${more}`
 
-const cases: Record<string, { readonly files: Files, readonly code: number, readonly out?: RegExp, readonly err?: RegExp }> = {
-  'a case that comes out as expected passes; comments, quotes and what is left out make no difference': {
+interface Case { readonly files: Files, readonly code: number, readonly out?: RegExp, readonly err?: RegExp }
+const cases: Record<string, Case> = {
+  'an expected result passes, whatever its comments, quotes and left out fields': {
     files: {
       a: {
         'c.yaml': config,
@@ -35,41 +35,41 @@ const cases: Record<string, { readonly files: Files, readonly code: number, read
     code: 1,
     out: /^✗ a\n[^]*\n {4}- {2}path: \/other\n {4}\+ {2}path: \/ml-team\/nlp\/one\n/
   },
-  'a refusal that nothing expects differs': {
+  'an unexpected refusal differs': {
     files: { a: { 'c.yaml': config, 's.yaml': bare, 'expected.yaml': '[]\n' } }, code: 1, out: /\n {4}\+ {4}- code: AIM-PATH-FIELD-MISSING\n/
   },
-  'an object that does not come differs': {
+  'a missing object differs': {
     files: { a: { 'c.yaml': config, 'expected.yaml': admitted() } }, code: 1, out: /\n {4}-- object: AIMService ml-team\/one\n/
   },
-  'a warning that is not expected differs': {
+  'an unexpected warning differs': {
     files: { a: { 's.yaml': labelled, 'expected.yaml': admitted('  warnings: []\n') } }, code: 1, out: /\n {4}\+ {4}- 'runtime configuration|\n {4}\+ {4}- "?runtime configuration/
   },
-  'an expectation of a field that there is none of differs': {
+  'an unknown field differs': {
     files: { a: { 'c.yaml': config, 's.yaml': labelled, 'expected.yaml': admitted('  paths: /x\n') } }, code: 1, out: /\n {4}- {2}paths: \/x\n/
   },
-  'what is known is not judged': {
+  'known*.yaml is not reviewed': {
     files: { a: { 'known.yaml': config, 's.yaml': labelled, 'expected.yaml': admitted('  path: /ml-team/nlp/one\n') } }, code: 0, out: /0 differ/
   },
-  'what is stored makes a change of it': {
+  'an object of old*.yaml is changed': {
     files: { a: { 'known.yaml': config, 'old.yaml': labelled, 's.yaml': bare, 'expected.yaml': admitted() } },
     code: 1,
     out: /\n {4}\+ {2}allowed: false\n/
   },
-  'cases may lie deep': {
+  'finds cases in subfolders': {
     files: { a: { b: { 's.yaml': labelled, 'expected.yaml': admitted() } }, 's.yaml': labelled, 'expected.yaml': admitted() }, code: 0, out: /^✓ \.\n✓ a\/b\n/
   },
   'a case without expectations is unusable': {
     files: { a: { 's.yaml': labelled } },
     code: 2,
-    err: /^error: DIR\/a\/expected\.yaml is missing; --update writes it\n$/
+    err: /^error: DIR\/a\/expected\.yaml is missing; write it with --update\n$/
   },
-  'a folder without a case is unusable': { files: { a: {} }, code: 2, err: /^error: DIR: no case in it/ },
-  'broken expectations are unusable': {
+  'a folder without a case is unusable': { files: { a: {} }, code: 2, err: /^error: DIR has no case/ },
+  'an invalid expected.yaml is unusable': {
     files: { 's.yaml': labelled, 'expected.yaml': 'a: b\n' },
     code: 2,
     err: /^error: DIR\/expected\.yaml: not a list/
   },
-  'broken manifests are unusable': {
+  'an invalid manifest is unusable': {
     files: { 's.yaml': 'a: [', 'expected.yaml': '[]' },
     code: 2,
     err: /^error: DIR\/s\.yaml:1:\d+: /
@@ -84,7 +84,7 @@ for (const [name, { files, code, out = /^$/, err = /^$/ }] of Object.entries(cas
   })
 }
 
-t.test('--update writes what comes out, which then passes, and leaves what is as expected', async (t) => {
+t.test('--update writes results that differ, which then pass', async (t) => {
   const dir = t.testdir({
     a: { 'c.yaml': config, 's.yaml': labelled },
     b: { 's.yaml': bare, 'expected.yaml': admitted('  path: /gone\n') }
@@ -92,13 +92,13 @@ t.test('--update writes what comes out, which then passes, and leaves what is as
   t.same(await run(dir, '--update'), { out: 'written: a\nwritten: b\n', err: '', code: 0 })
   t.match(
     await readFile(`${dir}/a/expected.yaml`, 'utf8'),
-    /^# What admission makes .*\n- object: AIMRuntimeConfig ml-team\/default\n {2}allowed: true\n {2}warnings: \[\]\n/
+    /^# Results of admission .*\n- object: AIMRuntimeConfig ml-team\/default\n {2}allowed: true\n {2}warnings: \[\]\n/
   )
   t.match(await run(dir), { code: 0, out: '2 cases: 0 differ' })
-  t.same((await run(dir, '--update')).out, 'as it was: a\nas it was: b\n')
+  t.same((await run(dir, '--update')).out, 'unchanged: a\nunchanged: b\n')
 })
 
-t.test('junit has a case for each, and the difference as its failure', async (t) => {
+t.test('junit has a case per folder, with the difference as its failure', async (t) => {
   const dir = t.testdir({
     a: { 's.yaml': labelled, 'expected.yaml': admitted() },
     b: { 's.yaml': labelled, 'expected.yaml': admitted('  path: /x\n') }
@@ -116,6 +116,6 @@ t.test('junit has a case for each, and the difference as its failure', async (t)
   t.equal(code, 1)
 })
 
-t.test('the cases of deploy/examples-tests come out as expected', async (t) => {
+t.test('the cases of deploy/examples-tests pass', async (t) => {
   t.match(await run('deploy/examples-tests'), { code: 0, out: '3 cases: 0 differ' })
 })

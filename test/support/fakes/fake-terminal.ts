@@ -5,7 +5,7 @@ export interface Shown { out: string, err: string, code: number }
 
 /** A terminal that keeps what is written to it. */
 export function fakeTerminal (
-  given: Partial<Pick<Terminal, 'colour' | 'watched'>> & { readonly stdin?: string } = {}
+  given: Partial<Pick<Terminal, 'colors' | 'showsProgress'>> & { readonly stdin?: string } = {}
 ): { readonly terminal: Terminal, readonly shown: Shown } {
   const shown: Shown = { out: '', err: '', code: -1 }
   return {
@@ -15,8 +15,8 @@ export function fakeTerminal (
       write: (text) => { shown.out += text },
       writeError: (text) => { shown.err += text },
       setExitCode: (code) => { shown.code = code },
-      colour: given.colour ?? false,
-      watched: given.watched ?? false
+      colors: given.colors ?? false,
+      showsProgress: given.showsProgress ?? false
     }
   }
 }

@@ -1,7 +1,7 @@
-// Loaded before the program by `--import`, it brings the defects that a test asks for by a signal.
+// Loaded by `--import` before the program: a signal causes a defect.
 import { Server } from 'node:net'
 
-process.on('SIGUSR2', () => { throw new Error('a defect that nobody caught') })
-process.on('SIGHUP', () => { Promise.withResolvers<never>().reject(new Error('a rejection that nobody caught')) })
-// a server that is told to close never does
+process.on('SIGUSR2', () => { throw new Error('an uncaught exception') })
+process.on('SIGHUP', () => { Promise.withResolvers<never>().reject(new Error('an unhandled rejection')) })
+// servers never close
 process.on('SIGWINCH', () => { Server.prototype.close = function () { return this } })

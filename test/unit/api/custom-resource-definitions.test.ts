@@ -3,7 +3,7 @@ import t from 'tap'
 import type { AIMServiceSpec, AIMServiceStatus } from '../../../src/api/aim-service.ts'
 import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
 import type { RuntimeConfigSpec, RuntimeConfigStatus } from '../../../src/api/runtime-config.ts'
-import { toYaml } from '../../../src/cli/output/yaml.ts'
+import { toYaml } from '../../../src/cli/output/formats.ts'
 
 interface Schema {
   readonly type?: string

@@ -2,7 +2,7 @@ import t from 'tap'
 import { reconcileSettings, serveSettings } from '../../../src/cli/flags/settings.ts'
 import { SERVE_FLAGS as FLAGS } from '../../support/programs/serve-flags.ts'
 
-t.test('flags become settings that nobody can change', async (t) => {
+t.test('flags become frozen settings', async (t) => {
   const settings = serveSettings({ ...FLAGS, certFile: 'a', keyFile: 'b' })
   t.match(settings, {
     port: 8443,
@@ -15,24 +15,39 @@ t.test('flags become settings that nobody can change', async (t) => {
   t.ok(Object.isFrozen(settings))
 })
 
-t.test('every problem is told at once', async (t) => {
-  t.throws(() => serveSettings({ ...FLAGS, port: '70000', probePort: 'x', missingConfig: 'maybe', failurePolicy: 'fail', logLevel: 'loud', certFile: 'a', manifests: 'b', kubeconfig: 'c' }), {
+t.test('reports every problem at once', async (t) => {
+  const invalid = {
+    port: '70000',
+    probePort: 'x',
+    missingConfig: 'maybe',
+    failurePolicy: 'fail',
+    logLevel: 'loud',
+    logFormat: 'xml',
+    certFile: 'a',
+    manifests: 'b',
+    kubeconfig: 'c'
+  }
+  t.throws(() => serveSettings({ ...FLAGS, ...invalid }), {
     message: '--manifests and --kubeconfig exclude each other; give one of them; ' +
-      '--port is a whole number from 0 to 65535, not "70000"; --probe-port is a whole number from 0 to 65535, not "x"; ' +
+      '--probe-port must be a whole number from 0 to 65535, not "x"; ' +
+      '--log-level must be one of debug, info, warn, error, not "loud"; ' +
+      '--log-format must be one of json, text, not "xml"; ' +
+      '--port must be a whole number from 0 to 65535, not "70000"; ' +
       '--cert-file and --key-file belong together; give both or neither; ' +
-      '--missing-config is one of warn, refuse, not "maybe"; --failure-policy is one of Fail, Ignore, not "fail"; --log-level is one of debug, info, warn, error, not "loud"'
+      '--missing-config must be one of warn, refuse, not "maybe"; ' +
+      '--failure-policy must be one of Fail, Ignore, not "fail"'
   })
 })
 
-t.test('a time needs a unit, and is not beyond its bounds', async (t) => {
+t.test('a duration needs a unit, and has bounds', async (t) => {
   for (const drainMin of ['10', '-1s', '1h', '21s', '1.5s', '5constructor']) {
     t.throws(() => serveSettings({ ...FLAGS, drainMin }), {
-      message: `--drain-min is a time from 0s to 20s, such as 500ms or 3s, not "${drainMin}"`
+      message: `--drain-min must be a duration from 0s to 20s, such as 500ms or 3s, not "${drainMin}"`
     })
   }
 })
 
-t.test('records are bounded in size and number, and there are none where no folder is given', async (t) => {
+t.test('records need a folder, and have bounds in size and number', async (t) => {
   t.equal(serveSettings(FLAGS).record, undefined)
   t.strictSame(serveSettings({ ...FLAGS, record: 'reviews' }).record, {
     folder: 'reviews',
@@ -41,11 +56,12 @@ t.test('records are bounded in size and number, and there are none where no fold
   })
   t.throws(() => serveSettings({ ...FLAGS, record: 'reviews', recordFileSize: '1025', recordFiles: '0' }), {
     message:
-      '--record-file-size is a whole number from 1 to 1024, not "1025"; --record-files is a whole number from 1 to 1000, not "0"'
+      '--record-file-size must be a whole number from 1 to 1024, not "1025"; ' +
+      '--record-files must be a whole number from 1 to 1000, not "0"'
   })
 })
 
-t.test('a reconciler has settings only where it runs', async (t) => {
+t.test('the reconciler has settings only in its process', async (t) => {
   t.equal(serveSettings(FLAGS).reconciler, undefined)
   const settings = {
     namespace: 'aim-system',
@@ -57,17 +73,20 @@ t.test('a reconciler has settings only where it runs', async (t) => {
   }
   t.strictSame(serveSettings({ ...FLAGS, withReconciler: true }).reconciler, settings)
   t.strictSame(reconcileSettings(FLAGS).reconciler, settings)
-  t.throws(() => reconcileSettings({ ...FLAGS, leaseDuration: '2', rolloutRate: '0', rolloutConcurrency: 'x', rolloutFailureLimit: '-1' }), {
-    message: '--lease-duration is a whole number from 3 to 300, not "2"; --rollout-rate is a whole number from 1 to 10000, not "0"; --rollout-concurrency is a whole number from 1 to 100, not "x"; ' +
-      '--rollout-failure-limit is a whole number from 1 to 100000, not "-1"'
+  const invalid = { leaseDuration: '2', rolloutRate: '0', rolloutConcurrency: 'x', rolloutFailureLimit: '-1' }
+  t.throws(() => reconcileSettings({ ...FLAGS, ...invalid }), {
+    message: '--lease-duration must be a whole number from 3 to 300, not "2"; ' +
+      '--rollout-rate must be a whole number from 1 to 10000, not "0"; ' +
+      '--rollout-concurrency must be a whole number from 1 to 100, not "x"; ' +
+      '--rollout-failure-limit must be a whole number from 1 to 100000, not "-1"'
   })
   t.throws(() => serveSettings({ ...FLAGS, manifests: 'a', withReconciler: true }), {
     message: /--manifests and --with-reconciler exclude each other/
   })
 })
 
-const ways: Record<string, { flags: object, want: object }> = {
-  'in a cluster the certificates are the program\'s own': {
+const sources: Record<string, { flags: object, want: object }> = {
+  'certificates are self-managed in a cluster': {
     flags: { certName: ['127.0.0.1'] },
     want: {
       kind: 'self-managed',
@@ -79,48 +98,51 @@ const ways: Record<string, { flags: object, want: object }> = {
       settleSeconds: 30
     }
   },
-  'the Service may be in another namespace': {
+  'the Service can be in another namespace': {
     flags: { serviceName: 'aim', serviceNamespace: 'edge' },
     want: { names: ['aim.edge.svc', 'aim.edge.svc.cluster.local'] }
   },
-  'a folder gets a throw-away pair': { flags: { manifests: 'a' }, want: { kind: 'throw-away' } },
-  'a cluster may have one, too': { flags: { certificates: 'throw-away' }, want: { kind: 'throw-away' } },
-  'files go before both': {
+  'certificates are ephemeral for a folder': { flags: { manifests: 'a' }, want: { kind: 'ephemeral' } },
+  'certificates can be ephemeral in a cluster': { flags: { certificates: 'ephemeral' }, want: { kind: 'ephemeral' } },
+  'certificate files take precedence': {
     flags: { manifests: 'a', certFile: 'b', keyFile: 'c' },
     want: { kind: 'files', certFile: 'b', keyFile: 'c' }
   }
 }
-for (const [name, { flags, want }] of Object.entries(ways)) {
+for (const [name, { flags, want }] of Object.entries(sources)) {
   t.test(name, async (t) => { t.match(serveSettings({ ...FLAGS, ...flags }).certificates, want) })
 }
 
 const contradictory: Record<string, { flags: object, want: string }> = {
-  'files that are not named': {
+  '--certificates files without files': {
     flags: { certificates: 'files' },
     want: '--certificates files needs --cert-file and --key-file'
   },
-  'files and another way': {
-    flags: { certificates: 'self-managed', certFile: 'a', keyFile: 'b' }, want: '--certificates self-managed and --cert-file exclude each other; give one of them'
+  'files with another source': {
+    flags: { certificates: 'self-managed', certFile: 'a', keyFile: 'b' },
+    want: '--certificates self-managed and --cert-file exclude each other; give one of them'
   },
   'a Secret in a folder': {
-    flags: { certificates: 'self-managed', manifests: 'a' }, want: '--certificates self-managed and --manifests exclude each other; a folder keeps no Secret'
+    flags: { certificates: 'self-managed', manifests: 'a' },
+    want: '--certificates self-managed and --manifests exclude each other: a folder stores no Secret'
   },
-  'a way that does not exist': {
+  'an unknown source': {
     flags: { certificates: 'none' },
-    want: '--certificates is one of self-managed, files, throw-away, not "none"'
+    want: '--certificates must be one of self-managed, files, ephemeral, not "none"'
   },
-  'a certificate that would outlive the renewal of its CA': {
+  'a certificate that outlives the renewal of its CA': {
     flags: { caDays: '90', certDays: '31' },
-    want: '--cert-days is a whole number from 1 to 30, not "31"'
+    want: '--cert-days must be a whole number from 1 to 30, not "31"'
   },
-  'names of callers who are not verified': {
-    flags: { clientName: ['a'] }, want: '--client-name is given without --client-ca-file, by whose certificates callers are verified'
+  'client names without a CA': {
+    flags: { clientName: ['a'] },
+    want: '--client-name needs --client-ca-file, which verifies client certificates'
   }
 }
 for (const [name, { flags, want }] of Object.entries(contradictory)) {
-  t.test(`${name} cannot be`, async (t) => { t.throws(() => serveSettings({ ...FLAGS, ...flags }), { message: want }) })
+  t.test(`rejects ${name}`, async (t) => { t.throws(() => serveSettings({ ...FLAGS, ...flags }), { message: want }) })
 }
 
-t.test('callers are let in by a CA and names', async (t) => {
+t.test('clients have a CA and names', async (t) => {
   t.strictSame(serveSettings({ ...FLAGS, clientCaFile: 'a', clientName: ['b'] }).clients, { caFile: 'a', names: ['b'] })
 })

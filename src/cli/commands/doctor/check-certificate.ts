@@ -1,21 +1,21 @@
 import { probeServingCert, type ServerAddress } from '../../../../certs/replicas.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
-import { patchCommand, registrationPath, webhooksOf } from './check-registration.ts'
+import { patchCommand, registrationPath, webhooksOf } from './check-objects.ts'
 import type { ClusterReader } from './cluster-reader.ts'
-import type { CheckResult } from './check-result.ts'
+import type { CheckResult } from './format.ts'
 
-const CHECK = 'certificate'
 const HANDSHAKE_TIMEOUT_MS = 5_000
 const DAY_MS = 24 * 60 * 60 * 1_000
+const HTTPS_PORT = 443
 
 export interface CertificateOptions {
   readonly cluster: ClusterReader
-  /** `host:port` to connect to in place of the registered address, as behind `kubectl port-forward`. */
+  /** `host:port` to connect to instead of the registered address. */
   readonly server: string | undefined
-  /** A certificate that ends sooner is a problem, in days. */
+  /** A certificate that expires sooner, in days, is a problem. */
   readonly days: number
-  /** The command that has a certificate or caBundle made anew. */
-  readonly mend: string
+  /** The command that renews the certificate or the caBundle. */
+  readonly fix: string
   readonly now: () => Date
 }
 
@@ -23,93 +23,71 @@ export interface CertificateOptions {
 interface Endpoint extends ServerAddress { readonly caBundle: string }
 
 /**
- * Whether what is really served is verified by the caBundle of each webhook, as the API server does it, and for how
- * long. One handshake an endpoint.
+ * Whether the caBundle of each webhook verifies the served certificate, as in the API server, and for how long. One
+ * handshake per endpoint.
  */
-export async function checkCertificate (wanted: readonly JsonObject[], options: CertificateOptions): Promise<CheckResult[]> {
-  const live = await Promise.all(
-    wanted.map(async (configuration) => await options.cluster.get(registrationPath(configuration)))
-  )
-  const endpoints = new Map<string, { endpoint: Endpoint, webhooks: string[] }>()
-  for (const webhook of live.flatMap((answer) => answer.kind === 'found' ? webhooksOf(answer.object) : [])) {
-    const endpoint = endpointOf(webhook, options.server)
-    const key = JSON.stringify(endpoint)
-    const known = endpoints.get(key) ?? { endpoint, webhooks: [] }
-    known.webhooks.push(ownString(webhook, 'name'))
-    endpoints.set(key, known)
-  }
-  return await Promise.all(
-    Array.from(endpoints.values(), async ({ endpoint, webhooks }) => await endpointFinding(endpoint, webhooks, options))
-  )
+export async function checkCertificate (
+  wanted: readonly JsonObject[], options: CertificateOptions
+): Promise<CheckResult[]> {
+  const live = await Promise.all(wanted.map(async (object) => await options.cluster.read(registrationPath(object))))
+  const webhooks = live.flatMap((result) => result.kind === 'found' ? webhooksOf(result.object) : [])
+  const endpoints = Map.groupBy(webhooks, (webhook) => JSON.stringify(endpointOf(webhook, options.server)))
+  return await Promise.all(Array.from(endpoints.values(), async (sameEndpoint) => {
+    const endpoint = endpointOf(sameEndpoint[0] ?? {}, options.server)
+    const names = sameEndpoint.map((webhook) => ownString(webhook, 'name')).join(', ')
+    return await endpointResult(endpoint, `${endpoint.serverName}:${endpoint.port}, for ${names}`, options)
+  }))
 }
 
-function endpointOf (webhook: JsonObject, server: string | undefined): Endpoint {
+function endpointOf (webhook: JsonObject, server = ''): Endpoint {
   const client = ownObject(webhook, 'clientConfig')
   const { serverName, port } = addressOf(client)
-  const [, host = serverName, otherPort = port] = /^(.+):(\d+)$/.exec(server ?? '') ?? []
-  return {
-    serverName,
-    host,
-    port: Number(otherPort),
-    caBundle: Buffer.from(ownString(client, 'caBundle'), 'base64').toString()
-  }
+  const [, host = serverName, otherPort = port] = /^(.+):(\d+)$/.exec(server) ?? []
+  const caBundle = Buffer.from(ownString(client, 'caBundle'), 'base64').toString()
+  return { serverName, host, port: Number(otherPort), caBundle }
 }
 
-/**
- * Source: admissionregistration.k8s.io/v1, WebhookClientConfig; the name that the certificate is to have is that of
- * apiserver, pkg/util/webhook.
- */
-function addressOf (client: JsonObject): { serverName: string, port: unknown } {
+/** Source: admissionregistration.k8s.io/v1, WebhookClientConfig; for the name, apiserver, pkg/util/webhook. */
+function addressOf (client: JsonObject): { readonly serverName: string, readonly port: unknown } {
   const service = own(client, 'service')
   if (isJsonObject(service)) {
-    return {
-      serverName: `${ownString(service, 'name')}.${ownString(service, 'namespace')}.svc`,
-      port: own(service, 'port') ?? HTTPS_PORT
-    }
+    const serverName = `${ownString(service, 'name')}.${ownString(service, 'namespace')}.svc`
+    return { serverName, port: own(service, 'port') ?? HTTPS_PORT }
   }
   const url = URL.parse(ownString(client, 'url'))
   return { serverName: url?.hostname ?? '', port: url?.port || HTTPS_PORT }
 }
 
-const HTTPS_PORT = 443
-
-async function endpointFinding (endpoint: Endpoint, webhooks: readonly string[], { days, mend, now }: CertificateOptions): Promise<CheckResult> {
-  const subject = `${endpoint.serverName}:${endpoint.port}, for ${webhooks.join(', ')}`
-  const problem = (what: string): CheckResult => ({ check: CHECK, kind: 'problem', subject, what, mend })
+async function endpointResult (
+  endpoint: Endpoint, subject: string, { days, fix, now }: CertificateOptions
+): Promise<CheckResult> {
+  const about = { check: 'certificate', subject } as const
+  const problem = (what: string): CheckResult => ({ ...about, kind: 'problem', what, fix })
   if (endpoint.caBundle === '') return problem('the caBundle is empty, so the API server cannot verify the server')
-  const result = await probeServingCert(endpoint, endpoint.caBundle, {
-    timeoutMs: HANDSHAKE_TIMEOUT_MS, checkName: true
-  })
+  const timeout = { timeoutMs: HANDSHAKE_TIMEOUT_MS, checkName: true }
+  const result = await probeServingCert(endpoint, endpoint.caBundle, timeout)
   if (result.kind === 'unreachable') {
-    return {
-      check: CHECK,
-      kind: 'unknown',
-      subject,
-      what: `cannot be reached from here: ${result.reason}${forwardHint(endpoint)}`
-    }
+    return { ...about, kind: 'unknown', what: `is not reachable from here: ${result.reason}${forwardHint(endpoint)}` }
   }
-  if (result.kind === 'unverified') { return problem(`the certificate that is served is not verified by the caBundle: ${result.reason}`) }
+  if (result.kind === 'unverified') {
+    return problem(`the caBundle does not verify the served certificate: ${result.reason}`)
+  }
   const left = (result.notAfter.getTime() - now().getTime()) / DAY_MS
-  return left < days
-    ? problem(`the certificate that is served ends on ${result.notAfter.toISOString()}, in ${left.toFixed(1)} days`)
-    : { check: CHECK, kind: 'well', subject, what: `is verified by the caBundle, and valid until ${result.notAfter.toISOString()}` }
+  const expiry = result.notAfter.toISOString()
+  if (left < days) return problem(`the served certificate expires on ${expiry}, in ${left.toFixed(1)} days`)
+  return { ...about, kind: 'ok', what: `the caBundle verifies the served certificate, which expires on ${expiry}` }
 }
 
-/** How a Service of a cluster is reached from outside. */
+/** How to reach a Service from outside its cluster. */
 function forwardHint ({ serverName }: Endpoint): string {
   const [, service, namespace] = /^([^.]+)\.([^.]+)\.svc$/.exec(serverName) ?? []
   if (service === undefined || namespace === undefined) return ''
-  return `; from outside the cluster run: kubectl -n ${namespace} port-forward service/${service} 8443:443, and add --server 127.0.0.1:8443`
+  return '; from outside the cluster run: ' +
+    `kubectl -n ${namespace} port-forward service/${service} 8443:443, and add --server 127.0.0.1:8443`
 }
 
-/** The patch that puts the certificates of a PEM text into every webhook of the configurations. */
-export function caBundleCommand (wanted: readonly JsonObject[], caBundle: string): string {
-  return wanted.map((configuration) => {
-    const operations = webhooksOf(configuration).map((_, at) => ({
-      op: 'add',
-      path: `/webhooks/${at}/clientConfig/caBundle`,
-      value: caBundle
-    }))
-    return patchCommand(configuration, operations)
-  }).join(' && ')
+/** The command that sets the caBundle of every webhook. */
+export function caBundleCommand (registration: readonly JsonObject[], caBundle: string): string {
+  return registration.map((configuration) => patchCommand(configuration, webhooksOf(configuration).map((_, at) =>
+    ({ op: 'add', path: `/webhooks/${at}/clientConfig/caBundle`, value: caBundle })))).join(' && ')
 }

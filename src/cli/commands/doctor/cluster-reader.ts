@@ -1,44 +1,32 @@
-import { isJsonObject, type JsonObject } from '../../../platform/json.ts'
+import type { ReadResult } from '../../../core/ports.ts'
 import type { SendRequest } from '../../../kube/client/api-connection.ts'
-import { statusOf } from '../../../kube/client/responses.ts'
+import { describeStatus, statusOf } from '../../../kube/client/responses.ts'
+import { isJsonObject, type JsonObject } from '../../../platform/json.ts'
 
-/** An object of the cluster, that there is none, or why it could not be had. One line. */
-export type GetResult =
-  | { readonly kind: 'found', readonly object: JsonObject }
-  | { readonly kind: 'missing' }
-  | { readonly kind: 'refused', readonly why: string }
-
-/**
- * Reads objects of a cluster, and asks it questions by creating reviews, which stores nothing. Rejects where no answer
- * comes.
- */
+/** Reads a cluster, and changes nothing. Rejects if there is no response. */
 export interface ClusterReader {
-  get (path: string): Promise<GetResult>
-  ask (path: string, question: JsonObject): Promise<GetResult>
+  read (path: string): Promise<ReadResult>
+  /** Creates a review, which the API server answers and does not store. */
+  review (path: string, review: JsonObject): Promise<ReadResult>
 }
 
-/** How long one answer may take, in milliseconds. */
-const ANSWER_LIMIT_MS = 10_000
+const TIMEOUT_MS = 10_000
 
 export function clusterReader (request: SendRequest): ClusterReader {
-  const send = async (path: string, options: Parameters<SendRequest>[1]): Promise<GetResult> => {
-    const response = await request(path, { ...options, signal: AbortSignal.timeout(ANSWER_LIMIT_MS) })
+  const send = async (path: string, options: Parameters<SendRequest>[1]): Promise<ReadResult> => {
+    const response = await request(path, { ...options, timeoutMs: TIMEOUT_MS })
     if (response.statusCode < 300) {
       const object: unknown = await response.body.json()
       return isJsonObject(object)
         ? { kind: 'found', object }
-        : { kind: 'refused', why: 'the API server answered with something that is no object' }
+        : { kind: 'failed', reason: 'the API server returned no object' }
     }
-    const { code, message } = await statusOf(response)
-    return code === 404 ? { kind: 'missing' } : { kind: 'refused', why: `the API server answered ${code}: ${message}` }
+    const status = await statusOf(response)
+    return status.code === 404 ? { kind: 'missing' } : { kind: 'failed', reason: describeStatus(status) }
   }
+  const headers = { 'content-type': 'application/json' }
   return {
-    get: async (path) => await send(path, {}),
-    ask: async (path, question) =>
-      await send(path, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(question)
-      })
+    read: async (path) => await send(path, {}),
+    review: async (path, review) => await send(path, { method: 'POST', headers, body: JSON.stringify(review) })
   }
 }

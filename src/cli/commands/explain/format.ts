@@ -1,20 +1,16 @@
-import type { Candidate, ExplainedSetting, Explanation, ConfigCandidate } from '../../../core/settings/explain.ts'
+import type { Candidate, ConfigCandidate, ExplainedSetting, Explanation } from '../../../core/settings/explain.ts'
 import type { ReferenceCheck } from '../../../kube/objects/check-references.ts'
-import { painter, table, type Paint, type Style } from '../../output/paint.ts'
+import { painter, table, type Paint, type Style } from '../../output/terminal.ts'
 
-/** What is told of one service. */
 export interface Explained {
   readonly explanation: Explanation
-  /** Undefined where the cluster was not asked. */
-  readonly checks: readonly ReferenceCheck[] | undefined
+  /** Undefined without --check. */
+  readonly checks?: readonly ReferenceCheck[]
 }
 
-/**
- * For people: the configuration, a table of the settings, the path piece by piece, and what became of looking for what
- * they name.
- */
-export function toExplanation ({ explanation, checks }: Explained, colour: boolean): string {
-  const paint = painter(colour)
+/** For people: the configuration, a table of the settings, the parts of the path, and the checks. */
+export function toText ({ explanation, checks }: Explained, colors: boolean): string {
+  const paint = painter(colors)
   return [
     `${paint('bold', `AIMService ${explanation.namespace}/${explanation.name}`)}\n`,
     configText(explanation),
@@ -24,22 +20,24 @@ export function toExplanation ({ explanation, checks }: Explained, colour: boole
   ].join('')
 }
 
+const OUTDATED = 'The block differs from what admission would write now. ' +
+  'The reconciler updates it, and so does the next change of the service.\n'
+
 function configText ({ lookedAt, config, configNameFrom, current }: Explanation): string {
   const name = lookedAt[0]?.name ?? ''
-  const why =
-    configNameFrom === 'service' ? 'spec.runtimeConfigName says' : 'spec.runtimeConfigName is not set, which means'
-  return `Configuration: ${config ?? 'missing, so nothing is injected'} (${why} ${name})\n` +
-    lookedAt.map((place) => `  ${placeName(place)}: ${impactOf(place)}\n`).join('') +
-    (current === undefined ? '' : current ? 'Its block is up to date.\n' : 'Its block is not what admission would write now; the next change of the service, or the reconciler, brings it up to date.\n')
+  const reason = `spec.runtimeConfigName is ${configNameFrom === 'service' ? '' : 'not set, which means '}${name}`
+  return `Configuration: ${config ?? 'missing, so no settings are injected'} (${reason})\n` +
+    lookedAt.map((candidate) => `  ${titleOf(candidate)}: ${useOf(candidate)}\n`).join('') +
+    (current === undefined ? '' : current ? 'The block is up to date.\n' : OUTDATED)
 }
 
-function placeName ({ kind, namespace, name }: ConfigCandidate): string {
+function titleOf ({ kind, namespace, name }: ConfigCandidate): string {
   return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`
 }
 
-function impactOf ({ found, used }: ConfigCandidate): string {
-  if (used) return 'there, and counts whole'
-  return found ? 'there, but passed over whole: that of the namespace goes first' : 'not there'
+function useOf ({ found, used }: ConfigCandidate): string {
+  if (used) return 'found, used as a whole'
+  return found ? 'found, not used: the configuration of the namespace takes precedence' : 'not found'
 }
 
 function settingsTable ({ settings }: Explanation, paint: Paint): string {
@@ -47,7 +45,7 @@ function settingsTable ({ settings }: Explanation, paint: Paint): string {
     setting.setting,
     valueText(setting.value),
     originText(setting),
-    setting.passedOver.map(passedOverText).join('; ')
+    setting.passedOver.map(candidateText).join('; ')
   ])
   return headed(['SETTING', 'VALUE', 'FROM', 'PASSED OVER'], rows, paint)
 }
@@ -66,24 +64,22 @@ function originText ({ from, field }: ExplainedSetting): string {
   return `${from.join(' and ')}${field === '' ? '' : ` ${field}`}`
 }
 
-function passedOverText ({ from, value }: Candidate): string {
-  return value === undefined ? `${from}: not set` : `${from}: ${valueText(value)}`
+function candidateText ({ from, value }: Candidate): string {
+  return `${from}: ${value === undefined ? 'not set' : valueText(value)}`
 }
 
 function pathText ({ path }: Explanation, paint: Paint): string {
   const result = {
     path: path.path ?? '',
-    disabled: 'none, since routing is not enabled',
+    disabled: 'none, routing is not enabled',
     pending: 'none yet',
-    invalid: 'none, since the template cannot be rendered',
-    conflict: 'none, since another service holds it'
+    invalid: 'none, the template cannot be rendered',
+    conflict: 'none, another service holds it'
   }[path.kind]
-  const rows = path.parts.map(({ source, kind, yields, inPath }) => [
-    source,
-    kind === 'pending' ? `waits for ${yields}` : kind === 'text' ? '' : yields,
-    inPath
-  ])
-  return `Path: ${paint(path.kind === 'invalid' || path.kind === 'conflict' ? 'red' : 'bold', result)}\n${headed(['TEMPLATE', 'YIELDS', 'IN THE PATH'], rows, paint)}` +
+  const rows = path.parts.map(({ source, kind, yields, inPath }) =>
+    [source, kind === 'pending' ? `waits for ${yields}` : kind === 'text' ? '' : yields, inPath])
+  const style = path.kind === 'invalid' || path.kind === 'conflict' ? 'red' : 'bold'
+  return `Path: ${paint(style, result)}\n${headed(['TEMPLATE', 'YIELDS', 'IN THE PATH'], rows, paint)}` +
     path.problems.map((problem) => `  ${problem}\n`).join('')
 }
 
@@ -95,7 +91,7 @@ const STYLES: Readonly<Record<ReferenceCheck['verdict'], Style>> = {
 }
 
 function checksTable (checks: readonly ReferenceCheck[], paint: Paint): string {
-  if (checks.length === 0) return 'The settings name nothing that could be checked.\n'
+  if (checks.length === 0) return 'The settings name no object to check.\n'
   const rows = checks.map(({ setting, object, verdict, reason }) => [setting, object, verdict, reason])
   return table([['SETTING', 'OBJECT', 'CHECK', 'WHY'], ...rows], (text, { row, column }) => {
     const verdict = checks[row - 1]?.verdict

@@ -1,24 +1,21 @@
+import { newAdmissionEngine, type AdmissionEngine } from '../../../../webhooks/engine.ts'
 import { KINDS } from '../../../api/kinds.ts'
 import { API_VERSION } from '../../../api/meta.ts'
 import { assessService } from '../../../core/settings/assess.ts'
 import { explainService } from '../../../core/settings/explain.ts'
-import { errorMessage } from '../../../platform/error-message.ts'
 import type { Service } from '../../../core/settings/service.ts'
 import type { SendRequest } from '../../../kube/client/api-connection.ts'
-import { checkReferences, type ReferenceCheck } from '../../../kube/objects/check-references.ts'
+import { checkReferences, type References } from '../../../kube/objects/check-references.ts'
 import { listObjects } from '../../../kube/objects/list-objects.ts'
-import { newAdmissionEngine, type AdmissionEngine } from '../../../../webhooks/engine.ts'
-import { toExplanation, type Explained } from './format.ts'
-import type { ExplainFlags } from './command.ts'
-import { placeText, readInput } from '../../read-input.ts'
-import { unusable, type Terminal } from '../../output/terminal.ts'
-import { withCluster } from '../../user-cluster.ts'
+import { errorMessage } from '../../../platform/error-message.ts'
 import type { JsonObject } from '../../../platform/json.ts'
+import { reportUnusable, type Terminal } from '../../output/terminal.ts'
+import { placeText, readInput } from '../../read-input.ts'
+import { withCluster } from '../../user-cluster.ts'
+import type { ExplainFlags } from './command.ts'
+import { toText, type Explained } from './format.ts'
 
-/**
- * Explains the services that the flags name; exit code 1 where a check finds something that cannot be used, 2 where
- * there is no such service.
- */
+/** Explains the services of the flags. Exit code 1 if a check finds an unusable object, 2 if there is no service. */
 export async function explain (name: string | undefined, flags: ExplainFlags, terminal: Terminal): Promise<void> {
   try {
     const wanted = {
@@ -27,86 +24,80 @@ export async function explain (name: string | undefined, flags: ExplainFlags, te
     }
     const explained =
       flags.filename === undefined ? await inCluster(wanted, flags) : await inFiles(wanted, flags, terminal)
-    if (explained.length === 0) throw new Error(noService(wanted))
     terminal.write(
       flags.output === 'json'
-        ? explained.map(record).join('')
-        : explained.map((one) => toExplanation(one, terminal.colour)).join('\n')
+        ? explained.map(toJson).join('')
+        : explained.map((one) => toText(one, terminal.colors)).join('\n')
     )
-    const isFound = explained.every(({ checks = [] }) =>
-      checks.every(({ verdict }) => verdict === 'usable' || verdict === 'unknown')
-    )
-    terminal.setExitCode(isFound ? 0 : 1)
+    const unusable = explained.some(({ checks = [] }) =>
+      checks.some(({ verdict }) => verdict === 'missing' || verdict === 'unusable'))
+    terminal.setExitCode(unusable ? 1 : 0)
   } catch (error) {
-    unusable(errorMessage(error).split('\n'), terminal)
+    reportUnusable(errorMessage(error).split('\n'), terminal)
   }
 }
 
 interface Wanted { readonly name: string | undefined, readonly namespace: string | undefined }
 
-function noService ({ name, namespace }: Wanted): string {
-  const place = namespace === undefined ? '' : ` in the namespace ${namespace}`
-  return name === undefined ? `there is no AIMService${place}` : `there is no AIMService ${name}${place}`
-}
-
 async function inFiles (wanted: Wanted, flags: ExplainFlags, terminal: Terminal): Promise<Explained[]> {
-  const { objects, problems } = await readInput(flags.filename ?? [], {
-    stdin: terminal.stdin,
-    recursive: flags.recursive === true
-  })
-  const refused = objects.flatMap(({ errors, file, positionOf }) =>
-    errors.map(({ field, message }) => `${placeText(file, positionOf(field))}: ${field}: ${message}`)
-  )
-  if (problems.length + refused.length > 0) throw new Error([...problems, ...refused].join('\n'))
-  const admission = worldOf(objects.map(({ object }) => object))
-  const services = servicesIn(admission, wanted)
-  if (flags.check !== true) return services.map((service) => explained(service, admission, undefined))
-  return await withCluster(flags, async (request) => await checked(services, admission, request))
+  const { filename = [], recursive } = flags
+  const { objects, problems } = await readInput(filename, { stdin: terminal.stdin, recursive: recursive === true })
+  const violations = objects.flatMap(({ errors, file, positionOf }) =>
+    errors.map(({ field, message }) => `${placeText(file, positionOf(field))}: ${field}: ${message}`))
+  if (problems.length + violations.length > 0) throw new Error([...problems, ...violations].join('\n'))
+  const engine = engineOf(objects.map(({ object }) => object))
+  const services = servicesIn(engine, wanted)
+  if (flags.check !== true) return services.map((service) => explained(service, engine))
+  return await withCluster(flags, async ({ request }) => await checked(services, engine, request))
 }
 
-/** Only what one namespace holds is asked for, and the cluster's configurations: more its users may not see. */
+/** Lists one namespace and the cluster's configurations: users may lack the right to list more. */
 async function inCluster (wanted: Wanted, flags: ExplainFlags): Promise<Explained[]> {
-  return await withCluster(flags, async (request, { namespace: ofContext }) => {
-    const namespace = wanted.namespace ?? ofContext
+  return await withCluster(flags, async ({ request, contextNamespace = 'default' }) => {
+    const namespace = wanted.namespace ?? contextNamespace
     const objects: JsonObject[] = []
     for (const { plural, scope } of KINDS) {
       const path = `/apis/${API_VERSION}/${scope === 'Cluster' ? plural : `namespaces/${namespace}/${plural}`}`
       for await (const object of listObjects(path, request)) objects.push(object)
     }
-    const admission = worldOf(objects)
-    const services = servicesIn(admission, { ...wanted, namespace })
-    if (services.length === 0) throw new Error(noService({ ...wanted, namespace }))
+    const engine = engineOf(objects)
+    const services = servicesIn(engine, { ...wanted, namespace })
     return flags.check === true
-      ? await checked(services, admission, request)
-      : services.map((service) => explained(service, admission, undefined))
+      ? await checked(services, engine, request)
+      : services.map((service) => explained(service, engine))
   })
 }
 
-function worldOf (objects: readonly JsonObject[]): AdmissionEngine {
-  const admission = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'admit' })
+function engineOf (objects: readonly JsonObject[]): AdmissionEngine {
+  const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'admit' })
   for (const object of objects) {
     const kind = KINDS.find((known) => known.kind === object['kind'])
-    if (kind !== undefined) admission.sinks[kind.kind].upsert(object)
+    if (kind !== undefined) engine.sinks[kind.kind].upsert(object)
   }
-  return admission
+  return engine
 }
 
+/** Throws if there is none. */
 function servicesIn ({ services }: AdmissionEngine, { name, namespace }: Wanted): Service[] {
-  return [...services.all()]
-    .filter((service) =>
-      (name === undefined || service.name === name) && (namespace === undefined || service.namespace === namespace))
-    .map((service) => service.parse())
+  const found = [...services.all()].filter((service) =>
+    (name === undefined || service.name === name) && (namespace === undefined || service.namespace === namespace))
+  if (found.length === 0) {
+    const place = namespace === undefined ? '' : ` in the namespace ${namespace}`
+    throw new Error(`there is no AIMService${name === undefined ? '' : ` ${name}`}${place}`)
+  }
+  return found.map((service) => service.parse())
 }
 
-async function checked (services: readonly Service[], admission: AdmissionEngine, request: SendRequest): Promise<Explained[]> {
-  return await Promise.all(
-    services.map(async (service) =>
-      explained(service, admission, await checkReferences(referencesOf(service, admission), request))
-    )
-  )
+async function checked (
+  services: readonly Service[], engine: AdmissionEngine, request: SendRequest
+): Promise<Explained[]> {
+  return await Promise.all(services.map(async (service) => ({
+    ...explained(service, engine),
+    checks: await checkReferences(referencesOf(service, engine), request)
+  })))
 }
 
-function referencesOf (service: Service, { world }: AdmissionEngine): Parameters<typeof checkReferences>[0] {
+function referencesOf (service: Service, { world }: AdmissionEngine): References {
   const { block } = assessService(service, world, service)
   return {
     namespace: service.namespace,
@@ -117,10 +108,10 @@ function referencesOf (service: Service, { world }: AdmissionEngine): Parameters
   }
 }
 
-function explained (service: Service, { world }: AdmissionEngine, checks: readonly ReferenceCheck[] | undefined): Explained {
-  return { explanation: explainService(service, world), checks }
+function explained (service: Service, { world }: AdmissionEngine): Explained {
+  return { explanation: explainService(service, world) }
 }
 
-function record ({ explanation, checks }: Explained): string {
+function toJson ({ explanation, checks }: Explained): string {
   return `${JSON.stringify({ ...explanation, ...(checks !== undefined && { checks }) })}\n`
 }

@@ -1,21 +1,21 @@
 import { CONFIGURATION_NAME } from '../../../../webhooks/webhook-configurations.ts'
 import { AIM_SERVICE, KINDS } from '../../../api/kinds.ts'
 import { GROUP } from '../../../api/meta.ts'
-import { CERT_SECRET } from '../../flags/certificates.ts'
-import { ELECTION } from '../../../app/reconciler.ts'
+import { LEASE_NAME } from '../../../app/settings.ts'
 import type { JsonObject } from '../../../platform/json.ts'
+import { CERT_SECRET } from '../../flags/certificates.ts'
 
-/** One rule of a Role or ClusterRole. Source: rbac.authorization.k8s.io/v1, PolicyRule. */
-export interface AccessRule {
+/** Source: rbac.authorization.k8s.io/v1, PolicyRule. */
+interface AccessRule {
   readonly apiGroups: readonly string[]
   readonly resources: readonly string[]
   readonly resourceNames?: readonly string[]
   readonly verbs: readonly string[]
 }
 
-/** What one of the two processes may do: in the whole cluster, and in the namespace it runs in. */
-export interface Access {
-  /** Of the service account, and of the roles that are bound to it. */
+/** The rights of one process in the whole cluster, and in its own namespace. */
+interface Access {
+  /** Of the service account and its roles. */
   readonly name: string
   readonly clusterRules: readonly AccessRule[]
   readonly namespaceRules: readonly AccessRule[]
@@ -23,11 +23,8 @@ export interface Access {
 
 const READ: AccessRule = { apiGroups: [GROUP], resources: KINDS.map(({ plural }) => plural), verbs: ['list', 'watch'] }
 
-/**
- * `serve`: reads the three kinds, keeps its certificates in one Secret, has its two webhook configurations trust them,
- * and finds its replicas. Nothing else. A create cannot be bound to a name.
- */
-export const SERVE_ACCESS: Access = {
+/** Caches, certificates and their trust, and the addresses of its replicas. RBAC cannot limit `create` to a name. */
+const SERVE_ACCESS: Access = {
   name: 'aim-admission',
   clusterRules: [
     READ,
@@ -45,11 +42,8 @@ export const SERVE_ACCESS: Access = {
   ]
 }
 
-/**
- * `reconcile`: reads them too, has admission see services anew, probes it by a dry run, writes the status of all three,
- * tells events, and holds its Lease.
- */
-export const RECONCILE_ACCESS: Access = {
+/** Caches, rollouts, status, events, the Lease, and the end-to-end probe. */
+const RECONCILE_ACCESS: Access = {
   name: 'aim-admission-reconcile',
   clusterRules: [
     READ,
@@ -58,52 +52,36 @@ export const RECONCILE_ACCESS: Access = {
       resources: [AIM_SERVICE.plural, ...KINDS.map(({ plural }) => `${plural}/status`)],
       verbs: ['patch']
     },
-    { apiGroups: [GROUP], resources: [AIM_SERVICE.plural], verbs: ['create'] }, // the end-to-end probe, as a dry run alone; RBAC knows no difference
+    // the end-to-end probe: dry runs only, which RBAC does not distinguish
+    { apiGroups: [GROUP], resources: [AIM_SERVICE.plural], verbs: ['create'] },
     { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] }
   ],
   namespaceRules: [
     { apiGroups: ['coordination.k8s.io'], resources: ['leases'], verbs: ['create'] },
-    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: [ELECTION], verbs: ['get', 'update'] }
+    { apiGroups: ['coordination.k8s.io'], resources: ['leases'], resourceNames: [LEASE_NAME], verbs: ['get', 'update'] }
   ]
 }
 
-/**
- * The service accounts of `serve` and `reconcile` in the given namespace, and what they may do in a cluster. `serve
- * --with-reconciler` needs both roles.
- */
+/** The service accounts of `serve` and `reconcile` with their rights. `serve --with-reconciler` needs those of both. */
 export function accessManifests (namespace: string): JsonObject[] {
   return [SERVE_ACCESS, RECONCILE_ACCESS].flatMap((access) => manifestsOf(access, namespace))
 }
 
 function manifestsOf ({ name, clusterRules, namespaceRules }: Access, namespace: string): JsonObject[] {
-  const account = { kind: 'ServiceAccount', name, namespace }
+  const subjects = [{ kind: 'ServiceAccount', name, namespace }]
+  const [apiVersion, apiGroup] = ['rbac.authorization.k8s.io/v1', 'rbac.authorization.k8s.io']
+  const metadata = { name, namespace }
   return [
-    { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name, namespace } },
-    { apiVersion: RBAC, kind: 'ClusterRole', metadata: { name }, rules: clusterRules },
+    { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
+    { apiVersion, kind: 'ClusterRole', metadata: { name }, rules: clusterRules },
     {
-      apiVersion: RBAC,
+      apiVersion,
       kind: 'ClusterRoleBinding',
       metadata: { name },
-      roleRef: roleRef('ClusterRole', name),
-      subjects: [account]
+      roleRef: { apiGroup, kind: 'ClusterRole', name },
+      subjects
     },
-    ...(namespaceRules.length === 0
-      ? []
-      : [
-          { apiVersion: RBAC, kind: 'Role', metadata: { name, namespace }, rules: namespaceRules },
-          {
-            apiVersion: RBAC,
-            kind: 'RoleBinding',
-            metadata: { name, namespace },
-            roleRef: roleRef('Role', name),
-            subjects: [account]
-          }
-        ])
+    { apiVersion, kind: 'Role', metadata, rules: namespaceRules },
+    { apiVersion, kind: 'RoleBinding', metadata, roleRef: { apiGroup, kind: 'Role', name }, subjects }
   ]
-}
-
-const RBAC = 'rbac.authorization.k8s.io/v1'
-
-function roleRef (kind: 'ClusterRole' | 'Role', name: string): JsonObject {
-  return { apiGroup: 'rbac.authorization.k8s.io', kind, name }
 }

@@ -1,25 +1,23 @@
-import { Command, Option } from 'commander'
-import type { WebhooksOver } from '../../../recording/replay.ts'
+import { Command } from 'commander'
 import type { AdmissionEngine } from '../../../../webhooks/engine.ts'
-import { environmentVariable } from '../../flags/options.ts'
+import type { WebhooksOver } from '../../../recording/replay.ts'
+import { flag, missingConfigFlag } from '../../flags/read-flags.ts'
 import type { KnownFlags } from '../../known-objects.ts'
 import type { Terminal } from '../../output/terminal.ts'
 import { clusterFlags } from '../../user-cluster.ts'
 
-export type { ExitCode } from '../../output/terminal.ts'
-
 export interface ReviewDependencies extends Terminal {
   readonly version: string
-  /** Makes an admission that knows of no object yet; the product's own by default. */
+  /** Returns an empty engine; by default the product's. */
   readonly admission?: () => AdmissionEngine
-  /** Makes the webhooks that recorded reviews are replayed by; the product's own by default. */
+  /** The webhooks that recorded reviews are replayed by; by default the product's. */
   readonly webhooksOver?: WebhooksOver
 }
 
 export const REVIEW_FORMATS = ['yaml', 'json', 'patch', 'diff', 'report', 'junit', 'sarif', 'github'] as const
 export type ReviewFormat = typeof REVIEW_FORMATS[number]
 
-/** The flags of `review`. */
+/** As given. */
 export interface ReviewFlags extends KnownFlags {
   readonly filename?: readonly string[]
   readonly recursive?: true
@@ -29,23 +27,20 @@ export interface ReviewFlags extends KnownFlags {
   readonly missingConfig: 'warn' | 'refuse'
 }
 
-/** `aim-admission review -f FILE…`: admits the objects of files offline, by the webhooks themselves. */
+/** `aim-admission review -f FILE…`: admits objects in files by the webhooks themselves. */
 export function reviewCommand (dependencies: ReviewDependencies): Command {
   const command = new Command('review')
-    .description('admit the objects in files offline, against the configurations in the files; exit 1 when one is refused, 2 on unusable input')
-    .addOption(new Option('-f, --filename <file...>', 'files, folders or patterns of YAML or JSON, - for the standard input; objects of other kinds are passed over')
-      .env(environmentVariable('FILENAME')))
-    .addOption(new Option('-R, --recursive', 'read folders with all that is below them').env(environmentVariable('RECURSIVE')))
-    .addOption(new Option('-o, --output <format>', 'what is printed').env(environmentVariable('OUTPUT')).choices(REVIEW_FORMATS).default('yaml'))
-    .addOption(new Option('--configs <file...>', 'files or folders of objects that are there already: known, and not judged').env(environmentVariable('CONFIGS')))
-    .addOption(new Option('--old <file...>', 'files of objects as they are stored: an object of the same name is judged as a change of it').env(environmentVariable('OLD')))
-    .addOption(new Option('--what-if <file...>', 'files of changed configurations: tell what each would do to every service, and judge nothing else').env(environmentVariable('WHAT_IF')))
-    .addOption(new Option('--replay <dir>', 'a folder that serve --record wrote: answer its reviews anew, tell which answers differ, and judge nothing else').env(environmentVariable('REPLAY')))
-    .addOption(new Option('--missing-config <what>', 'what becomes of a service whose runtime configuration is missing').env(environmentVariable('MISSING_CONFIG'))
-      .choices(['warn', 'refuse']).default('warn'))
-  for (const option of clusterFlags(
-    'also know what the cluster of this file holds; what is there already is judged as a change'
-  )) { command.addOption(option) }
+    .description('admit objects in files, as a cluster would; exit 1 if one is refused, 2 on unusable input')
+    .addOption(flag('-f, --filename <file...>', 'files, folders or patterns of YAML or JSON, - for standard input'))
+    .addOption(flag('-R, --recursive', 'read folders recursively'))
+    .addOption(flag('-o, --output <format>', 'output format', 'yaml').choices(REVIEW_FORMATS))
+    .addOption(flag('--configs <file...>', 'files or folders of objects that exist already, and are not reviewed'))
+    .addOption(flag('--old <file...>', 'files of stored objects; an object of the same name is reviewed as a change'))
+    .addOption(flag('--what-if <file...>', 'files of changed configurations: print only their effect on each service'))
+    .addOption(flag('--replay <dir>', 'folder of serve --record: print only the responses that differ in a replay'))
+    .addOption(missingConfigFlag())
+  const cluster = 'cluster of stored objects; an object of the same name is reviewed as a change'
+  for (const option of clusterFlags(cluster)) command.addOption(option)
   return command.action(async (flags: ReviewFlags) => {
     if (flags.replay === undefined) await (await import('./run.ts')).review(flags, dependencies)
     else await (await import('./replay.ts')).replay({ ...flags, replay: flags.replay }, dependencies)

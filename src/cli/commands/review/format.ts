@@ -1,82 +1,129 @@
 import { FILE_HEADERS_ONLY, createTwoFilesPatch } from 'diff'
 import { GROUP } from '../../../api/meta.ts'
-import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
 import { diagnosticsOf, type Diagnostic, type ReviewedObject } from '../../../offline/diagnostics.ts'
-import { toGithub } from '../../output/github.ts'
-import { toJunit, type JunitCase } from '../../output/junit.ts'
+import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
+import { isJsonObject, own, ownObject, ownString } from '../../../platform/json.ts'
+import { toJunit, toYaml, type JunitCase } from '../../output/formats.ts'
+import { painter, type Paint } from '../../output/terminal.ts'
 import { placeText } from '../../read-input.ts'
-import { toReport } from '../../output/report.ts'
+import { toGithub, toSarif } from './ci-formats.ts'
 import type { ReviewFormat } from './command.ts'
-import { toSarif } from '../../output/sarif.ts'
-import { toYaml } from '../../output/yaml.ts'
 
-export interface FormatContext { readonly colour: boolean, readonly version: string }
+interface FormatContext { readonly colors: boolean, readonly version: string }
 
 type Formatter = (reviewed: readonly ReviewedObject[], context: FormatContext) => string
 
 export const FORMATTERS: Readonly<Record<ReviewFormat, Formatter>> = {
   /** The admitted objects as they would be stored. */
   yaml: (reviewed) => toYaml(reviewed.filter(({ faults }) => faults.length === 0).map(({ object }) => object)),
-  /** A line for every object. */
-  json: (reviewed) => reviewed.map((outcome) => `${JSON.stringify(record(outcome))}\n`).join(''),
-  /** The JSON Patch of each object that is changed, under its name. */
+  /** One line per object. */
+  json: (reviewed) => reviewed.map((outcome) => `${JSON.stringify(recordOf(outcome))}\n`).join(''),
+  /** The JSON Patch of each changed object. */
   patch: (reviewed) => reviewed.filter(({ patch }) => patch.length > 0)
     .map(({ given, patch }) => `# ${objectTitle(given)}\n${JSON.stringify(patch, null, 2)}\n`).join(''),
-  /** What each object as stored has, and as written has not. */
+  /** From each changed object as written to the object as stored. */
   diff: (reviewed) => reviewed.filter(({ patch }) => patch.length > 0).map(difference).join(''),
-  report: toReport,
+  report: (reviewed, { colors }) => report(reviewed, painter(colors)),
   junit: (reviewed) => toJunit('review', reviewed.map(testcase)),
   sarif: (reviewed, { version }) => toSarif(reviewed.flatMap(diagnosticsOf), version),
   github: (reviewed) => toGithub(reviewed.flatMap(diagnosticsOf))
 }
 
-/** Those that tell of refusals and warnings themselves; beside the others they are printed on standard error. */
-export const TELLING: ReadonlySet<ReviewFormat> = new Set(['json', 'report', 'junit', 'sarif', 'github'])
+/** Formats that include refusals and warnings; with the others, these go to standard error. */
+export const WITH_REMARKS: ReadonlySet<ReviewFormat> = new Set(['json', 'report', 'junit', 'sarif', 'github'])
 
-/** What people should know of an object beside its new form. */
+/** The refusal and the warnings of an object, one per line. */
 export function remarks (outcome: ReviewedObject): string {
-  const findings = diagnosticsOf(outcome)
   const title = objectTitle(outcome.given)
-  const causes = findings
-    .filter(({ level }) => level === 'error')
-    .map(({ file, position, field, message }) => `  ${placeText(file, position)}: ${field}: ${message}\n`)
+  const causes = errorsOf(outcome).map((error) => `  ${failureText(error)}\n`)
   return [
     ...outcome.warnings.map((warning) => `warning: ${title}: ${warning}\n`),
     ...(causes.length === 0 ? [] : [`refused: ${title}\n`, ...causes])
   ].join('')
 }
 
-function record ({ given, faults, warnings, patch, object }: ReviewedObject): object {
+function errorsOf (outcome: ReviewedObject): Diagnostic[] {
+  return diagnosticsOf(outcome).filter(({ level }) => level === 'error')
+}
+
+function failureText ({ file, position, field, message }: Diagnostic): string {
+  return `${placeText(file, position)}: ${field}: ${message}`
+}
+
+function recordOf ({ given, faults, warnings, patch, object }: ReviewedObject): object {
   const allowed = faults.length === 0
   const status = allowed ? { code: 200, message: '' } : { code: 422, message: refusal(given, faults) }
   return { kind: given.kind.kind, ...given.key, allowed, status, warnings, patch, object }
 }
 
-/** As the API server writes it. Source: k8s.io/apimachinery, api/errors, NewInvalid. */
+/** In the form of the API server. Source: k8s.io/apimachinery, api/errors, NewInvalid. */
 function refusal ({ kind, key }: GivenObject, faults: ReviewedObject['faults']): string {
-  const causes = faults.map(({ field, message }) => `${field}: ${message}`)
-  return `${kind.kind}.${GROUP} "${key.name}" is invalid: ${causes.length === 1 ? causes.join() : `[${causes.join(', ')}]`}`
+  const causes = faults.map(({ field, message }) => `${field}: ${message}`).join(', ')
+  return `${kind.kind}.${GROUP} "${key.name}" is invalid: ${faults.length === 1 ? causes : `[${causes}]`}`
 }
 
 function difference ({ given, object }: ReviewedObject): string {
   const title = objectTitle(given)
-  return createTwoFilesPatch(title, title, toYaml([given.written]), toYaml([object]), 'as written', 'as admitted', {
+  const [written, admitted] = [toYaml([given.written]), toYaml([object])]
+  return createTwoFilesPatch(title, title, written, admitted, 'as written', 'as admitted', {
     headerOptions: FILE_HEADERS_ONLY
   })
 }
 
 function testcase (outcome: ReviewedObject): JunitCase {
-  const { given, warnings } = outcome
+  const { given: { kind, file, position }, warnings } = outcome
   return {
-    className: given.kind.kind,
-    name: objectTitle(given).slice(given.kind.kind.length + 1),
-    file: given.file,
-    line: given.position.line,
-    failures: diagnosticsOf(outcome).filter(({ level }) => level === 'error').map(failureOf),
+    className: kind.kind,
+    name: objectTitle(outcome.given).slice(kind.kind.length + 1),
+    file,
+    line: position.line,
+    failures: errorsOf(outcome).map((error) => ({
+      type: error.code,
+      summary: `${error.field}: ${error.message}`,
+      text: failureText(error)
+    })),
     ...(warnings.length > 0 && { output: warnings.map((warning) => `warning: ${warning}\n`).join('') })
   }
 }
 
-function failureOf ({ code, field, message, file, position }: Diagnostic): JunitCase['failures'][number] {
-  return { type: code, summary: `${field}: ${message}`, text: `${placeText(file, position)}: ${field}: ${message}` }
+/** For people: each object with its verdict and its diagnostics, then a summary. */
+function report (reviewed: readonly ReviewedObject[], paint: Paint): string {
+  return `${reviewed.map((outcome) => section(outcome, paint)).join('')}\n${summary(reviewed, paint)}\n`
+}
+
+function section (outcome: ReviewedObject, paint: Paint): string {
+  const { given, faults, warnings } = outcome
+  const [mark, style, verdict] = faults.length > 0
+    ? ['✗', 'red', 'refused'] as const
+    : warnings.length > 0 ? ['!', 'yellow', 'admitted, with a warning'] as const : ['✓', 'green', 'admitted'] as const
+  const place = paint('dim', placeText(given.file, given.position))
+  const title = `${paint(style, mark)} ${paint('bold', objectTitle(given))} ${paint(style, verdict)} ${place}\n`
+  const lines = diagnosticsOf(outcome).map(({ level, field, message, file, position, code }) => {
+    const text = level === 'error'
+      ? `${paint('bold', field)}: ${message} ${paint('dim', `(${code})`)}`
+      : `${paint('yellow', 'warning:')} ${message}`
+    return `    ${paint('cyan', placeText(file, position))} ${text}\n`
+  })
+  return [title, ...lines, ...(faults.length > 0 ? [] : injected(outcome, paint))].join('')
+}
+
+/** The configuration and the path of an admitted service. */
+function injected ({ object }: ReviewedObject, paint: Paint): string[] {
+  const block = own(ownObject(object, 'spec'), 'resolvedRuntimeConfig')
+  if (!isJsonObject(block)) return []
+  const namespace = ownString(block, 'namespace')
+  const config = `${ownString(block, 'kind')} ${namespace === '' ? '' : `${namespace}/`}${ownString(block, 'name')}`
+  const path = ownString(ownObject(block, 'routing'), 'path')
+  return [paint('dim', `    settings of ${config}${path === '' ? '' : `, served at ${path}`}`) + '\n']
+}
+
+function summary (reviewed: readonly ReviewedObject[], paint: Paint): string {
+  const refused = reviewed.filter(({ faults }) => faults.length > 0).length
+  const warned = reviewed.filter(({ faults, warnings }) => faults.length === 0 && warnings.length > 0).length
+  const counts = [
+    ...(refused > 0 ? [paint('red', `${refused} refused`)] : []),
+    ...(warned > 0 ? [paint('yellow', `${warned} admitted with a warning`)] : []),
+    paint('green', `${reviewed.length - refused - warned} admitted`)
+  ]
+  return `${reviewed.length} ${reviewed.length === 1 ? 'object' : 'objects'}: ${counts.join(', ')}`
 }

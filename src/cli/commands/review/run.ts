@@ -1,49 +1,51 @@
 import { newAdmissionEngine } from '../../../../webhooks/engine.ts'
 import { reviewObjects } from '../../../offline/review-objects.ts'
 import { knownObjects, loadWorld } from '../../known-objects.ts'
+import { newProgress, reportUnusable } from '../../output/terminal.ts'
 import { readInput } from '../../read-input.ts'
-import { FORMATTERS, remarks, TELLING } from './format.ts'
 import type { ReviewDependencies, ReviewFlags } from './command.ts'
-import { newProgress, unusable } from '../../output/terminal.ts'
+import { FORMATTERS, remarks, WITH_REMARKS } from './format.ts'
 import { printWhatIf, readWhatIf } from './what-if.ts'
 
-/** Reviews what the flags name, and prints it. */
+/** Reviews the objects of the flags, and prints the result. */
 export async function review (flags: ReviewFlags, dependencies: ReviewDependencies): Promise<void> {
-  const { filename = [], output } = flags
-  const input = { stdin: dependencies.stdin, recursive: flags.recursive === true }
-  const missing = flagProblems(flags)
-  if (missing.length > 0) {
-    unusable(missing, dependencies)
+  const { filename = [], output, missingConfig } = flags
+  const flagProblem = flagProblemOf(flags)
+  if (flagProblem !== undefined) {
+    reportUnusable([flagProblem], dependencies)
     return
   }
+  const options = { stdin: dependencies.stdin, recursive: flags.recursive === true }
   const [{ objects, problems }, known, changes] = await Promise.all([
-    readInput(filename, input), knownObjects(flags, input, dependencies), readWhatIf(flags.whatIf ?? [], input)
+    readInput(filename, options), knownObjects(flags, options, dependencies), readWhatIf(flags.whatIf ?? [], options)
   ])
-  const unread = [...problems, ...known.problems, ...changes.problems]
-  if (unread.length > 0) {
-    unusable(unread, dependencies)
+  const allProblems = [...problems, ...known.problems, ...changes.problems]
+  if (allProblems.length > 0) {
+    reportUnusable(allProblems, dependencies)
     return
   }
-  const admission =
-    dependencies.admission?.() ?? newAdmissionEngine({ missingConfig: flags.missingConfig, missingBlock: 'refuse' })
-  const stored = loadWorld(known, admission, objects)
+  const engine = dependencies.admission?.() ?? newAdmissionEngine({ missingConfig, missingBlock: 'refuse' })
+  const stored = loadWorld(known, engine, objects)
   const progress = newProgress('objects reviewed:', dependencies)
-  const reviewed = reviewObjects(objects, admission, { stored, onReviewed: () => { progress.step(objects.length) } })
+  const reviewed = reviewObjects(objects, engine, { stored, onReviewed: () => { progress.step(objects.length) } })
   progress.end()
+  const refused = reviewed.filter(({ faults }) => faults.length > 0)
   if (flags.whatIf !== undefined) {
-    dependencies.writeError(reviewed.filter(({ faults }) => faults.length > 0).map(remarks).join(''))
-    printWhatIf({ changes: changes.objects, admission, output }, dependencies)
+    dependencies.writeError(refused.map(remarks).join(''))
+    printWhatIf({ changes: changes.objects, engine, output }, dependencies)
     return
   }
   dependencies.write(FORMATTERS[output](reviewed, dependencies))
-  if (!TELLING.has(output)) dependencies.writeError(reviewed.map(remarks).join(''))
-  dependencies.setExitCode(reviewed.some(({ faults }) => faults.length > 0) ? 1 : 0)
+  if (!WITH_REMARKS.has(output)) dependencies.writeError(reviewed.map(remarks).join(''))
+  dependencies.setExitCode(refused.length > 0 ? 1 : 0)
 }
 
-function flagProblems ({ filename, whatIf, output }: ReviewFlags): string[] {
-  if (whatIf === undefined) { return filename === undefined ? ['nothing to review: give files with -f, or - for the standard input'] : [] }
-  return WHAT_IF_FORMATS.has(output) ? [] : [`--what-if prints report or json, not ${output}`]
+function flagProblemOf ({ filename, whatIf, output }: ReviewFlags): string | undefined {
+  if (whatIf !== undefined) {
+    return WHAT_IF_FORMATS.has(output) ? undefined : `--what-if prints report or json, not ${output}; change -o`
+  }
+  return filename === undefined ? 'nothing to review: give files with -f, or - for standard input' : undefined
 }
 
-/** The default of -o stands for a report here. */
+/** `yaml`, the default of -o, stands for a report here. */
 const WHAT_IF_FORMATS: ReadonlySet<string> = new Set(['yaml', 'report', 'json'])

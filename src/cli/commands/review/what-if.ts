@@ -1,68 +1,53 @@
+import type { AdmissionEngine } from '../../../../webhooks/engine.ts'
 import { AIM_SERVICE } from '../../../api/kinds.ts'
 import { objectKey } from '../../../api/object-meta.ts'
-import { configFaults } from '../../../core/rules/config.ts'
 import { pathIndexOf } from '../../../cache/path-claims.ts'
-import { configTitle, readRuntimeConfig, type RuntimeConfig } from '../../../core/settings/runtime-config.ts'
+import { configFaults } from '../../../core/rules/config.ts'
 import { EFFECTS, predictChanges, type Effect, type Prediction } from '../../../core/rules/what-if.ts'
+import { configTitle, readRuntimeConfig, type RuntimeConfig } from '../../../core/settings/runtime-config.ts'
 import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
-import type { AdmissionEngine } from '../../../../webhooks/engine.ts'
-import { painter, table, type Style } from '../../output/paint.ts'
-import { placeText, readInput, type Input, type InputOptions } from '../../read-input.ts'
-import type { Terminal } from '../../output/terminal.ts'
+import { painter, table, type Style, type Terminal } from '../../output/terminal.ts'
+import { placeText, readInput, schemaProblems, type Input, type InputOptions } from '../../read-input.ts'
 
-/** The changed configurations of files; a service among them, or one that its schema refuses, is unusable. */
+/** Reads changed configurations. A service, or a configuration that violates its schema, is a problem. */
 export async function readWhatIf (paths: readonly string[], options: InputOptions): Promise<Input> {
   const { objects, problems } = await readInput(paths, options)
-  return { objects, problems: [...problems, ...objects.flatMap(problemsOf)] }
+  const services = objects.filter(({ kind }) => kind === AIM_SERVICE).map((given) =>
+    `${placeText(given.file, given.position)}: ${objectTitle(given)} is not a configuration; give services with -f`)
+  return { objects, problems: [...problems, ...services, ...schemaProblems(objects)] }
 }
 
 interface WhatIf {
   readonly changes: readonly GivenObject[]
-  /** Knows the services, and the configurations as they are. */
-  readonly admission: AdmissionEngine
+  /** Holds the services, and the configurations before the change. */
+  readonly engine: AdmissionEngine
   readonly output: string
 }
 
-/** Prints what becomes of every service; exit code 1 where one breaks, or a changed configuration would be refused. */
-export function printWhatIf ({ changes, admission, output }: WhatIf, { write, writeError, setExitCode, colour }: Terminal): void {
+/** Prints the effect on each service. Exit code 1 if a service breaks, or a changed configuration would be refused. */
+export function printWhatIf ({ changes, engine, output }: WhatIf, terminal: Terminal): void {
   const read = changes.map((given) => ({ given, config: configOf(given) }))
-  const refusals = read.flatMap(({ given, config }) => configFaults(config, currentOf(config, admission))
-    .map(({ field, message }) => `refused: ${objectTitle(given)}\n  ${placeText(given.file, given.positionOf(field))}: ${field}: ${message}\n`))
+  const refusals = read.flatMap(({ given, config }) =>
+    configFaults(config, currentOf(config, engine)).map(({ field, message }) =>
+      `refused: ${objectTitle(given)}\n  ${placeText(given.file, given.positionOf(field))}: ${field}: ${message}\n`))
   if (refusals.length > 0) {
-    writeError(refusals.join(''))
-    setExitCode(1)
+    terminal.writeError(refusals.join(''))
+    terminal.setExitCode(1)
     return
   }
-  const predictions = predictChanges(read.map(({ config }) => config), {
-    ...admission.world,
-    services: admission.services,
-    indexPaths: pathIndexOf
-  })
-  write(
+  const world = { ...engine.world, services: engine.services, indexPaths: pathIndexOf }
+  const predictions = predictChanges(read.map(({ config }) => config), world)
+  terminal.write(
     output === 'json'
-      ? predictions.map((prediction) => `${JSON.stringify(record(prediction))}\n`).join('')
-      : report(predictions, colour)
+      ? predictions.map((prediction) => `${JSON.stringify(recordOf(prediction))}\n`).join('')
+      : report(predictions, terminal.colors)
   )
-  setExitCode(predictions.some(({ effect }) => effect === 'breaks') ? 1 : 0)
-}
-
-function problemsOf (given: GivenObject): string[] {
-  if (given.kind === AIM_SERVICE) {
-    return [
-      `${placeText(given.file, given.position)}: ${objectTitle(given)} is no configuration; give services with -f`
-    ]
-  }
-  return given.errors.map(
-    ({ field, message }) =>
-      `${placeText(given.file, given.positionOf(field))}: ${objectTitle(given)}: ${field}: ${message}`
-  )
+  terminal.setExitCode(predictions.some(({ effect }) => effect === 'breaks') ? 1 : 0)
 }
 
 function configOf ({ kind, object }: GivenObject): RuntimeConfig {
   const config = kind.kind === 'AIMService' ? undefined : readRuntimeConfig(kind.kind, object)
-  if (config === undefined || config.kind === 'malformed') {
-    throw new Error('a configuration that its schema allows cannot be read')
-  }
+  if (config === undefined || config.kind === 'malformed') throw new Error('a checked configuration cannot be read')
   return config
 }
 
@@ -70,38 +55,31 @@ function currentOf ({ kind, namespace, name }: RuntimeConfig, { configs }: Admis
   return kind === 'AIMRuntimeConfig' ? configs.namespaced(namespace, name) : configs.cluster(name)
 }
 
-function record ({ service: { namespace, name }, effect, affected, before, after }: Prediction): object {
-  return { namespace, name, effect, touched: affected, before: standing(before), after: standing(after) }
+function recordOf ({ service: { namespace, name }, effect, affected, before, after }: Prediction): object {
+  return { namespace, name, effect, affected, before: stateOf(before), after: stateOf(after) }
 }
 
-function standing ({ assessment: { config }, path, problem }: Prediction['before']): object {
-  return { config: config === undefined ? null : configTitle(config), path: path ?? null, trouble: problem ?? null }
+function stateOf ({ assessment: { config }, path, problem }: Prediction['before']): object {
+  return { config: config === undefined ? null : configTitle(config), path: path ?? null, problem: problem ?? null }
 }
 
 const STYLES: Readonly<Record<Effect, Style>> = { breaks: 'red', heals: 'green', moves: 'yellow', stays: 'dim' }
 
-/** Services that the change does not reach are only counted. */
-function report (predictions: readonly Prediction[], colour: boolean): string {
-  const paint = painter(colour)
+/** Unaffected services are only counted. */
+function report (predictions: readonly Prediction[], colors: boolean): string {
+  const paint = painter(colors)
   const shown = EFFECTS.flatMap((effect) =>
-    predictions.filter((prediction) => prediction.effect === effect && (prediction.affected || effect !== 'stays'))
-  )
-  const rows = shown.map((prediction) => [
-    prediction.effect,
-    objectKey(prediction.service),
-    pathsOf(prediction),
-    prediction.after.problem ?? ''
-  ])
-  const counts = EFFECTS.map(
-    (effect) => `${predictions.filter((prediction) => prediction.effect === effect).length} ${effect}`
-  )
+    predictions.filter((prediction) => prediction.effect === effect && (prediction.affected || effect !== 'stays')))
+  const rows = shown.map(({ effect, service, before, after }) =>
+    [effect, objectKey(service), pathsText(before.path, after.path), after.problem ?? ''])
   const list = table(rows, (text, { row, column }) =>
-    column === 0 ? paint(STYLES[shown[row]?.effect ?? 'stays'], text) : text
-  )
-  return `${list}${rows.length > 0 ? '\n' : ''}${predictions.length} ${predictions.length === 1 ? 'service' : 'services'}: ${counts.join(', ')}\n`
+    column === 0 ? paint(STYLES[shown[row]?.effect ?? 'stays'], text) : text)
+  const counts = EFFECTS.map((effect) =>
+    `${predictions.filter((prediction) => prediction.effect === effect).length} ${effect}`)
+  const total = `${predictions.length} ${predictions.length === 1 ? 'service' : 'services'}`
+  return `${list}${rows.length > 0 ? '\n' : ''}${total}: ${counts.join(', ')}\n`
 }
 
-function pathsOf ({ before, after }: Prediction): string {
-  const [from, to] = [before.path ?? '(no path)', after.path ?? '(no path)']
+function pathsText (from = '(no path)', to = '(no path)'): string {
   return from === to ? from : `${from} → ${to}`
 }

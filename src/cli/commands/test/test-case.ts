@@ -1,47 +1,48 @@
 import { readFile, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { isMap, isSeq, parseDocument, stringify } from 'yaml'
-import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
-import { errorMessage } from '../../../platform/error-message.ts'
-import { objectTitle } from '../../../offline/local-object.ts'
-import { readManifestFolder } from '../../../offline/manifest-files.ts'
 import { newAdmissionEngine } from '../../../../webhooks/engine.ts'
 import type { ReviewedObject } from '../../../offline/diagnostics.ts'
+import { objectTitle } from '../../../offline/local-object.ts'
+import { readManifestFolder } from '../../../offline/manifest-files.ts'
 import { reviewObjects } from '../../../offline/review-objects.ts'
+import { errorMessage } from '../../../platform/error-message.ts'
+import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
 import { loadWorld } from '../../known-objects.ts'
 import { readInput, type Input } from '../../read-input.ts'
 import type { TestFlags } from './command.ts'
 
-export const EXPECTED = 'expected.yaml'
+const EXPECTED = 'expected.yaml'
 
-/** A folder of manifests, what is expected of them, and what came out. */
+/** A folder of manifests with its expected and actual results. */
 export interface TestCase {
-  /** Path below the folder under test; `.` for itself. */
+  /** Path below the tested folder; `.` for that folder itself. */
   readonly name: string
+  /** Path of its expected.yaml. */
   readonly file: string
-  /** Undefined where nothing is expected yet. */
+  /** Content of that file; undefined if it does not exist. */
   readonly expected: string | undefined
-  /** What came out, in the form of what is expected. */
+  /** The results, limited to what is expected, in the form of `expectedText`. */
   readonly actual: string
-  /** All of what came out, as it would be written. */
+  /** The complete results. */
   readonly full: string
-  /** Why the case cannot be run, a line each. */
+  /** Why the case cannot run, one line each. */
   readonly problems: readonly string[]
 }
 
-/**
- * Runs every case below a folder, in the order of their names. Rejects with a system error where the folder cannot be
- * read.
- */
-export async function runCases (dir: string, flags: Pick<TestFlags, 'missingConfig'>): Promise<TestCase[]> {
-  const folders = (await readdir(dir, { recursive: true, withFileTypes: true })).filter((entry) => entry.isDirectory())
+type CaseOptions = Pick<TestFlags, 'missingConfig'>
+
+/** Runs every case below a folder, in the order of names. Rejects with a system error if the folder is unreadable. */
+export async function runCases (dir: string, options: CaseOptions): Promise<TestCase[]> {
+  const entries = await readdir(dir, { recursive: true, withFileTypes: true })
+  const folders = entries.filter((entry) => entry.isDirectory())
     .map(({ parentPath, name }) => path.join(parentPath, name))
-  const cases = await Promise.all([dir, ...folders.sort()].map((folder) => runCase(dir, folder, flags)))
+  const cases = await Promise.all([dir, ...folders.sort()].map((folder) => runCase(dir, folder, options)))
   return cases.filter((one) => one !== undefined)
 }
 
-/** Undefined where the folder has no manifest. */
-async function runCase (dir: string, folder: string, { missingConfig }: Pick<TestFlags, 'missingConfig'>): Promise<TestCase | undefined> {
+/** Undefined if the folder has no manifest. */
+async function runCase (dir: string, folder: string, { missingConfig }: CaseOptions): Promise<TestCase | undefined> {
   const files = (await readManifestFolder(folder))
     .map((file) => path.basename(file.path))
     .filter((name) => name !== EXPECTED)
@@ -56,15 +57,15 @@ async function runCase (dir: string, folder: string, { missingConfig }: Pick<Tes
   const problems = [known, old, given].flatMap((one) => one.problems)
   const about = { name: path.relative(dir, folder) || '.', file, expected }
   if (problems.length > 0) return { ...about, actual: '', full: '', problems }
-  const admission = newAdmissionEngine({ missingConfig, missingBlock: 'refuse' })
-  const stored = loadWorld({ objects: known.objects, stored: old.objects, problems }, admission, given.objects)
-  const results = reviewObjects(given.objects, admission, { stored }).map(resultOf)
-  const wanted = readExpected(expected ?? '[]')
+  const engine = newAdmissionEngine({ missingConfig, missingBlock: 'refuse' })
+  const stored = loadWorld({ objects: known.objects, stored: old.objects, problems }, engine, given.objects)
+  const results = reviewObjects(given.objects, engine, { stored }).map(resultOf)
+  const expectations = readExpected(expected ?? '[]')
   return {
     ...about,
-    full: written(results),
-    actual: written(comparable(results, wanted.entries)),
-    problems: wanted.problem === undefined ? [] : [`${file}: ${wanted.problem}`]
+    full: toText(results),
+    actual: toText(comparable(results, expectations.entries)),
+    problems: expectations.problem === undefined ? [] : [`${file}: ${expectations.problem}`]
   }
 }
 
@@ -81,10 +82,7 @@ async function textOf (file: string): Promise<string | undefined> {
   }
 }
 
-/**
- * What came of an object, in the words of expected.yaml. No warning and no patch are written down too, so that one that
- * comes later differs.
- */
+/** An entry of expected.yaml. Includes empty warnings and patches, so that later ones differ. */
 function resultOf ({ given, faults, warnings, patch, object }: ReviewedObject): JsonObject {
   const block = ownObject(ownObject(object, 'spec'), 'resolvedRuntimeConfig')
   const path = ownString(ownObject(block, 'routing'), 'path')
@@ -98,7 +96,7 @@ function resultOf ({ given, faults, warnings, patch, object }: ReviewedObject): 
   }
 }
 
-/** Fields that may be expected of an object; where one of them is left out in expected.yaml, it is not compared. */
+/** Fields of an entry of expected.yaml besides `object`. Fields that are left out are not compared. */
 const FIELDS = ['allowed', 'refusals', 'warnings', 'path', 'patch'] as const
 
 interface Expectations { readonly entries: readonly JsonObject[], readonly problem?: string }
@@ -107,56 +105,45 @@ function readExpected (text: string): Expectations {
   try {
     const document = parseDocument(text)
     const [error] = document.errors
-    const entries: unknown =
-      error === undefined && isSeq(document.contents) && document.contents.items.every(isMap)
-        ? document.toJS()
-        : undefined
-    if (!Array.isArray(entries)) {
-      return {
-        entries: [],
-        problem: error?.message.split('\n', 1)[0] ?? 'not a list of what is expected of each object'
-      }
-    }
-    return { entries: entries.filter(isJsonObject) }
+    if (error !== undefined) return { entries: [], problem: error.message.split('\n', 1)[0] ?? '' }
+    const entries: unknown = isSeq(document.contents) && document.contents.items.every(isMap) && document.toJS()
+    return Array.isArray(entries)
+      ? { entries: entries.filter(isJsonObject) }
+      : { entries: [], problem: 'not a list of expected results' }
   } catch (error) {
     return { entries: [], problem: errorMessage(error) }
   }
 }
 
-/**
- * The results with the fields that are expected, in the order of what is expected. An object of which nothing is
- * expected is passed over where it is admitted, and shown where it is refused.
- */
+/** The results in the order and with the fields of the expectations. Of the others, only refusals remain. */
 function comparable (results: readonly JsonObject[], expected: readonly JsonObject[]): JsonObject[] {
   const byTitle = new Map(results.map((result) => [result['object'], result]))
-  const named = new Set(expected.map((entry) => entry['object']))
-  const shown = expected.flatMap((entry) => {
+  const expectedTitles = new Set(expected.map((entry) => entry['object']))
+  const compared = expected.flatMap((entry) => {
     const result = byTitle.get(entry['object'])
-    return result === undefined ? [] : [likeEntry(result, entry)]
+    return result === undefined ? [] : [withFieldsOf(entry, result)]
   })
-  return [...shown, ...results.filter((result) => !named.has(result['object']) && result['allowed'] === false)]
+  const unexpected = results.filter((result) => !expectedTitles.has(result['object']) && result['allowed'] === false)
+  return [...compared, ...unexpected]
 }
 
-/** An expectation that is empty is met by nothing. */
-function likeEntry (result: JsonObject, entry: JsonObject): JsonObject {
+/** A field without a result equals an empty expectation. */
+function withFieldsOf (entry: JsonObject, result: JsonObject): JsonObject {
   const fields = FIELDS.filter((field) => Object.hasOwn(entry, field))
-  const values = fields.map((field): [string, unknown] => [
-    field,
-    own(result, field) ?? (Array.isArray(entry[field]) ? [] : '')
-  ])
+  const values = fields.map((field): [string, unknown] =>
+    [field, own(result, field) ?? (Array.isArray(entry[field]) ? [] : '')])
   return { object: result['object'], ...Object.fromEntries(values) }
 }
 
-function written (results: readonly JsonObject[]): string {
-  return stringify(results, { lineWidth: 0, aliasDuplicateObjects: false })
-}
-
-/** What is expected, in the form in which results are written, so that comments and quotes make no difference. */
+/** Expectations in the form of results, so that comments and quotes do not differ. */
 export function expectedText (text: string): string {
-  const entries = readExpected(text).entries.map((entry) => {
+  return toText(readExpected(text).entries.map((entry) => {
     const known = ['object', ...FIELDS].filter((field) => Object.hasOwn(entry, field))
     const fields = [...known, ...Object.keys(entry).filter((field) => !known.includes(field))]
     return Object.fromEntries(fields.map((field): [string, unknown] => [field, entry[field]]))
-  })
-  return written(entries)
+  }))
+}
+
+function toText (results: readonly JsonObject[]): string {
+  return stringify(results, { lineWidth: 0, aliasDuplicateObjects: false })
 }

@@ -1,30 +1,65 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Registry } from 'prom-client'
 import type { Logger } from 'pino'
+import type { Registry } from 'prom-client'
 import type { Kind } from '../api/kinds.ts'
 import { SYSTEM_NAMESPACE } from '../api/meta.ts'
-import type { ConfigIndex } from '../cache/config-index.ts'
+import { ConfigIndex } from '../cache/config-index.ts'
+import { ServiceIndex } from '../cache/service-index.ts'
 import type { ObjectSink } from '../core/ports.ts'
 import { ownConfigStatus } from '../core/status/rollout.ts'
-import type { ServiceIndex } from '../cache/service-index.ts'
 import { ownServiceStatus } from '../core/status/service.ts'
-import { systemClock } from '../platform/clock.ts'
+import type { PathPolicy } from '../core/world.ts'
 import type { ApiConnection } from '../kube/client/api-connection.ts'
 import { EventRecorder } from '../kube/events/event-recorder.ts'
 import { LeaderElection } from '../kube/lease/leader-election.ts'
 import { leaseTimes } from '../kube/lease/lease.ts'
 import { objectWriter } from '../kube/objects/object-writer.ts'
+import { systemClock } from '../platform/clock.ts'
 import { Controller } from '../reconcile/controller.ts'
-import { ObservedObjects } from '../reconcile/world.ts'
 import { watchedSinks } from '../reconcile/watched-sinks.ts'
+import { ObservedObjects } from '../reconcile/world.ts'
+import { listen } from '../server/listener.ts'
+import { buildProbes } from '../server/probes.ts'
+import { cacheMetrics, newRegistry } from '../telemetry/metrics.ts'
 import { reconcileMetrics, workQueueMetrics } from '../telemetry/reconcile-metrics.ts'
-import type { PathPolicy } from '../core/world.ts'
-import type { ReconcilerSettings } from '../cli/flags/settings.ts'
 import { endToEndProbe } from './end-to-end-probe.ts'
+import type { Stop } from './process.ts'
+import { LEASE_NAME, type ReconcilerSettings, type ReconcileSettings } from './settings.ts'
+import { clusterSource, countedConnection, countObjects } from './source.ts'
 
-/** Name of the Lease, and of this election in the metrics. */
-export const ELECTION = 'aim-admission-reconcile'
+/** Starts the reconciler in a process that serves no reviews. */
+export async function startReconciler (settings: ReconcileSettings, log: Logger, version: string): Promise<Stop> {
+  const { kubeconfig, host, probePort, pathPolicy } = settings
+  const registry = newRegistry(version)
+  const metrics = cacheMetrics(registry)
+  const connection = await countedConnection({ kubeconfig, metrics, log })
+  const configs = new ConfigIndex()
+  const services = new ServiceIndex()
+  countObjects(metrics, (kind) => kind === 'AIMService' ? services.count() : configs.count(kind))
+  const reconciler = newReconciler({
+    connection, configs, services, settings: settings.reconciler, pathPolicy, registry, log
+  })
+  const { sinks } = reconciler
+  const source = clusterSource({ connection, sinks, metrics, log, onSynced: () => { reconciler.start() } })
+  let stopping = false
+  const probes = buildProbes({
+    notReadyReason: () =>
+      stopping ? 'the reconciler is shutting down' : source.notReadyReason() ?? reconciler.problem(),
+    registry
+  })
+  const probeUrl = await listen(probes, { host, port: probePort, flag: '--probe-port' })
+  await source.start()
+  log.info({ probeUrl, version }, 'reconciling')
+
+  return async () => {
+    stopping = true
+    await reconciler.stop() // first: another replica waits for the Lease
+    await source.stop()
+    await connection.close()
+    await probes.close()
+  }
+}
 
 export interface ReconcilerOptions {
   readonly connection: ApiConnection
@@ -36,33 +71,23 @@ export interface ReconcilerOptions {
   readonly log: Logger
 }
 
-/** The reconciler of one process: its caches are kept warm, and it works while it leads. */
+/** Works while it leads; its caches are filled in any case. */
 export interface Reconciler {
-  /** Where the objects of the cluster are fed in. */
+  /** To be fed with the objects of the cluster. */
   readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
   /** Stands for election; to be called once the caches are filled. */
   readonly start: () => void
   /** Why no replica can lead before an operator acts; undefined otherwise. One line. */
   readonly problem: () => string | undefined
-  /** Once settled, nothing is written any more, and the Lease is given up. */
+  /** Releases the Lease. Settles after the last write. */
   readonly stop: () => Promise<void>
 }
 
 export function newReconciler (options: ReconcilerOptions): Reconciler {
-  const { connection, configs, services, settings, pathPolicy, registry, log } = options
-  const { request } = connection
+  const { connection: { request, contextNamespace }, configs, services, settings, pathPolicy, registry, log } = options
   const identity = `${hostname()}_${randomUUID()}`
   const wallTime = (): Date => new Date()
   const times = leaseTimes(settings.leaseSeconds)
-  const watched = {
-    configs,
-    services,
-    serviceStatuses: new ObservedObjects(ownServiceStatus),
-    configStatuses: {
-      AIMRuntimeConfig: new ObservedObjects(ownConfigStatus),
-      AIMClusterRuntimeConfig: new ObservedObjects(ownConfigStatus)
-    }
-  }
   let controller: Controller | undefined
   const queueMetrics = workQueueMetrics(registry)
   const observers = {
@@ -70,7 +95,7 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
     rollforward: queueMetrics.observe('rollforward', () => controller?.queues.rollforward)
   }
   const election: LeaderElection = new LeaderElection({
-    lease: { namespace: settings.namespace ?? connection.contextNamespace ?? SYSTEM_NAMESPACE, name: ELECTION },
+    lease: { namespace: settings.namespace ?? contextNamespace ?? SYSTEM_NAMESPACE, name: LEASE_NAME },
     identity,
     request,
     clock: systemClock,
@@ -88,26 +113,28 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
       controller = undefined
     }
   })
-  const { isLeader } = election
-  const probe = endToEndProbe({ settings: settings.probe, request, fencing: isLeader, registry, log })
-  const events = new EventRecorder({
-    request,
-    instance: identity,
-    clock: systemClock,
-    wallTime,
-    fencing: isLeader,
-    log
-  })
+  const fencing = election.isLeader
+  const probe = endToEndProbe({ settings: settings.probe, request, fencing, registry, log })
+  const events = new EventRecorder({ request, instance: identity, clock: systemClock, wallTime, fencing, log })
+  const watched = {
+    configs,
+    services,
+    serviceStatuses: new ObservedObjects(ownServiceStatus),
+    configStatuses: {
+      AIMRuntimeConfig: new ObservedObjects(ownConfigStatus),
+      AIMClusterRuntimeConfig: new ObservedObjects(ownConfigStatus)
+    }
+  }
   const world = {
     ...watched,
     pathPolicy,
     events,
-    writer: objectWriter({ request, fencing: isLeader, timeoutMs: times.duration - times.renewDeadline }),
+    writer: objectWriter({ request, fencing, timeoutMs: times.duration - times.renewDeadline }),
     now: () => wallTime().toISOString().replace(/\.\d+/, '')
   }
   reconcileMetrics(registry, {
-    election: ELECTION,
-    leads: isLeader,
+    election: LEASE_NAME,
+    leads: fencing,
     unobserved: () => controller?.unobserved ?? 0,
     configs: () => controller === undefined ? [] : tallied(controller, configs)
   })

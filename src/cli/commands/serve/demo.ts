@@ -1,29 +1,29 @@
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
-import type { Listening } from '../cli/commands/serve/command.ts'
+import type { Listening } from '../../../app/serve.ts'
 
-/** Prints a request that can be pasted: the review of a service of the example configurations. */
-export function printTryOut ({ url, probeUrl, caPem }: Listening, write: (text: string) => void): void {
+/** Prints a request to paste: the review of a service that fits deploy/examples. */
+export function printDemo ({ url, probeUrl, caPem }: Listening, write: (text: string) => void): void {
   if (caPem === undefined) return
   const folder = mkdtempSync(path.join(tmpdir(), 'aim-admission-'))
   const caFile = path.join(folder, 'ca.crt')
   const reviewFile = path.join(folder, 'review.json')
   writeFileSync(caFile, caPem)
   writeFileSync(reviewFile, JSON.stringify(EXAMPLE, null, 2))
-  write(`aim-admission answers at ${url}, its probes and metrics at ${probeUrl}
+  write(`aim-admission serves reviews at ${url}, probes and metrics at ${probeUrl}
 
-Try a review of the service in ${reviewFile}:
+Send the review of the service in ${reviewFile}:
 
   curl --silent --cacert ${caFile} --json @${reviewFile} ${url}/mutate/aimservices
 
-What it answers is an AdmissionReview whose patch, decoded with
+The response is an AdmissionReview. Decode its patch with
   … | node -p 'Buffer.from(JSON.parse(require("fs").readFileSync(0)).response.patch, "base64").toString()'
-adds spec.runtimeConfigName and spec.resolvedRuntimeConfig.
+It adds spec.runtimeConfigName and spec.resolvedRuntimeConfig.
 
-The same as you type, in a browser: ${probeUrl}/playground
+The same in a browser, while you type: ${probeUrl}/playground
 
-Ctrl-C ends the server.
+Press Ctrl-C to stop the server.
 `)
 }
 

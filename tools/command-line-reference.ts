@@ -1,10 +1,7 @@
 import type { Command, Option } from 'commander'
-import { EXAMPLES } from './commands/examples/command.ts'
+import { COMMANDS } from '../src/cli/program.ts'
 
-/**
- * Every command with its arguments, flags, variables and examples, as Markdown. The program is one with every command
- * in full.
- */
+/** Every command with its arguments, flags, variables and examples, as Markdown. All commands must be loaded. */
 export function commandLineReference (program: Command): string {
   return program.commands
     .flatMap((command) => [
@@ -23,12 +20,12 @@ function section (command: Command, above: readonly string[]): string {
     )
   ].join(' ')
   const args = command.registeredArguments.map((argument) => `\`${argument.name()}\`: ${cell(argument.description)}.\n`)
-  const examples = above.length === 0 ? EXAMPLES[name] ?? [] : []
+  const examples = COMMANDS.find((entry) => entry.name === name)?.examples ?? []
   return [
     `${'#'.repeat(above.length + 3)} \`${usage}\`\n\n${sentence(command.description())}\n`,
     ...(args.length > 0 ? ['\n', ...args] : []),
     ...(command.options.length > 0
-      ? ['\n| flag | variable | does |\n|---|---|---|\n', ...command.options.map(row)]
+      ? ['\n| flag | variable | description |\n|---|---|---|\n', ...command.options.map(row)]
       : []),
     ...(examples.length > 0 ? [`\n\`\`\`bash\n${examples.join('\n')}\n\`\`\`\n`] : [])
   ].join('')
@@ -41,7 +38,8 @@ function row (option: Option): string {
     ...(argChoices === undefined ? [] : [`one of ${argChoices.join(', ')}`]),
     ...(typeof defaultValue === 'string' ? [`default ${defaultValue}`] : [])
   ]
-  return `| \`${cell(flags)}\` | ${envVar === undefined ? '' : `\`${envVar}\``} | ${cell(description)}${more.length > 0 ? `; ${more.join('; ')}` : ''} |\n`
+  const variable = envVar === undefined ? '' : `\`${envVar}\``
+  return `| \`${cell(flags)}\` | ${variable} | ${[cell(description), ...more].join('; ')} |\n`
 }
 
 function cell (text: string): string {

@@ -1,0 +1,145 @@
+import { existsSync } from 'node:fs'
+import path from 'node:path'
+import type { Logger } from 'pino'
+import { newAdmissionEngine, type AdmissionEngine } from '../../webhooks/engine.ts'
+import type { World } from '../core/world.ts'
+import type { ApiConnection } from '../kube/client/api-connection.ts'
+import { objectStore } from '../kube/objects/object-store.ts'
+import { systemClock } from '../platform/clock.ts'
+import type { Recorder } from '../recording/recorder.ts'
+import { buildApp } from '../server/app.ts'
+import { AdmissionGate } from '../server/lifecycle/admission-gate.ts'
+import { drain, shutdownGracefully } from '../server/lifecycle/shutdown.ts'
+import { listen, SERVER_LIMITS } from '../server/listener.ts'
+import { LargeReviews } from '../server/offload/large-reviews.ts'
+import { buildProbes } from '../server/probes.ts'
+import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import { newCertificates } from './certificates.ts'
+import type { Stop } from './process.ts'
+import type { Reconciler } from './reconcile.ts'
+import type { RecordSettings, ServeSettings } from './settings.ts'
+import { clusterSource, countedConnection, countObjects, folderSource, type Source } from './source.ts'
+
+/** Where the server listens, and the CA of its certificate if that is ephemeral. */
+export interface Listening { readonly url: string, readonly probeUrl: string, readonly caPem: string | undefined }
+
+export interface ServeOptions {
+  readonly version: string
+  readonly log: Logger
+  readonly onListening?: ((address: Listening) => void) | undefined
+}
+
+/** Starts the admission server. The probe port opens first; reviews are admitted once the caches are filled. */
+export async function startServer (settings: ServeSettings, options: ServeOptions): Promise<Stop> {
+  const { version, log, onListening } = options
+  const { host, port, probePort, missingConfig, failurePolicy, pathPolicy } = settings
+  const metrics = createMetrics(version)
+  const recorder = settings.record && await startRecorder(settings.record, { version, metrics, log })
+  const policy = { missingConfig, missingBlock: failurePolicy === 'Fail' ? 'refuse' : 'admit' } as const
+  const engine = newAdmissionEngine(policy, {
+    pathPolicy,
+    ...(recorder && { webhooksOver: (world: World) => recorder.webhooksOver(world, policy) })
+  })
+  const large = new LargeReviews({
+    world: engine.world,
+    policy,
+    waitingBytes: SERVER_LIMITS.arrivingBytes,
+    onJudged: () => { recorder?.skipLarge() }
+  })
+  const { source, connection, reconciler } = await objectsFor(settings, { engine, metrics, log })
+  const store = connection && objectStore(connection.request)
+  const certificates = newCertificates(settings, { store, webhooks: engine.webhooks, metrics, log })
+  const gate = new AdmissionGate(() => certificates.notReadyReason() ?? source.notReadyReason())
+  const probes = buildProbes({
+    notReadyReason: () => gate.notReadyReason(),
+    problem: () => reconciler?.problem(),
+    registry: metrics.registry,
+    playground: settings.manifests === undefined ? undefined : builtPlayground()
+  })
+  const probeUrl = await listen(probes, { host, port: probePort, flag: '--probe-port' })
+  const tls = await certificates.start()
+  const server = buildApp({
+    webhooks: engine.webhooks,
+    tls,
+    clientNames: settings.clients?.names ?? [],
+    gate,
+    metrics,
+    log,
+    clock: systemClock,
+    large
+  })
+  const url = await listen(server.app, { host, port, flag: '--port' })
+  certificates.serveOn(server.app.server)
+  await source.start()
+  log.info({ url, probeUrl, version }, 'serving')
+  onListening?.({ url, probeUrl, caPem: certificates.caPem() })
+
+  return async (cause) => {
+    // Ctrl-C at a terminal: no endpoints have to be withdrawn
+    const drainTimes = cause === 'SIGINT' ? { min: 0, quiet: 0 } : settings.drain
+    await Promise.all([reconciler?.stop(), drain(gate, drainTimes, systemClock)])
+    await shutdownGracefully(server, gate, systemClock)
+    await large.close()
+    await certificates.stop()
+    await source.stop()
+    await connection?.close()
+    await recorder?.stop()
+    await probes.close()
+  }
+}
+
+interface Dependencies { readonly engine: AdmissionEngine, readonly metrics: Metrics, readonly log: Logger }
+
+interface ServedObjects {
+  readonly source: Source
+  readonly connection?: ApiConnection
+  readonly reconciler?: Reconciler | undefined
+}
+
+/** The folder, or the cluster with the reconciler if that runs here. */
+async function objectsFor (settings: ServeSettings, { engine, metrics, log }: Dependencies): Promise<ServedObjects> {
+  const { manifests, kubeconfig, reconciler: reconcilerSettings, pathPolicy } = settings
+  countObjects(metrics, engine.count)
+  if (manifests !== undefined) return { source: await folderSource(manifests, { engine, metrics, log }) }
+  const connection = await countedConnection({ kubeconfig, metrics, log })
+  const reconciler = reconcilerSettings && (await import('./reconcile.ts')).newReconciler({
+    connection,
+    configs: engine.configs,
+    services: engine.services,
+    settings: reconcilerSettings,
+    pathPolicy,
+    registry: metrics.registry,
+    log
+  })
+  const source = clusterSource({
+    connection,
+    sinks: reconciler?.sinks ?? engine.sinks,
+    metrics,
+    log,
+    onSynced: () => { reconciler?.start() }
+  })
+  return { source, connection, reconciler }
+}
+
+interface RecorderDependencies { readonly version: string, readonly metrics: Metrics, readonly log: Logger }
+
+async function startRecorder (settings: RecordSettings, dependencies: RecorderDependencies): Promise<Recorder> {
+  const { version, metrics, log } = dependencies
+  const { Recorder } = await import('../recording/recorder.ts')
+  const recorder = new Recorder({
+    settings,
+    version,
+    clock: systemClock,
+    log,
+    count: (outcome) => { metrics.recorded.inc({ outcome }) }
+  })
+  await recorder.start()
+  return recorder
+}
+
+/** Folder of the playground, in a package or in a checkout; undefined if it is not built. */
+function builtPlayground (): string | undefined {
+  return ['../../playground', '../../dist/playground']
+    .map((folder) => path.join(import.meta.dirname, folder))
+    .find((folder) => existsSync(path.join(folder, 'assets')))
+}

@@ -1,0 +1,106 @@
+import type { Logger } from 'pino'
+import type { AdmissionEngine } from '../../webhooks/engine.ts'
+import { KINDS, type Kind } from '../api/kinds.ts'
+import type { ObjectSink } from '../core/ports.ts'
+import { connectToCluster, type ApiConnection } from '../kube/client/api-connection.ts'
+import { ClusterCaches } from '../kube/watch/cluster-caches.ts'
+import { systemClock } from '../platform/clock.ts'
+import type { CacheMetrics } from '../telemetry/metrics.ts'
+
+/** Fills the caches, and keeps them up to date. */
+export interface Source {
+  readonly start: () => Promise<void>
+  readonly stop: () => Promise<void>
+  /** Why the caches are not filled yet; undefined if they are. */
+  readonly notReadyReason: () => string | undefined
+}
+
+interface Telemetry { readonly metrics: CacheMetrics, readonly log: Logger }
+
+export interface ClusterSourceOptions extends Telemetry {
+  readonly connection: ApiConnection
+  readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
+  /** Called once, when every cache is filled. */
+  readonly onSynced: () => void
+}
+
+/** A connection whose requests are counted. */
+export async function countedConnection (
+  { kubeconfig, metrics, log }: Telemetry & { readonly kubeconfig: string | undefined }
+): Promise<ApiConnection> {
+  return await connectToCluster({
+    kubeconfig,
+    log,
+    onRequest: (method, code) => { metrics.clientRequests.inc({ method, code }) }
+  })
+}
+
+/** The objects of a cluster, by list and watch. */
+export function clusterSource ({ connection, sinks, metrics, log, onSynced }: ClusterSourceOptions): Source {
+  for (const { kind } of KINDS) {
+    metrics.cacheSynced.set({ kind }, 0)
+    metrics.watchRestarts.inc({ kind }, 0) // makes the first restart an increase
+  }
+  const caches = new ClusterCaches({
+    request: connection.request,
+    sinks,
+    clock: systemClock,
+    log,
+    observe: (kind) => ({
+      onSynced: () => {
+        metrics.cacheSynced.set({ kind }, 1)
+        if (!caches.synced) return
+        collectGarbage()
+        onSynced()
+      },
+      onRestart: () => { metrics.watchRestarts.inc({ kind }) },
+      onFailedObject: (key) => { log.warn({ kind, ...key }, 'skipped unreadable object') }
+    })
+  })
+  Object.assign(metrics.cacheAge, {
+    collect: () => {
+      for (const { kind, ageSeconds } of caches.ages()) metrics.cacheAge.set({ kind }, ageSeconds)
+    }
+  })
+  return {
+    start: async () => { caches.start() },
+    stop: async () => { await caches.stop() },
+    notReadyReason: () => caches.synced ? undefined : caches.unsynced().join('; ')
+  }
+}
+
+/** The objects of a folder of manifests. */
+export async function folderSource (
+  folder: string, { engine, metrics, log }: Telemetry & { readonly engine: AdmissionEngine }
+): Promise<Source> {
+  const [{ AdmittedServices }, { ManifestStore }] = await Promise.all([
+    import('../offline/admitted-services.ts'),
+    import('../offline/manifest-store.ts')
+  ])
+  const sinks = { ...engine.sinks, AIMService: new AdmittedServices(engine) }
+  const store = new ManifestStore({ folder, sinks, log })
+  let loaded = false
+  return {
+    start: async () => {
+      await store.start()
+      loaded = true
+      for (const { kind } of KINDS) metrics.cacheSynced.set({ kind }, 1)
+    },
+    stop: async () => { await store.stop() },
+    notReadyReason: () => loaded ? undefined : 'the manifests are not loaded yet'
+  }
+}
+
+/** Has the objects counted at each scrape. */
+export function countObjects (metrics: CacheMetrics, count: (kind: Kind['kind']) => number): void {
+  Object.assign(metrics.cacheObjects, {
+    collect: () => {
+      for (const { kind } of KINDS) metrics.cacheObjects.set({ kind }, count(kind))
+    }
+  })
+}
+
+/** Frees what filling the caches left, if Node has `--expose-gc`. Otherwise it stays until the heap grows by half. */
+function collectGarbage (): void {
+  globalThis.gc?.({ type: 'major', execution: 'sync', flavor: 'last-resort' })
+}

@@ -1,0 +1,39 @@
+/** In the order of the output. */
+export const CHECKS = ['definitions', 'registration', 'bypass', 'certificate', 'access', 'other-webhooks'] as const
+
+interface Checked {
+  readonly check: typeof CHECKS[number]
+  /** The object or the address. */
+  readonly subject: string
+  readonly what: string
+}
+
+/** `note`: information, no problem. `unknown`: could not be checked. `fix` is one command for a shell. */
+export type CheckResult =
+  | Checked & { readonly kind: 'ok' | 'note' | 'unknown' }
+  | Checked & { readonly kind: 'problem', readonly fix: string }
+
+export type DoctorFormat = keyof typeof FORMATTERS
+
+export const FORMATTERS = {
+  text: (results: readonly CheckResult[]) => results.map(toText).join('') + summary(results),
+  json: (results: readonly CheckResult[]) => results.map((result) => `${JSON.stringify(result)}\n`).join('')
+}
+
+const LABELS = { ok: 'ok     ', note: 'note   ', unknown: 'unknown', problem: 'PROBLEM' } as const
+
+function toText (result: CheckResult): string {
+  const line = `${LABELS[result.kind]}  ${result.check}: ${result.subject}: ${result.what}\n`
+  return result.kind === 'problem' ? `${line}         fix: ${result.fix}\n` : line
+}
+
+function summary (results: readonly CheckResult[]): string {
+  const count = (kind: CheckResult['kind']): number => results.filter((result) => result.kind === kind).length
+  return `${results.length} checked: ` +
+    `${count('ok')} ok, ${count('problem')} problems, ${count('unknown')} unknown, ${count('note')} notes\n`
+}
+
+/** A word of a shell command, quoted if necessary. */
+export function shellWord (text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll('\'', '\'\\\'\'')}'`
+}

@@ -1,0 +1,48 @@
+import { pino } from 'pino'
+import { bypassPolicy } from '../../../../webhooks/bypass.ts'
+import {
+  webhookConfigurations, type RegisteredWebhook, type WebhookConfigurationOptions
+} from '../../../../webhooks/webhook-configurations.ts'
+import { customResourceDefinitions } from '../../../api/custom-resource-definitions.ts'
+import { connectToCluster } from '../../../kube/client/api-connection.ts'
+import { accessManifests } from '../manifests/access.ts'
+import { checkAccess } from './check-access.ts'
+import { caBundleCommand, checkCertificate } from './check-certificate.ts'
+import { checkBypass, checkDefinitions, checkRegistration, nameOf } from './check-objects.ts'
+import { checkOtherWebhooks } from './check-other-webhooks.ts'
+import { clusterReader } from './cluster-reader.ts'
+import { CHECKS, type CheckResult } from './format.ts'
+
+export interface Examination {
+  readonly kubeconfig: string | undefined
+  /** `host:port` of the server, instead of its registered address. */
+  readonly server: string | undefined
+  /** A certificate that expires sooner, in days, is a problem. */
+  readonly days: number
+  readonly registration: WebhookConfigurationOptions
+  /** Commands that create the registration and the rights, and restart the server, which renews its certificate. */
+  readonly commands: Readonly<Record<'registration' | 'access' | 'restart', string>>
+}
+
+/** Compares a cluster with what the program needs; changes nothing. Rejects if the API server does not respond. */
+export async function examine (webhooks: readonly RegisteredWebhook[], options: Examination): Promise<CheckResult[]> {
+  const { kubeconfig, server, days, registration: { client, namespace }, commands } = options
+  const registration = webhookConfigurations(webhooks, options.registration)
+  const log = pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true }))
+  const connection = await connectToCluster({ kubeconfig, log })
+  const cluster = clusterReader(connection.request)
+  const certificateFix = client.kind === 'url' ? caBundleCommand(registration, client.caBundle) : commands.restart
+  try {
+    const results = await Promise.all([
+      checkDefinitions(customResourceDefinitions(), cluster),
+      checkRegistration(registration, { cluster, fix: commands.registration }),
+      checkBypass(bypassPolicy(), { cluster, fix: commands.registration }),
+      checkCertificate(registration, { cluster, server, days, fix: certificateFix, now: () => new Date() }),
+      checkAccess(accessManifests(namespace), { cluster, fix: commands.access }),
+      checkOtherWebhooks(nameOf(registration[0] ?? {}), cluster)
+    ])
+    return results.flat().sort((a, b) => CHECKS.indexOf(a.check) - CHECKS.indexOf(b.check))
+  } finally {
+    await connection.close()
+  }
+}

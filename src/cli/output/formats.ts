@@ -1,0 +1,54 @@
+import { stringify } from 'yaml'
+import type { JsonObject } from '../../platform/json.ts'
+
+/** YAML documents in the form of kubectl. Strings that YAML 1.1 reads as another type are quoted. */
+export function toYaml (objects: readonly JsonObject[]): string {
+  const options = { version: '1.1', indentSeq: false, lineWidth: 0, aliasDuplicateObjects: false } as const
+  return objects.map((object) => stringify(object, options)).join('---\n')
+}
+
+/** A case of a report. It passes if it has no failure. */
+export interface JunitCase {
+  /** `AIMService` */
+  readonly className: string
+  /** `ml-team/llama-chat` */
+  readonly name: string
+  readonly file?: string
+  readonly line?: number
+  /** `summary` is one line, `text` the whole failure. */
+  readonly failures: readonly { readonly type: string, readonly summary: string, readonly text: string }[]
+  readonly output?: string
+}
+
+/**
+ * A report for CI servers, without times: equal results give equal reports. Source: JUnit XML of Ant and Surefire, as
+ * documented by Jenkins and GitLab.
+ */
+export function toJunit (suite: string, cases: readonly JunitCase[]): string {
+  const failed = cases.filter(({ failures }) => failures.length > 0).length
+  const counts = `tests="${cases.length}" failures="${failed}" errors="0" skipped="0"`
+  return '<?xml version="1.0" encoding="UTF-8"?>\n' +
+    `<testsuites name="aim-admission" ${counts}>\n  <testsuite name="${escaped(suite)}" ${counts}>\n` +
+    `${cases.map(testcase).join('')}  </testsuite>\n</testsuites>\n`
+}
+
+function testcase ({ className, name, file, line, failures, output }: JunitCase): string {
+  const place = (file === undefined ? '' : ` file="${escaped(file)}"`) + (line === undefined ? '' : ` line="${line}"`)
+  const start = `    <testcase classname="${escaped(className)}" name="${escaped(name)}"${place}`
+  if (failures.length === 0 && output === undefined) return `${start}/>\n`
+  const failure = failures.map(({ type, summary, text }) =>
+    `      <failure type="${escaped(type)}" message="${escaped(summary)}">${escaped(text)}</failure>\n`)
+  const systemOut = output === undefined ? '' : `      <system-out>${escaped(output)}</system-out>\n`
+  return `${start}>\n${failure.join('')}${systemOut}    </testcase>\n`
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', '\t': '&#9;', '\n': '&#10;', '\r': '&#13;'
+}
+
+/** For content and attributes. Characters that XML 1.0 excludes become U+FFFD. */
+function escaped (text: string): string {
+  return text.toWellFormed()
+    .replace(/[^\t\n\r\u{20}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, '\u{FFFD}')
+    .replace(/[&<>"\t\n\r]/g, (character) => ENTITIES[character] ?? character)
+}
