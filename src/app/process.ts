@@ -2,7 +2,7 @@ import closeWithGrace from 'close-with-grace'
 import { errorMessage } from '../platform/error-message.ts'
 import type { ProcessLog } from '../telemetry/process-log.ts'
 
-export type ShutdownCause = 'SIGTERM' | 'SIGINT' | 'defect'
+type ShutdownCause = 'SIGTERM' | 'SIGINT' | 'defect'
 
 export type Stop = (cause: ShutdownCause) => Promise<void>
 

@@ -19,7 +19,7 @@ export function clusterFlags (description: string): Option[] {
 
 /**
  * Works with the cluster that kubectl would use: of the given kubeconfig, of KUBECONFIG, or of `~/.kube/config`.
- * Rejects with one line if there is none.
+ * Rejects with one line if no file exists.
  */
 export async function withCluster<T> (
   { kubeconfig, context }: ClusterFlags, work: (connection: ApiConnection) => Promise<T>

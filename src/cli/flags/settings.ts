@@ -10,7 +10,7 @@ import { duration, flag, MISSING_CONFIG, oneOf, wholeNumber, withoutProblems } f
 type ProcessFlags = PathFlags & Readonly<Record<'host' | 'probePort' | 'logLevel', string>> &
   Readonly<Partial<Record<'kubeconfig' | 'logFormat', string>>>
 
-export type PathFlags = Readonly<Record<keyof PathPolicy, string>>
+type PathFlags = Readonly<Record<keyof PathPolicy, string>>
 
 type ReconcilerFlags = Readonly<Record<
   'leaseDuration' | 'rolloutRate' | 'rolloutConcurrency' | 'rolloutFailureLimit' | 'admissionProbeInterval' |
@@ -62,7 +62,7 @@ function processFlags (): Option[] {
 }
 
 /** The flags about paths of every command that judges services. */
-export function pathFlags (): Option[] {
+function pathFlags (): Option[] {
   return [
     flag('--cross-namespace-overlap <action>',
       'action for a path above or below one of another namespace: refuse or warn', 'refuse'),
@@ -137,7 +137,7 @@ function processSettings (flags: ProcessFlags, problems: string[]): ProcessSetti
   }
 }
 
-export function pathPolicyOf (flags: PathFlags, problems: string[]): PathPolicy {
+function pathPolicyOf (flags: PathFlags, problems: string[]): PathPolicy {
   const { crossNamespaceOverlap, pathScope, conflictDetails } = flags
   return {
     crossNamespaceOverlap: oneOf('cross-namespace-overlap', crossNamespaceOverlap, {

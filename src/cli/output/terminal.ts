@@ -1,7 +1,7 @@
 import { styleText } from 'node:util'
 
 /** 0: success; 1: refused, or a problem was found; 2: unusable input. */
-export type ExitCode = 0 | 1 | 2
+type ExitCode = 0 | 1 | 2
 
 /** Input and output of a command. */
 export interface Terminal {

@@ -42,7 +42,7 @@ const lines = (out: string) =>
 const config = (namespace: string, spec: object) =>
   manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec })
 
-t.test('review knows what the cluster holds: a new service meets its configuration and the paths of others, a stored one is changed', async (t) => {
+t.test('review uses configurations, paths and stored services of the cluster', async (t) => {
   const namespace = await aNamespace('known')
   await apply(
     config(namespace, routed("/{.metadata.labels['team']}")),
@@ -76,7 +76,7 @@ t.test('review knows what the cluster holds: a new service meets its configurati
   t.equal(code, 1)
 })
 
-t.test('a context that is not there is unusable', async (t) => {
+t.test('a missing context is unusable', async (t) => {
   const { err, code } = await run(
     'review',
     '-f',
@@ -97,7 +97,7 @@ const CLASS = JSON.stringify({
   provisioner: 'none.example.com'
 })
 
-t.test('explain asks the cluster for one namespace, and checks what the settings name', async (t) => {
+t.test('explain reads one namespace, and checks the objects of the settings', async (t) => {
   const namespace = await aNamespace('explained')
   await kubectl(['apply', '-f', '-'], CLASS)
   await kubectl(['-n', namespace, 'create', 'serviceaccount', 'aim-runtime'])
@@ -145,7 +145,7 @@ t.test('explain asks the cluster for one namespace, and checks what the settings
   t.equal(code, 1)
 })
 
-t.test('what-if predicts exactly what a changed configuration does once it is applied', async (t) => {
+t.test('what-if predicts what a changed configuration does once applied', async (t) => {
   const namespace = await aNamespace('predicted')
   const reconciler = await startReconciler(cluster, ['--rollout-failure-limit', '100'])
   t.teardown(async () => { await reconciler.stop() })
@@ -198,7 +198,7 @@ async function pathsIn (namespace: string): Promise<Map<string, Seen>> {
   }))
 }
 
-/** Whether the roll-out has reached every service, and its status says so. */
+/** Whether every service has the new version and a current status. */
 async function settled (namespace: string): Promise<boolean> {
   const objects = `/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}`
   const current = await cluster.client.values(`${objects}/aimruntimeconfigs/default`, '.status.services.current')

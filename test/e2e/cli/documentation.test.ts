@@ -1,5 +1,4 @@
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { startCluster, type Ran } from '../../support/cluster/cluster.ts'
 import { runStep, stepsOf, unprinted } from '../../support/docs/documented-steps.ts'
 import { actionsOf, BLOCK, GATEWAY, manifest } from '../../support/builders/manifests.ts'
@@ -16,7 +15,7 @@ t.teardown(async () => {
   await cluster.stop()
 })
 
-t.test('every command of docs/getting-started.md that needs a cluster does what the page says, and prints what it shows', async (t) => {
+t.test('every command with a cluster has the exit code and output of docs/getting-started.md', async (t) => {
   const steps = stepsOf(await readPage('docs/getting-started.md')).filter(({ under }) => under === 'With a cluster')
   t.ok(steps.length >= 7)
   for (const { command, printed = '' } of steps) {
@@ -24,13 +23,13 @@ t.test('every command of docs/getting-started.md that needs a cluster does what 
     t.equal(ran.code, printed.includes('is invalid') ? 1 : 0, `${command}: ${ran.stderr}`)
     t.equal(unprinted(printed, ran), undefined, command)
   }
-  // events come after what they tell of
+  // events follow the change that they report
   await until(async () =>
     /Normal +RolledForward/.test((await kubectl(['-n', 'ml-apps', 'describe', 'aimservice', 'translator'])).stdout)
   )
 })
 
-/** As the two tools apply and compare; `--force-conflicts` is theirs, too. */
+/** The flags of Argo CD and Flux. */
 const AS_TOOL = ['--server-side', '--force-conflicts', '--field-manager=gitops-tool']
 const applyAsTool = async (content: string): Promise<Ran> => await kubectl(['apply', ...AS_TOOL, '-f', '-'], content)
 const differenceAsTool = async (content: string): Promise<string> =>
@@ -38,9 +37,15 @@ const differenceAsTool = async (content: string): Promise<string> =>
 const difference = async (content: string): Promise<string> => (await kubectl(['diff', '-f', '-'], content)).stdout
 
 const config = (namespace: string, spec: object = {}, metadata: object = {}): string =>
-  manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', metadata, spec: { routing: { enabled: true, gatewayRef: GATEWAY }, ...spec } })
+  manifest({
+    kind: 'AIMRuntimeConfig',
+    namespace,
+    name: 'default',
+    metadata,
+    spec: { routing: { enabled: true, gatewayRef: GATEWAY }, ...spec }
+  })
 
-/** That nobody is noted as the owner of what admission writes. */
+/** No field manager owns the fields that admission writes. */
 async function isUnowned (t: Test, namespace: string, when: string): Promise<void> {
   // a stored object
   const { metadata } = JSON.parse(
@@ -55,21 +60,25 @@ const carried = async (namespace: string, storageClass: string): Promise<void> =
   await until(async () => await get(namespace, 'a', `${BLOCK}.defaultStorageClassName`) === storageClass)
 }
 
-const WAYS: Readonly<Record<string, { readonly applied: (content: string) => Promise<Ran>, readonly differs: (content: string) => Promise<string> }>> = {
+interface ApplyMode {
+  readonly applied: (content: string) => Promise<Ran>
+  readonly differs: (content: string) => Promise<string>
+}
+const MODES: Readonly<Record<string, ApplyMode>> = {
   'client-side': { applied: apply, differs: difference },
   'server-side': { applied: applyAsTool, differs: differenceAsTool }
 }
 
-for (const [way, { applied, differs }] of Object.entries(WAYS)) {
-  t.test(`applied ${way}, what admission writes is owned by nobody and is no difference, before and after a roll-out`, async (t) => {
-    const namespace = await aNamespace(`gitops-${way}`)
+for (const [mode, { applied, differs }] of Object.entries(MODES)) {
+  t.test(`${mode} apply owns no field of admission, and diff stays empty after a rollout`, async (t) => {
+    const namespace = await aNamespace(`gitops-${mode}`)
     const service = manifest({ namespace, name: 'a' })
     await applied(config(namespace))
     await applied(service)
     await until(async () => await get(namespace, 'a', '.status.observedGeneration') === '1')
     await isUnowned(t, namespace, 'created')
     const version = await get(namespace, 'a', '.metadata.resourceVersion')
-    t.match((await applied(service)).stdout, way === 'client-side' ? /unchanged/ : /serverside-applied/)
+    t.match((await applied(service)).stdout, mode === 'client-side' ? /unchanged/ : /serverside-applied/)
     t.equal(await get(namespace, 'a', '.metadata.resourceVersion'), version, 'a second apply stores nothing')
     t.equal(await differs(service), '')
     await applied(config(namespace, { defaultStorageClassName: 'fast' }))
@@ -79,8 +88,8 @@ for (const [way, { applied, differs }] of Object.entries(WAYS)) {
   })
 }
 
-/** A service whose configuration has a new version that a paused roll-out holds back. */
-async function heldBack (namespace: string, applied: (content: string) => Promise<Ran>): Promise<string> {
+/** A service whose configuration has a new version in a paused rollout. */
+async function pausedService (namespace: string, applied: (content: string) => Promise<Ran>): Promise<string> {
   const service = manifest({ namespace, name: 'a' })
   const paused = { annotations: { 'aim.silogen.ai/rollout': 'paused' } }
   await applied(config(namespace, {}, paused))
@@ -90,18 +99,18 @@ async function heldBack (namespace: string, applied: (content: string) => Promis
   return service
 }
 
-t.test('while a roll-out is paused, a server-side dry run shows the new version, and a server-side apply of the same manifest brings it', async (t) => {
+t.test('in a paused rollout, server-side dry run and apply have the new version', async (t) => {
   const namespace = await aNamespace('paused-server-side')
-  const service = await heldBack(namespace, applyAsTool)
+  const service = await pausedService(namespace, applyAsTool)
   t.match(await differenceAsTool(service), /^\+ +defaultStorageClassName: fast$/m)
   t.equal(await get(namespace, 'a', `${BLOCK}.defaultStorageClassName`), '')
   await applyAsTool(service)
   t.equal(await get(namespace, 'a', `${BLOCK}.defaultStorageClassName`), 'fast')
 })
 
-t.test('while a roll-out is paused, a client-side apply sends nothing where nothing changed in the manifest, else it brings the new version', async (t) => {
+t.test('in a paused rollout, client-side apply has the new version only if the manifest changed', async (t) => {
   const namespace = await aNamespace('paused-client-side')
-  const service = await heldBack(namespace, apply)
+  const service = await pausedService(namespace, apply)
   t.equal(await difference(service), '')
   t.match((await apply(service)).stdout, /unchanged/)
   t.equal(await get(namespace, 'a', `${BLOCK}.defaultStorageClassName`), '')
@@ -109,7 +118,7 @@ t.test('while a roll-out is paused, a client-side apply sends nothing where noth
   t.equal(await get(namespace, 'a', `${BLOCK}.defaultStorageClassName`), 'fast')
 })
 
-t.test('a path moves from one service to another in two steps, not in one', async (t) => {
+t.test('a path moves from one service to another in two steps', async (t) => {
   const namespace = await aNamespace('moved-path')
   const at = (name: string, path: string): string =>
     manifest({ namespace, name, spec: { routing: { pathTemplate: path } } })
@@ -118,7 +127,7 @@ t.test('a path moves from one service to another in two steps, not in one', asyn
   t.match(refused.stderr, /path \/chat of service heir is already held by AIMService moved-path\/holder/)
   await apply(at('holder', '/old'))
   await until(async () => {
-    refused = await apply(at('heir', '/chat')) // the watch delivers the first step in its own time
+    refused = await apply(at('heir', '/chat')) // the watch delivers the first step later
     return refused.code === 0
   })
 })

@@ -10,7 +10,7 @@ import { reviewLoad } from '../../support/http/review-load.ts'
 
 const SERVE = ['serve', '--manifests', 'deploy/examples', '--port', '0', '--probe-port', '0']
 
-t.jobs = 4 // mostly waiting
+t.jobs = 4 // they wait more than they compute
 
 t.test('SIGTERM fails readiness, drains, and exits with 0', { buffered: true }, async (t) => {
   const program = startProgram([...SERVE, '--drain-min', '2s'])

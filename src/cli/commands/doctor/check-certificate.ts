@@ -19,7 +19,7 @@ export interface CertificateOptions {
   readonly now: () => Date
 }
 
-/** The address of a webhook, and the CA certificates that verify it (PEM; empty if there are none). */
+/** The address of a webhook, and the CA certificates that verify it (PEM; can be empty). */
 interface Endpoint extends ServerAddress { readonly caBundle: string }
 
 /**

@@ -20,7 +20,7 @@ export function explainCommand (terminal: Terminal): Command {
     .argument('[service]', 'NAME or aimsvc/NAME; without it, every service of the files or the namespace')
     .addOption(flag('-f, --filename <file>',
       'file, folder or pattern, - for standard input; repeatable (default: the cluster)')
-      .argParser((file: string, before: readonly string[] = []) => [...before, file]))
+      .argParser((file: string, before: readonly string[] | undefined) => [...before ?? [], file]))
     .addOption(flag('-R, --recursive', 'read folders recursively'))
     // the variable of --namespace is that of the program's own namespace
     .addOption(flag('-n, --namespace <name>', 'namespace of the service (default in a cluster: that of the context)')

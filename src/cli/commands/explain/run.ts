@@ -77,7 +77,7 @@ function engineOf (objects: readonly JsonObject[]): AdmissionEngine {
   return engine
 }
 
-/** Throws if there is none. */
+/** Throws if no service matches. */
 function servicesIn ({ services }: AdmissionEngine, { name, namespace }: Wanted): Service[] {
   const found = [...services.all()].filter((service) =>
     (name === undefined || service.name === name) && (namespace === undefined || service.namespace === namespace))
