@@ -13,7 +13,7 @@ import type { PathPolicy } from '../core/world.ts'
 import type { ApiConnection } from '../kube/client/api-connection.ts'
 import { EventRecorder } from '../kube/events/event-recorder.ts'
 import { LeaderElection } from '../kube/lease/leader-election.ts'
-import { leaseTimes } from '../kube/lease/lease.ts'
+import { leaseTimes, type LeaseTimes } from '../kube/lease/lease.ts'
 import { objectWriter } from '../kube/objects/object-writer.ts'
 import { systemClock } from '../platform/clock.ts'
 import { Controller } from '../reconcile/controller.ts'
@@ -129,7 +129,7 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
     ...watched,
     pathPolicy,
     events,
-    writer: objectWriter({ request, fencing, timeoutMs: times.duration - times.renewDeadline }),
+    writer: objectWriter({ request, fencing, timeoutMs: writeTimeout(times) }),
     now: () => wallTime().toISOString().replace(/\.\d+/, '')
   }
   reconcileMetrics(registry, {
@@ -152,6 +152,11 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
       await events.stop()
     }
   }
+}
+
+/** A slow write occupies a place in a queue: 10 s at most. */
+function writeTimeout ({ duration, renewDeadline }: LeaseTimes): number {
+  return Math.min(10_000, duration - renewDeadline)
 }
 
 function * tallied (controller: Controller, configs: ConfigIndex) {

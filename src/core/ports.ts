@@ -21,9 +21,11 @@ export type WriteResult =
   | { readonly kind: 'gone' }
   | { readonly kind: 'failed', readonly reason: string }
 
-/** The API server is unavailable (no response, 429 or 5xx); not specific to this object. */
+/** The API server did not process the request (no response, 429 or 5xx). */
 export interface Unavailable {
   readonly kind: 'unavailable'
+  /** `server`: no connection, 429, or 503 with Retry-After. `object`: others may succeed (another 5xx, a timeout). */
+  readonly scope: 'object' | 'server'
   readonly reason: string
   /** From the response, in milliseconds; 0 if absent. */
   readonly retryAfterMs: number

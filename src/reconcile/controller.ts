@@ -12,7 +12,7 @@ import { RolloutState } from './rollout-state.ts'
 import { ServiceReconciler } from './service-reconciler.ts'
 import type { Changes } from './watched-sinks.ts'
 import { WorkQueue, type WorkQueueObserver } from './work-queue.ts'
-import { configId, isConfigId, serviceId, type ConfigKey, type ReconcileWorld } from './world.ts'
+import { configId, isConfigId, namespaceOf, serviceId, type ConfigKey, type ReconcileWorld } from './world.ts'
 
 /** How fast configurations are rolled out to their services, and when that halts. */
 interface RolloutLimits {
@@ -60,7 +60,7 @@ export class Controller implements Changes {
         for (const next of enqueue) this.queues[next.queue].add(next.key, next.priority)
         return result
       }
-      return new WorkQueue({ name, concurrency, work, clock, random, log, observer: observers[name] })
+      return new WorkQueue({ name, concurrency, work, namespaceOf, clock, random, log, observer: observers[name] })
     }
     this.queues = {
       status: queue('status', STATUS_CONCURRENCY, async (id) =>

@@ -1,12 +1,14 @@
 import type { Log, Unavailable } from '../core/ports.ts'
 import type { Clock } from '../platform/clock.ts'
+import { FairLine } from './fair-line.ts'
+import { Pauses } from './pauses.ts'
 
 /** `high`: a user waits for it. `low`: it is part of a rollout. */
 export type Priority = 'high' | 'low'
 
 /**
- * How the work on a key ended. `again` is not a failure. After `retry` the key backs off; after `unavailable` all keys
- * do, because none would succeed.
+ * How the work on a key ended. `again` is not a failure. After `retry` the key backs off. After `unavailable` the key,
+ * its namespace or all keys do: see `Pauses`.
  */
 export type WorkResult =
   | { readonly kind: 'done' }
@@ -27,6 +29,8 @@ export interface WorkQueueOptions {
   /** How many keys are processed at a time. */
   readonly concurrency: number
   readonly work: (key: string) => Promise<WorkResult>
+  /** Empty for a key of the cluster. */
+  readonly namespaceOf: (key: string) => string
   readonly observer: WorkQueueObserver
   readonly clock: Clock
   /** From 0 to 1, as Math.random. */
@@ -37,11 +41,6 @@ export interface WorkQueueOptions {
 /** The backoff of one key, in milliseconds: doubled by each failure, up to the cap. */
 const FIRST_BACKOFF_MS = 100
 const LONGEST_BACKOFF_MS = 60_000
-/** The pause of all keys, in milliseconds; the short cap lets them resume soon after the API server recovers. */
-const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 2_000
-/** The longest honored Retry-After. */
-const LONGEST_RETRY_AFTER_MS = 30_000
 /** After this many keys of high priority in a row, one of low priority is processed. */
 const HIGH_IN_A_ROW = 16
 /** The failure in a row that is logged: the first ones are often conflicts with a change of another client. */
@@ -49,15 +48,17 @@ const LOGGED_FAILURE = 3
 
 /**
  * A queue of keys. Each key waits once, however often it is added, and is never processed twice at the same time; a key
- * added meanwhile is processed again. A failed key returns after its backoff, or as soon as it is added. Source:
+ * added meanwhile is processed again. A failed key returns after its backoff, or as soon as it is added. Namespaces
+ * take turns within a priority; while another waits, a namespace has at most half of the concurrency. Source:
  * client-go, util/workqueue.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions
-  /** Keys and the times since which they wait, in the order of arrival. */
-  readonly #waiting: Readonly<Record<Priority, Map<string, number>>> = { high: new Map(), low: new Map() }
+  readonly #waiting: Readonly<Record<Priority, FairLine>>
   /** Keys that are processed, the times since which they are, and their priorities. */
   readonly #running = new Map<string, { readonly since: number, readonly priority: Priority }>()
+  /** The number of processed keys per namespace. */
+  readonly #runningIn = new Map<string, number>()
   /** Keys that were added while they were processed. */
   readonly #addedMeanwhile = new Map<string, Priority>()
   /** Cancels the return of a key. */
@@ -65,14 +66,14 @@ export class WorkQueue {
   readonly #failures = new Map<string, number>()
   #state: 'idle' | 'working' | 'stopped' = 'idle'
   #highInARow = 0
-  /** Ends the pause of all keys; undefined outside a pause. */
-  #cancelPause: (() => void) | undefined
-  #pausesInARow = 0
+  readonly #pauses: Pauses
   #scheduled = false
   #onIdle: () => void = () => undefined
 
   constructor (options: WorkQueueOptions) {
     this.#options = options
+    this.#waiting = { high: new FairLine(options.namespaceOf), low: new FairLine(options.namespaceOf) }
+    this.#pauses = new Pauses({ ...options, onEnd: () => { this.#scheduleNext() } })
   }
 
   /** The number of waiting keys. */
@@ -95,7 +96,7 @@ export class WorkQueue {
   async stop (): Promise<void> {
     this.#state = 'stopped'
     for (const cancel of this.#returning.values()) cancel()
-    this.#cancelPause?.()
+    this.#pauses.stop()
     if (this.#running.size > 0) await new Promise<void>((resolve) => { this.#onIdle = resolve })
   }
 
@@ -114,9 +115,10 @@ export class WorkQueue {
 
   #wait (key: string, priority: Priority): void {
     const { high, low } = this.#waiting
-    const since = high.get(key) ?? low.get(key) ?? this.#options.clock.now()
+    const sinceHigh = high.since(key)
+    const since = sinceHigh ?? low.since(key) ?? this.#options.clock.now()
     if (priority === 'high') low.delete(key)
-    if (!high.has(key)) this.#waiting[priority].set(key, since)
+    if (sinceHigh === undefined) this.#waiting[priority].add(key, since)
   }
 
   /** Each key starts in its own turn of the event loop, so that thousands in a row delay no timer. */
@@ -130,29 +132,51 @@ export class WorkQueue {
   }
 
   #startNext (): void {
-    const { concurrency, clock, observer, log } = this.#options
-    const isFree = this.#state === 'working' && this.#cancelPause === undefined && this.#running.size < concurrency
+    const { concurrency, clock, namespaceOf, observer, log } = this.#options
+    const isFree = this.#state === 'working' && this.#running.size < concurrency
     const next = isFree ? this.#take() : undefined
     if (next === undefined) return
+    const namespace = namespaceOf(next.key)
     this.#running.set(next.key, { since: clock.now(), priority: next.priority })
+    this.#runningIn.set(namespace, (this.#runningIn.get(namespace) ?? 0) + 1)
     observer.onStart(clock.now() - next.since)
     this.#run(next.key).catch((error: unknown) => { log.error({ error }, 'work queue failed') })
     this.#scheduleNext()
   }
 
+  /** A namespace beyond its share is next only if no other can start. */
   #take (): { key: string, since: number, priority: Priority } | undefined {
-    const { high, low } = this.#waiting
-    const isLow = high.size === 0 || (this.#highInARow >= HIGH_IN_A_ROW && low.size > 0)
-    const priority: Priority = isLow ? 'low' : 'high'
-    const [first] = this.#waiting[priority]
-    if (first === undefined) return undefined
-    this.#highInARow = isLow ? 0 : this.#highInARow + 1
-    this.#waiting[priority].delete(first[0])
-    return { key: first[0], since: first[1], priority }
+    const isLowNext = this.#highInARow >= HIGH_IN_A_ROW && this.#waiting.low.size > 0
+    const order: readonly Priority[] = isLowNext ? ['low', 'high'] : ['high', 'low']
+    return this.#takeFirst(order, (namespace) => this.#mayStart(namespace) && !this.#hasShare(namespace)) ??
+      this.#takeFirst(order, (namespace) => this.#mayStart(namespace) && !this.#pauses.isFailing(namespace))
+  }
+
+  #takeFirst (
+    order: readonly Priority[], mayStart: (namespace: string) => boolean
+  ): { key: string, since: number, priority: Priority } | undefined {
+    for (const priority of order) {
+      const line = this.#waiting[priority]
+      const namespace = line.find(mayStart)
+      const next = namespace === undefined ? undefined : line.take(namespace)
+      if (next === undefined) continue
+      this.#highInARow = priority === 'low' ? 0 : this.#highInARow + 1
+      return { ...next, priority }
+    }
+    return undefined
+  }
+
+  #mayStart (namespace: string): boolean {
+    return this.#pauses.mayStart(namespace, this.#running.size)
+  }
+
+  /** Half of the concurrency, at least 1. A namespace whose last write failed never has more: it may be slow. */
+  #hasShare (namespace: string): boolean {
+    return (this.#runningIn.get(namespace) ?? 0) >= Math.max(1, Math.floor(this.#options.concurrency / 2))
   }
 
   async #run (key: string): Promise<void> {
-    const { name, work, clock, observer, log } = this.#options
+    const { name, work, clock, namespaceOf, observer, log } = this.#options
     const since = clock.now()
     let result: WorkResult
     try {
@@ -165,60 +189,48 @@ export class WorkQueue {
     observer.onEnd(clock.now() - since)
     const priority = this.#running.get(key)?.priority
     this.#running.delete(key)
+    const left = (this.#runningIn.get(namespaceOf(key)) ?? 0) - 1
+    if (left > 0) this.#runningIn.set(namespaceOf(key), left)
+    else this.#runningIn.delete(namespaceOf(key))
     this.#settle(key, result, priority)
     if (this.#state === 'stopped' && this.#running.size === 0) this.#onIdle()
     this.#scheduleNext()
   }
 
   #settle (key: string, result: WorkResult, previous: Priority = 'low'): void {
+    const namespace = this.#options.namespaceOf(key)
     const delay = this.#delayAfter(key, result)
-    const priority = this.#addedMeanwhile.get(key) ?? (result.kind === 'unavailable' ? previous : undefined)
+    const added = this.#addedMeanwhile.get(key)
     this.#addedMeanwhile.delete(key)
     if (this.#state === 'stopped') return
-    if (result.kind === 'unavailable') this.#pause(result)
-    else this.#pausesInARow = 0
-    if (priority !== undefined) this.#wait(key, priority)
-    else if (delay !== undefined) this.#returnAfter(key, delay)
-  }
-
-  /** Keys that were processed at the same time fail for the same reason, which counts once. */
-  #pause ({ reason, retryAfterMs }: Unavailable): void {
-    const { name, clock, observer, random, log } = this.#options
-    observer.onRetry()
-    if (this.#cancelPause !== undefined) return
-    const pauses = ++this.#pausesInARow
-    if (pauses === LOGGED_FAILURE) log.warn({ queue: name, reason }, 'API server unavailable, retrying')
-    const backoff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (pauses - 1)) * (0.5 + random() / 2)
-    const wait = Math.max(backoff, Math.min(LONGEST_RETRY_AFTER_MS, retryAfterMs))
-    this.#cancelPause = clock.setTimeout(wait, () => {
-      this.#cancelPause = undefined
-      this.#scheduleNext()
-    })
+    if (result.kind === 'done') this.#pauses.succeeded(namespace)
+    const isPaused = result.kind === 'unavailable' && this.#pauses.failed(namespace, result)
+    const waits = added ?? (isPaused ? previous : undefined)
+    if (waits !== undefined) this.#wait(key, waits)
+    else if (delay !== undefined) this.#returnAfter(key, delay, result.kind === 'unavailable' ? previous : 'low')
   }
 
   /** Milliseconds until the key returns by itself; undefined if it does not. */
   #delayAfter (key: string, result: WorkResult): number | undefined {
-    if (result.kind === 'unavailable') return undefined
-    if (result.kind !== 'retry') {
+    if (result.kind === 'done' || result.kind === 'again') {
       this.#failures.delete(key)
       return result.kind === 'again' ? result.afterMs : undefined
     }
     const { name, observer, random, log } = this.#options
+    observer.onRetry()
+    if (result.kind === 'unavailable' && result.scope === 'server') return undefined
     const failures = (this.#failures.get(key) ?? 0) + 1
     this.#failures.set(key, failures)
-    observer.onRetry()
     if (failures === LOGGED_FAILURE) {
-      log.warn(
-        { queue: name, key, reason: result.reason }, 'work failed repeatedly, retrying'
-      )
+      log.warn({ queue: name, key, reason: result.reason }, 'work failed repeatedly, retrying')
     }
     return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1)) * (0.5 + random() / 2)
   }
 
-  #returnAfter (key: string, ms: number): void {
+  #returnAfter (key: string, ms: number, priority: Priority): void {
     this.#returning.set(key, this.#options.clock.setTimeout(ms, () => {
       this.#returning.delete(key)
-      this.#wait(key, 'low')
+      this.#wait(key, priority)
       this.#scheduleNext()
     }))
   }

@@ -57,6 +57,12 @@ export function isConfigId (id: string): boolean {
   return id.startsWith('AIM')
 }
 
+/** The namespace of a service or a configuration; empty for a cluster-scoped one. */
+export function namespaceOf (id: string): string {
+  const [first = '', second = ''] = id.split('/')
+  return isConfigId(id) ? second : first
+}
+
 /** A stored object, as far as a status write needs it. */
 export interface Observed<T> {
   readonly uid: string

@@ -67,7 +67,8 @@ export function withTimeouts (send: SendRequest, clock: Clock): SendRequest {
     if (timeoutMs === undefined) return await send(path, options)
     const attempt = new AbortController()
     const cancel = clock.setTimeout(timeoutMs, () => {
-      attempt.abort(new Error(`the API server did not respond within ${Math.ceil(timeoutMs) / 1_000} s`))
+      const reason = `the API server did not respond within ${Math.ceil(timeoutMs) / 1_000} s`
+      attempt.abort(new DOMException(reason, 'TimeoutError'))
     })
     try {
       const response = await send(path, { ...options, signal: attempt.signal })

@@ -11,7 +11,8 @@ export async function requestObject (
   try {
     return await resultOf(await request(path, options))
   } catch (error) {
-    return { kind: 'unavailable', reason: errorMessage(error), retryAfterMs: 0 }
+    const scope = error instanceof Error && error.name === 'TimeoutError' ? 'object' : 'server'
+    return { kind: 'unavailable', scope, reason: errorMessage(error), retryAfterMs: 0 }
   }
 }
 
@@ -26,10 +27,13 @@ async function resultOf (response: ApiResponse): Promise<WriteResult | Unavailab
   const { code, message } = status
   if (code === 404) return { kind: 'gone' }
   if (code === 409 || (code === 422 && PATCH_TEST_FAILED.test(message))) return { kind: 'outdated' }
-  const reason = describeStatus(status)
-  return code === 429 || code >= 500
-    ? { kind: 'unavailable', reason, retryAfterMs: status.retryAfterSeconds * 1_000 }
-    : { kind: 'failed', reason }
+  return code === 429 || code >= 500 ? unavailable(status) : { kind: 'failed', reason: describeStatus(status) }
+}
+
+function unavailable (status: Status): Unavailable {
+  const { code, retryAfterSeconds } = status
+  const scope = code === 429 || (code === 503 && retryAfterSeconds > 0) ? 'server' : 'object'
+  return { kind: 'unavailable', scope, reason: describeStatus(status), retryAfterMs: retryAfterSeconds * 1_000 }
 }
 
 /** Source: evanphx/json-patch, `ErrTestFailed`, which the API server returns with code 422. */

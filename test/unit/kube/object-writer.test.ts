@@ -79,15 +79,25 @@ const responses: Record<string, { response: (() => ApiResponse) | Error, want: o
   },
   'too many requests': {
     response: () => apiResponse(429, {}, { 'retry-after': '3' }),
-    want: { kind: 'unavailable', reason: 'the API server returned 429: Too Many Requests', retryAfterMs: 3_000 }
+    want: {
+      kind: 'unavailable',
+      scope: 'server',
+      reason: 'the API server returned 429: Too Many Requests',
+      retryAfterMs: 3_000
+    }
   },
   'an unreachable webhook': {
     response: () => apiResponse(500, { message: 'failed calling webhook' }),
-    want: { kind: 'unavailable', reason: 'the API server returned 500: failed calling webhook', retryAfterMs: 0 }
+    want: {
+      kind: 'unavailable',
+      scope: 'object',
+      reason: 'the API server returned 500: failed calling webhook',
+      retryAfterMs: 0
+    }
   },
   'no response': {
     response: new Error('connect ECONNREFUSED'),
-    want: { kind: 'unavailable', reason: 'connect ECONNREFUSED', retryAfterMs: 0 }
+    want: { kind: 'unavailable', scope: 'server', reason: 'connect ECONNREFUSED', retryAfterMs: 0 }
   }
 }
 for (const [name, { response, want }] of Object.entries(responses)) {
@@ -102,6 +112,7 @@ t.test('a write times out before another replica may lead', async (t) => {
   clock.pass(5_000)
   t.strictSame(await result, {
     kind: 'unavailable',
+    scope: 'object',
     reason: 'the API server did not respond within 5 s',
     retryAfterMs: 0
   })

@@ -67,7 +67,7 @@ t.test('releases no service if the status write fails', async (t) => {
   const failures = [
     { kind: 'failed', reason: 'no' },
     { kind: 'outdated' },
-    { kind: 'unavailable', reason: 'no response', retryAfterMs: 1_000 }
+    { kind: 'unavailable', scope: 'server', reason: 'no response', retryAfterMs: 1_000 }
   ] as const
   for (const answer of failures) {
     const { reconciler, results } = aReconciler()

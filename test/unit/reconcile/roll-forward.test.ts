@@ -174,7 +174,7 @@ t.test('retries failures, and has the status of the service report them', async 
   results.push(
     { kind: 'failed', reason: 'the API server returned 400: no' },
     { kind: 'outdated' },
-    { kind: 'unavailable', reason: 'the API server returned 400: no', retryAfterMs: 7 },
+    { kind: 'unavailable', scope: 'server', reason: 'the API server returned 400: no', retryAfterMs: 7 },
     { kind: 'gone' }
   )
   t.strictSame(await rollForward.triggerAdmission(ID), { result: { kind: 'retry', reason }, enqueue: UPDATE_STATUS })

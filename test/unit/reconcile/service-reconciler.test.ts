@@ -69,11 +69,12 @@ t.test('retries a failed write alone, and pauses all work while the API server i
   const { reconciler, results, events } = aReconciler()
   results.push(
     { kind: 'failed', reason: 'the API server answered 422: no' },
-    { kind: 'unavailable', reason: 'no response', retryAfterMs: 1_000 }
+    { kind: 'unavailable', scope: 'server', reason: 'no response', retryAfterMs: 1_000 }
   )
   t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'retry', reason: 'the API server answered 422: no' })
   t.strictSame(
-    (await reconciler.reconcile(ID)).result, { kind: 'unavailable', reason: 'no response', retryAfterMs: 1_000 }
+    (await reconciler.reconcile(ID)).result,
+    { kind: 'unavailable', scope: 'server', reason: 'no response', retryAfterMs: 1_000 }
   )
   t.strictSame(events, [])
 })

@@ -25,6 +25,7 @@ function aQueue (options: Partial<WorkQueueOptions> = {}) {
       onEnd: (ran) => { counts.ran.push(ran) },
       onRetry: () => { counts.retried++ }
     },
+    namespaceOf: (key) => key.includes('/') ? key.slice(0, key.indexOf('/')) : '',
     clock,
     random: () => 1,
     log: silentLog,
@@ -136,7 +137,7 @@ t.test('a failed key backs off exponentially, independent of others, until it su
 
 t.test('an unavailable API server pauses all keys, up to 2 s, and all resume on recovery', async (t) => {
   const { queue, clock, started, end, counts } = aQueue({ concurrency: 1 })
-  const unavailable: WorkResult = { kind: 'unavailable', reason: 'no response', retryAfterMs: 0 }
+  const unavailable: WorkResult = { kind: 'unavailable', scope: 'server', reason: 'no response', retryAfterMs: 0 }
   for (const key of ['a', 'b', 'c']) queue.add(key, 'low')
   queue.start()
   await settled()
@@ -164,7 +165,7 @@ t.test('honors Retry-After up to 30 s, for keys of high priority too', async (t)
     queue.start()
     queue.add('a', 'low')
     await settled()
-    await end('a', { kind: 'unavailable', reason: 'too many requests', retryAfterMs })
+    await end('a', { kind: 'unavailable', scope: 'server', reason: 'too many requests', retryAfterMs })
     queue.add('b', 'high')
     await settled()
     t.strictSame([started, clock.untilNext], [['a'], wait])
@@ -180,7 +181,7 @@ t.test('a key keeps its high priority over a pause', async (t) => {
   queue.start()
   await settled()
   queue.add('b', 'low')
-  await end('a', { kind: 'unavailable', reason: 'no response', retryAfterMs: 0 })
+  await end('a', { kind: 'unavailable', scope: 'server', reason: 'no response', retryAfterMs: 0 })
   clock.pass(100)
   await settled()
   t.strictSame(started, ['a', 'a'])
@@ -191,7 +192,8 @@ t.test('failures of concurrent keys count once', async (t) => {
   for (const key of ['a', 'b']) queue.add(key, 'low')
   queue.start()
   await settled()
-  for (const key of ['a', 'b']) await end(key, { kind: 'unavailable', reason: 'no response', retryAfterMs: 0 })
+  const noResponse: WorkResult = { kind: 'unavailable', scope: 'server', reason: 'no response', retryAfterMs: 0 }
+  for (const key of ['a', 'b']) await end(key, noResponse)
   t.strictSame([clock.untilNext, clock.pending, queue.depth], [100, 1, 2])
   await queue.stop()
   t.equal(clock.pending, 0)
@@ -289,4 +291,127 @@ t.test('measures times with the clock', async (t) => {
   t.strictSame(queue.ages, [40])
   await end('a')
   t.strictSame([counts.waited, counts.ran], [[0, 40], [40]])
+})
+
+const SERVER_ERROR: WorkResult = {
+  kind: 'unavailable',
+  scope: 'object',
+  reason: 'the API server returned 500',
+  retryAfterMs: 0
+}
+
+t.test('namespaces take turns within a priority', async (t) => {
+  const { queue, started, end } = aQueue({ concurrency: 1 })
+  for (const key of ['evil/1', 'evil/2', 'evil/3', 'ml/1', 'ml/2', 'web/1']) queue.add(key, 'low')
+  for (const key of ['evil/high-1', 'evil/high-2', 'ml/high']) queue.add(key, 'high')
+  queue.start()
+  await settled()
+  for (let at = 0; at < 8; at++) await end(started.at(-1) ?? '')
+  t.strictSame(started, [
+    'evil/high-1', 'ml/high', 'evil/high-2', 'evil/1', 'ml/1', 'web/1', 'evil/2', 'ml/2', 'evil/3'
+  ])
+})
+
+t.test('a namespace has at most half of the concurrency while another waits', async (t) => {
+  const { queue, started, end } = aQueue({ concurrency: 4 })
+  for (const key of ['evil/1', 'evil/2', 'evil/3', 'evil/4', 'evil/5']) queue.add(key, 'high')
+  for (const key of ['ml/1', 'ml/2', 'ml/3']) queue.add(key, 'low')
+  queue.start()
+  await settled()
+  t.strictSame(started, ['evil/1', 'evil/2', 'ml/1', 'ml/2'])
+  await end('ml/1')
+  t.equal(started.at(-1), 'ml/3')
+  await end('ml/2')
+  t.equal(started.at(-1), 'evil/3', 'no other namespace waits')
+})
+
+t.test('a namespace of its own uses the whole concurrency, unless its last write failed', async (t) => {
+  const { queue, started, end } = aQueue({ concurrency: 4 })
+  for (const key of ['evil/1', 'evil/2', 'evil/3', 'evil/4', 'evil/5', 'evil/6', 'evil/7']) queue.add(key, 'low')
+  queue.start()
+  await settled()
+  t.equal(started.length, 4)
+  await end('evil/1', SERVER_ERROR)
+  await end('evil/2', SERVER_ERROR)
+  t.strictSame([started.length, queue.depth], [4, 3])
+  await end('evil/3')
+  t.equal(started.length, 7)
+})
+
+t.test('a failure of one object backs off that object alone', async (t) => {
+  const { queue, clock, started, end } = aQueue({ concurrency: 1 })
+  for (const key of ['evil/1', 'evil/2', 'ml/1']) queue.add(key, 'low')
+  queue.start()
+  await settled()
+  await end('evil/1', SERVER_ERROR)
+  t.strictSame([started, clock.untilNext, clock.pending], [['evil/1', 'ml/1'], 100, 1])
+  await end('ml/1')
+  t.equal(started.at(-1), 'evil/2')
+})
+
+t.test('three failures in a row in a namespace pause that namespace, whose keys keep their place', async (t) => {
+  const { queue, clock, started, end } = aQueue({ concurrency: 1 })
+  for (const key of ['evil/1', 'evil/2', 'evil/3', 'evil/4']) queue.add(key, 'low')
+  queue.start()
+  await settled()
+  for (const key of ['evil/1', 'evil/2', 'evil/3']) await end(key, SERVER_ERROR)
+  t.strictSame([started.length, queue.depth], [3, 2], 'the third one waits behind the fourth')
+  queue.add('ml/1', 'low')
+  await settled()
+  t.equal(started.at(-1), 'ml/1')
+  await end('ml/1')
+  clock.pass(100)
+  await settled()
+  t.equal(started.at(-1), 'evil/4')
+  const pauses: number[] = []
+  for (let at = 0; at < 7; at++) {
+    await end(started.at(-1) ?? '', SERVER_ERROR)
+    const before = started.length
+    let waited = 0
+    for (; started.length === before; waited += 100) {
+      clock.pass(100)
+      await settled()
+    }
+    pauses.push(waited)
+  }
+  t.strictSame(pauses, [200, 400, 800, 1_600, 2_000, 2_000, 2_000])
+  await end(started.at(-1) ?? '')
+  t.ok(started.length > 12, 'a success ends the pause')
+})
+
+t.test('failures in several namespaces pause the queue, but others are tried one at a time', async (t) => {
+  const { queue, clock, started, end } = aQueue({ concurrency: 2 })
+  for (const key of ['evil/1', 'worse/1', 'evil/2', 'worse/2', 'evil/3']) queue.add(key, 'low')
+  queue.start()
+  await settled()
+  for (const key of ['evil/1', 'worse/1', 'evil/2', 'worse/2']) await end(key, SERVER_ERROR)
+  t.strictSame([started.length, queue.depth > 0], [4, true])
+  for (const key of ['ml/1', 'web/1', 'web/2']) queue.add(key, 'high')
+  await settled()
+  t.strictSame(started.slice(4), ['ml/1'], 'one at a time')
+  await end('ml/1')
+  t.strictSame(started.slice(5), ['web/1', 'evil/3'], 'its success ends the pause')
+  t.ok(clock.pending > 0)
+})
+
+t.test('a success does not end a pause that the API server asked for', async (t) => {
+  const { queue, clock, started, end } = aQueue()
+  for (const key of ['evil/1', 'ml/1', 'ml/2']) queue.add(key, 'low')
+  queue.start()
+  await settled()
+  await end('evil/1', { kind: 'unavailable', scope: 'server', reason: 'too many requests', retryAfterMs: 5_000 })
+  await end('ml/1')
+  t.strictSame([started.length, clock.untilNext], [2, 5_000])
+  clock.pass(5_000)
+  await settled()
+  t.strictSame(started.slice(2), ['ml/2', 'evil/1'])
+})
+
+t.test('a rejected write pauses no namespace', async (t) => {
+  const { queue, started, end } = aQueue({ concurrency: 1 })
+  for (const key of ['evil/1', 'evil/2', 'evil/3', 'evil/4', 'evil/5']) queue.add(key, 'low')
+  queue.start()
+  await settled()
+  for (const key of ['evil/1', 'evil/2', 'evil/3', 'evil/4']) await end(key, { kind: 'retry', reason: 'denied' })
+  t.equal(started.at(-1), 'evil/5')
 })
