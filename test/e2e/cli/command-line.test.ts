@@ -86,7 +86,7 @@ t.test('a missing context is unusable', async (t) => {
     '--context',
     'none'
   )
-  t.equal(err, 'error: cannot connect to a cluster: the kubeconfig has no context "none"; it has test\n')
+  t.equal(err, 'error: cannot connect to a cluster: the kubeconfig has no context "none"; its contexts are test\n')
   t.equal(code, 2)
 })
 

@@ -64,6 +64,15 @@ t.test('an occupied port or an invalid flag prints one line, exit code 2', { buf
   }
 })
 
+t.test('--log-format text logs one line of text per event', { buffered: true }, async (t) => {
+  const args = ['src/main.ts', ...SERVE, '--log-format', 'text']
+  const child = spawn('node', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+  t.teardown(() => { child.kill('SIGKILL') })
+  let logged = ''
+  while (!logged.includes('serving')) logged += String(await once(child.stderr, 'data'))
+  t.match(logged, /^\[[\d:.]{12}\] INFO: serving \{"url":"https:.*\}\n$/m)
+})
+
 t.test('an unread log delays neither reviews nor the exit', { buffered: true }, async (t) => {
   const child = spawn(
     'node',
