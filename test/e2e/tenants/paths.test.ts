@@ -7,7 +7,8 @@ import { startProduct } from '../../support/programs/product.ts'
 import {
   CHANGE_FORMS, CREATE_FORMS, isStored, refOf, type Outcome, type WriteForm, type WriteOptions
 } from '../../support/tenants/actor.ts'
-import { aManifest, blockOf, pathIn, startArena, versionOf } from '../../support/tenants/arena.ts'
+import { aManifest, startArena } from '../../support/tenants/arena.ts'
+import { blockOf, pathIn, versionOf } from '../../support/tenants/stored.ts'
 import { eventually, until } from '../../support/until.ts'
 
 const arena = await startArena({ audit: true })

@@ -1,4 +1,4 @@
-import { ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
 import { manifest, type Parts } from '../builders/manifests.ts'
 import { observationsOf } from '../cluster/observed.ts'
 import { startCluster, type Cluster, type ClusterOptions, type TestUser } from '../cluster/cluster.ts'
@@ -105,20 +105,6 @@ export async function webhooksAreCalled (actor: Actor): Promise<void> {
 /** A manifest as an object. */
 export function aManifest (parts: Parts): JsonObject {
   return JSON.parse(manifest(parts)) as JsonObject // as built
-}
-
-/** `spec.resolvedRuntimeConfig`; empty without one. */
-export function blockOf (object: JsonObject | undefined): JsonObject {
-  return ownObject(ownObject(object ?? {}, 'spec'), 'resolvedRuntimeConfig')
-}
-
-/** The path in the block; empty without one. */
-export function pathIn (object: JsonObject | undefined): string {
-  return ownString(ownObject(blockOf(object), 'routing'), 'path')
-}
-
-export function versionOf (object: JsonObject | undefined): string {
-  return ownString(ownObject(object ?? {}, 'metadata'), 'resourceVersion')
 }
 
 /** A sample of a metric in the text format of Prometheus; undefined if there is none. `labels` as it is printed. */
