@@ -70,7 +70,8 @@ export class ConfigReconciler {
   #plan ({ id, config, observed }: ConfigSnapshot): RolloutPlan {
     const { world, state, failureLimit } = this.#dependencies
     const tally = state.tallies.tally(id, config.hash)
-    return planRollout({ config, tally, known: observed.status, limit: failureLimit, now: world.now() })
+    const isChanged = (service: string): boolean => state.trials.has(service, id, config.hash)
+    return planRollout({ config, tally, isChanged, known: observed.status, limit: failureLimit, now: world.now() })
   }
 
   async #write (snapshot: ConfigSnapshot, pace: Pace): Promise<WorkResult> {
@@ -105,11 +106,12 @@ export class ConfigReconciler {
   }
 
   #forecast (service: string): Forecast {
-    const snapshot = snapshotOf(service, this.#dependencies.world)
+    const { world, state } = this.#dependencies
+    const snapshot = snapshotOf(service, world)
     if (snapshot === undefined) return { breaks: false, claim: undefined }
-    const { fails, degradedSince, assessment: { claim } } = snapshot
+    const { fails, assessment: { claim } } = snapshot
     return {
-      breaks: fails && degradedSince === undefined,
+      breaks: fails && state.trials.isHealthy(snapshot),
       claim: claim && JSON.stringify([claim.gateway, claim.path])
     }
   }

@@ -8,8 +8,6 @@ export interface Contribution {
   /** The version of this configuration in its block; empty without a block. */
   readonly hash: string
   readonly failing: boolean
-  /** Since when its status reports it as failing, RFC 3339; empty if it does not. */
-  readonly failingSince: string
 }
 
 interface Counts {
@@ -40,10 +38,8 @@ export class ConfigTallies {
   /** `hash`: the current version of the configuration. */
   tally (config: string, hash: string): Tally {
     const { members, failing, byHash } = this.#counts.get(config) ?? NO_COUNTS
-    const failingCurrent = new Map<string, string>()
-    for (const [service, contribution] of failing) {
-      if (contribution.hash === hash) failingCurrent.set(service, contribution.failingSince)
-    }
+    const failingCurrent = new Set<string>()
+    for (const [service, contribution] of failing) if (contribution.hash === hash) failingCurrent.add(service)
     return { total: members.size, current: byHash.get(hash) ?? 0, failing: failing.size, failingCurrent }
   }
 

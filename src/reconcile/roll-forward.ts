@@ -66,13 +66,16 @@ export class RollForward {
   }
 
   /** A service has a new version even while its path is pending. */
-  #recordVersion ({ id, assessment, observed: { uid } }: ServiceSnapshot, after: Assessment): void {
-    const { config } = after
+  #recordVersion (snapshot: ServiceSnapshot, after: Assessment): void {
+    const { id, assessment, observed: { uid } } = snapshot
+    const { config, service: { object } } = after
+    const { world, state } = this.#dependencies
     if (config === undefined || storedHash(after) !== config.hash || storedHash(assessment) === config.hash) return
+    if (state.trials.isHealthy(snapshot)) state.trials.begin(id, { config: configId(config), hash: config.hash, object })
     const regarding = { kind: AIM_SERVICE.kind, ...serviceKey(id), uid }
     const note = `now has version ${config.hash} of ${configTitle(config)}`
     const event = { regarding, type: 'Normal', reason: 'RolledForward', action: 'Readmit', note } as const
-    this.#dependencies.world.events.record(event)
+    world.events.record(event)
   }
 
   /** Records or clears the error. If it changed, the status of the service has to report it. */

@@ -4,6 +4,7 @@ import { storedHash } from '../core/status/staleness.ts'
 import type { HeldPath } from '../core/world.ts'
 import { ConfigTallies, type Contribution } from './config-tallies.ts'
 import { Rollouts } from './rollouts.ts'
+import { RolloutTrials } from './rollout-trials.ts'
 import type { ServiceSnapshot } from './service-snapshot.ts'
 import { configId } from './world.ts'
 
@@ -11,6 +12,7 @@ import { configId } from './world.ts'
 export class RolloutState {
   readonly tallies = new ConfigTallies()
   readonly rollouts = new Rollouts()
+  readonly trials = new RolloutTrials()
   /** Services whose last change no webhook saw. */
   readonly unobserved = new Set<string>()
   /** The paths that services ask for while another service is in the way. */
@@ -24,6 +26,7 @@ export class RolloutState {
     if (snapshot?.staleness === 'unobserved') this.unobserved.add(service)
     else this.unobserved.delete(service)
     this.#noteWaitingPath(service, snapshot)
+    this.trials.observe(service, snapshot)
     const config = snapshot?.assessment.config
     if (snapshot === undefined || snapshot.staleness === 'current') {
       this.admissionErrors.delete(service)
@@ -52,12 +55,11 @@ export class RolloutState {
 }
 
 /** An outdated service counts as failing if its status says so: whether the new version breaks it is not known yet. */
-function contributionOf ({ assessment, staleness, fails, degradedSince }: ServiceSnapshot): Contribution | undefined {
+function contributionOf ({ assessment, staleness, fails, isDegraded }: ServiceSnapshot): Contribution | undefined {
   if (assessment.config === undefined) return undefined
   return {
     config: configId(assessment.config),
     hash: storedHash(assessment),
-    failing: staleness === 'current' ? fails : degradedSince !== undefined,
-    failingSince: degradedSince ?? ''
+    failing: staleness === 'current' ? fails : isDegraded
   }
 }

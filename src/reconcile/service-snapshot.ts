@@ -16,8 +16,8 @@ export interface ServiceSnapshot {
   /** Whether it fails, or will fail once it is current. */
   readonly fails: boolean
   readonly observed: Observed<OwnServiceStatus>
-  /** Since when its status reports it as degraded, RFC 3339; undefined if it does not. */
-  readonly degradedSince: string | undefined
+  /** Whether its status reports it as degraded. */
+  readonly isDegraded: boolean
 }
 
 /** Costs an assessment: once per work item. Undefined if the service was deleted, or is being deleted. */
@@ -39,7 +39,7 @@ export function snapshotOf (
     faults,
     fails: degradedCause(assessment, faults) !== undefined,
     observed,
-    degradedSince: degraded?.status === 'True' ? degraded.lastTransitionTime : undefined
+    isDegraded: degraded?.status === 'True'
   }
 }
 

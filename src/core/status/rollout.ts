@@ -11,11 +11,11 @@ export const ACCEPTED_REASONS = ['Accepted', 'PathTemplateInvalid'] as const
 export const ROLLED_OUT_REASONS = [
   'RolledOut', 'InProgress', 'Paused', 'CanaryReached', 'Halted', 'RolloutAnnotationInvalid'
 ] as const
-export const HALTED_REASONS = ['ServicesFailing', 'WithinLimit'] as const
+export const HALTED_REASONS = ['ServicesFailing', 'WithinLimit', 'Forced'] as const
 
 /** How the annotation limits a rollout. */
 export type RolloutMode =
-  | { readonly kind: 'all' | 'paused' | 'invalid' }
+  | { readonly kind: 'all' | 'force' | 'paused' | 'invalid' }
   | { readonly kind: 'canary', readonly services: number }
 
 /** Counts of the services that use a configuration. */
@@ -24,13 +24,15 @@ export interface Tally {
   /** Those with its current version. */
   readonly current: number
   readonly failing: number
-  /** Those with its current version that fail: `namespace/name` and since when, RFC 3339; empty if not written. */
-  readonly failingCurrent: ReadonlyMap<string, string>
+  /** Those with its current version that fail, as `namespace/name`. */
+  readonly failingCurrent: ReadonlySet<string>
 }
 
 export interface RolloutInput {
   readonly config: RuntimeConfig
   readonly tally: Tally
+  /** Whether this rollout changed a service, which was healthy before and was not edited since. */
+  readonly isChanged: (service: string) => boolean
   /** The stored status of the configuration. */
   readonly known: OwnConfigStatus
   /** How many services a rollout may break before it halts. */
@@ -62,20 +64,22 @@ export function ownConfigStatus (object: JsonObject): OwnConfigStatus {
 /** An unreadable annotation holds the rollout, because its author meant to limit it. */
 export function rolloutMode (annotation: string): RolloutMode {
   if (annotation === '' || annotation === 'all') return { kind: 'all' }
-  if (annotation === 'paused') return { kind: 'paused' }
+  if (annotation === 'paused' || annotation === 'force') return { kind: annotation }
   const services = /^canary=([1-9]\d{0,5})$/.exec(annotation)?.[1]
   return services === undefined ? { kind: 'invalid' } : { kind: 'canary', services: Number(services) }
 }
 
-/** Decides from the services and the stored status alone, so that every leader makes the same plan. Pure. */
-export function planRollout ({ config, tally, known, limit, now }: RolloutInput): RolloutPlan {
+/** A halt persists in the stored status, so that the next leader keeps it. Pure. */
+export function planRollout (input: RolloutInput): RolloutPlan {
+  const { config, tally, known, limit, now } = input
   const { total, current, failing } = tally
-  const broken = brokenServices(tally, known)
+  const broken = brokenServices(input)
   const mode = rolloutMode(config.rollout)
   const isRolledOut = current >= total
-  const halt = !isRolledOut && broken.length >= limit ? haltMessage(broken, config) : undefined
+  const isForced = mode.kind === 'force'
+  const halt = !isRolledOut && !isForced && broken.length >= limit ? haltMessage(broken, config) : undefined
   const hold = isRolledOut ? undefined : holdOf(config, { mode, current, halt })
-  const drafts = [acceptedCondition(config), rolledOutCondition(config, isRolledOut, hold), haltedCondition(halt)]
+  const drafts = [acceptedCondition(config), rolledOutCondition(config, isRolledOut, hold), isForced ? forcedCondition(limit) : haltedCondition(halt)]
   return {
     status: {
       ...(config.generation > 0 && { observedGeneration: config.generation }),
@@ -85,17 +89,15 @@ export function planRollout ({ config, tally, known, limit, now }: RolloutInput)
     },
     heldReason: hold?.message,
     quota: hold !== undefined ? 0 : mode.kind === 'canary' ? mode.services - current : Infinity,
-    breakable: Math.max(0, limit - broken.length)
+    breakable: isForced ? Infinity : Math.max(0, limit - broken.length)
   }
 }
 
-/** Services with the current version that began to fail after the rollout began, sorted by name. */
-function brokenServices ({ failingCurrent }: Tally, { conditions }: OwnConfigStatus): string[] {
-  const rolledOut = conditions.find(({ type }) => type === 'RolledOut')
-  if (rolledOut?.status !== 'False') return []
-  return [...failingCurrent].filter(([, since]) => since === '' || since >= rolledOut.lastTransitionTime)
-    .map(([name]) => name)
-    .sort()
+/** Failing services that this rollout changed, or that a previous leader counted for this version; sorted by name. */
+function brokenServices ({ config, tally, isChanged, known }: RolloutInput): string[] {
+  const halted = known.conditions.find(({ type, status }) => type === 'RolloutHalted' && status === 'True')
+  const named = known.hash === config.hash ? namedServices(halted?.message ?? '') : NO_NAMES
+  return [...tally.failingCurrent].filter((service) => isChanged(service) || named.has(service)).sort()
 }
 
 interface Hold { readonly reason: typeof ROLLED_OUT_REASONS[number], readonly message: string }
@@ -103,9 +105,9 @@ interface Hold { readonly reason: typeof ROLLED_OUT_REASONS[number], readonly me
 interface HoldInput { readonly mode: RolloutMode, readonly current: number, readonly halt: string | undefined }
 
 function holdOf (config: RuntimeConfig, { mode, current, halt }: HoldInput): Hold | undefined {
-  const resume = resumeCommand(config)
+  const resume = annotateCommand(config, 'all')
   if (mode.kind === 'invalid') {
-    const message = `annotation ${ROLLOUT_ANNOTATION} must be all, paused or canary=N; ` +
+    const message = `annotation ${ROLLOUT_ANNOTATION} must be all, paused, canary=N or force; ` +
       `correct it, or roll out to all services: ${resume}`
     return { reason: 'RolloutAnnotationInvalid', message }
   }
@@ -116,20 +118,29 @@ function holdOf (config: RuntimeConfig, { mode, current, halt }: HoldInput): Hol
   return { reason: 'CanaryReached', message: `the canary reached ${services}; to roll out to all: ${resume}` }
 }
 
-function resumeCommand ({ kind, namespace, name }: RuntimeConfig): string {
+function annotateCommand ({ kind, namespace, name }: RuntimeConfig, rollout: 'all' | 'force'): string {
   const target = kind === 'AIMRuntimeConfig' ? `-n ${namespace} annotate aimrcfg/${name}` : `annotate aimcrcfg/${name}`
-  return `kubectl ${target} ${ROLLOUT_ANNOTATION}=all --overwrite`
+  return `kubectl ${target} ${ROLLOUT_ANNOTATION}=${rollout} --overwrite`
 }
 
-/** The most services that a condition names. */
-const MAX_NAMED = 10
+/** The most services that a condition names. The next leader counts the named ones only. */
+const MAX_NAMED = 50
 
 function haltMessage (broken: readonly string[], config: RuntimeConfig): string {
   const services = broken.length === 1 ? '1 healthy service' : `${broken.length} healthy services`
   const names = broken.slice(0, MAX_NAMED).join(', ') + (broken.length > MAX_NAMED ? ', …' : '')
   return `halted, because ${services} began to fail with this version of ${configTitle(config)}: ${names}; ` +
-    'revert the configuration, or fix the services as their condition Degraded says'
+    'revert the configuration, fix the services as their condition Degraded says, or roll out regardless: ' +
+    annotateCommand(config, 'force')
 }
+
+/** Reads the services back from `haltMessage`. */
+function namedServices (message: string): ReadonlySet<string> {
+  const names = /^halted, .*?: ([^;]*);/.exec(message)?.[1]
+  return names === undefined ? NO_NAMES : new Set(names.split(', '))
+}
+
+const NO_NAMES: ReadonlySet<string> = new Set()
 
 function acceptedCondition ({ template }: RuntimeConfig): ConditionDraft {
   if (template?.kind !== 'invalid') return { type: 'Accepted', status: 'True', reason: 'Accepted', message: '' }
@@ -144,6 +155,11 @@ function rolledOutCondition ({ hash }: RuntimeConfig, isRolledOut: boolean, hold
   }
   const progress: Hold = { reason: 'InProgress', message: `version ${hash} is being rolled out` }
   return { type: 'RolledOut', status: 'False', ...(hold ?? progress) }
+}
+
+function forcedCondition (limit: number): ConditionDraft {
+  const message = `the limit of ${limit} failing services is ignored, because annotation ${ROLLOUT_ANNOTATION} is force`
+  return { type: 'RolloutHalted', status: 'False', reason: 'Forced', message }
 }
 
 function haltedCondition (halt: string | undefined): ConditionDraft {

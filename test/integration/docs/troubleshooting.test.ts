@@ -61,8 +61,9 @@ async function messages (): Promise<readonly string[]> {
       total: 9,
       current: 4,
       failing: 3,
-      failingCurrent: new Map(['a', 'b', 'c'].map((name) => [`${namespace}/${name}`, since]))
+      failingCurrent: new Set(['a', 'b', 'c'].map((name) => `${namespace}/${name}`))
     },
+    isChanged: () => true,
     known: {
       conditions: [{ type: 'RolledOut', status: 'False', reason: 'InProgress', message: '', lastTransitionTime: since }]
     },

@@ -23,9 +23,7 @@ function aReconciler ({ config = NEW }: { config?: JsonObject } = {}) {
   for (const service of services) sinks.AIMService.upsert(service)
   sinks.AIMRuntimeConfig.upsert(config)
   const carries = (name: string, hash: string, failing = false): void => {
-    state.contribute(
-      `ml-team/${name}`, { config: ID, hash, failing, failingSince: failing ? '2026-01-02T00:00:00Z' : '' }
-    )
+    state.contribute(`ml-team/${name}`, { config: ID, hash, failing })
   }
   for (const name of ['a', 'b', 'c']) carries(name, oldHash)
   const reconciler = new ConfigReconciler({ world, state, clock, failureLimit: 1 })
@@ -33,7 +31,7 @@ function aReconciler ({ config = NEW }: { config?: JsonObject } = {}) {
   const storeNext = (status: object, version: number): void => {
     parts.results.push({ kind: 'written', object: { ...stored(config, version), status } })
   }
-  return { ...parts, clock, state, carries, reconciler, config, hash: hashOf(), storeNext }
+  return { ...parts, clock, state, services, carries, reconciler, config, hash: hashOf(), storeNext }
 }
 
 t.test('writes the status with exact counters, then releases the services', async (t) => {
@@ -135,23 +133,25 @@ t.test('a paused rollout releases no service, and updates the status of waiting 
   t.strictSame((await reconciler.reconcile(ID)).enqueue, [])
 })
 
-t.test('halts if healthy services begin to fail after the start in the status', async (t) => {
-  const { reconciler, written, clock, carries, hash, storeNext } = aReconciler()
+t.test('halts if services that the rollout changed begin to fail', async (t) => {
+  const { reconciler, state, services, written, clock, carries, hash, storeNext } = aReconciler()
   storeNext({}, 3)
   await reconciler.reconcile(ID)
   storeNext(written[0]?.status ?? {}, 4)
   clock.pass(100)
   await reconciler.reconcile(ID)
   carries('a', hash, true)
+  carries('b', hash, true)
+  state.trials.begin('ml-team/a', { config: ID, hash, object: services[0] ?? {} })
   clock.pass(100)
   storeNext({}, 5)
   const { enqueue } = await reconciler.reconcile(ID)
   t.match(written.at(-1)?.status, {
-    services: { total: 3, current: 1, failing: 1 },
+    services: { total: 3, current: 2, failing: 2 },
     conditions: [
       {},
       { type: 'RolledOut', status: 'False', reason: 'Halted' },
-      { type: 'RolloutHalted', status: 'True', reason: 'ServicesFailing', message: /ml-team\/a/ }
+      { type: 'RolloutHalted', status: 'True', reason: 'ServicesFailing', message: /: ml-team\/a; revert/ }
     ]
   })
   t.ok(enqueue.every(({ queue }) => queue === 'status'))

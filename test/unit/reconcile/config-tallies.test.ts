@@ -6,7 +6,6 @@ const uses = (hash: string, parts: Partial<Contribution> = {}): Contribution => 
   config: CONFIG,
   hash,
   failing: false,
-  failingSince: '',
   ...parts
 })
 
@@ -15,15 +14,15 @@ t.test('counts services as they are created, change and are deleted', async (t) 
   t.match(tallies.tally(CONFIG, 'new'), { total: 0, current: 0, failing: 0 })
   tallies.update('a', uses('old'))
   tallies.update('b', uses('new'))
-  tallies.update('c', uses('new', { failing: true, failingSince: '2026-01-01T00:00:00Z' }))
+  tallies.update('c', uses('new', { failing: true }))
   tallies.update('d', uses('', { failing: true }))
   t.match(tallies.tally(CONFIG, 'new'), { total: 4, current: 2, failing: 2 })
-  t.strictSame([...tallies.tally(CONFIG, 'new').failingCurrent], [['c', '2026-01-01T00:00:00Z']])
+  t.strictSame([...tallies.tally(CONFIG, 'new').failingCurrent], ['c'])
   t.strictSame([...tallies.stale(CONFIG, 'new')], ['a', 'd'])
   tallies.update('a', uses('new'))
   tallies.update('c', undefined)
   tallies.update('d', uses('new'))
-  t.match(tallies.tally(CONFIG, 'new'), { total: 3, current: 3, failing: 0, failingCurrent: new Map() })
+  t.match(tallies.tally(CONFIG, 'new'), { total: 3, current: 3, failing: 0, failingCurrent: new Set() })
   t.strictSame([...tallies.stale(CONFIG, 'new')], [])
   t.match(tallies.tally(CONFIG, 'old'), { total: 3, current: 0 })
 })

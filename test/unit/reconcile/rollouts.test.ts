@@ -84,7 +84,7 @@ t.test('a release ends with the version it was made for', async (t) => {
 t.test('a rollout does not wait for a service that is deleted or uses another configuration', async (t) => {
   const other = 'AIMRuntimeConfig/ml-team/other'
   const state = new RolloutState()
-  const contribution = { config: CONFIG, hash: 'old', failing: false, failingSince: '' }
+  const contribution = { config: CONFIG, hash: 'old', failing: false }
   for (const service of ['A', 'B']) t.strictSame(state.contribute(service, contribution), [CONFIG])
   for (const [service, next, changed] of [
     ['A', undefined, [CONFIG]],

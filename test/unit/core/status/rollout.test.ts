@@ -28,20 +28,22 @@ interface Case {
   readonly annotation?: string
   readonly template?: string
   readonly tally?: Partial<Tally>
-  /** Services with the current version that fail, and since when. */
-  readonly failing?: Readonly<Record<string, string>>
+  /** Services with the current version that fail; those in `unchanged` were not changed by the rollout. */
+  readonly failing?: readonly string[]
+  readonly unchanged?: readonly string[]
   readonly known?: OwnConfigStatus
 }
 
-function plan ({ annotation = '', template, tally = {}, failing = {}, known = UNDER_WAY }: Case): RolloutPlan {
+function plan ({ annotation = '', template, tally = {}, failing = [], unchanged = [], known = UNDER_WAY }: Case): RolloutPlan {
   const spec = template === undefined ? {} : { routing: { pathTemplate: template } }
   const config = readRuntimeConfig(
     'AIMRuntimeConfig',
     aConfig(spec, { generation: 7, annotations: { 'aim.silogen.ai/rollout': annotation } })
   )
   if (config.kind === 'malformed') throw new Error(config.field)
-  const counts = { total: 10, current: 4, failing: 0, failingCurrent: new Map(Object.entries(failing)), ...tally }
-  return planRollout({ config, tally: counts, known, limit: 2, now: NOW })
+  const counts = { total: 10, current: 4, failing: 0, failingCurrent: new Set(failing), ...tally }
+  const isChanged = (service: string): boolean => !unchanged.includes(service)
+  return planRollout({ config, tally: counts, isChanged, known, limit: 2, now: NOW })
 }
 
 function condition ({ status }: RolloutPlan, type: string): Condition | undefined {
@@ -49,7 +51,13 @@ function condition ({ status }: RolloutPlan, type: string): Condition | undefine
 }
 
 const DONE: Partial<Tally> = { total: 4, current: 4 }
-const TWO = { 'ml-team/b': '2026-01-01T00:30:00Z', 'ml-team/a': '' }
+const TWO = ['ml-team/b', 'ml-team/a']
+
+/** The status of a rollout that a previous leader halted, for a version. */
+function haltedAt (hash: string): OwnConfigStatus {
+  const halted = plan({ failing: TWO }).status
+  return { ...halted, hash: hash === '' ? halted.hash ?? '' : hash }
+}
 
 const cases: Readonly<Record<string, Case & {
   readonly want: object, readonly rolledOut: string, readonly halted?: string
@@ -96,11 +104,11 @@ const cases: Readonly<Record<string, Case & {
   },
   'is held by an unreadable annotation': {
     annotation: 'canery=4',
-    want: { heldReason: /must be all, paused or canary=N; correct it/, quota: 0 },
+    want: { heldReason: /must be all, paused, canary=N or force; correct it/, quota: 0 },
     rolledOut: 'False RolloutAnnotationInvalid'
   },
   'may break fewer services after it broke some': {
-    failing: { 'ml-team/a': NOW },
+    failing: ['ml-team/a'],
     want: { heldReason: undefined, quota: Infinity, breakable: 1 },
     rolledOut: 'False InProgress'
   },
@@ -115,16 +123,41 @@ const cases: Readonly<Record<string, Case & {
     rolledOut: 'False Halted',
     halted: 'True ServicesFailing'
   },
-  'does not count services that failed before it began': {
-    failing: { 'ml-team/a': '2025-12-31T23:59:59Z', 'ml-team/b': NOW },
+  'does not count services that it did not change': {
+    failing: TWO,
+    unchanged: ['ml-team/a'],
     want: { heldReason: undefined, breakable: 1 },
     rolledOut: 'False InProgress'
   },
-  'counts no service before its start is recorded': {
+  'stays halted under the next leader': {
     failing: TWO,
-    known: { conditions: [] },
+    unchanged: TWO,
+    known: haltedAt(''),
+    want: { heldReason: /^halted, because 2 healthy services .*: ml-team\/a, ml-team\/b; revert/, quota: 0 },
+    rolledOut: 'False Halted',
+    halted: 'True ServicesFailing'
+  },
+  'continues under the next leader once a named service is healthy': {
+    failing: ['ml-team/a'],
+    unchanged: TWO,
+    known: haltedAt(''),
+    want: { heldReason: undefined, breakable: 1 },
+    rolledOut: 'False InProgress'
+  },
+  'is not halted by the halt of another version': {
+    failing: TWO,
+    unchanged: TWO,
+    known: haltedAt('sha256:other'),
     want: { heldReason: undefined, breakable: 2 },
     rolledOut: 'False InProgress'
+  },
+  'continues with the annotation force, whatever fails': {
+    annotation: 'force',
+    failing: TWO,
+    known: haltedAt(''),
+    want: { heldReason: undefined, quota: Infinity, breakable: Infinity },
+    rolledOut: 'False InProgress',
+    halted: 'False Forced'
   },
   'is not halted after its end': {
     failing: TWO,
@@ -168,11 +201,11 @@ t.test('a transition time is kept while the status is, and changes when a rollou
   t.equal(condition(plan({ tally: DONE }), 'RolledOut')?.lastTransitionTime, NOW)
 })
 
-t.test('names at most ten services', async (t) => {
-  const failing = Object.fromEntries(Array.from({ length: 12 }, (_, at) => [`ml-team/s${at}`, NOW]))
+t.test('names at most fifty services', async (t) => {
+  const failing = Array.from({ length: 52 }, (_, at) => `ml-team/s${at + 100}`)
   t.match(
-    plan({ failing, tally: { total: 30 } }).heldReason,
-    /^halted, because 12 healthy services .*ml-team\/s7, …; revert/
+    plan({ failing, tally: { total: 300 } }).heldReason,
+    /^halted, because 52 healthy services .*ml-team\/s149, …; revert/
   )
 })
 
@@ -196,6 +229,7 @@ t.test('reads the annotation strictly', async (t) => {
   const modes = {
     '': 'all',
     all: 'all',
+    force: 'force',
     paused: 'paused',
     'canary=1': 'canary',
     'canary=0': 'invalid',

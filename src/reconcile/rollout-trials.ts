@@ -1,0 +1,67 @@
+import { createHash } from 'node:crypto'
+import { generationOf } from '../api/object-meta.ts'
+import { own, ownObject, type JsonObject } from '../platform/json.ts'
+import type { ServiceSnapshot } from './service-snapshot.ts'
+
+interface Trial {
+  readonly config: string
+  readonly hash: string
+  readonly generation: number
+  readonly metadata: string
+}
+
+/**
+ * The healthy services that this leader's rollouts brought to a new version. Only these can halt a rollout, and only
+ * until their owner edits them.
+ */
+export class RolloutTrials {
+  readonly #trials = new Map<string, Trial>()
+  /** Whether a service failed with the block it carried, as of a generation. */
+  readonly #assessed = new Map<string, { readonly generation: number, readonly fails: boolean }>()
+
+  /** Whether the service is known to be healthy with the block it carries. A service without a status is not. */
+  isHealthy ({ id, assessment, observed }: ServiceSnapshot): boolean {
+    const generation = generationOf(assessment.service.object)
+    const degraded = observed.status.conditions.find(({ type }) => type === 'Degraded')
+    if (degraded?.status !== 'False') return false
+    const assessed = this.#assessed.get(id)
+    return assessed?.generation === generation ? !assessed.fails : degraded.observedGeneration === generation
+  }
+
+  /** `object`: the response to the trigger, which brought a healthy service to this version. */
+  begin (service: string, { config, hash, object }: { config: string, hash: string, object: JsonObject }): void {
+    this.#trials.set(service, { config, hash, generation: generationOf(object), metadata: digestOf(object) })
+  }
+
+  /** Updates what is known of a service; undefined if it was deleted. */
+  observe (service: string, snapshot: ServiceSnapshot | undefined): void {
+    if (snapshot === undefined) {
+      this.#assessed.delete(service)
+      this.#trials.delete(service)
+      return
+    }
+    const { assessment: { service: { object } }, staleness, fails } = snapshot
+    const generation = generationOf(object)
+    if (staleness === 'current') this.#assessed.set(service, { generation, fails })
+    const trial = this.#trials.get(service)
+    if (trial === undefined || generation < trial.generation) return // the watch has not seen the new version yet
+    if (generation > trial.generation || digestOf(object) !== trial.metadata) this.#trials.delete(service)
+  }
+
+  /** Whether a rollout of this version changed the service, which was healthy and has not been edited since. */
+  has (service: string, config: string, hash: string): boolean {
+    const trial = this.#trials.get(service)
+    return trial?.config === config && trial.hash === hash
+  }
+}
+
+/** Of the labels and annotations, which do not change the generation. */
+function digestOf (object: JsonObject): string {
+  const metadata = ownObject(object, 'metadata')
+  const sorted = (field: string): unknown[] => Object.entries(own(metadata, field) ?? {}).sort(byKey)
+  return createHash('sha256').update(JSON.stringify([sorted('labels'), sorted('annotations')])).digest('base64')
+}
+
+function byKey ([a]: [string, unknown], [b]: [string, unknown]): number {
+  return a < b ? -1 : 1
+}
