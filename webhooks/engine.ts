@@ -1,7 +1,7 @@
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG, type Kind } from '../src/api/kinds.ts'
 import { ConfigIndex } from '../src/cache/config-index.ts'
 import { PendingConfigCache } from '../src/cache/pending-configs.ts'
-import { ServiceIndex } from '../src/cache/service-index.ts'
+import { ServiceIndex, type KeptTextLimits } from '../src/cache/service-index.ts'
 import type { ObjectSink } from '../src/core/ports.ts'
 import type { ServicePolicy } from '../src/core/rules/service.ts'
 import { DEFAULT_PATH_POLICY, type PathPolicy, type World } from '../src/core/world.ts'
@@ -25,6 +25,8 @@ export interface AdmissionEngine {
 export interface AdmissionOptions {
   readonly clock?: Clock
   readonly pathPolicy?: PathPolicy
+  /** By default every service is kept whole. */
+  readonly serviceLimits?: KeptTextLimits
   /** Builds the webhooks; by default those of the product. */
   readonly webhooksOver?: (world: World, policy: ServicePolicy) => readonly Webhook[]
 }
@@ -33,7 +35,7 @@ export interface AdmissionOptions {
 export function newAdmissionEngine (policy: ServicePolicy, options: AdmissionOptions = {}): AdmissionEngine {
   const { clock = systemClock, pathPolicy = DEFAULT_PATH_POLICY, webhooksOver = webhooksFor } = options
   const configs = new ConfigIndex()
-  const services = new ServiceIndex()
+  const services = new ServiceIndex(options.serviceLimits)
   const world = {
     configs,
     services,

@@ -2,11 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
-import type { Kind } from '../api/kinds.ts'
+import { AIM_SERVICE, type Kind } from '../api/kinds.ts'
 import { SYSTEM_NAMESPACE } from '../api/meta.ts'
 import { ConfigIndex } from '../cache/config-index.ts'
-import { ServiceIndex } from '../cache/service-index.ts'
-import type { ObjectSink } from '../core/ports.ts'
+import { KEPT_TEXT_LIMITS, ServiceIndex } from '../cache/service-index.ts'
+import type { ObjectKey, ObjectSink } from '../core/ports.ts'
 import { ownConfigStatus } from '../core/status/rollout.ts'
 import { ownServiceStatus } from '../core/status/service.ts'
 import type { PathPolicy } from '../core/world.ts'
@@ -14,7 +14,8 @@ import type { ApiConnection } from '../kube/client/api-connection.ts'
 import { EventRecorder } from '../kube/events/event-recorder.ts'
 import { LeaderElection } from '../kube/lease/leader-election.ts'
 import { leaseTimes, type LeaseTimes } from '../kube/lease/lease.ts'
-import { objectWriter } from '../kube/objects/object-writer.ts'
+import { objectStore } from '../kube/objects/object-store.ts'
+import { objectPath, objectWriter } from '../kube/objects/object-writer.ts'
 import { systemClock } from '../platform/clock.ts'
 import { Controller } from '../reconcile/controller.ts'
 import { watchedSinks } from '../reconcile/watched-sinks.ts'
@@ -35,7 +36,7 @@ export async function startReconciler (settings: ReconcileSettings, log: Logger,
   const metrics = cacheMetrics(registry)
   const connection = await countedConnection({ kubeconfig, metrics, log })
   const configs = new ConfigIndex()
-  const services = new ServiceIndex()
+  const services = new ServiceIndex(KEPT_TEXT_LIMITS)
   countObjects(metrics, (kind) => kind === 'AIMService' ? services.count() : configs.count(kind))
   const reconciler = newReconciler({
     connection, configs, services, settings: settings.reconciler, pathPolicy, registry, log
@@ -125,11 +126,13 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
       AIMClusterRuntimeConfig: new ObservedObjects(ownConfigStatus)
     }
   }
+  const store = objectStore(request)
   const world = {
     ...watched,
     pathPolicy,
     events,
     writer: objectWriter({ request, fencing, timeoutMs: writeTimeout(times) }),
+    readService: async (key: ObjectKey) => await store.read(objectPath(AIM_SERVICE, key)),
     now: () => wallTime().toISOString().replace(/\.\d+/, '')
   }
   reconcileMetrics(registry, {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import path from 'node:path'
 import type { Logger } from 'pino'
 import { newAdmissionEngine, type AdmissionEngine } from '../../webhooks/engine.ts'
+import { KEPT_TEXT_LIMITS } from '../cache/service-index.ts'
 import type { World } from '../core/world.ts'
 import type { ApiConnection } from '../kube/client/api-connection.ts'
 import { objectStore } from '../kube/objects/object-store.ts'
@@ -38,6 +39,7 @@ export async function startServer (settings: ServeSettings, options: ServeOption
   const policy = { missingConfig, missingBlock: failurePolicy === 'Fail' ? 'refuse' : 'admit' } as const
   const engine = newAdmissionEngine(policy, {
     pathPolicy,
+    serviceLimits: KEPT_TEXT_LIMITS,
     ...(recorder && { webhooksOver: (world: World) => recorder.webhooksOver(world, policy) })
   })
   const large = new LargeReviews({

@@ -1,16 +1,41 @@
 import { objectKey } from '../api/object-meta.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
 import type { ServiceLookup } from '../core/world.ts'
-import { InternedParts, readCompactService, type CompactService } from './compact/compact-service.ts'
+import { ownObject, ownString } from '../platform/json.ts'
+import { MAX_KEPT_BYTES, readService, type Service } from '../core/settings/service.ts'
+import { CompactService, InternedParts } from './compact/compact-service.ts'
 import { PathClaims } from './path-claims.ts'
+
+/** How much text of services is kept, in bytes. Beyond a limit services are stored as partial. */
+export interface KeptTextLimits {
+  readonly service: number
+  readonly total: number
+}
+
+/** For long-running processes in a cluster. */
+export const KEPT_TEXT_LIMITS: KeptTextLimits = { service: MAX_KEPT_BYTES, total: 64 * 1024 * 1024 }
+
+const UNLIMITED: KeptTextLimits = { service: Infinity, total: Infinity }
 
 /** The known services, by key, by configuration name, and by the path that they hold. */
 export class ServiceIndex implements ServiceLookup {
   readonly paths = new PathClaims()
   readonly #services = new Map<string, CompactService>()
   readonly #parts = new InternedParts()
+  readonly #limits: KeptTextLimits
+  #bytes = 0
+  #partial = 0
   /** Configuration name → namespace → services. */
   readonly #users = new Map<string, Map<string, Set<CompactService>>>()
+
+  constructor (limits = UNLIMITED) {
+    this.#limits = limits
+  }
+
+  /** The size of the kept text. */
+  get bytes (): number { return this.#bytes }
+  /** The number of services without their object. */
+  get partial (): number { return this.#partial }
 
   count (): number {
     return this.#services.size
@@ -35,8 +60,8 @@ export class ServiceIndex implements ServiceLookup {
   sink (): ObjectSink {
     return {
       upsert: (object) => {
-        const service = readCompactService(object, this.#parts)
-        if ('expected' in service) throw new Error(`${service.field} is not ${service.expected}`)
+        const service = readService(object, ownString(ownObject(object, 'metadata'), 'namespace'))
+        if (service.kind === 'malformed') throw new Error(`${service.field} is not ${service.expected}`)
         this.#remove(service)
         this.#add(service)
       },
@@ -44,8 +69,12 @@ export class ServiceIndex implements ServiceLookup {
     }
   }
 
-  #add (service: CompactService): void {
+  #add (read: Service): void {
+    const { service: limit, total } = this.#limits
+    const service = new CompactService(read, this.#parts, { service: limit, room: total - this.#bytes })
     const { configName, namespace, held } = service
+    this.#bytes += service.bytes
+    this.#partial += Number(service.partial)
     this.#services.set(objectKey(service), service)
     if (held !== undefined) this.paths.add(held)
     const byNamespace = this.#users.get(configName) ?? new Map<string, Set<CompactService>>()
@@ -58,6 +87,8 @@ export class ServiceIndex implements ServiceLookup {
     if (service === undefined) return
     const { configName, namespace, held } = service
     this.#services.delete(objectKey(key))
+    this.#bytes -= service.bytes
+    this.#partial -= Number(service.partial)
     if (held !== undefined) this.paths.remove(held)
     const byNamespace = this.#users.get(configName)
     const services = byNamespace?.get(namespace)

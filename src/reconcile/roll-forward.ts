@@ -7,7 +7,7 @@ import type { Clock } from '../platform/clock.ts'
 import { isJsonObject, ownString, type JsonObject } from '../platform/json.ts'
 import { afterWrite, DONE, type Reconciled } from './reconciled.ts'
 import type { RolloutState } from './rollout-state.ts'
-import { isUpToDate, snapshotOf, type ServiceSnapshot } from './service-snapshot.ts'
+import { isUpToDate, readSnapshot, type ServiceSnapshot } from './service-snapshot.ts'
 import type { WorkResult } from './work-queue.ts'
 import { assessmentWorld, configId, serviceKey, type ReconcileWorld } from './world.ts'
 
@@ -27,11 +27,18 @@ export class RollForward {
 
   async triggerAdmission (id: string): Promise<Reconciled> {
     const { world, rateLimiter } = this.#dependencies
-    const snapshot = snapshotOf(id, world)
+    const snapshot = await readSnapshot(id, world)
+    if (snapshot !== undefined && 'reason' in snapshot) return { result: snapshot, enqueue: [] }
     if (snapshot === undefined || !this.#needsAdmission(snapshot)) return this.#finish(id, DONE)
     await rateLimiter.turn()
     if (!isUpToDate(snapshot, world)) return { result: { kind: 'again', afterMs: 0 }, enqueue: [] }
     if (!this.#needsAdmission(snapshot)) return this.#finish(id, DONE) // the rollout was halted meanwhile
+    return await this.#trigger(snapshot)
+  }
+
+  async #trigger (snapshot: ServiceSnapshot): Promise<Reconciled> {
+    const { id } = snapshot
+    const { world } = this.#dependencies
     const result = await world.writer.triggerAdmission(serviceKey(id))
     if (result.kind === 'written') return this.#check(snapshot, result.object)
     if (result.kind === 'gone' || result.kind === 'outdated') return { result: afterWrite(result), enqueue: [] }

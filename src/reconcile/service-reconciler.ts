@@ -3,7 +3,7 @@ import { statusEvents, type ServiceEvent } from '../core/status/events.ts'
 import { serviceStatus, type OwnServiceStatus } from '../core/status/service.ts'
 import { sameJson } from '../platform/json.ts'
 import type { RolloutState } from './rollout-state.ts'
-import { snapshotOf, type ServiceSnapshot } from './service-snapshot.ts'
+import { readSnapshot, type ServiceSnapshot } from './service-snapshot.ts'
 import { afterWrite, DONE, type Enqueue, type Reconciled } from './reconciled.ts'
 import { configId, serviceKey, type ReconcileWorld } from './world.ts'
 import type { Priority } from './work-queue.ts'
@@ -26,7 +26,8 @@ export class ServiceReconciler {
   }
 
   async reconcile (id: string): Promise<Reconciled> {
-    const snapshot = snapshotOf(id, this.#world)
+    const snapshot = await readSnapshot(id, this.#world)
+    if (snapshot !== undefined && 'reason' in snapshot) return { result: snapshot, enqueue: [] }
     const decision = snapshot === undefined ? {} : this.#decide(snapshot)
     if (snapshot?.staleness === 'unobserved' && !this.#state.unobserved.has(id)) this.#record(snapshot, UNOBSERVED)
     const enqueue: Enqueue[] = this.#state.count(id, snapshot)

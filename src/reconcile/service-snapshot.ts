@@ -1,9 +1,11 @@
 import type { Fault } from '../core/rules/faults.ts'
 import { serviceFaults } from '../core/rules/service-faults.ts'
 import { assessService, resolveConfig, type Assessment } from '../core/settings/assess.ts'
+import { readService, type Service } from '../core/settings/service.ts'
 import { degradedCause } from '../core/status/health.ts'
 import type { OwnServiceStatus } from '../core/status/service.ts'
 import { stalenessOf, type Staleness } from '../core/status/staleness.ts'
+import type { WorkResult } from './work-queue.ts'
 import { assessmentWorld, serviceKey, type Observed, type ReconcileWorld } from './world.ts'
 
 /** One service and everything that decisions about it depend on. */
@@ -20,14 +22,38 @@ export interface ServiceSnapshot {
   readonly isDegraded: boolean
 }
 
-/** Costs an assessment: once per work item. Undefined if the service was deleted, or is being deleted. */
-export function snapshotOf (
+/** Why a service could not be read. */
+export type ReadFailure = Extract<WorkResult, { kind: 'retry' }>
+
+/**
+ * Costs an assessment, and for a partial service a request: once per work item. Undefined if the service was deleted,
+ * or is being deleted.
+ */
+export async function readSnapshot (
   id: string, world: ReconcileWorld
-): ServiceSnapshot | undefined {
+): Promise<ServiceSnapshot | ReadFailure | undefined> {
+  const observed = world.serviceStatuses.get(serviceKey(id))
+  if (observed === undefined || world.services.get(serviceKey(id))?.partial !== true) return snapshotOf(id, world)
+  const result = await world.readService(serviceKey(id))
+  if (result.kind === 'missing') return undefined
+  if (result.kind === 'failed') return { kind: 'retry', reason: result.reason }
+  const service = readService(result.object, serviceKey(id).namespace)
+  if (service.kind === 'malformed' || service.deleting) return undefined
+  return assessed({ id, service, observed }, world)
+}
+
+/** The snapshot from the caches alone. Also undefined for a partial service. */
+export function snapshotOf (id: string, world: ReconcileWorld): ServiceSnapshot | undefined {
   const stored = world.services.get(serviceKey(id))
   const observed = world.serviceStatuses.get(serviceKey(id))
   if (stored === undefined || observed === undefined || stored.deleting) return undefined
   const service = stored.parse()
+  return service && assessed({ id, service, observed }, world)
+}
+
+interface ObservedService extends Pick<ServiceSnapshot, 'id' | 'observed'> { readonly service: Service }
+
+function assessed ({ id, service, observed }: ObservedService, world: ReconcileWorld): ServiceSnapshot {
   const assessment = assessService(service, assessmentWorld(world), service)
   const { conflictDetails } = world.pathPolicy
   const faults = serviceFaults(assessment, { stored: true, conflictDetails })

@@ -3,7 +3,7 @@ import { isNewerVersion, objectKey, uidOf } from '../api/object-meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ConfigIndex } from '../cache/config-index.ts'
 import type { ServiceIndex } from '../cache/service-index.ts'
-import type { EventSink, ObjectKey, ObjectSink, ObjectWriter } from '../core/ports.ts'
+import type { EventSink, ObjectKey, ObjectSink, ObjectWriter, ReadResult } from '../core/ports.ts'
 import type { AssessmentWorld } from '../core/settings/assess.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { OwnConfigStatus } from '../core/status/rollout.ts'
@@ -19,6 +19,8 @@ export interface ReconcileWorld {
   readonly configStatuses: Readonly<Record<RuntimeConfigKind, ObservedObjects<OwnConfigStatus>>>
   readonly pathPolicy: PathPolicy
   readonly writer: ObjectWriter
+  /** Reads a service whose object is not in the cache. Never rejects. */
+  readonly readService: (key: ObjectKey) => Promise<ReadResult>
   readonly events: EventSink
   /** RFC 3339 in whole seconds, for conditions. */
   readonly now: () => string

@@ -89,7 +89,7 @@ export function recordOf (
     review: { apiVersion: REVIEW_API_VERSION, kind: REVIEW_KIND, request: redactRequest(request, redaction) },
     configs: Array.from(evidence.configs, ([config, recent]) =>
       ({ kind: config.kind, object: configObject(config), recent })),
-    services: evidence.services.map((service) => serviceObject(service, redaction)),
+    services: evidence.services.flatMap((service) => serviceObject(service, redaction)),
     paths: [...evidence.claims.values()],
     response
   }
@@ -112,7 +112,8 @@ const isRecord = new Ajv().compile<ReviewRecord>(recordSchema)
 function templatesIn ({ object, oldObject }: ReviewRequest, { configs, services }: Evidence): string[] {
   const own = [object, oldObject].map((given) =>
     ownString(ownObject(ownObject(given ?? {}, 'spec'), 'routing'), 'pathTemplate'))
-  return [...own, ...[...configs.keys(), ...services].map(({ routing }) => routing.pathTemplate ?? '')]
+  const users = services.flatMap((stored) => stored.parse() ?? [])
+  return [...own, ...[...configs.keys(), ...users].map(({ routing }) => routing.pathTemplate ?? '')]
 }
 
 function redactRequest (request: ReviewRequest, redaction: Redaction): JsonObject {
@@ -149,9 +150,12 @@ function configObject (config: RuntimeConfig): JsonObject {
   }
 }
 
-function serviceObject (service: StoredService, redaction: Redaction): JsonObject {
-  const { object, block } = service.parse()
+/** Empty for a partial service, of which a replay reports no effect. */
+function serviceObject (stored: StoredService, redaction: Redaction): JsonObject[] {
+  const service = stored.parse()
+  if (service === undefined) return []
+  const { object, block } = service
   const redacted = redactObject(object, redaction)
-  if (block === undefined) return redacted
-  return { ...redacted, spec: { ...ownObject(redacted, 'spec'), resolvedRuntimeConfig: block } }
+  if (block === undefined) return [redacted]
+  return [{ ...redacted, spec: { ...ownObject(redacted, 'spec'), resolvedRuntimeConfig: block } }]
 }

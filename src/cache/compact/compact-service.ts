@@ -1,89 +1,102 @@
 // Perf: index of 20,000 services, heap after GC. 1.0 kB a service, without interning 2.3 kB, without shapes 1.4 kB;
 // remove a part if its gain drops below 10 %.
 import type { ParentReference } from '../../api/runtime-config.ts'
-import type { Malformed } from '../../core/settings/read-fields.ts'
 import { claimInBlock } from '../../core/settings/service-path.ts'
-import {
-  readService, relevantMetadata, type Service, type ServiceFields, type StoredService
-} from '../../core/settings/service.ts'
+import { keptObject, readService, textBytes, type Service, type StoredService } from '../../core/settings/service.ts'
 import type { HeldPath } from '../../core/world.ts'
-import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
+import { isJsonObject, own, ownObject, type JsonObject } from '../../platform/json.ts'
 import { Interner, textInterner } from './interner.ts'
 import { fromShape, toShape } from './shape.ts'
-
-/** Reads an AIMService as the API server stores it, without what no rule or path expression reads. */
-export function readCompactService (object: JsonObject, parts: InternedParts): CompactService | Malformed {
-  const metadata = relevantMetadata(object)
-  const service = readService({
-    apiVersion: own(object, 'apiVersion'),
-    kind: own(object, 'kind'),
-    metadata,
-    spec: ownObject(object, 'spec')
-  }, ownString(metadata, 'namespace'))
-  return service.kind === 'malformed' ? service : new CompactService(service, parts)
-}
 
 /** Parts that many services have in common. */
 export class InternedParts {
   readonly texts = textInterner()
-  readonly settings = new Interner<Settings>(JSON.stringify)
   readonly gateways = new Interner<ParentReference>(JSON.stringify)
 }
 
-/** The fields that many services share. */
-type Settings = Omit<ServiceFields, 'namespace' | 'name'>
+/** How much text of one service may be kept, in bytes. A service with more is stored as partial. */
+export interface TextLimits {
+  readonly service: number
+  /** What is left for all services. */
+  readonly room: number
+}
 
-/** A service as JSON text, a tenth of the size of the parsed objects, with its fields at hand. */
+/** Longer names are names of no object. Source: Kubernetes, DNS-1123 subdomain. */
+const MAX_NAME = 253
+
+/** A longer claim is none that admission wrote. In characters of JSON; a path has at most 200. */
+const MAX_CLAIM = 4_096
+
+/** Shorter shapes and blocks are shared between services as a rule, and are not counted. In bytes. */
+const SHARED_BYTES = 1_024
+
+/** A service as JSON text, a tenth of the size of the parsed objects, with the most used fields at hand. */
 export class CompactService implements StoredService {
   readonly namespace: string
   readonly name: string
+  readonly deleting: boolean
+  readonly configName: string
   /** The path in the block, with its gateway. */
   readonly held: HeldPath | undefined
-  readonly #settings: Settings
-  /** The object without its block. */
+  readonly partial: boolean
+  /** The size of the kept text that is not shared. */
+  readonly bytes: number
+  /** The object without its block; of a partial service its generation and size. */
   readonly #values: string
+  /** Empty for a partial service. */
   readonly #shape: string
   /** The block without its path, the only field of it that differs between services; empty without a block. */
   readonly #block: string
-  readonly #path: string
 
-  constructor (service: Service, { texts, settings, gateways }: InternedParts) {
-    const { namespace, name, object, block, kind, ...fields } = service
+  constructor (service: Service, { texts, gateways }: InternedParts, limits: TextLimits) {
+    const { namespace, name, object, block, deleting, configName } = service
     this.namespace = texts.intern(namespace)
     this.name = name
-    this.#settings = settings.intern(fields)
-    const spec = { ...ownObject(object, 'spec'), resolvedRuntimeConfig: undefined }
-    const { shape, values } = toShape({ ...object, spec })
-    this.#shape = texts.intern(shape)
-    this.#values = values
-    this.#path = isJsonObject(block) ? ownString(ownObject(block, 'routing'), 'path') : ''
-    const shared = this.#path === '' ? block : withPath(block, undefined)
-    this.#block = block === undefined ? '' : texts.intern(JSON.stringify(shared))
+    this.deleting = deleting
+    this.configName = configName.length > MAX_NAME ? '' : texts.intern(configName)
     const held = claimInBlock(service)
-    this.held = held && {
-      service: { namespace: this.namespace, name },
-      gateway: gateways.intern(held.gateway),
-      path: this.#path,
-      since: texts.intern(held.since)
+    this.held = held && JSON.stringify(held).length <= MAX_CLAIM
+      ? {
+          service: { namespace: this.namespace, name },
+          gateway: gateways.intern(held.gateway),
+          path: held.path,
+          since: texts.intern(held.since)
+        }
+      : undefined
+    const kept = keptObject(object)
+    const text = JSON.stringify(kept)
+    const shared = this.held === undefined ? block : withPath(block, undefined)
+    const blockText = block === undefined ? '' : JSON.stringify(shared)
+    const size = textBytes(text) + textBytes(blockText)
+    if (size <= limits.service) {
+      const { shape, values } = toShape(kept)
+      const bytes = textBytes(values) + unshared(shape) + unshared(blockText)
+      if (bytes <= limits.room) {
+        this.partial = false
+        this.bytes = bytes
+        this.#shape = texts.intern(shape)
+        this.#values = values
+        this.#block = texts.intern(blockText)
+        return
+      }
     }
+    this.partial = true
+    this.bytes = 0
+    this.#shape = ''
+    this.#values = `${String(own(ownObject(object, 'metadata'), 'generation'))} ${text.length}`
+    this.#block = ''
   }
 
-  get generateName () { return this.#settings.generateName }
-  get deleting () { return this.#settings.deleting }
-  get givenConfigName () { return this.#settings.givenConfigName }
-  get configName () { return this.#settings.configName }
-  get serviceAccountName () { return this.#settings.serviceAccountName }
-  get imagePullSecrets () { return this.#settings.imagePullSecrets }
-  get routing () { return this.#settings.routing }
-
-  parse (): Service {
+  parse (): Service | undefined {
+    if (this.partial) return undefined
     const object = JSON.parse(fromShape({ shape: this.#shape, values: this.#values })) as JsonObject // as stringified
+    const service = readService(object, this.namespace)
+    if (service.kind === 'malformed') throw new Error(`a service in the index is malformed at ${service.field}`)
     const shared: unknown = this.#block === '' ? undefined : JSON.parse(this.#block)
-    const block = this.#path === '' ? shared : withPath(shared, this.#path)
-    return { ...this.#settings, kind: 'service', namespace: this.namespace, name: this.name, block, object }
+    return { ...service, block: this.held === undefined ? shared : withPath(shared, this.held.path) }
   }
 
-  /** Whether both have the same object apart from block and status. Compares without parsing. */
+  /** Whether both have the same object apart from block and status, as far as a partial one shows. Does not parse. */
   hasSameObject (other: CompactService): boolean {
     return this.#values === other.#values && this.#shape === other.#shape
   }
@@ -92,4 +105,9 @@ export class CompactService implements StoredService {
 /** The block with another path; `undefined` removes it from the JSON text. */
 function withPath (block: unknown, path: string | undefined): unknown {
   return isJsonObject(block) ? { ...block, routing: { ...ownObject(block, 'routing'), path } } : block
+}
+
+function unshared (text: string): number {
+  const bytes = textBytes(text)
+  return bytes <= SHARED_BYTES ? 0 : bytes
 }

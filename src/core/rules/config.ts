@@ -6,7 +6,8 @@ import { problemText } from '../path/problem.ts'
 import { configTitle, type RuntimeConfig } from '../settings/runtime-config.ts'
 import { rivals } from '../settings/service-path.ts'
 import type { HeldPath, PathClaim, World } from '../world.ts'
-import { dependents, type ConfigChange, type Dependent } from './dependents.ts'
+import type { ObjectKey } from '../ports.ts'
+import { dependents, eachUser, type ConfigChange, type ConfigUser, type Dependent } from './dependents.ts'
 import type { Fault } from './faults.ts'
 
 /** Every fault of a configuration that this request causes; `old` is undefined on CREATE. Pure. */
@@ -16,7 +17,7 @@ export function configFaults (config: RuntimeConfig, old: RuntimeConfig | undefi
 
 /** How many services a new or changed configuration would break or move, and the first names. */
 export function * changeWarnings (config: RuntimeConfig, world: World): Steps<string[]> {
-  const { found, complete } = yield * dependents({ config, after: config }, world)
+  const { found, unexamined, complete } = yield * dependents({ config, after: config }, world)
   const colliding = yield * collidingServices(found, world)
   const byImpact = new Map<Impact | undefined, Dependent[]>()
   for (const dependent of found) {
@@ -27,18 +28,23 @@ export function * changeWarnings (config: RuntimeConfig, world: World): Steps<st
     yield
   }
   const isComplete = complete && colliding !== undefined
-  const warnings = IMPACTS.flatMap(([impact, text]) => countWarning(byImpact.get(impact) ?? [], isComplete, text))
-  return isComplete ? warnings : [...warnings, incompleteWarning(config, found)]
+  const warnings = [
+    ...IMPACTS.flatMap(([impact, text]) =>
+      countWarning((byImpact.get(impact) ?? []).map(({ service }) => service), isComplete, text)),
+    ...unexaminedWarning(config, unexamined.length)
+  ]
+  return isComplete ? warnings : [...warnings, incompleteWarning(config, found.length)]
 }
 
 /** The services that use a configuration to be deleted, and what they fall back to. */
 export function * deletionWarnings (config: ConfigChange['config'], world: World): Steps<string[]> {
-  const { found, complete } = yield * dependents({ config, after: undefined }, world)
-  const fallback = found[0]?.after.config
-  const isUnknown = found.length === 0 && !complete
+  const users: ConfigUser[] = []
+  const complete = yield * eachUser({ config, after: undefined }, world, (user) => { users.push(user) })
+  const fallback = users[0]?.next
+  const isUnknown = users.length === 0 && !complete
   return isUnknown
-    ? [incompleteWarning(config, found)]
-    : countWarning(found, complete, (one) => fallback === undefined
+    ? [incompleteWarning(config, 0)]
+    : countWarning(users.map(({ stored }) => stored), complete, (one) => fallback === undefined
       ? `${one ? 'uses' : 'use'} ${configTitle(config)} and ${one ? 'is' : 'are'} left without a runtime configuration`
       : `${one ? 'uses' : 'use'} ${configTitle(config)} and ${one ? 'falls' : 'fall'} back to ${configTitle(fallback)}`)
 }
@@ -88,8 +94,15 @@ function movement (before: PathClaim | undefined, after: PathClaim | undefined):
   return sameJson(before?.gateway, after?.gateway) ? undefined : 'changes gateway'
 }
 
-function incompleteWarning (config: ConfigChange['config'], { length }: readonly Dependent[]): string {
-  return `the effect on services is not complete: ${length} of the services that use ${configTitle(config)} were ` +
+function unexaminedWarning (config: ConfigChange['config'], count: number): string[] {
+  return count === 0
+    ? []
+    : [`${count} large ${count === 1 ? 'service that uses' : 'services that use'} ${configTitle(config)} ` +
+      `${count === 1 ? 'was' : 'were'} not examined`]
+}
+
+function incompleteWarning (config: ConfigChange['config'], examined: number): string {
+  return `the effect on services is not complete: ${examined} of the services that use ${configTitle(config)} were ` +
     'examined in the time that a request has; for all of them: aim-admission review --what-if FILE --kubeconfig FILE'
 }
 
@@ -125,9 +138,9 @@ function placeOf (claim: PathClaim | undefined): string {
 }
 
 /** One line: the count, the first three names, and what happens to the services. */
-function countWarning (found: readonly Dependent[], complete: boolean, text: (one: boolean) => string): string[] {
+function countWarning (found: readonly ObjectKey[], complete: boolean, text: (one: boolean) => string): string[] {
   if (found.length === 0) return []
-  const names = found.slice(0, 3).map(({ service }) => objectKey(service)).join(', ')
+  const names = found.slice(0, 3).map((service) => objectKey(service)).join(', ')
   const count = complete ? String(found.length) : `at least ${found.length}`
   const one = found.length === 1
   return [`${count} ${one ? 'service' : 'services'} (${names}${found.length > 3 ? ', …' : ''}) ${text(one)}`]

@@ -1,7 +1,7 @@
 import type { Steps } from '../../platform/steps.ts'
 import { assessPath, resolveConfig, type PathAssessment } from '../settings/assess.ts'
 import type { RuntimeConfig } from '../settings/runtime-config.ts'
-import type { Service } from '../settings/service.ts'
+import type { Service, StoredService } from '../settings/service.ts'
 import type { ConfigLookup, World } from '../world.ts'
 
 /** A configuration that is created, changed, or deleted; `after` is undefined for a deletion. */
@@ -19,6 +19,8 @@ export interface Dependent {
 
 export interface Dependents {
   readonly found: readonly Dependent[]
+  /** Services whose objects are too large for the cache, so that the effect on them is unknown. */
+  readonly unexamined: readonly StoredService[]
   /** Whether every service was examined. */
   readonly complete: boolean
 }
@@ -27,23 +29,46 @@ export interface Dependents {
 const MAX_DEPENDENTS = 5_000
 
 /** The services that get another configuration, or another version of theirs, by the change; one service a step. */
-export function * dependents ({ config, after }: ConfigChange, world: World): Steps<Dependents> {
-  const { configs, services } = world
+export function * dependents (change: ConfigChange, world: World): Steps<Dependents> {
+  const found: Dependent[] = []
+  const unexamined: StoredService[] = []
+  const complete = yield * eachUser(change, world, ({ stored, old, next }) => {
+    const service = stored.parse()
+    if (service === undefined) {
+      unexamined.push(stored)
+      return
+    }
+    const assess = (config: RuntimeConfig | undefined): PathAssessment =>
+      assessPath({ service, config, stored: service }, world)
+    found.push({ service, before: assess(old), after: assess(next) })
+  })
+  return { found, unexamined, complete }
+}
+
+/** A service before and after a change of configurations. */
+export interface ConfigUser {
+  readonly stored: StoredService
+  readonly old: RuntimeConfig | undefined
+  readonly next: RuntimeConfig | undefined
+}
+
+/** Visits the services that the change gives another configuration, without parsing them. Returns whether all were. */
+export function * eachUser (
+  { config, after }: ConfigChange, { configs, services }: World, visit: (user: ConfigUser) => void
+): Steps<boolean> {
   const changed = withConfig(configs, config, after)
   const namespace = config.kind === 'AIMRuntimeConfig' ? config.namespace : undefined
-  const found: Dependent[] = []
+  let count = 0
   for (const stored of services.users(config.name, namespace)) {
     if (stored.deleting) continue
-    if (found.length === MAX_DEPENDENTS || (yield)) return { found, complete: false }
+    if (count === MAX_DEPENDENTS || (yield)) return false
     const ref = { namespace: stored.namespace, name: stored.configName }
     const [old, next] = [resolveConfig(ref, configs), resolveConfig(ref, changed)]
     if (old === next) continue
-    const service = stored.parse()
-    const assess = (each: RuntimeConfig | undefined): PathAssessment =>
-      assessPath({ service, config: each, stored: service }, world)
-    found.push({ service, before: assess(old), after: assess(next) })
+    count++
+    visit({ stored, old, next })
   }
-  return { found, complete: true }
+  return true
 }
 
 /** `configs` with one configuration replaced or removed. */

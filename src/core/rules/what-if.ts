@@ -42,7 +42,7 @@ export function predictChanges (changes: readonly RuntimeConfig[], world: KnownW
   const configs = changes.reduce<ConfigLookup>((before, config) => withConfig(before, config, config), world.configs)
   const before = Array.from(world.services.all())
     .filter(({ deleting }) => !deleting)
-    .map((stored) => stored.parse())
+    .flatMap((stored) => stored.parse() ?? [])
     .map((service) => assessService(service, world, service))
   const after = settledAssessments(before, { ...world, configs })
   return before.map((assessment) => {

@@ -1,6 +1,7 @@
 import { DEFAULT_CONFIG_NAME } from '../../api/meta.ts'
 import { isDeleting } from '../../api/object-meta.ts'
 import type { LocalObjectReference } from '../../api/runtime-config.ts'
+import type { ObjectKey } from '../ports.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import { READABLE_METADATA } from '../path/readable-fields.ts'
 import {
@@ -33,10 +34,18 @@ export interface Service extends ServiceFields {
 }
 
 /** A service in an index. */
-export interface StoredService extends ServiceFields {
-  /** Parses the object and the block: call it once and keep the result. */
-  parse (): Service
+export interface StoredService extends ObjectKey {
+  readonly deleting: boolean
+  /** The given name, or `default`; empty if it is too long for any configuration. */
+  readonly configName: string
+  /** Whether the index left out the object, because it is too large. */
+  readonly partial: boolean
+  /** Parses the object and the block: call it once and keep the result. Undefined for a partial service. */
+  parse (): Service | undefined
 }
+
+/** A service whose kept text is larger is stored without its object. */
+export const MAX_KEPT_BYTES = 16 * 1024
 
 /** Reads an AIMService. `namespace` is the request's and takes precedence over the object's. */
 export function readService (object: JsonObject, namespace: string): Service | Malformed {
@@ -91,6 +100,23 @@ export function relevantMetadata (object: JsonObject): JsonObject {
   const { [LAST_APPLIED]: applied, ...others } = annotations
   return { ...kept, annotations: others }
 }
+
+/** What is kept of an object in an index, apart from the block. */
+export function keptObject (object: JsonObject): JsonObject {
+  return {
+    apiVersion: own(object, 'apiVersion'),
+    kind: own(object, 'kind'),
+    metadata: relevantMetadata(object),
+    spec: { ...ownObject(object, 'spec'), resolvedRuntimeConfig: undefined }
+  }
+}
+
+/** The size of a text in memory. V8 stores Latin-1 texts with one byte a character, all others with two. */
+export function textBytes (text: string): number {
+  return text.length * (NOT_LATIN_1.test(text) ? 2 : 1)
+}
+
+const NOT_LATIN_1 = /[^\0-\xff]/
 
 const RELEVANT_METADATA = [...READABLE_METADATA, 'generation', 'deletionTimestamp']
 

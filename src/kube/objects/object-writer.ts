@@ -16,7 +16,7 @@ export interface ObjectWriterOptions {
 export function objectWriter (options: ObjectWriterOptions): ObjectWriter {
   return {
     applyStatus: async ({ kind, key, uid, version }, status) => await patch(options, {
-      path: `${pathOf(kind, key)}/status`,
+      path: `${objectPath(kind, key)}/status`,
       query: { force: 'true' },
       contentType: 'application/apply-patch+yaml',
       body: {
@@ -32,12 +32,13 @@ export function objectWriter (options: ObjectWriterOptions): ObjectWriter {
       }
     }),
     triggerAdmission: async (key) => await patch(options, {
-      path: pathOf(AIM_SERVICE, key), contentType: 'application/merge-patch+json', body: {}
+      path: objectPath(AIM_SERVICE, key), contentType: 'application/merge-patch+json', body: {}
     })
   }
 }
 
-function pathOf ({ plural }: Kind, { namespace, name }: ObjectKey): string {
+/** The path of one object. */
+export function objectPath ({ plural }: Kind, { namespace, name }: ObjectKey): string {
   return `/apis/${API_VERSION}/${namespace === '' ? '' : `namespaces/${namespace}/`}${plural}/${name}`
 }
 

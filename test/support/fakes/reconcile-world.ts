@@ -1,12 +1,12 @@
 import { assessService } from '../../../src/core/settings/assess.ts'
 import { ConfigIndex } from '../../../src/cache/config-index.ts'
 import { ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
-import type { ObjectKey, TransitionEvent, Unavailable, WriteResult } from '../../../src/core/ports.ts'
+import type { ObjectKey, ReadResult, TransitionEvent, Unavailable, WriteResult } from '../../../src/core/ports.ts'
 import { DEFAULT_PATH_POLICY, type ConfigLookup } from '../../../src/core/world.ts'
 import { anAssessmentWorld } from '../builders/assessment.ts'
 import { ownConfigStatus } from '../../../src/core/status/rollout.ts'
 import { readService } from '../../../src/core/settings/service.ts'
-import { ServiceIndex } from '../../../src/cache/service-index.ts'
+import { ServiceIndex, type KeptTextLimits } from '../../../src/cache/service-index.ts'
 import { ownServiceStatus } from '../../../src/core/status/service.ts'
 import { watchedSinks } from '../../../src/reconcile/watched-sinks.ts'
 import { ObservedObjects } from '../../../src/reconcile/world.ts'
@@ -19,10 +19,10 @@ export interface StatusWrite {
 }
 
 /** A world of the reconciler without a cluster: records its writes, whose results the test provides. */
-export function aReconcileWorld () {
+export function aReconcileWorld ({ serviceLimits }: { readonly serviceLimits?: KeptTextLimits } = {}) {
   const watched = {
     configs: new ConfigIndex(),
-    services: new ServiceIndex(),
+    services: new ServiceIndex(serviceLimits),
     serviceStatuses: new ObservedObjects(ownServiceStatus),
     configStatuses: {
       AIMRuntimeConfig: new ObservedObjects(ownConfigStatus),
@@ -34,12 +34,17 @@ export function aReconcileWorld () {
   const events: TransitionEvent[] = []
   /** The results of the next writes; by default the object is gone. */
   const results: Array<WriteResult | Unavailable> = []
+  /** The keys of the services that were read, and the results; by default the object is missing. */
+  const reads: string[] = []
+  const readResults: ReadResult[] = []
   const result = (): WriteResult | Unavailable => results.shift() ?? { kind: 'gone' }
   return {
     written,
     triggered,
     events,
     results,
+    reads,
+    readResults,
     sinks: watchedSinks(watched, {
       serviceChanged: () => {}, configChanged: () => {}, pathAcquired: () => {}, pathReleased: () => {}
     }),
@@ -55,6 +60,10 @@ export function aReconcileWorld () {
           triggered.push(`${namespace}/${name}`)
           return await Promise.resolve(result())
         }
+      },
+      readService: async ({ namespace, name }: ObjectKey): Promise<ReadResult> => {
+        reads.push(`${namespace}/${name}`)
+        return await Promise.resolve(readResults.shift() ?? { kind: 'missing' })
       },
       events: { record: (event: TransitionEvent) => { events.push(event) } },
       now: () => '2026-01-02T00:00:00Z'

@@ -2,7 +2,9 @@ import fastJsonPatch from 'fast-json-patch'
 import type { ReviewRequest } from '../../../src/admission/request.ts'
 import { AIM_SERVICE, KINDS, type Kind } from '../../../src/api/kinds.ts'
 import { GROUP, VERSION } from '../../../src/api/meta.ts'
-import type { ObjectKey, ObjectSink, ObjectWriter, Unavailable, WriteResult } from '../../../src/core/ports.ts'
+import type {
+  ObjectKey, ObjectSink, ObjectWriter, ReadResult, Unavailable, WriteResult
+} from '../../../src/core/ports.ts'
 import { ownConfigStatus } from '../../../src/core/status/rollout.ts'
 import { ownServiceStatus } from '../../../src/core/status/service.ts'
 import { DEFAULT_PATH_POLICY } from '../../../src/core/world.ts'
@@ -253,6 +255,10 @@ export class SimulatedCluster {
         applyStatus: async (target: WriteTarget, status: object) =>
           await settled(() => this.#applyStatus(target, status)),
         triggerAdmission: async (key: ObjectKey) => await settled(() => this.#triggerAdmission(key))
+      },
+      readService: async (key: ObjectKey): Promise<ReadResult> => {
+        const object = this.get('AIMService', key)
+        return await Promise.resolve(object === undefined ? { kind: 'missing' } : { kind: 'found', object })
       },
       events: { record: () => {} },
       now: () => this.#time()

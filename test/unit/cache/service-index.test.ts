@@ -42,8 +42,8 @@ t.test('a stored service parses to what was stored', async (t) => {
     const index = new ServiceIndex()
     index.sink().upsert({ ...object, status: { observedGeneration: 1 } })
     const known = index.get(KEY)
-    const { kind, object: fed, block, ...fields } = read
-    t.match(known, fields, name)
+    const { object: fed, namespace, configName, deleting } = read
+    t.match(known, { namespace, name: read.name, configName, deleting, partial: false }, name)
     t.strictSame(known?.parse(), { ...read, object: { ...fed, spec: withoutBlock(fed['spec']) } }, `${name}: parsed`)
   }
 })
@@ -59,7 +59,7 @@ t.test('unread metadata is not stored', async (t) => {
       }
     }
   }))
-  t.strictSame(ownObject(index.get(KEY)?.parse().object ?? {}, 'metadata'), {
+  t.strictSame(ownObject(index.get(KEY)?.parse()?.object ?? {}, 'metadata'), {
     ...KEY,
     labels: {},
     annotations: { owner: 'jane' }
@@ -81,6 +81,90 @@ t.test('services have the same object if only block and status differ', async (t
   t.ok(service.hasSameObject(stored(sameObject)))
   t.notOk(service.hasSameObject(stored(aService({ labels: { team: 'cv' } }))))
   t.notOk(service.hasSameObject(stored(aService({ labels: { team: 'nlp' }, spec: { replicas: 2 } }))))
+})
+
+const LIMITS = { service: 2_000, total: 10_000 }
+/** About so many bytes of text, which no other service has. */
+const ofSize = (bytes: number, name: string, spec: JsonObject = {}): JsonObject =>
+  aService({ name, spec: { ...spec, note: name.padEnd(bytes, '.') } })
+
+t.test('a service above the limit is stored without its object', async (t) => {
+  const index = new ServiceIndex(LIMITS)
+  const metadata = { generation: 7, creationTimestamp: '2026-11-24T10:00:00Z' }
+  const large = (note: string): JsonObject =>
+    aService({ metadata, spec: { runtimeConfigName: 'fast', resolvedRuntimeConfig: aBlock('/a/b'), note } })
+  index.sink().upsert(large('x'.repeat(2_000)))
+  t.match(index.get(KEY), { ...KEY, partial: true, bytes: 0, configName: 'fast', deleting: false })
+  t.strictSame(index.get(KEY)?.held, {
+    service: KEY, gateway: GATEWAY, path: '/a/b', since: '2026-11-24T10:00:00Z'
+  })
+  t.equal(index.get(KEY)?.parse(), undefined)
+  t.strictSame([...index.users('fast', 'ml-team')].map(({ name }) => name), ['llama-chat'])
+  t.strictSame([index.partial, index.bytes], [1, 0])
+  index.sink().upsert(large('small'))
+  t.strictSame([index.get(KEY)?.partial, index.partial], [false, 0])
+  t.ok(index.bytes > 0 && index.bytes < 1_000)
+  index.sink().remove(KEY)
+  t.strictSame([index.partial, index.bytes], [0, 0])
+})
+
+t.test('every kind of text counts against the limit of a service', async (t) => {
+  const long = 'x'.repeat(2_000)
+  const objects = {
+    'a label': aService({ labels: { note: long } }),
+    'an annotation': aService({ metadata: { annotations: { note: long } } }),
+    'a field name': aService({ spec: { [long]: 1 } }),
+    'a list without values': aService({ spec: { list: Array.from({ length: 1_000 }, () => []) } }),
+    'image pull secrets': aService({ spec: { imagePullSecrets: [{ name: long }] } }),
+    'a block': aService({ spec: { resolvedRuntimeConfig: { note: long } } }),
+    'a text outside Latin-1': aService({ spec: { note: '\u6a21'.repeat(1_000) } })
+  }
+  for (const [text, object] of Object.entries(objects)) {
+    const index = new ServiceIndex(LIMITS)
+    index.sink().upsert(object)
+    t.match(index.get(KEY), { partial: true }, text)
+  }
+  const index = new ServiceIndex(LIMITS)
+  index.sink().upsert({ ...aService(), status: { note: long } })
+  t.match(index.get(KEY), { partial: false }, 'a status does not')
+})
+
+t.test('services beyond the total are stored without their objects, until others make room', async (t) => {
+  const index = new ServiceIndex(LIMITS)
+  for (let at = 0; at < 12; at++) index.sink().upsert(ofSize(1_000, `service-${at}`))
+  t.equal(index.count(), 12)
+  t.ok(index.partial > 1 && index.partial < 5, `${index.partial} partial services`)
+  t.ok(index.bytes <= LIMITS.total)
+  const before = index.partial
+  index.sink().upsert(ofSize(1_001, 'service-0'))
+  t.equal(index.partial, before, 'a kept service makes room for its next version')
+  index.sink().remove({ namespace: 'ml-team', name: 'service-0' })
+  index.sink().upsert(ofSize(1_000, 'service-11'))
+  t.equal(index.partial, before - 1)
+  for (let at = 1; at < 12; at++) index.sink().remove({ namespace: 'ml-team', name: `service-${at}` })
+  t.strictSame([index.count(), index.partial, index.bytes], [0, 0, 0])
+})
+
+t.test('fields of a partial service are bounded', async (t) => {
+  const index = new ServiceIndex(LIMITS)
+  const long = 'x'.repeat(5_000)
+  index.sink().upsert(aService({ spec: { runtimeConfigName: long, resolvedRuntimeConfig: aBlock(`/${long}`) } }))
+  t.match(index.get(KEY), { partial: true, configName: '' }, 'no configuration has such a name')
+  t.equal(index.get(KEY)?.held, undefined, 'admission never wrote such a path')
+})
+
+t.test('a partial service differs from another by generation or size', async (t) => {
+  const partial = (generation: number, size: number) => {
+    const index = new ServiceIndex(LIMITS)
+    index.sink().upsert(aService({ metadata: { generation }, spec: { note: 'x'.repeat(size) } }))
+    const service = index.get(KEY)
+    if (service === undefined) throw new Error('not stored')
+    return service
+  }
+  t.ok(partial(1, 3_000).hasSameObject(partial(1, 3_000)))
+  t.notOk(partial(1, 3_000).hasSameObject(partial(2, 3_000)))
+  t.notOk(partial(1, 3_000).hasSameObject(partial(1, 3_001)))
+  t.notOk(partial(1, 3_000).hasSameObject(partial(1, 10)))
 })
 
 t.test('a path is held until its service gives it up', async (t) => {

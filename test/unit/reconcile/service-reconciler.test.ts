@@ -3,7 +3,7 @@ import { RolloutState } from '../../../src/reconcile/rollout-state.ts'
 import { ServiceReconciler } from '../../../src/reconcile/service-reconciler.ts'
 import { aConfig, aService } from '../../support/builders/objects.ts'
 import { admitted, aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
-import type { JsonObject } from '../../../src/platform/json.ts'
+import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
 
 const ID = 'ml-team/llama-chat'
 
@@ -98,4 +98,30 @@ t.test('triggers admission of an unobserved service, and records one event', asy
   t.strictSame(written, [], 'its status is written once it is corrected')
   t.match(events, [{ reason: 'AdmittedWithoutWebhook', type: 'Warning' }])
   t.equal(events.length, 1)
+})
+
+t.test('reads a service that is too large for the cache', async (t) => {
+  const { world, sinks, results, reads, readResults, written } = aReconcileWorld({
+    serviceLimits: { service: 2_000, total: 10_000 }
+  })
+  const reconciler = new ServiceReconciler(world, new RolloutState())
+  sinks.AIMRuntimeConfig.upsert(stored(aConfig(), 1))
+  const service = stored(admitted(aService({ spec: { note: 'x'.repeat(3_000) } }), world.configs), 5)
+  sinks.AIMService.upsert(service)
+
+  readResults.push({ kind: 'failed', reason: 'the API server returned 500: no' })
+  t.strictSame(await reconciler.reconcile(ID), {
+    result: { kind: 'retry', reason: 'the API server returned 500: no' }, enqueue: []
+  })
+  const metadata = { ...ownObject(service, 'metadata'), deletionTimestamp: '2026-01-01T00:00:00Z' }
+  readResults.push({ kind: 'found', object: { ...service, metadata } })
+  t.match(await reconciler.reconcile(ID), { result: { kind: 'done' } }, 'it is being deleted')
+  t.match(await reconciler.reconcile(ID), { result: { kind: 'done' } }, 'it was deleted')
+  t.strictSame(written, [])
+
+  readResults.push({ kind: 'found', object: service })
+  results.push({ kind: 'written', object: withStatus(service, { status: {}, version: 6 }) })
+  t.match(await reconciler.reconcile(ID), { result: { kind: 'done' } })
+  t.match(written, [{ version: '5', status: { conditions: [{ reason: 'Resolved' }, {}, {}] } }])
+  t.strictSame(reads, [ID, ID, ID, ID])
 })

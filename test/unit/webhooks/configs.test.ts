@@ -1,15 +1,18 @@
 import t from 'tap'
 import { decodeReview } from '../../../src/admission/decode.ts'
 import type { Verdict } from '../../../src/admission/verdict.ts'
-import { newAdmissionEngine } from '../../../webhooks/engine.ts'
+import { newAdmissionEngine, type AdmissionOptions } from '../../../webhooks/engine.ts'
 import { aReview } from '../../support/builders/a-review.ts'
 import { aboutObject, aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
 const ENABLED = { enabled: true, gatewayRef: { name: 'gateway' } }
 
-function judge (request: JsonObject, known: readonly JsonObject[] = []): Verdict {
-  const { webhooks, sinks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
+function judge (
+  request: JsonObject, known: readonly JsonObject[] = [], serviceLimits?: AdmissionOptions['serviceLimits']
+): Verdict {
+  const policy = { missingConfig: 'warn', missingBlock: 'refuse' } as const
+  const { webhooks, sinks } = newAdmissionEngine(policy, serviceLimits && { serviceLimits })
   for (const object of known) sinks[object['kind'] as keyof typeof sinks].upsert(object)
   const decoded = decodeReview(Buffer.from(aReview(aboutObject(request))))
   if (decoded.kind !== 'review') throw new Error(decoded.message)
@@ -150,4 +153,24 @@ t.test('a deletion warns of the users and their fallback', async (t) => {
 t.test('a cluster configuration does not affect services with a namespace configuration', async (t) => {
   const oldObject = aClusterConfig()
   t.strictSame(judge({ operation: 'DELETE', object: null, oldObject }, [oldObject, aConfig(), aService()]).warnings, [])
+})
+
+t.test('services that are too large for the cache are counted, and not examined', async (t) => {
+  const limits = { service: 2_000, total: 10_000 }
+  const large = (name: string): JsonObject => aService({ name, spec: { routing: ENABLED, note: 'x'.repeat(3_000) } })
+  const oldObject = aConfig({ routing: ENABLED })
+  const known = [oldObject, large('a'), large('b'), aService({ name: 'c', spec: { routing: ENABLED } })]
+  const object = aConfig({ routing: { ...ENABLED, pathTemplate: '/moved/{.metadata.name}' } })
+  const change = { operation: 'UPDATE', object, oldObject }
+  t.strictSame(judge(change, known, limits).warnings, [
+    '1 service (ml-team/c) would move to another path',
+    '2 large services that use AIMRuntimeConfig ml-team/default were not examined'
+  ])
+  t.strictSame(judge(change, [oldObject, large('a')], limits).warnings, [
+    '1 large service that uses AIMRuntimeConfig ml-team/default was not examined'
+  ])
+  t.strictSame(judge({ operation: 'DELETE', object: null, oldObject }, known, limits).warnings, [
+    '3 services (ml-team/a, ml-team/b, ml-team/c) use AIMRuntimeConfig ml-team/default and are left without a ' +
+      'runtime configuration'
+  ])
 })

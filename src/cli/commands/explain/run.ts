@@ -85,7 +85,7 @@ function servicesIn ({ services }: AdmissionEngine, { name, namespace }: Wanted)
     const place = namespace === undefined ? '' : ` in the namespace ${namespace}`
     throw new Error(`there is no AIMService${name === undefined ? '' : ` ${name}`}${place}`)
   }
-  return found.map((service) => service.parse())
+  return found.flatMap((service) => service.parse() ?? [])
 }
 
 async function checked (
