@@ -1,4 +1,5 @@
 import type { Candidate, ConfigCandidate, ExplainedSetting, Explanation } from '../../../core/settings/explain.ts'
+import { configTitle } from '../../../core/settings/runtime-config.ts'
 import type { ReferenceCheck } from '../../../kube/objects/check-references.ts'
 import { painter, table, type Paint, type Style } from '../../output/terminal.ts'
 
@@ -27,12 +28,8 @@ function configText ({ lookedAt, config, configNameFrom, current }: Explanation)
   const name = lookedAt[0]?.name ?? ''
   const reason = `spec.runtimeConfigName is ${configNameFrom === 'service' ? '' : 'not set, which means '}${name}`
   return `Configuration: ${config ?? 'missing, so no settings are injected'} (${reason})\n` +
-    lookedAt.map((candidate) => `  ${titleOf(candidate)}: ${useOf(candidate)}\n`).join('') +
+    lookedAt.map((candidate) => `  ${configTitle(candidate)}: ${useOf(candidate)}\n`).join('') +
     (current === undefined ? '' : current ? 'The block is up to date.\n' : OUTDATED)
-}
-
-function titleOf ({ kind, namespace, name }: ConfigCandidate): string {
-  return `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`
 }
 
 function useOf ({ found, used }: ConfigCandidate): string {
