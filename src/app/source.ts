@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { AdmissionEngine } from '../../webhooks/engine.ts'
-import { KINDS, type Kind } from '../api/kinds.ts'
+import { AIM_SERVICE, KINDS, type Kind } from '../api/kinds.ts'
+import type { ServiceIndex } from '../cache/service-index.ts'
 import type { ObjectSink } from '../core/ports.ts'
 import { connectToCluster, type ApiConnection } from '../kube/client/api-connection.ts'
 import { ClusterCaches } from '../kube/watch/cluster-caches.ts'
@@ -98,6 +99,14 @@ export function countObjects (metrics: CacheMetrics, count: (kind: Kind['kind'])
       for (const { kind } of KINDS) metrics.cacheObjects.set({ kind }, count(kind))
     }
   })
+}
+
+/** Has the kept text of services measured at each scrape. */
+export function measureServices (metrics: CacheMetrics, services: ServiceIndex): void {
+  Object.assign(metrics.cacheBytes, {
+    collect: () => { metrics.cacheBytes.set({ kind: AIM_SERVICE.kind }, services.bytes) }
+  })
+  Object.assign(metrics.partialServices, { collect: () => { metrics.partialServices.set(services.partial) } })
 }
 
 /** Frees what filling the caches left, if Node has `--expose-gc`. Otherwise it stays until the heap grows by half. */

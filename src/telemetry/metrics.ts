@@ -35,6 +35,10 @@ export function cacheMetrics (registry: Registry) {
   const { counter, gauge } = metricsIn(registry)
   return {
     cacheObjects: gauge('aim_admission_cache_objects', 'Cached objects, by kind.', ['kind']),
+    cacheBytes: gauge('aim_admission_cache_bytes', 'Text of cached objects in bytes, by kind.', ['kind']),
+    partialServices: gauge(
+      'aim_admission_cache_partial_services', 'Services cached without their object, because of its size.'
+    ),
     cacheSynced: gauge('aim_admission_cache_synced', '1 once the first list of a kind is complete.', ['kind']),
     cacheAge: gauge(
       'aim_admission_cache_age_seconds',

@@ -1,7 +1,7 @@
 import { objectKey } from '../../api/object-meta.ts'
 import { isJsonObject, ownObject, ownString, sameJson } from '../../platform/json.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
-import type { Service } from '../settings/service.ts'
+import { keptObject, MAX_KEPT_BYTES, textBytes, type Service } from '../settings/service.ts'
 import type { PathClaim, Relatives, World } from '../world.ts'
 import type { Fault } from './faults.ts'
 import {
@@ -52,7 +52,8 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
       ...(isCaused ? [] : found.map(existingProblem)),
       ...stateWarnings(assessment, policy),
       ...movedWarnings(old, assessment),
-      ...overlapWarnings(assessment, world)
+      ...overlapWarnings(assessment, world),
+      ...sizeWarnings(service)
     ]
   }
 }
@@ -98,6 +99,14 @@ function stateWarnings ({ service, config, routing }: Assessment, policy: Servic
     ...(config === undefined && policy.missingConfig === 'warn' ? [missingConfigWarning(service)] : []),
     ...(routing.enabled && routing.gatewayRef === undefined ? [NO_GATEWAY] : [])
   ]
+}
+
+function sizeWarnings ({ object }: Service): string[] {
+  const bytes = textBytes(JSON.stringify(keptObject(object)))
+  return bytes <= MAX_KEPT_BYTES
+    ? []
+    : [`this service has ${Math.ceil(bytes / 1024)} KiB, so previews of configuration changes leave it out; ` +
+      `keep it below ${MAX_KEPT_BYTES / 1024} KiB`]
 }
 
 function movedWarnings (old: Service | undefined, { path, block }: Assessment): string[] {

@@ -38,7 +38,9 @@ t.test('the probes', async (t) => {
     t.strictSame([...body.matchAll(/^# TYPE (\S+ \S+)$/gm)].map(([, name]) => name).sort(), [
       'aim_admission_build_info gauge',
       'aim_admission_cache_age_seconds gauge',
+      'aim_admission_cache_bytes gauge',
       'aim_admission_cache_objects gauge',
+      'aim_admission_cache_partial_services gauge',
       'aim_admission_cache_synced gauge',
       'aim_admission_certificate_expiry_timestamp_seconds gauge',
       'aim_admission_certificate_reload_errors_total counter',

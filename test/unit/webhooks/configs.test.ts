@@ -174,3 +174,13 @@ t.test('services that are too large for the cache are counted, and not examined'
       'runtime configuration'
   ])
 })
+
+t.test('a service above 16 KiB is admitted with a warning', async (t) => {
+  const block = { kind: 'AIMRuntimeConfig', name: 'default' }
+  const note = (bytes: number): JsonObject =>
+    aService({ spec: { resolvedRuntimeConfig: block, note: 'x'.repeat(bytes) } })
+  t.strictSame(judge({ object: note(20_000) }, [aConfig()]).warnings, [
+    'this service has 20 KiB, so previews of configuration changes leave it out; keep it below 16 KiB'
+  ])
+  t.strictSame(judge({ object: note(15_000) }, [aConfig()]).warnings, [])
+})
