@@ -49,7 +49,7 @@ export class Controller implements Changes {
   constructor ({ world, limits, clock, log, random, observers }: ControllerOptions) {
     this.#world = world
     const state = this.#state
-    const services = new ServiceReconciler(world, state)
+    const services = new ServiceReconciler(world, state, clock)
     const configs = new ConfigReconciler({ world, state, clock, failureLimit: limits.failureLimit })
     const rollForward = new RollForward({ world, state, rateLimiter: new RateLimiter(clock, limits.rate) })
     const queue = (

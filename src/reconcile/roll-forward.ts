@@ -78,7 +78,8 @@ export class RollForward {
     const { config, service: { object } } = after
     const { world, state } = this.#dependencies
     if (config === undefined || storedHash(after) !== config.hash || storedHash(assessment) === config.hash) return
-    if (state.trials.isHealthy(snapshot)) state.trials.begin(id, { config: configId(config), hash: config.hash, object })
+    const trial = { config: configId(config), hash: config.hash, object }
+    if (state.trials.isHealthy(snapshot)) state.trials.begin(id, trial)
     const regarding = { kind: AIM_SERVICE.kind, ...serviceKey(id), uid }
     const note = `now has version ${config.hash} of ${configTitle(config)}`
     const event = { regarding, type: 'Normal', reason: 'RolledForward', action: 'Readmit', note } as const

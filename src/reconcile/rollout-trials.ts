@@ -55,10 +55,14 @@ export class RolloutTrials {
   }
 }
 
+/** Not kept in the cache. */
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+
 /** Of the labels and annotations, which do not change the generation. */
 function digestOf (object: JsonObject): string {
   const metadata = ownObject(object, 'metadata')
-  const sorted = (field: string): unknown[] => Object.entries(own(metadata, field) ?? {}).sort(byKey)
+  const sorted = (field: string): unknown[] =>
+    Object.entries(own(metadata, field) ?? {}).filter(([key]) => key !== LAST_APPLIED).sort(byKey)
   return createHash('sha256').update(JSON.stringify([sorted('labels'), sorted('annotations')])).digest('base64')
 }
 

@@ -1,10 +1,12 @@
 import { AIM_SERVICE } from '../api/kinds.ts'
 import { statusEvents, type ServiceEvent } from '../core/status/events.ts'
 import { serviceStatus, type OwnServiceStatus } from '../core/status/service.ts'
+import type { Clock } from '../platform/clock.ts'
 import { sameJson } from '../platform/json.ts'
 import type { RolloutState } from './rollout-state.ts'
 import { readSnapshot, type ServiceSnapshot } from './service-snapshot.ts'
 import { afterWrite, DONE, type Enqueue, type Reconciled } from './reconciled.ts'
+import { StatusBrake } from './status-brake.ts'
 import { configId, serviceKey, type ReconcileWorld } from './world.ts'
 import type { Priority } from './work-queue.ts'
 
@@ -20,7 +22,10 @@ export class ServiceReconciler {
   readonly #world: ReconcileWorld
   readonly #state: RolloutState
 
-  constructor (world: ReconcileWorld, state: RolloutState) {
+  readonly #brake: StatusBrake
+
+  constructor (world: ReconcileWorld, state: RolloutState, clock: Clock) {
+    this.#brake = new StatusBrake(clock)
     this.#world = world
     this.#state = state
   }
@@ -34,6 +39,7 @@ export class ServiceReconciler {
       .map((config) => ({ queue: 'status', key: config, priority: 'low' }))
     const { triggerAdmission, status } = decision
     if (triggerAdmission !== undefined) enqueue.push({ queue: 'rollforward', key: id, priority: triggerAdmission })
+    if (snapshot === undefined) this.#brake.forget(id)
     if (snapshot === undefined || status === undefined) return { result: DONE, enqueue }
     return { result: await this.#write(snapshot, status), enqueue }
   }
@@ -59,10 +65,13 @@ export class ServiceReconciler {
   async #write (snapshot: ServiceSnapshot, status: OwnServiceStatus): Promise<Reconciled['result']> {
     const { id, observed: { uid, version, status: known } } = snapshot
     if (sameJson(status, known)) return DONE
+    const delay = this.#brake.delay(id, status)
+    if (delay > 0) return { kind: 'again', afterMs: delay }
     const result = await this.#world.writer.applyStatus(
       { kind: AIM_SERVICE, key: serviceKey(id), uid, version }, status
     )
     if (result.kind !== 'written') return afterWrite(result)
+    this.#brake.written(id, status)
     this.#world.serviceStatuses.upsert(result.object)
     for (const event of statusEvents(known, status)) this.#record(snapshot, event)
     return DONE

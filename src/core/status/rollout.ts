@@ -79,7 +79,8 @@ export function planRollout (input: RolloutInput): RolloutPlan {
   const isForced = mode.kind === 'force'
   const halt = !isRolledOut && !isForced && broken.length >= limit ? haltMessage(broken, config) : undefined
   const hold = isRolledOut ? undefined : holdOf(config, { mode, current, halt })
-  const drafts = [acceptedCondition(config), rolledOutCondition(config, isRolledOut, hold), isForced ? forcedCondition(limit) : haltedCondition(halt)]
+  const halted = isForced ? forcedCondition(limit) : haltedCondition(halt)
+  const drafts = [acceptedCondition(config), rolledOutCondition(config, isRolledOut, hold), halted]
   return {
     status: {
       ...(config.generation > 0 && { observedGeneration: config.generation }),
@@ -88,9 +89,13 @@ export function planRollout (input: RolloutInput): RolloutPlan {
       conditions: conditionsOf(drafts, { known: known.conditions, generation: config.generation, now })
     },
     heldReason: hold?.message,
-    quota: hold !== undefined ? 0 : mode.kind === 'canary' ? mode.services - current : Infinity,
+    quota: hold === undefined ? quotaOf(mode, current) : 0,
     breakable: isForced ? Infinity : Math.max(0, limit - broken.length)
   }
+}
+
+function quotaOf (mode: RolloutMode, current: number): number {
+  return mode.kind === 'canary' ? mode.services - current : Infinity
 }
 
 /** Failing services that this rollout changed, or that a previous leader counted for this version; sorted by name. */

@@ -257,7 +257,7 @@ t.test('a rollout can be paused, limited to a canary, and resumed', async (t) =>
   const nonsense = await held(namespace, 'RolloutAnnotationInvalid', 2)
   t.match(
     conditionOf(nonsense, 'RolledOut')?.message,
-    /^annotation aim\.silogen\.ai\/rollout must be all, paused or canary=N; correct it, or roll out to all services: /
+    /^annotation aim\.silogen\.ai\/rollout must be all, paused, canary=N or force; correct it, or roll out to all /
   )
   t.equal((await objects('-n', namespace, 'aimsvc')).filter(({ metadata }) => metadata.generation === 2).length, 2)
 

@@ -1,6 +1,7 @@
 import t from 'tap'
 import { RolloutState } from '../../../src/reconcile/rollout-state.ts'
 import { ServiceReconciler } from '../../../src/reconcile/service-reconciler.ts'
+import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { aConfig, aService } from '../../support/builders/objects.ts'
 import { admitted, aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
 import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
@@ -13,7 +14,8 @@ function aReconciler () {
   parts.sinks.AIMRuntimeConfig.upsert(stored(aConfig(), 1))
   const service = stored(admitted(aService(), parts.world.configs), 5)
   parts.sinks.AIMService.upsert(service)
-  return { ...parts, service, reconciler: new ServiceReconciler(parts.world, new RolloutState()) }
+  const clock = new ManualClock()
+  return { ...parts, clock, service, reconciler: new ServiceReconciler(parts.world, new RolloutState(), clock) }
 }
 
 /** The stored object with that status, its keys in either order. */
@@ -104,7 +106,7 @@ t.test('reads a service that is too large for the cache', async (t) => {
   const { world, sinks, results, reads, readResults, written } = aReconcileWorld({
     serviceLimits: { service: 2_000, total: 10_000 }
   })
-  const reconciler = new ServiceReconciler(world, new RolloutState())
+  const reconciler = new ServiceReconciler(world, new RolloutState(), new ManualClock())
   sinks.AIMRuntimeConfig.upsert(stored(aConfig(), 1))
   const service = stored(admitted(aService({ spec: { note: 'x'.repeat(3_000) } }), world.configs), 5)
   sinks.AIMService.upsert(service)
@@ -124,4 +126,37 @@ t.test('reads a service that is too large for the cache', async (t) => {
   t.match(await reconciler.reconcile(ID), { result: { kind: 'done' } })
   t.match(written, [{ version: '5', status: { conditions: [{ reason: 'Resolved' }, {}, {}] } }])
   t.strictSame(reads, [ID, ID, ID, ID])
+})
+
+t.test('waits longer before each write of a status that another writer keeps changing', async (t) => {
+  const { reconciler, clock, written, results, service, sinks } = aReconciler()
+  const waits: number[] = []
+  for (let version = 6; version < 30; version += 2) {
+    results.push({ kind: 'written', object: stored(service, version) })
+    let result = (await reconciler.reconcile(ID)).result
+    if (result.kind === 'again') {
+      waits.push(result.afterMs)
+      clock.pass(result.afterMs)
+      result = (await reconciler.reconcile(ID)).result
+    }
+    t.strictSame(result, { kind: 'done' })
+    sinks.AIMService.upsert(stored(service, version + 1)) // the other writer removes the status
+  }
+  t.strictSame(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300].map((seconds) => seconds * 1_000))
+  t.equal(written.length, 12)
+  clock.pass(10 * 60_000)
+  results.push({ kind: 'written', object: stored(service, 40) })
+  t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'done' }, 'peace resets the interval')
+  t.match((await reconciler.reconcile(ID)).result, { kind: 'again', afterMs: 1_000 })
+})
+
+t.test('writes a changed status at once, even while another writer contests it', async (t) => {
+  const { reconciler, written, results, service, sinks } = aReconciler()
+  results.push({ kind: 'written', object: stored(service, 6) })
+  await reconciler.reconcile(ID)
+  t.match((await reconciler.reconcile(ID)).result, { kind: 'again' })
+  sinks.AIMService.upsert(stored(service, 7, { generation: 2 }))
+  results.push({ kind: 'written', object: stored(service, 8, { generation: 2 }) })
+  t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'done' })
+  t.equal(written.length, 2)
 })
