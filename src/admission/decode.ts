@@ -28,7 +28,7 @@ export function decodeReview (body: Uint8Array): DecodedReview {
   if (!isJsonObject(request)) return malformed('the review has no request')
   const uid = ownString(request, 'uid')
   return uid === ''
-    ? malformed('the request has no uid, or a uid that is not a string')
+    ? malformed('the request has no uid of type string')
     : { kind: 'review', request: readRequest(request, uid) }
 }
 

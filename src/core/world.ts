@@ -40,7 +40,7 @@ export type Relatives = 'same namespace' | 'other namespaces'
 
 /** The paths that stored services hold. Each look-up is lazy, on overlapping gateways, without the claiming service. */
 export interface PathIndex {
-  /** Services that hold this very path. */
+  /** Services that hold the same path. */
   holders (claim: PathClaim): Iterable<HeldPath>
   /** Services whose path is a prefix of this one, from the root down. */
   above (claim: PathClaim, relatives: Relatives): Iterable<HeldPath>

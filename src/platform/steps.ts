@@ -3,7 +3,7 @@
  */
 export type Steps<T> = Generator<undefined, T, boolean>
 
-/** Does all of the work at once. */
+/** Does the work without a pause. */
 export function runSteps<T> (steps: Steps<T>): T {
   for (;;) {
     const { done, value } = steps.next(false)

@@ -24,7 +24,7 @@ const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 2_000
 /** The longest honored Retry-After. */
 const LONGEST_RETRY_AFTER_MS = 30_000
-/** So many failures in a row pause a namespace or, if they are of several namespaces, the queue. */
+/** Failures in a row that pause a namespace or, if they are of several namespaces, the queue. */
 const FAILURES_BEFORE_PAUSE = 3
 /** The pause in a row that is logged. */
 const LOGGED_PAUSE = 3
@@ -48,8 +48,8 @@ export class Pauses {
   }
 
   /**
-   * While failures of objects pause the queue, namespaces without a failure are tried one key at a time, so that no
-   * tenant can delay others with several namespaces. `running`: the number of keys in process.
+   * While failures of objects pause the queue, namespaces without a failure are tried one key at a time. A tenant with
+   * several namespaces cannot delay others. `running`: the number of keys in process.
    */
   mayStart (namespace: string, running: number): boolean {
     if (this.#namespaces.get(namespace)?.cancel !== undefined) return false

@@ -16,14 +16,12 @@ const COUNTS: Readonly<Record<Hostility, number>> = { handshake: 660, headers: 6
 const NONE: typeof COUNTS = { handshake: 0, headers: 0, body: 0, answer: 0 }
 /** Honest reviews a second. */
 const RATE = 100
-/**
- * Of Node, for whoever makes the load: its own collections, which would be taken for the server's, are short with them.
- */
+/** Node flags of the load: short garbage collections, which do not count as the server's. */
 const LOAD_FLAGS = ['--single-threaded-gc', '--max-semi-space-size=1'] as const
 /** Until everything that is used at all has been used and compiled. */
 const WARM_UP_MS = 10_000
 const IDLE_MS = 20_000
-/** What all of one kind have to come, and are watched for. */
+/** The time in which the sockets of one kind connect. */
 const COMING_MS = 5_000
 /** Longer than any of them is borne. */
 const HELD_MS = 35_000
@@ -97,7 +95,7 @@ t.test('2,000 connections that finish nothing keep no review from being answered
       counts: { ...NONE, [hostility]: COUNTS[hostility] },
       gap: 1_000
     } satisfies Order)
-    t.equal((await once(attacker, 'message'))[0], COUNTS[hostility], 'all of them were let in')
+    t.equal((await once(attacker, 'message'))[0], COUNTS[hostility], 'every socket was admitted')
     await coming
     await look(`while ${COUNTS[hostility]} that finish no ${hostility} come`)
   }

@@ -50,7 +50,7 @@ t.test('with the usual times', async (t) => {
   })
 })
 
-t.test('through 100 forced changes of leader nobody writes who does not lead', async (t) => {
+t.test('in 100 forced changes of leader, only the leader writes', async (t) => {
   const { cluster, replicas, lease } = await setUp(4)
   const frozen = new Set<ReplicaName>()
   const deeds: Array<(leader: ReplicaName) => Promise<unknown>> = [
@@ -87,7 +87,7 @@ t.test('through 100 forced changes of leader nobody writes who does not lead', a
     frozen.clear()
   }
   t.comment(
-    `until somebody wrote again: ${Math.max(...waits)} ms at most, ${deeds.map((_, deed) => Math.max(...waits.filter((_, at) => at % deeds.length === deed))).join(', ')} by deed`
+    `time to the next write: ${Math.max(...waits)} ms at most, ${deeds.map((_, deed) => Math.max(...waits.filter((_, at) => at % deeds.length === deed))).join(', ')} by deed`
   )
   const entries = await cluster.audited()
   t.ok(changesOfWriter(entries) >= 40, `the writer changed ${changesOfWriter(entries)} times`)

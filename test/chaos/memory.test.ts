@@ -10,7 +10,7 @@ t.test(`100,000 services and 10,000 configurations fit into a container of ${LIM
   const [workplace, group] = await Promise.all([aWorkplace(), memoryGroup(LIMIT_MIB * 1024 * 1024)])
   t.comment(
     group === undefined
-      ? 'this machine lets nobody make a control group: the memory is looked at, not bounded'
+      ? 'no control group can be created here: the memory is measured, not bounded'
       : 'in a control group'
   )
   for (const command of ['serve', 'reconcile'] as const) {

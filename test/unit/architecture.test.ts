@@ -12,7 +12,7 @@ import { SERVICE_CONDITIONS } from '../../src/core/status/service.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 
-/** The layers that a layer may import; each may import itself and `src/platform`. ARCHITECTURE.md holds the same table. */
+/** The layers that a layer may import besides itself and `src/platform`, as in ARCHITECTURE.md. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/platform': [],
   'src/api': [],
@@ -29,12 +29,12 @@ const ARROWS: Readonly<Record<string, readonly string[]>> = {
   'src/server': ['src/api', 'src/core', 'src/cache', 'src/admission', 'webhooks', 'src/telemetry'],
   playground: ['src/api', 'src/core', 'src/cache', 'src/admission', 'webhooks', 'src/offline'],
   'src/app': [
-    'src/api', 'src/core', 'src/cache', 'src/admission', 'webhooks', 'certs', 'src/kube', 'src/offline', 'src/reconcile',
-    'src/recording', 'src/telemetry', 'src/server'
+    'src/api', 'src/core', 'src/cache', 'src/admission', 'webhooks', 'certs', 'src/kube', 'src/offline',
+    'src/reconcile', 'src/recording', 'src/telemetry', 'src/server'
   ],
   'src/cli': [
-    'src/api', 'src/core', 'src/cache', 'src/admission', 'webhooks', 'certs', 'src/kube', 'src/offline', 'src/reconcile',
-    'src/recording', 'src/telemetry', 'src/server', 'src/app'
+    'src/api', 'src/core', 'src/cache', 'src/admission', 'webhooks', 'certs', 'src/kube', 'src/offline',
+    'src/reconcile', 'src/recording', 'src/telemetry', 'src/server', 'src/app'
   ]
 }
 
@@ -158,9 +158,11 @@ const DOCUMENTED: Readonly<Record<string, readonly string[]>> = {
   RolloutHalted: HALTED_REASONS
 }
 
+const REASON_ROW = /^\| `([A-Z]\w+)` \| (?:True|False|Normal|Warning) \|/gm
+
 t.test('every condition and every reason of it is in docs/status.md, and no other', async (t) => {
   const sections = (await readFile(path.join(ROOT, 'docs/status.md'), 'utf8')).split(/^### /m).slice(1)
-  const documented = sections.map((section) => [section.split('\n')[0], Array.from(section.matchAll(/^\| `([A-Z]\w+)` \| (?:True|False|Normal|Warning) \|/gm), ([, reason]) => reason)] as const)
+  const documented = sections.map((section) => [section.split('\n')[0], Array.from(section.matchAll(REASON_ROW), ([, reason]) => reason)] as const)
     .filter(([, reasons]) => reasons.length > 0)
   t.strictSame(Object.fromEntries(documented.map(([title, reasons]) => [title, [...reasons].sort()])),
     Object.fromEntries(Object.entries(DOCUMENTED).map(([title, reasons]) => [title, [...reasons].sort()])))
@@ -174,5 +176,7 @@ t.test('the threat model names tests that are there', async (t) => {
   const page = await readFile(path.join(ROOT, 'docs/threat-model.md'), 'utf8')
   const named = new Set([...page.matchAll(/`(test\/[\w/-]+)`/g)].map(([, name = '']) => name))
   t.ok(named.size > 10)
-  for (const name of named) { t.ok(existsSync(path.join(ROOT, name)) || existsSync(path.join(ROOT, `${name}.test.ts`)), name) }
+  for (const name of named) {
+    t.ok(existsSync(path.join(ROOT, name)) || existsSync(path.join(ROOT, `${name}.test.ts`)), name)
+  }
 })

@@ -32,8 +32,8 @@ export type PathWorld = Pick<World, 'paths' | 'pathPolicy'>
 export type AssessmentWorld = PathWorld & Pick<World, 'configs'>
 
 /**
- * Resolves the configuration, settles the routing, renders the path and composes the block. `stored` is the version of
- * the service that the API server stores, whose block tells which path it holds; undefined for a new service. Pure.
+ * Resolves the configuration, settles the routing, renders the path and composes the block. `stored` is the service as
+ * the API server stores it: its block contains the path that it holds. Undefined for a new service. Pure.
  */
 export function assessService (service: Service, world: AssessmentWorld, stored: Service | undefined): Assessment {
   const config = resolveConfig({ namespace: service.namespace, name: service.configName }, world.configs)

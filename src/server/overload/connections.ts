@@ -38,7 +38,7 @@ interface TrackedResponse extends ServerResponse { [TRACKED]?: TrackedRequest }
 
 /**
  * The connections of one server. Beyond the limits, in total or per address, one is dropped for the newcomer: first
- * those without a successful request, then idle ones, the least recently used first. So a client that only holds
+ * those without a successful request, then idle ones, the least recently used first. A client that only holds
  * connections cannot lock others out.
  *
  * A connection whose client does not read a response in time is dropped. All unread responses share one memory budget;

@@ -7,7 +7,7 @@ type Listener = (socket: Socket) => void
 const MAX_UNREAD = 32 * 1024
 
 /**
- * Starts TLS handshakes one per turn of the event loop, in order, each after the first bytes of its client: a handshake
+ * Starts TLS handshakes one per turn of the event loop, in order, each after the first bytes of its client. A handshake
  * takes a millisecond, and hundreds at once would delay reviews. Drops clients that send nothing within the limit, in
  * milliseconds, or more than a ClientHello. To be called before other listeners for `connection` are added.
  */

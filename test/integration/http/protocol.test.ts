@@ -67,7 +67,7 @@ const refused: Record<string, { call: Call, status: number, error: RegExp }> = {
   'a request that is a list': { call: { body: reviewOf([]) }, status: 400, error: /no request/ },
   'no uid': { call: { body: aReview({ uid: undefined }) }, status: 400, error: /uid/ },
   'an empty uid': { call: { body: aReview({ uid: '' }) }, status: 400, error: /uid/ },
-  'a uid that is a number': { call: { body: aReview({ uid: 7 }) }, status: 400, error: /uid/ }
+  'a numeric uid': { call: { body: aReview({ uid: 7 }) }, status: 400, error: /uid/ }
 }
 
 t.test('rejects what is not a review', async (t) => {

@@ -15,7 +15,7 @@ import { ApiServerClient } from '../cluster/api-server-client.ts'
 /** Shared by the tests of a file: issuing it takes longer than a test. */
 export const testPair = await issueEphemeralPair({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'], days: 1 })
 
-/** A webhook for AIMServices at `/mutate/aimservices` that admits all of them. */
+/** A webhook for AIMServices at `/mutate/aimservices` that admits every request. */
 export function aWebhook (fields: Partial<Webhook> = {}): Webhook {
   return {
     name: 'mutate-aimservices',

@@ -32,7 +32,7 @@ const cases: Record<string, { fields: JsonObject, want: object }> = {
   'an operation named like a prototype': { fields: { operation: 'constructor' }, want: { operation: 'UNKNOWN' } },
   'a dry run that is not a boolean': { fields: { dryRun: 'true' }, want: { dryRun: false } },
   'a kind that is a list': { fields: { kind: [] }, want: { group: '', version: '', kind: '' } },
-  'a name that is a number': { fields: { name: 7 }, want: { name: '' } },
+  'a numeric name': { fields: { name: 7 }, want: { name: '' } },
   'a subresource': { fields: { subResource: 'status' }, want: { subResource: 'status' } }
 }
 

@@ -30,7 +30,8 @@ interface Case {
 }
 
 /** The status of an admitted service. */
-function statusOf ({ config = aConfig(routed()), service = {}, others = [], known, waiting, pathScope = 'any' }: Case): OwnServiceStatus {
+function statusOf (given: Case): OwnServiceStatus {
+  const { config = aConfig(routed()), service = {}, others = [], known, waiting, pathScope = 'any' } = given
   const { world, sinks } = aReconcileWorld()
   const pathPolicy = { ...DEFAULT_PATH_POLICY, pathScope }
   if (config['kind'] !== 'none') sinks[config['kind'] as 'AIMRuntimeConfig'].upsert(config)
