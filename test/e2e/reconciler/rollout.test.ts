@@ -289,7 +289,7 @@ t.test('a change that breaks services halts at the limit, names them, and can be
   t.match(condition, { status: 'True', reason: 'ServicesFailing' })
   t.match(condition?.message, new RegExp(`^halted, because ${LIMIT} healthy services began to fail with this version ` +
     'of AIMRuntimeConfig broken/default: ' +
-    `${broken.map((name) => `broken/${name}`).join(', ')}; revert the configuration, or fix the`))
+    `${broken.map((name) => `broken/${name}`).join(', ')}; revert the configuration, fix the`))
   t.strictSame(halted.status?.services, { total: 30, current: LIMIT, failing: LIMIT })
   const changed = async (): Promise<number> =>
     (await objects('-n', namespace, 'aimsvc')).filter(({ metadata }) => metadata.generation > 1).length
