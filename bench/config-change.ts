@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util'
 import { Agent, request } from 'undici'
 import { own, ownObject, type JsonObject } from '../src/platform/json.ts'
 import { aReview } from '../test/support/builders/a-review.ts'
-import { startCluster } from '../test/support/cluster/cluster.ts'
+import { startOwnCluster } from '../test/support/cluster/cluster.ts'
 import { accessOf } from '../test/support/cluster/cluster-client.ts'
 import { manifest, routed } from '../test/support/builders/manifests.ts'
 import { applied, startProduct } from '../test/support/programs/product.ts'
@@ -18,7 +18,7 @@ const CHANGES = Number(values.changes)
 const NAMESPACE = '/apis/aim.silogen.ai/v1alpha1/namespaces/default'
 const SERVICE = manifest({ namespace: 'default', name: 'llama-chat' })
 
-const cluster = await startCluster()
+const cluster = await startOwnCluster()
 const other = await startProduct(cluster)
 const product = await startProduct(cluster) // replaces the registration of the other
 const { server, ca, token } = accessOf(cluster.kubeconfig)

@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import { Agent, request } from 'undici'
 import { parseAllDocuments } from 'yaml'
 import { newAdmissionEngine } from '../webhooks/engine.ts'
-import { startCluster } from '../test/support/cluster/cluster.ts'
+import { startOwnCluster } from '../test/support/cluster/cluster.ts'
 import { accessOf } from '../test/support/cluster/cluster-client.ts'
 import { manifest, routed } from '../test/support/builders/manifests.ts'
 import { applied, installCrds, ready } from '../test/support/programs/product.ts'
@@ -28,7 +28,7 @@ const [CONCURRENCY, WARM_UP] = [16, 300]
 /** Time in milliseconds until an API server uses a new registration. */
 const REGISTERED_MS = 1_500
 const SERVICES = '/apis/aim.silogen.ai/v1alpha1/namespaces/default/aimservices'
-const cluster = await startCluster()
+const cluster = await startOwnCluster()
 const { server, ca, token } = accessOf(cluster.kubeconfig)
 const dispatcher = new Agent({ connections: CONCURRENCY, connect: { ca } })
 const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }

@@ -2,7 +2,7 @@
  * `npm run bench:rolling -- [CREATES] [ROLLS]`: creates services while replicas are replaced. Prints the schedule,
  * then the latency histogram as text and as one line of JSON.
  */
-import { startCluster } from '../test/support/cluster/cluster.ts'
+import { startOwnCluster } from '../test/support/cluster/cluster.ts'
 import { createLoad } from '../test/support/cluster/create-load.ts'
 import { startReplicas } from '../test/support/programs/replicas.ts'
 import { percentile } from './support/statistics.ts'
@@ -14,7 +14,7 @@ const BUCKETS_MS = [5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, Infinity]
 process.stdout.write(
   `${creates} creates at ${RATE} per second take ${Math.ceil(creates / RATE)} s after the start of the cluster\n`
 )
-const cluster = await startCluster()
+const cluster = await startOwnCluster()
 const replicas = await startReplicas(cluster)
 await cluster.kubectl(['create', 'namespace', 'rolling'])
 const began = performance.now()

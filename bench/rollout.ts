@@ -10,7 +10,7 @@ import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../src
 import { connectToCluster, type ApiConnection, type ApiRequest } from '../src/kube/client/api-connection.ts'
 import { Reflector } from '../src/kube/watch/reflector.ts'
 import { systemClock } from '../src/platform/clock.ts'
-import { startCluster } from '../test/support/cluster/cluster.ts'
+import { startOwnCluster } from '../test/support/cluster/cluster.ts'
 import { manifest, routed } from '../test/support/builders/manifests.ts'
 import { startProduct, startReconciler } from '../test/support/programs/product.ts'
 import { silentLog } from '../test/support/fakes/silent-log.ts'
@@ -32,7 +32,7 @@ const CONFIG = '/apis/aim.silogen.ai/v1alpha1/aimclusterruntimeconfigs/default'
 /** Timeout of each wait in milliseconds. */
 const LIMIT_MS = 60_000 + SERVICES * 60
 
-const cluster = await startCluster()
+const cluster = await startOwnCluster()
 const product = await startProduct(cluster)
 const reconciler = await startReconciler(cluster, values.flags.split(' ').filter((flag) => flag !== ''))
 const users = await connectToCluster({ kubeconfig: cluster.kubeconfig, log: silentLog })

@@ -1,9 +1,9 @@
 // `npm run cluster`: runs a real API server with the product registered in it, until Ctrl-C.
 import { once } from 'node:events'
-import { startCluster } from '../test/support/cluster/cluster.ts'
+import { startOwnCluster } from '../test/support/cluster/cluster.ts'
 import { startProduct } from '../test/support/programs/product.ts'
 
-const cluster = await startCluster()
+const cluster = await startOwnCluster()
 const product = await startProduct(cluster, ['--with-reconciler'])
 process.stdout.write(`API server:    ${cluster.url}
 aim-admission: ${product.url}

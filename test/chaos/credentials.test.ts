@@ -2,7 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { startCluster, type Cluster } from '../support/cluster/cluster.ts'
+import { startOwnCluster, type Cluster } from '../support/cluster/cluster.ts'
 import { actionsOf, BLOCK, manifest } from '../support/builders/manifests.ts'
 import { startProduct, startReconciler } from '../support/programs/product.ts'
 import { until } from '../support/until.ts'
@@ -21,7 +21,7 @@ async function withTokenFile (cluster: Cluster): Promise<{ cluster: Cluster, tok
   return { cluster: { ...cluster, kubeconfig: file }, tokenFile, token }
 }
 
-const kept = await startCluster()
+const kept = await startOwnCluster()
 const { cluster, tokenFile, token } = await withTokenFile(kept)
 const { apply, get } = actionsOf(kept)
 const programs = [await startProduct(cluster), await startReconciler(cluster)]

@@ -7,7 +7,7 @@ import { leaseActions, reconcilersOf, type ReplicaName } from '../support/progra
 
 /** Two clusters, since the times of a lease belong to all replicas of one. */
 async function setUp (seconds: number) {
-  const cluster = await startCluster({ audit: true })
+  const cluster = await startCluster()
   await installCrds(cluster)
   const replicas = reconcilersOf(cluster, ['--lease-duration', String(seconds)])
   t.teardown(async () => {

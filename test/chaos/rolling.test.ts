@@ -1,5 +1,5 @@
 import t from 'tap'
-import { startCluster } from '../support/cluster/cluster.ts'
+import { startOwnCluster } from '../support/cluster/cluster.ts'
 import { createLoad } from '../support/cluster/create-load.ts'
 import { findLeaks } from '../support/docs/find-leaks.ts'
 import { manifest } from '../support/builders/manifests.ts'
@@ -11,7 +11,7 @@ const CREATES = Number(process.env['CHAOS_CREATES'] ?? 10_000)
 const RATE = 50
 const EVENTS_MS = 600_000
 
-const cluster = await startCluster({ audit: 'patches' })
+const cluster = await startOwnCluster({ audit: 'patches' })
 const { kubectl } = cluster
 const replicas = await startReplicas(cluster, { flags: ['--drain-min', '10s', '--drain-quiet', '3s'] })
 t.teardown(async () => {

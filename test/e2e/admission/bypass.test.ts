@@ -5,7 +5,7 @@ import { startProduct } from '../../support/programs/product.ts'
 
 const ANNOTATION = 'aim.silogen.ai/bypass'
 
-const cluster = await startCluster({ audit: true })
+const cluster = await startCluster()
 const product = await startProduct(cluster)
 const { kubectl } = cluster
 const { apply, get, aNamespace } = actionsOf(cluster)

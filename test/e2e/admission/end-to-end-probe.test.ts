@@ -2,12 +2,12 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
-import { startCluster } from '../../support/cluster/cluster.ts'
+import { startOwnCluster } from '../../support/cluster/cluster.ts'
 import { startProduct, startReconciler } from '../../support/programs/product.ts'
 import { outputOf } from '../../support/programs/program.ts'
 import { eventually } from '../../support/until.ts'
 
-const cluster = await startCluster()
+const cluster = await startOwnCluster()
 const { kubectl, dir } = cluster
 const product = await startProduct(cluster)
 const reconciler = await startReconciler(cluster, ['--admission-probe-interval', '200ms'])

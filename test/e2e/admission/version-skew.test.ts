@@ -1,5 +1,5 @@
 import t from 'tap'
-import { startCluster } from '../../support/cluster/cluster.ts'
+import { startOwnCluster } from '../../support/cluster/cluster.ts'
 import { actionsOf, BLOCK, manifest, PATH, routed } from '../../support/builders/manifests.ts'
 import { startProduct } from '../../support/programs/product.ts'
 import { renderedChart } from '../../support/cluster/rendered-chart.ts'
@@ -12,7 +12,7 @@ const OLDER = ['1.35', '1.34']
 
 for (const version of OLDER) {
   t.test(`an API server that passes for ${version} installs the same, and admits and refuses the same`, async (t) => {
-    const cluster = await startCluster({ apiServerFlags: [`--emulated-version=${version}`] })
+    const cluster = await startOwnCluster({ apiServerFlags: [`--emulated-version=${version}`] })
     const product = await startProduct(cluster)
     t.teardown(async () => {
       await product.stop()

@@ -3,12 +3,12 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
-import { startCluster } from '../../support/cluster/cluster.ts'
+import { startOwnCluster } from '../../support/cluster/cluster.ts'
 import { actionsOf, manifest } from '../../support/builders/manifests.ts'
 import { installCrds } from '../../support/programs/product.ts'
 import { startProgram } from '../../support/programs/program.ts'
 
-const cluster = await startCluster()
+const cluster = await startOwnCluster()
 const { kubectl, dir } = cluster
 const { apply, get } = actionsOf(cluster)
 const tokenFile = path.join(dir, 'token')

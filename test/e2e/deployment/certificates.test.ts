@@ -6,7 +6,7 @@ import { connect } from 'node:tls'
 import t from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
-import { startCluster, type Ran } from '../../support/cluster/cluster.ts'
+import { startOwnCluster, type Ran } from '../../support/cluster/cluster.ts'
 import { manifest } from '../../support/builders/manifests.ts'
 import { applied, installCrds, ready } from '../../support/programs/product.ts'
 import { outputOf, startProgram, type Program } from '../../support/programs/program.ts'
@@ -49,7 +49,7 @@ const admissionConfig = await file('admission.yaml', JSON.stringify({
   }))
 }))
 
-const cluster = await startCluster({ apiServerFlags: [`--admission-control-config-file=${admissionConfig}`] })
+const cluster = await startOwnCluster({ apiServerFlags: [`--admission-control-config-file=${admissionConfig}`] })
 const { kubectl } = cluster
 const programs: Program[] = []
 t.teardown(async () => {

@@ -9,7 +9,7 @@ import type { JsonObject } from '../../../src/platform/json.ts'
 
 const INSTALL = path.resolve(import.meta.dirname, '../../../deploy/install.yaml')
 
-const cluster = await startCluster({ audit: true })
+const cluster = await startCluster()
 const { kubectl, kubeconfig } = cluster
 t.teardown(async () => { await cluster.stop() })
 await kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: OTHERS_CRDS }))

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 import { permissionsOf } from '../../../src/cli/commands/doctor/check-access.ts'
-import { startCluster } from '../../support/cluster/cluster.ts'
+import { startCluster, startOwnCluster } from '../../support/cluster/cluster.ts'
 import { actionsOf, BY_TEAM, manifest, routed } from '../../support/builders/manifests.ts'
 import { observationsOf } from '../../support/cluster/observed.ts'
 import { applied, installCrds, ready } from '../../support/programs/product.ts'
@@ -13,7 +13,7 @@ import { storedCertificates } from '../../support/cluster/stored-certificates.ts
 import { eventually, until } from '../../support/until.ts'
 import { compareRights, usedRights } from '../../support/cluster/used-rights.ts'
 
-const cluster = await startCluster({ audit: true })
+const cluster = await startCluster()
 const { kubectl } = cluster
 const { apply, aNamespace } = actionsOf(cluster)
 const { events, object, reaches } = observationsOf(cluster)
@@ -35,7 +35,7 @@ const INSTALLED = [
 ]
 const chart = objectsIn(await renderedChart()).filter(({ kind }) => INSTALLED.includes(String(kind)))
 /** An API server that streams no lists, as older ones: there the caches are filled by lists. */
-const withoutStreams = await startCluster({ audit: true, apiServerFlags: ['--feature-gates=WatchList=false'] })
+const withoutStreams = await startOwnCluster({ audit: true, apiServerFlags: ['--feature-gates=WatchList=false'] })
 t.teardown(async () => { await withoutStreams.stop() })
 for (const each of [cluster, withoutStreams]) {
   await each.kubectl(['create', 'namespace', 'aim-system'])

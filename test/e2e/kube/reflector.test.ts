@@ -6,11 +6,11 @@ import { Reflector } from '../../../src/kube/watch/reflector.ts'
 import { systemClock } from '../../../src/platform/clock.ts'
 import type { RestartReason } from '../../../src/kube/watch/list-watch-error.ts'
 import { listAndWatchContract } from '../../support/contracts/list-and-watch.ts'
-import { startCluster } from '../../support/cluster/cluster.ts'
+import { startOwnCluster } from '../../support/cluster/cluster.ts'
 import { silentLog } from '../../support/fakes/silent-log.ts'
 import { until } from '../../support/until.ts'
 
-const cluster = await startCluster()
+const cluster = await startOwnCluster()
 const admin = await connectToCluster({ kubeconfig: cluster.kubeconfig, log: silentLog })
 t.teardown(async () => {
   await admin.close()

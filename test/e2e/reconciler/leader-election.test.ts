@@ -5,7 +5,7 @@ import { startCluster } from '../../support/cluster/cluster.ts'
 import { installCrds } from '../../support/programs/product.ts'
 import { leaseActions, reconcilersOf, type ReplicaName } from '../../support/programs/reconcilers.ts'
 
-const cluster = await startCluster({ audit: true })
+const cluster = await startCluster()
 await installCrds(cluster)
 const replicas = reconcilersOf(cluster, ['--lease-duration', '4'])
 const lease = leaseActions(cluster)

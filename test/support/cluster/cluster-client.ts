@@ -3,26 +3,38 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { JSONPath } from 'jsonpath-plus'
 import { Agent, request } from 'undici'
 import type { SendRequest } from '../../../src/kube/client/api-connection.ts'
+import { isJsonObject, ownObject, ownString, sameJson, type JsonObject } from '../../../src/platform/json.ts'
 
-/**
- * Looks at a cluster and changes it as its administrator, through a few connections: a kubectl for each look would keep
- * the machine busy.
- */
+/** Reads and changes a cluster as its administrator, without the 0.1 s of CPU time that each kubectl takes. */
 export interface ClusterClient {
   readonly request: SendRequest
-  /** What is stored under a path of the API; undefined where nothing is. */
+  /** Whether the API server is ready. */
+  isReady: () => Promise<boolean>
+  /** The object or list under a path of the API; undefined if there is none. */
   stored: <T>(path: string) => Promise<T | undefined>
-  /** What kubectl's JSONPath yields of it, each value as a word; empty where nothing is stored. */
+  /** The values that a JSONPath of kubectl selects in it, separated by spaces; empty if there is no object. */
   values: (path: string, jsonPath: string) => Promise<string>
-  /** Creates an object in a collection, where it is not there yet; rejects where that is refused. */
+  /** Creates an object in a collection unless it exists; rejects if the API server refuses it. */
   create: (collection: string, object: object) => Promise<void>
+  /** `kubectl apply` of JSON manifests, in order; rejects if the API server refuses one. */
+  apply: (...manifests: readonly string[]) => Promise<void>
+  /** Patches an object: a list is a JSON patch, an object a merge patch; rejects if the API server refuses it. */
+  patch: (path: string, patch: object) => Promise<void>
+  /** Deletes an object; rejects if the API server refuses it, or if there is none. */
+  remove: (path: string) => Promise<void>
   close: () => Promise<void>
 }
 
-/** How long an API server may be busy, or on its way back, in milliseconds. */
+/** The collections of the product's kinds in a namespace. */
+export const inNamespace = (namespace: string) => ({
+  services: `/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}/aimservices`,
+  configs: `/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}/aimruntimeconfigs`
+})
+
+/** How long an API server may be unavailable, in milliseconds. */
 const PATIENCE_MS = 10_000
 
-/** The files that the kubeconfig names need not be there before the first request. */
+/** The files that the kubeconfig names need not exist before the first request. */
 export function clusterClient (kubeconfig: string): ClusterClient {
   let connected: { readonly server: string, readonly token: string, readonly dispatcher: Agent } | undefined
   const connect = () => {
@@ -42,55 +54,118 @@ export function clusterClient (kubeconfig: string): ClusterClient {
         dispatcher
       })
     } catch (error) {
-      // the API server's certificate may have been read while it was being written
+      // the API server may not have written its whole certificate yet
       if (connected === access) connected = undefined
       dispatcher.close().catch(() => {})
       throw error
     }
   }
-  const look = async (path: string): Promise<{ readonly statusCode: number, readonly answer: string }> => {
-    const { statusCode, body } = await send(path)
+  /** The status code and the text of a response. */
+  const exchange = async (...sent: Parameters<SendRequest>): Promise<{ statusCode: number, answer: string }> => {
+    const { statusCode, body } = await send(...sent)
     return { statusCode, answer: await body.text() }
+  }
+  /** Sends a change that must succeed, or end with one of the tolerated status codes. */
+  const change = async (
+    method: 'POST' | 'PATCH' | 'DELETE', path: string, object?: object, tolerated: readonly number[] = []
+  ): Promise<void> => {
+    const type = method !== 'PATCH' ? 'json' : Array.isArray(object) ? 'json-patch+json' : 'merge-patch+json'
+    const { statusCode, answer } = await exchange(path, {
+      method,
+      query: method === 'DELETE' ? {} : { fieldManager: MANAGER },
+      headers: { 'content-type': `application/${type}` },
+      ...(object !== undefined && { body: JSON.stringify(object) })
+    })
+    if (statusCode > 299 && !tolerated.includes(statusCode)) throw new Error(`${method} ${path}: ${answer}`)
   }
   const stored = async <T>(path: string): Promise<T | undefined> => {
     const deadline = performance.now() + PATIENCE_MS
     for (;;) {
-      const { statusCode, answer } = await look(path).catch((error: unknown) => ({
+      const { statusCode, answer } = await exchange(path).catch((error: unknown) => ({
         statusCode: 0,
         answer: String(error)
       }))
-      if (statusCode === 200) return JSON.parse(answer) as T // as the API server has it
+      if (statusCode === 200) return JSON.parse(answer) as T // as the API server sends it
       if (statusCode === 404) return undefined
-      const mayPass = statusCode === 0 || statusCode === 429 || statusCode >= 500
-      if (!mayPass || performance.now() > deadline) throw new Error(`${path}: ${answer}`)
+      const isTransient = statusCode === 0 || statusCode === 429 || statusCode >= 500
+      if (!isTransient || performance.now() > deadline) throw new Error(`${path}: ${answer}`)
       await delay(100)
     }
+  }
+  const applyOne = async (manifest: string): Promise<void> => {
+    const object = JSON.parse(manifest) as JsonObject // of a test
+    const collection = collectionOf(object)
+    const path = `${collection}/${ownString(ownObject(object, 'metadata'), 'name')}`
+    const live = await stored<JsonObject>(path)
+    const wanted = withAnnotation(object, JSON.stringify(object))
+    if (live === undefined) {
+      await change('POST', collection, wanted)
+      return
+    }
+    const last = ownString(ownObject(ownObject(live, 'metadata'), 'annotations'), LAST_APPLIED)
+    const patch = mergePatch(last === '' ? {} : JSON.parse(last) as JsonObject, wanted)
+    if (!hasAll(live, patch)) await change('PATCH', path, patch)
   }
   return {
     request: send,
     stored,
+    isReady: async () => {
+      // before it listens there is no certificate to trust
+      const probe = exchange('/readyz', { signal: AbortSignal.timeout(2_000) })
+      return await probe.then(({ statusCode }) => statusCode === 200, () => false)
+    },
     values: async (path, jsonPath) => {
       const json = await stored<object>(path)
       // of a whole document, all matches
       const found = json === undefined ? [] : (JSONPath({ path: `$${jsonPath}`, json, eval: 'safe' }) as unknown[])
       return found.map((value) => typeof value === 'string' ? value : JSON.stringify(value)).join(' ')
     },
-    create: async (collection, object) => {
-      const { statusCode, body } = await send(collection, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify(object)
-      })
-      const answer = await body.text()
-      if (statusCode !== 201 && statusCode !== 409) throw new Error(`${collection}: ${answer}`)
-    },
+    create: async (collection, object) => { await change('POST', collection, object, [409]) },
+    apply: async (...manifests) => { for (const manifest of manifests) await applyOne(manifest) },
+    patch: async (path, patch) => { await change('PATCH', path, patch) },
+    remove: async (path) => { await change('DELETE', path) },
     close: async () => { await connected?.dispatcher.destroy() }
   }
 }
 
-/** How to reach a test cluster without a client of Kubernetes. */
+const MANAGER = 'kubectl-client-side-apply'
+const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+
+/** The collection of an object; an object without a namespace is one of the cluster. */
+function collectionOf ({ apiVersion, kind, metadata }: JsonObject): string {
+  const group = String(apiVersion).includes('/') ? `/apis/${String(apiVersion)}` : `/api/${String(apiVersion)}`
+  const singular = String(kind).toLowerCase()
+  const plural = singular.endsWith('y') ? `${singular.slice(0, -1)}ies` : `${singular}${singular.endsWith('s') ? 'es' : 's'}`
+  const { namespace } = metadata as { namespace?: string }
+  return `${group}/${namespace === undefined ? '' : `namespaces/${namespace}/`}${plural}`
+}
+
+function withAnnotation (object: JsonObject, lastApplied: string): JsonObject {
+  const metadata = ownObject(object, 'metadata')
+  const annotations = { ...ownObject(metadata, 'annotations'), [LAST_APPLIED]: lastApplied }
+  return { ...object, metadata: { ...metadata, annotations } }
+}
+
+/** What is wanted, and null for each field that was applied last and is not wanted any more. Source: RFC 7396. */
+function mergePatch (last: JsonObject, wanted: JsonObject): JsonObject {
+  const removed = Object.keys(last).filter((key) => !Object.hasOwn(wanted, key)).map((key) => [key, null])
+  const changed = Object.entries(wanted).map(([key, value]) =>
+    [key, isJsonObject(value) && isJsonObject(last[key]) ? mergePatch(last[key], value) : value])
+  return Object.fromEntries([...removed, ...changed]) as JsonObject
+}
+
+/** Whether a merge patch changes nothing. */
+function hasAll (live: JsonObject, patch: JsonObject): boolean {
+  return Object.entries(patch).every(([key, value]) => {
+    const present = live[key]
+    if (value === null) return present === undefined
+    return isJsonObject(value) && isJsonObject(present) ? hasAll(present, value) : sameJson(value, present)
+  })
+}
+
+/** The address and the credentials in the kubeconfig of a test cluster. */
 export function accessOf (kubeconfig: string): { server: string, ca: string, token: string } {
-  const { clusters, users } = JSON.parse(readFileSync(kubeconfig, 'utf8')) as // as the test cluster writes it
+  const { clusters, users } = JSON.parse(readFileSync(kubeconfig, 'utf8')) as // the test cluster writes JSON
     { clusters: [{ cluster: { server: string, 'certificate-authority': string } }], users: [{ user: { token: string } }] }
   const [{ cluster }] = clusters
   return {

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { RuntimeConfigKind } from '../../../src/api/runtime-config.ts'
 import { isHousekeeping } from '../cluster/audit-log.ts'
-import { startCluster, type Cluster } from '../cluster/cluster.ts'
+import { startOwnCluster, type Cluster } from '../cluster/cluster.ts'
 import { actionsOf, manifest, routed } from '../builders/manifests.ts'
 import { startProduct, startReconciler } from '../programs/product.ts'
 import { reviewLoad } from '../http/review-load.ts'
@@ -27,7 +27,7 @@ export interface Outages {
 export async function outages (
   t: Test, { services, quietMs, etcdPauseMs, cuts, apiServerKills }: Outages
 ): Promise<void> {
-  const cluster = await startCluster({ audit: true })
+  const cluster = await startOwnCluster({ audit: true })
   const product = await startProduct(cluster)
   const proxy = await startTcpProxy(cluster.url)
   const reconciler = await startReconciler(

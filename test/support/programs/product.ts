@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { parseAllDocuments } from 'yaml'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
 import { KINDS } from '../../../src/api/kinds.ts'
 import { API_VERSION } from '../../../src/api/meta.ts'
@@ -17,7 +18,7 @@ export interface Product extends Program {
 
 /** Applies the CRDs, starts the server as a process of its own, waits until it is ready, and registers its webhooks. */
 export async function startProduct (cluster: Cluster, flags: readonly string[] = []): Promise<Product> {
-  const { dir, kubeconfig, kubectl } = cluster
+  const { dir, kubeconfig, client } = cluster
   const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
   const file = async (name: string, content: string): Promise<string> => {
     await writeFile(path.join(dir, name), content)
@@ -45,7 +46,7 @@ export async function startProduct (cluster: Cluster, flags: readonly string[] =
   ])
   const { url, probeUrl } = await addressesOf(program)
   await ready(probeUrl)
-  await applied(kubectl, await outputOf(['manifests', 'webhooks', '--url', url, '--ca-file', caFile]))
+  await client.apply(...await manifestsOf('webhooks', '--url', url, '--ca-file', caFile))
   return { ...program, url, probeUrl, caFile }
 }
 
@@ -73,17 +74,23 @@ export async function startReconciler ({ kubeconfig, client }: Pick<Cluster, 'ku
   return { ...program, probeUrl }
 }
 
-/** Applies the CRDs, and waits until they are served. */
-export async function installCrds ({ kubectl, client }: Pick<Cluster, 'kubectl' | 'client'>): Promise<void> {
-  await applied(kubectl, await outputOf(['manifests', 'crds']))
-  await until(async () => {
-    const known = (await client.values(`/apis/${API_VERSION}`, '.resources[*].name')).split(' ')
-    const lists = await Promise.all(
-      KINDS.map(async ({ plural }) => await client.request(`/apis/${API_VERSION}/${plural}`))
-    )
-    await Promise.all(lists.map(async ({ body }) => { await body.dump() }))
-    return lists.every(({ statusCode }) => statusCode === 200) && KINDS.every(({ plural }) => known.includes(plural))
-  })
+/** Applies the CRDs unless they are served, and waits until they are. */
+export async function installCrds ({ client }: Pick<Cluster, 'client'>): Promise<void> {
+  if (await servesKinds(client)) return
+  await client.apply(...await manifestsOf('crds'))
+  await until(async () => await servesKinds(client))
+}
+
+async function servesKinds ({ request, values }: Cluster['client']): Promise<boolean> {
+  const known = (await values(`/apis/${API_VERSION}`, '.resources[*].name')).split(' ')
+  const lists = await Promise.all(KINDS.map(async ({ plural }) => await request(`/apis/${API_VERSION}/${plural}`)))
+  await Promise.all(lists.map(async ({ body }) => { await body.dump() }))
+  return lists.every(({ statusCode }) => statusCode === 200) && KINDS.every(({ plural }) => known.includes(plural))
+}
+
+/** The objects that `aim-admission manifests` prints, each as JSON. */
+export async function manifestsOf (...args: readonly string[]): Promise<string[]> {
+  return parseAllDocuments(await outputOf(['manifests', ...args])).map((document) => JSON.stringify(document.toJS()))
 }
 
 async function addressesOf (program: Program): Promise<{ url: string, probeUrl: string }> {

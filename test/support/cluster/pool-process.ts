@@ -1,0 +1,111 @@
+// The pool of API servers of one test run: `node pool-process.ts SOCKET PID`. Each connection leases a server, and ends
+// the lease when it closes. The process ends soon after the process PID.
+import { once } from 'node:events'
+import { rm } from 'node:fs/promises'
+import { connect, createServer, type Socket } from 'node:net'
+import path from 'node:path'
+import { KINDS } from '../../../src/api/kinds.ts'
+import { API_VERSION } from '../../../src/api/meta.ts'
+import { errorMessage } from '../../../src/platform/error-message.ts'
+import { installCrds } from '../programs/product.ts'
+import { until } from '../until.ts'
+import { clusterClient, type ClusterClient } from './cluster-client.ts'
+import { startControlPlane, type ControlPlane, type ControlPlaneAddress } from './control-plane.ts'
+import { rememberState } from './etcd-state.ts'
+import type { PoolMessage } from './pool.ts'
+
+interface PooledServer {
+  readonly address: ControlPlaneAddress
+  /** Restores the state after the start. */
+  readonly reset: () => Promise<void>
+}
+
+const [socketFile = '', pid = ''] = process.argv.slice(2)
+const started: ControlPlane[] = []
+/** Servers without a lease; each resolves once its state is restored. */
+const free: Array<Promise<PooledServer>> = []
+
+async function startServer (): Promise<PooledServer> {
+  const plane = await startControlPlane({ audit: true })
+  started.push(plane)
+  const client = clusterClient(path.join(plane.dir, 'kubeconfig'))
+  await until(async () => (await Promise.all(SYSTEM_NAMESPACES.map(
+    async (name) => await client.stored(`/api/v1/namespaces/${name}`)
+  ))).every((namespace) => namespace !== undefined))
+  await installCrds({ client })
+  const restore = await rememberState(plane.etcdUrl)
+  const { dir, url, etcdUrl } = plane
+  return {
+    address: { dir, url, etcdUrl },
+    reset: async () => {
+      await restore()
+      await until(async () => await isRestored(client))
+    }
+  }
+}
+
+/** The API server creates them after it is ready. */
+const SYSTEM_NAMESPACES = ['kube-system', 'kube-public', 'kube-node-lease', 'default']
+
+/** Whether the API server has the kinds again, and no webhook of the last lease. */
+async function isRestored ({ request }: ClusterClient): Promise<boolean> {
+  const codes = await Promise.all(KINDS.map(async ({ kind, plural, scope }) => {
+    const { statusCode, body } = await request(
+      `/apis/${API_VERSION}/${scope === 'Cluster' ? '' : 'namespaces/default/'}${plural}`,
+      {
+        method: 'POST',
+        query: { dryRun: 'All' },
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({
+          apiVersion: API_VERSION, kind, metadata: { name: 'restored' }, spec: kind === 'AIMService' ? { model: { ref: 'a' } } : {}
+        })
+      }
+    )
+    await body.dump()
+    return statusCode
+  }))
+  return codes.every((code) => code === 201)
+}
+
+async function lease (socket: Socket): Promise<void> {
+  const closed = once(socket, 'close')
+  socket.on('error', () => {}) // a process that was killed closes its connection too
+  socket.resume()
+  const send = (message: PoolMessage): void => { socket.write(`${JSON.stringify(message)}\n`) }
+  try {
+    const server = await (free.pop() ?? startServer())
+    send(server.address)
+    await closed
+    free.push(server.reset().then(() => server))
+  } catch (error) {
+    send({ error: errorMessage(error) })
+    socket.end()
+  }
+}
+
+/** Listens, unless another process of this pool does. */
+async function listen (): Promise<void> {
+  const server = createServer((socket) => { lease(socket).catch(console.error) })
+  const tryListen = async (): Promise<boolean> => await once(server.listen(socketFile), 'listening').then(() => true, () => false)
+  if (await tryListen()) return
+  const other = connect(socketFile)
+  if (await once(other, 'connect').then(() => true, () => false)) process.exit()
+  await rm(socketFile, { force: true }) // of a process that was killed
+  if (!await tryListen()) process.exit(1)
+}
+
+function hasEnded (process_: number): boolean {
+  try {
+    return !process.kill(process_, 0)
+  } catch {
+    return true
+  }
+}
+
+await listen()
+setInterval(() => {
+  if (!hasEnded(Number(pid))) return
+  Promise.allSettled(started.map(async (plane) => { await plane.stop() }))
+    .then(async () => { await rm(path.dirname(socketFile), { recursive: true, force: true }) })
+    .finally(() => process.exit())
+}, 500)
