@@ -75,7 +75,7 @@ t.test('a replica that is killed takes with it what it was asked, and nothing th
   const { failed } = await load
   t.comment(`${failed.length} creates failed`)
   t.strictSame(failed.filter(({ due }) => due > 4_000), [], 'the proxy hears of it within 3.25 s')
-  t.strictSame(failed.filter(({ why }) => !why.includes('failed calling webhook')), [])
+  t.strictSame(failed.filter(({ reason }) => !reason.includes('failed calling webhook')), [])
 })
 
 t.test('a replica whose node is lost, and which answers nothing and ends no connection, leaves the other to answer throughout', { timeout: 120_000 }, async (t) => {

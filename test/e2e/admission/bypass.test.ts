@@ -7,23 +7,38 @@ const ANNOTATION = 'aim.silogen.ai/bypass'
 
 const cluster = await startCluster()
 const product = await startProduct(cluster)
-const { kubectl } = cluster
-const { apply, get, aNamespace } = actionsOf(cluster)
+const { client, kubectl } = cluster
+const { store, get, aNamespace } = actionsOf(cluster)
 t.teardown(async () => {
   await product.stop()
   await cluster.stop()
 })
 
-const EDIT = [
-  '--verb=get,list,create,update,patch,delete',
-  '--resource=aimservices.aim.silogen.ai,aimruntimeconfigs.aim.silogen.ai'
-]
+const RBAC = 'rbac.authorization.k8s.io'
+
+/** Grants verbs on resources of the product's group: in a namespace, or in the cluster. */
+async function grant (
+  name: string, verbs: readonly string[], resources: readonly string[], users: readonly string[], namespace?: string
+): Promise<void> {
+  const role = { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: { name } }
+  const binding = {
+    apiVersion: `${RBAC}/v1`,
+    kind: namespace === undefined ? 'ClusterRoleBinding' : 'RoleBinding',
+    metadata: { name, namespace },
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name },
+    subjects: users.map((user) => ({ apiGroup: RBAC, kind: 'User', name: user }))
+  }
+  const rules = [{ apiGroups: ['aim.silogen.ai'], resources, verbs }]
+  await client.apply(JSON.stringify({ ...role, rules }), JSON.stringify(binding))
+}
+
 const namespace = await aNamespace('on-call')
-await kubectl(['create', 'clusterrole', 'edits', ...EDIT])
-await kubectl(['create', 'clusterrole', 'bypasses', '--verb=bypass', '--resource=aimservices.aim.silogen.ai'])
-await kubectl(['create', 'clusterrolebinding', 'edits', '--clusterrole=edits', '--user=bound', '--user=unbound'])
-await kubectl(['-n', namespace, 'create', 'rolebinding', 'bypasses', '--clusterrole=bypasses', '--user=bound'])
-await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default' }))
+await grant(
+  'edits', ['get', 'list', 'create', 'update', 'patch', 'delete'], ['aimservices', 'aimruntimeconfigs'],
+  ['bound', 'unbound']
+)
+await grant('bypasses', ['bypass'], ['aimservices'], ['bound'], namespace)
+await store(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default' }))
 
 interface Attempt {
   readonly user?: string

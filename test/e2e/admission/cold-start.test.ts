@@ -15,9 +15,9 @@ const product = await startProduct(cluster)
 t.teardown(async () => { await cluster.stop() })
 
 t.test('a create that comes while the only server fills its caches, for some 3 s of the 5 s that a webhook has, succeeds once', async (t) => {
-  const { dir, kubectl } = cluster
-  await kubectl(['create', 'namespace', 'cold'])
-  await kubectl(['apply', '-f', '-'], manifest({ kind: 'AIMRuntimeConfig', namespace: 'cold', name: 'default' }))
+  const { dir, client } = cluster
+  await client.create('/api/v1/namespaces', { metadata: { name: 'cold' } })
+  await client.apply(manifest({ kind: 'AIMRuntimeConfig', namespace: 'cold', name: 'default' }))
   t.equal(await product.stop(), 0)
   const proxy = await startHeldProxy(cluster.url)
   t.teardown(() => { proxy.close() })

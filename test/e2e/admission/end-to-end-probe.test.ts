@@ -3,12 +3,11 @@ import path from 'node:path'
 import t from 'tap'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
 import { startOwnCluster } from '../../support/cluster/cluster.ts'
-import { startProduct, startReconciler } from '../../support/programs/product.ts'
-import { outputOf } from '../../support/programs/program.ts'
+import { manifestsOf, startProduct, startReconciler } from '../../support/programs/product.ts'
 import { eventually } from '../../support/until.ts'
 
 const cluster = await startOwnCluster()
-const { kubectl, dir } = cluster
+const { client, dir } = cluster
 const product = await startProduct(cluster)
 const reconciler = await startReconciler(cluster, ['--admission-probe-interval', '200ms'])
 t.teardown(async () => {
@@ -27,13 +26,15 @@ async function probed (want: { readonly success: number, readonly reason?: strin
   })
 }
 
-const register = async (url: string, caFile: string) =>
-  await kubectl(['apply', '-f', '-'], await outputOf(['manifests', 'webhooks', '--url', url, '--ca-file', caFile]))
+const register = async (url: string, caFile: string): Promise<void> => {
+  await client.apply(...await manifestsOf('webhooks', '--url', url, '--ca-file', caFile))
+}
+const REGISTRATIONS = '/apis/admissionregistration.k8s.io/v1'
 const caFile = path.join(dir, 'ca.crt')
 
 t.test('a service that is admitted as it should be is a success, and nothing is stored', async (t) => {
-  t.match(await probed({ success: 1 }), /^aim_admission_probe_duration_seconds 0\.\d+$/m)
-  t.equal((await kubectl(['get', 'aimservices', '--all-namespaces', '-o', 'name'])).stdout, '')
+  t.match(await probed({ success: 1 }), /^aim_admission_probe_duration_seconds \d+\.\d+$/m)
+  t.equal(await client.values('/apis/aim.silogen.ai/v1alpha1/aimservices', '.items[*].metadata.name'), '')
 })
 
 t.test('another CA in the registration', async (t) => {
@@ -49,7 +50,7 @@ t.test('another CA in the registration', async (t) => {
 })
 
 t.test('a registration that is gone', async (t) => {
-  await kubectl(['delete', 'mutatingwebhookconfiguration', 'aim-admission'])
+  await client.remove(`${REGISTRATIONS}/mutatingwebhookconfigurations/aim-admission`)
   t.match(await probed({ success: 0, reason: 'NotRegistered' }), /reason="NotRegistered"/)
   await register(product.url, caFile)
   await probed({ success: 1 })
@@ -75,9 +76,9 @@ t.test('somebody who refuses it', async (t) => {
     metadata: { name: 'no-services' },
     spec: { policyName: 'no-services', validationActions: ['Deny'] }
   }
-  await kubectl(['apply', '-f', '-'], JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [policy, binding] }))
+  await client.apply(JSON.stringify(policy), JSON.stringify(binding))
   t.match(await probed({ success: 0, reason: 'Refused' }), /reason="Refused"/)
-  await kubectl(['delete', 'validatingadmissionpolicybinding', 'no-services'])
+  await client.remove(`${REGISTRATIONS}/validatingadmissionpolicybindings/no-services`)
   await probed({ success: 1 })
 })
 

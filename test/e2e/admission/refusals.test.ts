@@ -10,14 +10,14 @@ import { eventually } from '../../support/until.ts'
 const cluster = await startCluster()
 const product = await startProduct(cluster)
 const { kubectl } = cluster
-const { apply, aNamespace } = actionsOf(cluster)
+const { apply, store, aNamespace } = actionsOf(cluster)
 t.teardown(async () => {
   await product.stop()
   await cluster.stop()
 })
 
 const namespace = await aNamespace('team-a')
-await apply(
+await store(
   manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: { routing: { gatewayRef: GATEWAY } } }),
   manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'by-team', spec: routed(BY_TEAM) }),
   manifest({ kind: 'AIMClusterRuntimeConfig', name: 'shared', spec: routed(BY_TEAM) }))
@@ -172,7 +172,7 @@ t.test('credentials in a cluster configuration are refused, and sent to their pl
 })
 
 t.test('a path that is taken is refused with its holder, whom the command shows', async (t) => {
-  await apply(service('/same', { name: 'holder' }))
+  await store(service('/same', { name: 'holder' }))
   const second = service('/same', { name: 'second' })
   const stderr = await eventually(async () => {
     const refused = await kubectl(['apply', '--dry-run=server', '-f', '-'], second)
@@ -228,7 +228,7 @@ const MENDED: Readonly<Record<string, { readonly parts: Parts, readonly stored?:
 for (const [what, { parts, stored, says }] of Object.entries(MENDED)) {
   t.test(`${what} is mended by the command in the refusal`, async (t) => {
     const changed = manifest({ namespace, ...parts })
-    if (stored !== undefined) t.equal((await apply(manifest({ namespace, ...stored }))).code, 0)
+    if (stored !== undefined) await store(manifest({ namespace, ...stored }))
     const { stderr } = await apply(changed)
     t.equal(stderr, refusal('AIMService', String(parts.name), [says]))
     const file = path.join(cluster.dir, `${String(parts.name)}.json`)

@@ -180,11 +180,13 @@ t.test('reports a changed message in exactly the affected responses', async (t) 
 })
 
 t.test('a folder without records is an error', async (t) => {
+  const empty = path.join(cluster.dir, 'empty')
+  await mkdir(empty)
   const { terminal, shown } = fakeTerminal()
   const program = await newProgram(
     { name: 'aim-admission', version: '1.2.3', description: '', terminal },
     (name) => name === 'review'
   )
-  await program.parseAsync(['review', '--replay', path.join(cluster.dir, 'certs')], { from: 'user' })
-  t.match(shown, { err: /certs has no recorded review; give the folder of serve --record\n$/, code: 2 })
+  await program.parseAsync(['review', '--replay', empty], { from: 'user' })
+  t.match(shown, { err: /empty has no recorded review; give the folder of serve --record\n$/, code: 2 })
 })

@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { newProgram } from '../../../src/cli/program.ts'
+import { inNamespace } from '../../support/cluster/cluster-client.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
 import { actionsOf, manifest, PATH, routed } from '../../support/builders/manifests.ts'
@@ -15,8 +16,8 @@ t.teardown(async () => {
   await product.stop()
   await cluster.stop()
 })
-const { kubectl, kubeconfig, dir } = cluster
-const { apply, aNamespace, get } = actionsOf(cluster)
+const { client, kubeconfig, dir } = cluster
+const { store, aNamespace, get } = actionsOf(cluster)
 
 /** Runs a command of the program against the cluster. */
 async function run (...args: string[]): Promise<Shown> {
@@ -44,7 +45,7 @@ const config = (namespace: string, spec: object) =>
 
 t.test('review uses configurations, paths and stored services of the cluster', async (t) => {
   const namespace = await aNamespace('known')
-  await apply(
+  await store(
     config(namespace, routed("/{.metadata.labels['team']}")),
     manifest({ namespace, name: 'first', labels: { team: 'nlp' } })
   )
@@ -99,26 +100,22 @@ const CLASS = JSON.stringify({
 
 t.test('explain reads one namespace, and checks the objects of the settings', async (t) => {
   const namespace = await aNamespace('explained')
-  await kubectl(['apply', '-f', '-'], CLASS)
-  await kubectl(['-n', namespace, 'create', 'serviceaccount', 'aim-runtime'])
-  await kubectl(['-n', namespace, 'create', 'secret', 'generic', 'opaque', '--from-literal=a=b'])
-  await kubectl([
-    '-n',
-    namespace,
-    'create',
-    'secret',
-    'docker-registry',
-    'registry',
-    '--docker-username=a',
-    '--docker-password=b'
-  ])
+  const secrets = `/api/v1/namespaces/${namespace}/secrets`
+  await store(CLASS)
+  await client.create(`/api/v1/namespaces/${namespace}/serviceaccounts`, { metadata: { name: 'aim-runtime' } })
+  await client.create(secrets, { metadata: { name: 'opaque' }, stringData: { a: 'b' } })
+  await client.create(secrets, {
+    metadata: { name: 'registry' },
+    type: 'kubernetes.io/dockerconfigjson',
+    stringData: { '.dockerconfigjson': '{"auths":{}}' }
+  })
   const spec = {
     defaultStorageClassName: 'fast-nvme',
     serviceAccountName: 'aim-runtime',
     imagePullSecrets: ['registry', 'opaque', 'gone'].map((name) => ({ name })),
     ...routed()
   }
-  await apply(config(namespace, spec), manifest({ namespace, name: 'one' }))
+  await store(config(namespace, spec), manifest({ namespace, name: 'one' }))
   const { out, code } = await run(
     'explain',
     'one',
@@ -155,7 +152,7 @@ t.test('what-if predicts what a changed configuration does once applied', async 
     labels: at % 5 === 0 ? {} : { team: at % 5 === 1 ? 'shared' : `t${at}` },
     spec: at % 7 === 0 ? routed(`/own/${at}`) : {}
   }))
-  t.equal((await apply(config(namespace, routed()), ...services)).code, 0)
+  await store(config(namespace, routed()), ...services)
   const changed = config(namespace, routed("/moved/{.metadata.labels['team']}"))
   const { out } = await run(
     'review',
@@ -170,7 +167,7 @@ t.test('what-if predicts what a changed configuration does once applied', async 
   t.same([...new Set(predicted.map(({ effect }) => effect))].sort(), ['breaks', 'moves', 'stays'])
 
   const before = await pathsIn(namespace)
-  t.equal((await apply(changed)).code, 0)
+  await store(changed)
   await until(async () => (await get(namespace, 's48', PATH)).startsWith('/moved') && (await settled(namespace)))
   const after = await pathsIn(namespace)
   const happened = Object.fromEntries([...after].map(([name, { path, degraded }]) =>
@@ -181,10 +178,9 @@ t.test('what-if predicts what a changed configuration does once applied', async 
 interface Seen { readonly path: string, readonly degraded: boolean }
 
 async function pathsIn (namespace: string): Promise<Map<string, Seen>> {
-  const { stdout } = await kubectl(['-n', namespace, 'get', 'aimservices', '-o', 'json'])
-  const { items } = JSON.parse(stdout) as {
-    items: { metadata: { name: string }; spec: JsonObject; status?: { conditions?: JsonObject[] } }[]
-  }
+  const { items = [] } = await client.stored<{
+    items: Array<{ metadata: { name: string }, spec: JsonObject, status?: { conditions?: JsonObject[] } }>
+  }>(inNamespace(namespace).services) ?? {}
   return new Map(items.map(({ metadata: { name }, spec, status }) => {
     const { path = '' } = (spec['resolvedRuntimeConfig'] as { routing: { path?: string } }).routing
     return [
@@ -200,19 +196,16 @@ async function pathsIn (namespace: string): Promise<Map<string, Seen>> {
 
 /** Whether every service has the new version and a current status. */
 async function settled (namespace: string): Promise<boolean> {
-  const objects = `/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}`
-  const current = await cluster.client.values(`${objects}/aimruntimeconfigs/default`, '.status.services.current')
+  const { services, configs } = inNamespace(namespace)
+  const current = await client.values(`${configs}/default`, '.status.services.current')
   const [generations, observed] = await Promise.all(
     ['metadata.generation', 'status.observedGeneration'].map(
-      async (field) => await cluster.client.values(`${objects}/aimservices`, `.items[*].${field}`)
+      async (field) => await client.values(services, `.items[*].${field}`)
     )
   )
   return (
     current === '50' &&
     generations === observed &&
-    (await cluster.client.values(
-      `${objects}/aimservices`,
-      '.items[*].status.conditions[?(@.reason=="RollingOut")].reason'
-    )) === ''
+    (await client.values(services, '.items[*].status.conditions[?(@.reason=="RollingOut")].reason')) === ''
   )
 }

@@ -9,11 +9,11 @@ import { installCrds } from '../../support/programs/product.ts'
 import { startProgram } from '../../support/programs/program.ts'
 
 const cluster = await startOwnCluster()
-const { kubectl, dir } = cluster
-const { apply, get } = actionsOf(cluster)
+const { client, dir } = cluster
+const { store, get } = actionsOf(cluster)
 const tokenFile = path.join(dir, 'token')
 const kubeconfig = path.join(dir, 'kubeconfig-token-file')
-await kubectl(['create', 'namespace', 'aim-system'])
+await client.create('/api/v1/namespaces', { metadata: { name: 'aim-system' } })
 await writeFile(tokenFile, 'bound-token\n')
 const withToken = await readFile(await cluster.kubeconfigOf('bound'), 'utf8')
 await writeFile(kubeconfig, withToken.replace('"token":"bound-token"', `"tokenFile":${JSON.stringify(tokenFile)}`))
@@ -28,10 +28,16 @@ const probe = async (): Promise<{ ok: boolean, text: string }> => {
   const reply = await fetch(`${probeUrl}/readyz`)
   return { ok: reply.ok, text: await reply.text() }
 }
+const RBAC = 'rbac.authorization.k8s.io'
+const BINDINGS = `/apis/${RBAC}/v1/clusterrolebindings`
 const allow = async (): Promise<void> => {
-  await kubectl(['create', 'clusterrolebinding', 'bound', '--clusterrole=cluster-admin', '--user=bound'])
+  await client.create(BINDINGS, {
+    metadata: { name: 'bound' },
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: 'cluster-admin' },
+    subjects: [{ apiGroup: RBAC, kind: 'User', name: 'bound' }]
+  })
 }
-const forbid = async (): Promise<void> => { await kubectl(['delete', 'clusterrolebinding', 'bound']) }
+const forbid = async (): Promise<void> => { await client.remove(`${BINDINGS}/bound`) }
 /** Looks for a minute at most. */
 const becomes = async (t: Test, what: string, look: () => Promise<boolean>): Promise<void> => {
   const deadline = performance.now() + 60_000
@@ -47,20 +53,20 @@ t.test('without its definitions and without rights it is not ready, says why, an
   await becomes(t, 'it says that the kinds are not there', async () => (await probe()).text.includes('404'))
   await installCrds(cluster)
   await becomes(t, 'it is ready', async () => (await probe()).ok)
-  await apply(manifest({ namespace: 'default', name: 'first' }))
+  await store(manifest({ namespace: 'default', name: 'first' }))
   await becomes(t, 'a status is written', async () => await hasStatus('first'))
 })
 
 t.test('a token file that cannot be read leaves the last token in use', async (t) => {
   await rm(tokenFile)
-  await apply(manifest({ namespace: 'default', name: 'second' }))
+  await store(manifest({ namespace: 'default', name: 'second' }))
   await becomes(t, 'a status is written', async () => await hasStatus('second'))
   await writeFile(tokenFile, 'bound-token\n')
 })
 
 t.test('rights that are revoked are told of, and when they come back, everything is made up for', async (t) => {
   await forbid()
-  await apply(manifest({ namespace: 'default', name: 'third' }))
+  await store(manifest({ namespace: 'default', name: 'third' }))
   await becomes(t, 'it no longer leads', async () =>
     (await (await fetch(`${probeUrl}/metrics`)).text()).includes(
       'leader_election_master_status{name="aim-admission-reconcile"} 0'
@@ -82,7 +88,7 @@ t.test('a token that is rotated while its file cannot be read is taken up as soo
   const users = path.join(dir, 'tokens.csv')
   await writeFile(users, (await readFile(users, 'utf8')).replace('bound-token,', 'rotated-token,'))
   await cluster.startApiServer()
-  await apply(manifest({ namespace: 'default', name: 'fourth' }))
+  await store(manifest({ namespace: 'default', name: 'fourth' }))
   await becomes(t, 'it is told that its token is none', async () =>
     /rest_client_requests_total\{method="\w+",code="401"\} [1-9]/.test(
       await (await fetch(`${probeUrl}/metrics`)).text()

@@ -5,12 +5,13 @@ import { createServer } from 'node:tls'
 import t from 'tap'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
-import { applied, installCrds, ready } from '../../support/programs/product.ts'
-import { outputOf, startProgram, type Program } from '../../support/programs/program.ts'
+import { storedCertificates } from '../../support/cluster/stored-certificates.ts'
+import { installCrds, manifestsOf, ready } from '../../support/programs/product.ts'
+import { startProgram, type Program } from '../../support/programs/program.ts'
 import { until } from '../../support/until.ts'
 
 const cluster = await startCluster()
-const { kubectl, kubeconfig } = cluster
+const { client, kubeconfig } = cluster
 const programs: Program[] = []
 t.teardown(async () => {
   await Promise.all(programs.map(async (program) => await program.stop('SIGKILL')))
@@ -45,7 +46,7 @@ async function startReplica (host: string): Promise<void> {
 async function listEndpoints (
   endpoints: ReadonlyArray<{ readonly address: string, readonly serving: boolean }>
 ): Promise<void> {
-  await applied(kubectl, JSON.stringify({
+  await client.apply(JSON.stringify({
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: {
@@ -62,12 +63,11 @@ async function listEndpoints (
   }))
 }
 
-const secret = async (key: string): Promise<string> =>
-  await cluster.client.values('/api/v1/namespaces/aim-system/secrets/aim-admission-tls', `.data['${key}']`)
+const { secret, requestRotation } = storedCertificates(cluster)
 
 /** Requests a CA rotation, and waits until the new CA signs while the old one is still trusted. */
 async function startRotation (): Promise<void> {
-  await kubectl(['-n', 'aim-system', 'annotate', 'secret', 'aim-admission-tls', 'aim.silogen.ai/rotate=ca'])
+  await requestRotation('ca')
   await until(async () => await secret('old-ca.crt') !== '')
 }
 
@@ -80,9 +80,9 @@ async function retired (rotations: number): Promise<unknown[]> {
   return retirements().map(({ basis }) => basis)
 }
 
-await kubectl(['create', 'namespace', 'aim-system'])
+await client.create('/api/v1/namespaces', { metadata: { name: 'aim-system' } })
 await installCrds(cluster)
-await applied(kubectl, await outputOf(['manifests', 'webhooks']))
+await client.apply(...await manifestsOf('webhooks'))
 await listEndpoints(REPLICAS.map((address) => ({ address, serving: true })))
 await Promise.all(REPLICAS.map(startReplica))
 

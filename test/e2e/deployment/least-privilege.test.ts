@@ -1,21 +1,21 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import type { Test } from 'tap'
 import { permissionsOf } from '../../../src/cli/commands/doctor/check-access.ts'
+import { inNamespace } from '../../support/cluster/cluster-client.ts'
 import { startCluster, startOwnCluster } from '../../support/cluster/cluster.ts'
 import { actionsOf, BY_TEAM, manifest, routed } from '../../support/builders/manifests.ts'
 import { observationsOf } from '../../support/cluster/observed.ts'
-import { applied, installCrds, ready } from '../../support/programs/product.ts'
+import { installCrds, ready } from '../../support/programs/product.ts'
 import { outputOf, startProgram, type Program } from '../../support/programs/program.ts'
 import { objectsIn, renderedChart } from '../../support/cluster/rendered-chart.ts'
 import { asServiceAccount } from '../../support/cluster/service-account.ts'
-import { storedCertificates } from '../../support/cluster/stored-certificates.ts'
-import { eventually, until } from '../../support/until.ts'
+import { storedCertificates, TLS_SECRET } from '../../support/cluster/stored-certificates.ts'
+import { until } from '../../support/until.ts'
 import { compareRights, usedRights } from '../../support/cluster/used-rights.ts'
 
 const cluster = await startCluster()
-const { kubectl } = cluster
-const { apply, aNamespace } = actionsOf(cluster)
+const { client } = cluster
+const { store, aNamespace } = actionsOf(cluster)
 const { events, object, reaches } = observationsOf(cluster)
 const programs: Program[] = []
 t.teardown(async () => {
@@ -23,7 +23,7 @@ t.teardown(async () => {
   await cluster.stop()
 })
 
-/** What a chart gives, and the registration, as it is installed. */
+/** The kinds of the access rights and of the registration. */
 const INSTALLED = [
   'ServiceAccount',
   'ClusterRole',
@@ -34,13 +34,13 @@ const INSTALLED = [
   'ValidatingWebhookConfiguration'
 ]
 const chart = objectsIn(await renderedChart()).filter(({ kind }) => INSTALLED.includes(String(kind)))
-/** An API server that streams no lists, as older ones: there the caches are filled by lists. */
+/** An API server without streamed lists, as older ones: it fills the caches by lists. */
 const withoutStreams = await startOwnCluster({ audit: true, apiServerFlags: ['--feature-gates=WatchList=false'] })
 t.teardown(async () => { await withoutStreams.stop() })
 for (const each of [cluster, withoutStreams]) {
-  await each.kubectl(['create', 'namespace', 'aim-system'])
+  await each.client.create('/api/v1/namespaces', { metadata: { name: 'aim-system' } })
   await installCrds(each)
-  await applied(each.kubectl, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: chart }))
+  await each.client.apply(...chart.map((object) => JSON.stringify(object)))
 }
 
 const ACCOUNTS = { serve: 'aim-admission', reconcile: 'aim-admission-reconcile' } as const
@@ -58,7 +58,7 @@ async function start (command: keyof typeof ACCOUNTS, flags: readonly string[], 
   return { ...program, ...addresses }
 }
 
-/** A watch stands in the audit log once it has ended: the program is to be stopped before. */
+/** Stop the program first: the audit log has a watch only after its end. */
 async function usesExactly (t: Test, account: string): Promise<void> {
   const user = `system:serviceaccount:aim-system:${account}`
   const { rights, others, forbidden } = usedRights(
@@ -75,51 +75,58 @@ async function usesExactly (t: Test, account: string): Promise<void> {
   )
 }
 
-const SECRET = ['-n', 'aim-system', 'secret', 'aim-admission-tls'] as const
-const { secret, bundles, trusting } = storedCertificates(cluster)
+const { secret, bundles, trusting, requestRotation } = storedCertificates(cluster)
 const isTrusted = async (): Promise<boolean> => (await bundles()).length === 6 && await trusting()
 
 const server = await start('serve', ['--port', '0', '--cert-name', '127.0.0.1', '--rotation-wait', '1'])
 
-t.test('a server that makes, renews, loses and changes its certificates', async (t) => {
+t.test('a server issues, renews, restores and rotates its certificates', async (t) => {
   await until(isTrusted)
   const [leaf, ca] = [await secret('tls.crt'), await secret('ca.crt')]
-  await kubectl(['annotate', ...SECRET, 'aim.silogen.ai/rotate=leaf'])
+  await requestRotation('leaf')
   await until(async () => await secret('tls.crt') !== leaf)
-  await kubectl(['delete', ...SECRET])
+  await client.remove(TLS_SECRET)
   await until(async () => await secret('ca.crt') === ca)
-  await kubectl(['annotate', ...SECRET, 'aim.silogen.ai/rotate=ca'])
+  await requestRotation('ca')
   await until(async () => await secret('old-ca.crt') !== '')
-  while (await secret('old-ca.crt') !== '') await delay(100) // it waits twice, and looks for its replicas meanwhile
+  await until(async () => await secret('old-ca.crt') === '', undefined, 60_000)
   await until(isTrusted)
 })
 
-t.test('a reconciler that leads, tells, carries changes and probes', async (t) => {
-  await kubectl(['delete', 'mutatingwebhookconfiguration,validatingwebhookconfiguration', 'aim-admission'])
+t.test('a reconciler leads, records events, rolls out changes and probes', async (t) => {
+  for (const type of ['mutating', 'validating']) {
+    await client.remove(`/apis/admissionregistration.k8s.io/v1/${type}webhookconfigurations/aim-admission`)
+  }
   const registration = objectsIn(await outputOf(['manifests', 'webhooks'])).filter(({ kind }) =>
     INSTALLED.includes(String(kind))
   )
-  const reachable = JSON.stringify(registration, (key, value: unknown) => // from outside of a cluster, no Service leads to a pod
-    key === 'clientConfig' ? { url: server.url + (value as { service: { path: string } }).service.path } : value) // as it was printed
-  await applied(kubectl, `{"apiVersion":"v1","kind":"List","items":${reachable}}`)
+  // no Service leads to a process outside the cluster
+  await client.apply(...registration.map((object) => JSON.stringify(object, (key, value: unknown) =>
+    key === 'clientConfig' ? { url: server.url + (value as { service: { path: string } }).service.path } : value)))
   await until(isTrusted)
   const reconciler = await start('reconcile', ['--admission-probe-interval', '1s'])
   const namespace = await aNamespace('used')
   const config = (kind: 'AIMRuntimeConfig' | 'AIMClusterRuntimeConfig', spec: object): string =>
     manifest({ kind, ...(kind === 'AIMRuntimeConfig' && { namespace }), name: kind === 'AIMRuntimeConfig' ? 'default' : 'shared', spec })
-  await eventually(async () => (await apply(config('AIMRuntimeConfig', {}), config('AIMClusterRuntimeConfig', {}),
-    manifest({ namespace, name: 'a', labels: { team: 'nlp' } }), manifest({ namespace, name: 'b', spec: { runtimeConfigName: 'shared' } }))).code === 0 || undefined)
+  const objects = [
+    config('AIMRuntimeConfig', {}),
+    config('AIMClusterRuntimeConfig', {}),
+    manifest({ namespace, name: 'a', labels: { team: 'nlp' } }),
+    manifest({ namespace, name: 'b', spec: { runtimeConfigName: 'shared' } })
+  ]
+  // the API server takes a moment to trust the new caBundle
+  await until(async () => await store(...objects).then(() => true, () => false))
   t.equal(await reaches(['-n', namespace, 'aimsvc/a'], 'RoutingReady', 'RoutingDisabled'), '')
-  await apply(config('AIMRuntimeConfig', routed(BY_TEAM)))
+  await store(config('AIMRuntimeConfig', routed(BY_TEAM)))
   t.equal(await reaches(['-n', namespace, 'aimsvc/a'], 'RoutingReady', 'PathRendered'), '')
-  for (const round of [1, 2]) { // an event that comes again is counted in the one that is there
-    await kubectl(['-n', namespace, 'delete', 'aimrcfg/default'])
+  for (const round of [1, 2]) { // a repeated event counts in the series of the first
+    await client.remove(`${inNamespace(namespace).configs}/default`)
     t.equal(
       await reaches(['-n', namespace, 'aimsvc/a'], 'RuntimeConfigResolved', 'RuntimeConfigMissing'),
       '',
       `round ${round}`
     )
-    await apply(config('AIMRuntimeConfig', {}))
+    await store(config('AIMRuntimeConfig', {}))
     t.equal(await reaches(['-n', namespace, 'aimsvc/a'], 'RuntimeConfigResolved', 'Resolved'), '')
   }
   await until(async () =>
@@ -134,7 +141,7 @@ t.test('a reconciler that leads, tells, carries changes and probes', async (t) =
   await reconciler.stop()
 })
 
-t.test('and both where no lists are streamed', async () => {
+t.test('both start without streamed lists', async () => {
   const programs = await Promise.all([
     start('serve', ['--port', '0'], withoutStreams),
     start('reconcile', [], withoutStreams)
@@ -142,7 +149,7 @@ t.test('and both where no lists are streamed', async () => {
   await Promise.all(programs.map(async (program) => await program.stop()))
 })
 
-t.test('have used every right that the chart gives them, have asked for no other, and were forbidden nothing', async (t) => {
+t.test('both use every right of the chart, no other, and no request was forbidden', async (t) => {
   await server.stop()
   await usesExactly(t, ACCOUNTS.serve)
   await usesExactly(t, ACCOUNTS.reconcile)

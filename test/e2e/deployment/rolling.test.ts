@@ -14,7 +14,7 @@ t.teardown(async () => {
 })
 
 t.test('replicas are replaced twice while services are created, and not one create fails', async (t) => {
-  await cluster.kubectl(['create', 'namespace', 'rolling'])
+  await cluster.client.create('/api/v1/namespaces', { metadata: { name: 'rolling' } })
   const load = createLoad(cluster, { namespace: 'rolling', count: 400, rate: 25 })
   const codes = [...await replicas.roll(), ...await replicas.roll()]
   const { created, failed } = await load

@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
-import { actionsOf, manifest } from '../../support/builders/manifests.ts'
+import { manifest } from '../../support/builders/manifests.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { observationsOf } from '../../support/cluster/observed.ts'
 import { startProduct } from '../../support/programs/product.ts'
@@ -9,8 +9,7 @@ import { startProgram } from '../../support/programs/program.ts'
 import { until } from '../../support/until.ts'
 
 const cluster = await startCluster()
-const { kubectl } = cluster
-const { apply } = actionsOf(cluster)
+const { client } = cluster
 const { reaches } = observationsOf(cluster)
 t.teardown(async () => { await cluster.stop() })
 
@@ -34,25 +33,21 @@ async function kubeconfigIn (namespace: string, as?: string): Promise<string> {
 }
 
 /** A user with every right of the product, but not that to create namespaces. */
-const LIMITED = JSON.stringify({
-  apiVersion: 'v1',
-  kind: 'List',
-  items: [
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRole',
-      metadata: { name: 'limited' },
-      rules: [{ apiGroups: ['aim.silogen.ai', 'coordination.k8s.io', 'events.k8s.io'], resources: ['*'], verbs: ['*'] }]
-    },
-    {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRoleBinding',
-      metadata: { name: 'limited' },
-      roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'limited' },
-      subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'limited' }]
-    }
-  ]
-})
+const LIMITED = [
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: 'limited' },
+    rules: [{ apiGroups: ['aim.silogen.ai', 'coordination.k8s.io', 'events.k8s.io'], resources: ['*'], verbs: ['*'] }]
+  },
+  {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'limited' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'limited' },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'limited' }]
+  }
+].map((object) => JSON.stringify(object))
 
 t.test('creates a missing lease namespace, by default that of the kubeconfig context', async (t) => {
   const product = await startProduct(
@@ -61,13 +56,13 @@ t.test('creates a missing lease namespace, by default that of the kubeconfig con
   t.teardown(async () => { await product.stop() })
   t.match(await product.logged('created namespace for lease'), { namespace: 'operators' })
   await product.logged('became leader')
-  t.equal((await kubectl(['-n', 'operators', 'get', 'lease', 'aim-admission-reconcile'])).code, 0)
-  t.equal((await apply(manifest({ namespace: 'default', name: 'a' }))).code, 0)
+  t.ok(await client.stored('/apis/coordination.k8s.io/v1/namespaces/operators/leases/aim-admission-reconcile'))
+  await client.apply(manifest({ namespace: 'default', name: 'a' }))
   t.equal(await reaches(['-n', 'default', 'aimsvc/a'], 'RuntimeConfigResolved', 'RuntimeConfigMissing'), '')
 })
 
 t.test('reports a lease namespace that it may not create, and recovers when it exists', async (t) => {
-  await kubectl(['apply', '-f', '-'], LIMITED)
+  await client.apply(...LIMITED)
   const kubeconfig = await kubeconfigIn('missing', 'limited')
   const reconciler = startProgram(['reconcile', '--kubeconfig', kubeconfig, '--probe-port', '0'])
   t.teardown(async () => { await reconciler.stop() })
@@ -94,8 +89,8 @@ t.test('reports a lease namespace that it may not create, and recovers when it e
     'ok\nwarning: namespace missing for the Lease does not exist; run: kubectl create namespace missing\n'
   )
 
-  await kubectl(['create', 'namespace', 'missing'])
+  await client.create('/api/v1/namespaces', { metadata: { name: 'missing' } })
   await until(async () => (await readiness()) === 'ok\n' && (await fetch(`${probeUrl}/readyz`)).ok)
-  t.equal((await apply(manifest({ namespace: 'default', name: 'b' }))).code, 0)
+  await client.apply(manifest({ namespace: 'default', name: 'b' }))
   t.equal(await reaches(['-n', 'default', 'aimsvc/b'], 'RuntimeConfigResolved', 'RuntimeConfigMissing'), '')
 })

@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { CLUSTER_CONFIGS, inNamespace } from '../../support/cluster/cluster-client.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { actionsOf, BLOCK, BY_TEAM, manifest, PATH, routed } from '../../support/builders/manifests.ts'
 import { conditionOf, observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
@@ -6,8 +7,8 @@ import { startProduct, startReconciler } from '../../support/programs/product.ts
 import { eventually, until } from '../../support/until.ts'
 
 const cluster = await startCluster()
-const { kubectl } = cluster
-const { apply, get, aNamespace } = actionsOf(cluster)
+const { client, kubectl } = cluster
+const { store, get, aNamespace } = actionsOf(cluster)
 const { object, objects, events, reaches } = observationsOf(cluster)
 const product = await startProduct(cluster)
 /** Low enough to observe a rollout. */
@@ -37,6 +38,11 @@ const config = (namespace: string, spec: object, annotation?: string): string =>
   )
 const named = (count: number): string[] => Array.from({ length: count }, (_, at) => `s${String(at).padStart(2, '0')}`)
 const configIn = (namespace: string): string[] => ['-n', namespace, 'aimrcfg/default']
+const annotate = async (namespace: string, rollout: string): Promise<void> => {
+  await client.patch(`${inNamespace(namespace).configs}/default`, {
+    metadata: { annotations: { 'aim.silogen.ai/rollout': rollout } }
+  })
+}
 
 /** A namespace with a configuration and healthy services. */
 async function aFleet (namespace: string, count: number, labelled = 0): Promise<string> {
@@ -44,8 +50,7 @@ async function aFleet (namespace: string, count: number, labelled = 0): Promise<
   const services = named(count).map((name, at) =>
     manifest({ namespace, name, ...(at >= count - labelled && { labels: { team: 'nlp' } }) })
   )
-  const { code, stderr } = await apply(config(namespace, routed()), ...services)
-  if (code !== 0) throw new Error(stderr)
+  await store(config(namespace, routed()), ...services)
   await rolledOut(namespace, count)
   await allReach(namespace, 'RoutingReady', 'PathRendered')
   return namespace
@@ -102,7 +107,7 @@ function isAccepted (t: Test, stored: StoredObject): void {
 
 t.test('rolls a changed configuration out to its services alone, within the rate, and counts them', async (t) => {
   const namespace = await aFleet('changed', 25)
-  await apply(
+  await store(
     manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'other', spec: routed() }),
     manifest({ namespace, name: 'bystander', spec: { runtimeConfigName: 'other' } })
   )
@@ -111,7 +116,7 @@ t.test('rolls a changed configuration out to its services alone, within the rate
   const elsewhere = await aFleet('unchanged', 2)
   const before = { ...await versions(namespace), ...await versions(elsewhere) }
   const from = performance.now()
-  await apply(config(namespace, { ...routed(), defaultStorageClassName: 'fast' }))
+  await store(config(namespace, { ...routed(), defaultStorageClassName: 'fast' }))
   const seen = new Set<number>()
   let inProgress = 0
   const done = await eventually(async () => {
@@ -161,7 +166,7 @@ t.test('the configuration of a namespace replaces that of the cluster until its 
   const user = (name: string, inside = namespace): string =>
     manifest({ namespace: inside, name, spec: { runtimeConfigName: 'switched' } })
   const outside = await aNamespace('not-switched')
-  await apply(shared, ...users.map((name) => user(name)), user('bystander', outside))
+  await store(shared, ...users.map((name) => user(name)), user('bystander', outside))
   const counted = async (kind: string, total: number): Promise<void> => {
     await until(async () => {
       const [stored] = (await objects(kind)).filter(({ metadata }) => metadata.name === 'switched')
@@ -188,20 +193,20 @@ t.test('the configuration of a namespace replaces that of the cluster until its 
       ])
     ).stdout
 
-  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'switched', spec: {} }))
+  await store(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'switched', spec: {} }))
   await counted('aimrcfg', 3)
   await counted('aimcrcfg', 1)
   t.equal(await blocks(), 'AIMRuntimeConfig |'.repeat(3), 'nothing is merged')
   t.equal(await reaches(['-n', namespace, 'aimsvc/s00'], 'RoutingReady', 'RoutingDisabled'), '')
   t.equal(await get(namespace, 's00', '.status.routing.path'), '')
 
-  await kubectl(['-n', namespace, 'delete', 'aimrcfg/switched'])
+  await client.remove(`${inNamespace(namespace).configs}/switched`)
   await counted('aimcrcfg', 4)
   t.equal(await blocks(), 'AIMClusterRuntimeConfig shared|'.repeat(3))
   t.equal(await reaches(['-n', namespace, 'aimsvc/s00'], 'RoutingReady', 'PathRendered'), '')
   t.strictSame(touched(before, await versions(outside)), [], 'other services are not written')
 
-  await kubectl(['delete', 'aimcrcfg/switched'])
+  await client.remove(`${CLUSTER_CONFIGS}/switched`)
   await allReach(namespace, 'RuntimeConfigResolved', 'RuntimeConfigMissing')
   t.equal(await blocks(), ' |'.repeat(3))
   t.equal(await get(namespace, 's00', '.status.resolvedRuntimeConfig'), '')
@@ -213,23 +218,23 @@ t.test('the configuration of a namespace replaces that of the cluster until its 
 
 t.test('rolls out a replacing configuration with equal settings', async (t) => {
   const namespace = await aNamespace('same-settings')
-  await apply(
+  await store(
     manifest({ kind: 'AIMClusterRuntimeConfig', name: 'default', spec: routed() }),
     manifest({ namespace, name: 'a' })
   )
   t.equal(await reaches(['-n', namespace, 'aimsvc/a'], 'RoutingReady', 'PathRendered'), '')
-  await apply(config(namespace, routed()))
+  await store(config(namespace, routed()))
   await rolledOut(namespace, 1)
   t.equal(await get(namespace, 'a', '.spec.resolvedRuntimeConfig.kind'), 'AIMRuntimeConfig')
   await until(async () => (await get(namespace, 'a', '.status.resolvedRuntimeConfig.kind')) === 'AIMRuntimeConfig')
-  await kubectl(['delete', 'aimcrcfg/default'])
+  await client.remove(`${CLUSTER_CONFIGS}/default`)
 })
 
 t.test('a rollout can be paused, limited to a canary, and resumed', async (t) => {
   const namespace = await aFleet('annotated', 6)
   const before = await versions(namespace)
   const changed = { ...routed(), defaultStorageClassName: 'fast' }
-  await apply(config(namespace, changed, 'paused'))
+  await store(config(namespace, changed, 'paused'))
   const paused = await held(namespace, 'Paused', 0)
   t.match(
     conditionOf(paused, 'RolledOut')?.message,
@@ -249,11 +254,11 @@ t.test('a rollout can be paused, limited to a canary, and resumed', async (t) =>
   )
   t.strictSame(waiting.metadata.generation, 1)
 
-  await kubectl(['annotate', ...configIn(namespace), 'aim.silogen.ai/rollout=canary=2', '--overwrite'])
+  await annotate(namespace, 'canary=2')
   await held(namespace, 'CanaryReached', 2)
   t.equal((await objects('-n', namespace, 'aimsvc')).filter(({ metadata }) => metadata.generation === 2).length, 2)
 
-  await kubectl(['annotate', ...configIn(namespace), 'aim.silogen.ai/rollout=canery=4', '--overwrite'])
+  await annotate(namespace, 'canery=4')
   const nonsense = await held(namespace, 'RolloutAnnotationInvalid', 2)
   t.match(
     conditionOf(nonsense, 'RolledOut')?.message,
@@ -279,7 +284,7 @@ t.test('a rollout can be paused, limited to a canary, and resumed', async (t) =>
 
 t.test('a change that breaks services halts at the limit, names them, and can be reverted', async (t) => {
   const namespace = await aFleet('broken', 30, 10)
-  await apply(config(namespace, routed(BY_TEAM)))
+  await store(config(namespace, routed(BY_TEAM)))
   const halted = await held(namespace, 'Halted', LIMIT)
   const broken = (await objects('-n', namespace, 'aimsvc'))
     .filter((service) => conditionOf(service, 'Degraded')?.status === 'True')
@@ -302,7 +307,7 @@ t.test('a change that breaks services halts at the limit, names them, and can be
   )
   t.equal(await changed(), LIMIT, 'and it stays so')
 
-  await apply(config(namespace, routed()))
+  await store(config(namespace, routed()))
   const healed = await rolledOut(namespace, 30)
   t.strictSame(healed.status?.services, { total: 30, current: 30, failing: 0 })
   t.match(conditionOf(healed, 'RolloutHalted'), { status: 'False', reason: 'WithinLimit' })
@@ -316,9 +321,11 @@ t.test('a change that breaks services halts at the limit, names them, and can be
 
 t.test('a halted rollout continues once the failing services are fixed', async (t) => {
   const namespace = await aFleet('fixed', 6, 1)
-  await apply(config(namespace, routed(BY_TEAM)))
+  await store(config(namespace, routed(BY_TEAM)))
   await held(namespace, 'Halted', LIMIT)
-  await kubectl(['-n', namespace, 'label', 'aimsvc', '--all', 'team=nlp', '--overwrite'])
+  for (const name of named(6)) {
+    await client.patch(`${inNamespace(namespace).services}/${name}`, { metadata: { labels: { team: 'nlp' } } })
+  }
   await rolledOut(namespace, 6)
   await until(async () => (await object(...configIn(namespace))).status?.services?.failing === 0)
   t.equal(await get(namespace, 's00', PATH), '/fixed/nlp/s00')

@@ -1,18 +1,18 @@
 import t, { type Test } from 'tap'
+import { inNamespace } from '../../support/cluster/cluster-client.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { actionsOf, BY_TEAM, GATEWAY, manifest, PATH, routed } from '../../support/builders/manifests.ts'
 import { conditionOf, observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
-import { startProduct, startReconciler } from '../../support/programs/product.ts'
-import { outputOf } from '../../support/programs/program.ts'
+import { manifestsOf, startProduct, startReconciler } from '../../support/programs/product.ts'
 import { asServiceAccount } from '../../support/cluster/service-account.ts'
 import { eventually, until } from '../../support/until.ts'
 
 const cluster = await startCluster()
-const { kubectl } = cluster
-const { apply, get, aNamespace } = actionsOf(cluster)
+const { client, kubectl } = cluster
+const { store, get, aNamespace } = actionsOf(cluster)
 const { object, objects, events, reaches } = observationsOf(cluster)
 await aNamespace('aim-system')
-await kubectl(['apply', '-f', '-'], await outputOf(['manifests', 'rbac']))
+await client.apply(...await manifestsOf('rbac'))
 const product = await startProduct(await asServiceAccount(cluster, 'aim-admission'))
 let reconciler = await startReconciler(await asServiceAccount(cluster, 'aim-admission-reconcile'))
 t.teardown(async () => {
@@ -22,35 +22,30 @@ t.teardown(async () => {
 })
 
 const SERVICE = ['aimsvc/a'] as const
-const CONFIGS = '/apis/aim.silogen.ai/v1alpha1/namespaces/default/aimruntimeconfigs'
 const config = (namespace: string, spec: object): string =>
   manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec })
 
 /** Acts while the validating webhooks are not registered, so that invalid objects are stored. */
 async function withoutValidation (act: () => Promise<unknown>): Promise<void> {
-  const which = ['validatingwebhookconfiguration', 'aim-admission']
-  // as applied
-  const {
-    metadata: { name },
-    ...registration
-  } = JSON.parse((await kubectl(['get', ...which, '-o', 'json'])).stdout) as { metadata: { name: string } }
+  const path = '/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations'
+  const { webhooks } = await client.stored<{ readonly webhooks: readonly object[] }>(`${path}/aim-admission`) ?? {}
   const invalid = manifest({ kind: 'AIMRuntimeConfig', namespace: 'default', name: 'probe', spec: routed('/{') })
   const isRefused = async (): Promise<boolean> => {
-    const { statusCode, body } = await cluster.client.request(CONFIGS, {
+    const { statusCode, body } = await client.request(inNamespace('default').configs, {
       method: 'POST', query: { dryRun: 'All' }, headers: { 'content-type': 'application/json' }, body: invalid
     })
     await body.dump()
     return statusCode !== 201
   }
-  await kubectl(['delete', ...which])
+  await client.remove(`${path}/aim-admission`)
   await until(async () => !await isRefused())
   await act()
-  await kubectl(['create', '-f', '-'], JSON.stringify({ ...registration, metadata: { name } }))
+  await client.create(path, { metadata: { name: 'aim-admission' }, webhooks })
   await until(isRefused)
 }
 
 /** The status and reason of each condition of a service, and its path. */
-function standing (service: StoredObject): object {
+function stateOf (service: StoredObject): object {
   const of = (type: string): string =>
     `${conditionOf(service, type)?.status ?? ''} ${conditionOf(service, type)?.reason ?? ''}`
   return {
@@ -61,7 +56,7 @@ function standing (service: StoredObject): object {
   }
 }
 
-const well = (path: string): object => ({
+const healthy = (path: string): object => ({
   resolved: 'True Resolved',
   routing: 'True PathRendered',
   degraded: 'False AsExpected',
@@ -113,14 +108,14 @@ for (const [reason, { spec, isDegraded = true, isRefused = false, path, says }] 
   t.test(`the conditions report ${reason}, and its fix`, async (t) => {
     const namespace = await aNamespace(reason.toLowerCase())
     const what = ['-n', namespace, ...SERVICE]
-    await apply(config(namespace, routed()), manifest({ namespace, name: 'a' }))
+    await store(config(namespace, routed()), manifest({ namespace, name: 'a' }))
     t.equal((await kubectl(['wait', ...what, '--for=condition=RoutingReady', '--timeout=20s'])).code, 0)
-    t.strictSame(standing(await object(...what)), well(`/${namespace}/a`))
-    const change = async (): Promise<void> => { t.equal((await apply(config(namespace, spec))).code, 0) }
+    t.strictSame(stateOf(await object(...what)), healthy(`/${namespace}/a`))
+    const change = async (): Promise<void> => { await store(config(namespace, spec)) }
     await (isRefused ? withoutValidation(change) : change())
     t.equal(await reaches(what, 'RoutingReady', reason), '')
     const broken = await object(...what)
-    t.strictSame(standing(broken), {
+    t.strictSame(stateOf(broken), {
       resolved: 'True Resolved',
       routing: `False ${reason}`,
       degraded: isDegraded ? `True ${reason}` : 'False AsExpected',
@@ -128,10 +123,10 @@ for (const [reason, { spec, isDegraded = true, isRefused = false, path, says }] 
     })
     t.match(conditionOf(broken, 'RoutingReady')?.message, says)
     isObserved(t, broken)
-    await apply(config(namespace, routed()))
+    await store(config(namespace, routed()))
     t.equal(await reaches(what, 'RoutingReady', 'PathRendered'), '')
     const fixed = await object(...what)
-    t.strictSame(standing(fixed), well(`/${namespace}/a`))
+    t.strictSame(stateOf(fixed), healthy(`/${namespace}/a`))
     isObserved(t, fixed)
   })
 }
@@ -139,14 +134,14 @@ for (const [reason, { spec, isDegraded = true, isRefused = false, path, says }] 
 t.test('reports a missing configuration with the two lookups, once, and its creation', async (t) => {
   const namespace = await aNamespace('missing')
   const what = ['-n', namespace, ...SERVICE]
-  await apply(manifest({ namespace, name: 'a', spec: routed() }))
+  await store(manifest({ namespace, name: 'a', spec: routed() }))
   const places =
     new RegExp('^runtime configuration "default" is missing: there is neither an AIMRuntimeConfig missing/default ' +
       'nor an AIMClusterRuntimeConfig default; create one')
   for (const round of [1, 2]) {
     t.equal(await reaches(what, 'RuntimeConfigResolved', 'RuntimeConfigMissing'), '')
     const lost = await object(...what)
-    t.strictSame(standing(lost), {
+    t.strictSame(stateOf(lost), {
       resolved: 'False RuntimeConfigMissing',
       routing: 'False PathPending',
       degraded: 'True RuntimeConfigMissing',
@@ -158,16 +153,16 @@ t.test('reports a missing configuration with the two lookups, once, and its crea
     )
     t.equal(lost.status?.resolvedRuntimeConfig, undefined)
     isObserved(t, lost)
-    await apply(config(namespace, {}))
+    await store(config(namespace, {}))
     t.equal(await reaches(what, 'RuntimeConfigResolved', 'Resolved'), '')
-    t.strictSame(standing(await object(...what)), well('/missing/a'))
-    if (round === 1) await kubectl(['-n', namespace, 'delete', 'aimrcfg/default'])
+    t.strictSame(stateOf(await object(...what)), healthy('/missing/a'))
+    if (round === 1) await client.remove(`${inNamespace(namespace).configs}/default`)
   }
-  const told = await eventually(async () => {
+  const recorded = await eventually(async () => {
     const found = (await events(namespace, 'a')).filter(({ reason }) => reason !== 'RolledForward')
     return found.length >= 2 && found.every(({ series }) => series !== undefined) ? found : undefined
   })
-  t.match(told, [
+  t.match(recorded, [
     {
       type: 'Warning',
       reason: 'RuntimeConfigMissing',
@@ -184,7 +179,7 @@ t.test('reports a missing configuration with the two lookups, once, and its crea
       series: { count: 2 }
     }
   ])
-  t.equal(told.length, 2)
+  t.equal(recorded.length, 2)
   t.match(
     (await kubectl(['-n', namespace, 'get', 'events'])).stdout,
     /Warning +RuntimeConfigMissing +aimservice\/a +runtime configuration "default" is missing/
@@ -193,17 +188,17 @@ t.test('reports a missing configuration with the two lookups, once, and its crea
 
 t.test('records one event for a path fault, and one for a conflict', async (t) => {
   const namespace = await aNamespace('told')
-  await apply(config(namespace, routed()), manifest({ namespace, name: 'a' }), manifest({ namespace, name: 'b' }))
+  await store(config(namespace, routed()), manifest({ namespace, name: 'a' }), manifest({ namespace, name: 'b' }))
   for (const name of ['a', 'b']) {
     t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathRendered'), '')
   }
-  await apply(config(namespace, routed('/told/same')))
+  await store(config(namespace, routed('/told/same')))
   t.equal(await reaches(['-n', namespace, 'aimsvc/b'], 'RoutingReady', 'PathConflict'), '')
-  await apply(config(namespace, routed(BY_TEAM)))
+  await store(config(namespace, routed(BY_TEAM)))
   for (const name of ['a', 'b']) {
     t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathFieldMissing'), '')
   }
-  await apply(config(namespace, routed()))
+  await store(config(namespace, routed()))
   for (const name of ['a', 'b']) {
     t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathRendered'), '')
   }
@@ -231,9 +226,9 @@ t.test('records one event for a path fault, and one for a conflict', async (t) =
 
 t.test('the commands of the user guide work, and the printed columns show the state', async (t) => {
   const namespace = await aNamespace('guide')
-  await apply(config(namespace, routed(BY_TEAM)), manifest({ namespace, name: 'a', labels: { team: 'nlp' } }))
+  await store(config(namespace, routed(BY_TEAM)), manifest({ namespace, name: 'a', labels: { team: 'nlp' } }))
   t.equal(await reaches(['-n', namespace, ...SERVICE], 'RoutingReady', 'PathRendered'), '')
-  await apply(config(namespace, routed("/{.metadata.labels['group']}")))
+  await store(config(namespace, routed("/{.metadata.labels['group']}")))
   t.equal(await reaches(['-n', namespace, ...SERVICE], 'RoutingReady', 'PathFieldMissing'), '')
   const hash = await get(namespace, 'a', '.spec.resolvedRuntimeConfig.hash')
   const { metadata: { uid } } = await object('-n', namespace, 'aimrcfg/default')
@@ -285,7 +280,7 @@ const ofStatus = (text: string, status: object): string =>
 t.test('another field manager writes its own conditions and fields concurrently, and no write is lost', async (t) => {
   const namespace = await aNamespace('managers')
   const what = ['-n', namespace, ...SERVICE]
-  await apply(config(namespace, routed()), manifest({ namespace, name: 'a' }))
+  await store(config(namespace, routed()), manifest({ namespace, name: 'a' }))
   const theirs = (turn: number): string => ofStatus(manifest({ namespace, name: 'a' }), {
     replicas: turn,
     serving: { url: `https://gateway/${turn}` },
@@ -303,7 +298,7 @@ t.test('another field manager writes its own conditions and fields concurrently,
   for (let turn = 1; turn <= 8; turn++) {
     const [applied] = await Promise.all([
       kubectl(['apply', '--server-side', '--subresource=status', '--field-manager=serving', '-f', '-'], theirs(turn)),
-      apply(config(namespace, routed(turn % 2 === 0 ? undefined : '/managers/other')))
+      store(config(namespace, routed(turn % 2 === 0 ? undefined : '/managers/other')))
     ])
     t.equal(applied.code, 0, applied.stderr)
   }
@@ -315,7 +310,7 @@ t.test('another field manager writes its own conditions and fields concurrently,
     routing: { path: '/managers/a', httpRouteRef: { name: 'route-8' } }
   })
   t.match(conditionOf(service, 'Ready'), { status: 'True', reason: 'Turn8' })
-  t.strictSame(standing(service), well('/managers/a'))
+  t.strictSame(stateOf(service), healthy('/managers/a'))
   const owned = (manager: string): object => {
     const fields = service.metadata.managedFields?.find(
       (entry) => entry.manager === manager && entry.subresource === 'status' && entry.operation === 'Apply'
@@ -338,7 +333,7 @@ t.test('another field manager writes its own conditions and fields concurrently,
 
 t.test('completes a path that needs fields assigned by the API server', async (t) => {
   const namespace = await aNamespace('pending')
-  await apply(config(namespace, routed('/{.metadata.name}/{.metadata.uid}')))
+  await store(config(namespace, routed('/{.metadata.name}/{.metadata.uid}')))
   const created = performance.now()
   const { stdout: name } = await kubectl(
     ['create', '-o', 'jsonpath={.metadata.name}', '-f', '-'],
@@ -363,10 +358,10 @@ t.test('completes a path that needs fields assigned by the API server', async (t
 
 t.test('the older of two racing services keeps the path until its deletion, across restarts', async (t) => {
   const namespace = await aNamespace('race')
-  await apply(config(namespace, routed('/race/{.metadata.labels.team}')))
+  await store(config(namespace, routed('/race/{.metadata.labels.team}')))
   await withoutValidation(async () => {
     for (const name of ['older', 'younger']) {
-      t.equal((await apply(manifest({ namespace, name, labels: { team: 'nlp' } }))).code, 0)
+      await store(manifest({ namespace, name, labels: { team: 'nlp' } }))
     }
   })
   const younger = ['-n', namespace, 'aimsvc/younger']
@@ -383,23 +378,23 @@ t.test('the older of two racing services keeps the path until its deletion, acro
     conditionOf(await object(...younger), 'RoutingReady')?.message,
     /path \/race\/nlp of service younger is already held by AIMService race\/older on gateway/
   )
-  t.strictSame(standing(await object(...younger)), conflict)
-  t.strictSame(standing(await object(...older)), well('/race/nlp'))
+  t.strictSame(stateOf(await object(...younger)), conflict)
+  t.strictSame(stateOf(await object(...older)), healthy('/race/nlp'))
 
   const before = await versions()
   await reconciler.stop()
   reconciler = await startReconciler(await asServiceAccount(cluster, 'aim-admission-reconcile'))
   await reconciler.logged('became leader')
-  await apply(manifest({ namespace, name: 'other', labels: { team: 'other' } }))
+  await store(manifest({ namespace, name: 'other', labels: { team: 'other' } }))
   t.equal(await reaches(['-n', namespace, 'aimsvc/other'], 'RoutingReady', 'PathRendered'), '')
   const after = await versions()
   for (const [id, version] of Object.entries(before)) {
     if (!id.endsWith(' race/default')) t.equal(after[id], version, `${id} is not written`)
   }
 
-  await kubectl(['-n', namespace, 'delete', 'aimsvc/older'])
+  await client.remove(`${inNamespace(namespace).services}/older`)
   t.equal(await reaches(younger, 'RoutingReady', 'PathRendered'), '')
-  t.strictSame(standing(await object(...younger)), well('/race/nlp'))
+  t.strictSame(stateOf(await object(...younger)), healthy('/race/nlp'))
 })
 
 /** The versions of all objects, by kind and name. */

@@ -1,31 +1,20 @@
 import t from 'tap'
+import { inNamespace } from '../../support/cluster/cluster-client.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { actionsOf, BLOCK, BY_TEAM, manifest, PATH, routed } from '../../support/builders/manifests.ts'
 import { conditionOf, observationsOf } from '../../support/cluster/observed.ts'
-import { startProduct, startReconciler } from '../../support/programs/product.ts'
-import { outputOf, startProgram } from '../../support/programs/program.ts'
+import { manifestsOf, startProduct, startReconciler } from '../../support/programs/product.ts'
+import { startProgram } from '../../support/programs/program.ts'
 import { eventually, until } from '../../support/until.ts'
 
 const cluster = await startCluster()
-const { dir, kubeconfig, kubectl } = cluster
-const { apply, get, aNamespace } = actionsOf(cluster)
+const { client, dir, kubeconfig } = cluster
+const { store, get, aNamespace } = actionsOf(cluster)
 const { object, events, reaches } = observationsOf(cluster)
 const product = await startProduct(cluster, ['--failure-policy', 'Ignore'])
-await kubectl(
-  ['apply', '-f', '-'],
-  await outputOf([
-    'manifests',
-    'webhooks',
-    '--url',
-    product.url,
-    '--ca-file',
-    `${dir}/ca.crt`,
-    '--failure-policy',
-    'Ignore',
-    '--timeout-seconds',
-    '1'
-  ])
-)
+await client.apply(...await manifestsOf(
+  'webhooks', '--url', product.url, '--ca-file', product.caFile, '--failure-policy', 'Ignore', '--timeout-seconds', '1'
+))
 const reconciler = await startReconciler(cluster)
 let server: Pick<typeof product, 'stop'> = product
 t.teardown(async () => {
@@ -53,7 +42,7 @@ const REASON = 'AdmittedWithoutWebhook'
 t.test('counts and corrects unobserved changes, and rolls out a configuration changed meanwhile', async (t) => {
   const namespace = await aNamespace('missed')
   const other = await aNamespace('changed')
-  await apply(
+  await store(
     manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routed(BY_TEAM) }),
     manifest(
       { kind: 'AIMRuntimeConfig', namespace: other, name: 'default', spec: routed() }
@@ -61,7 +50,7 @@ t.test('counts and corrects unobserved changes, and rolls out a configuration ch
   const { metadata: { creationTimestamp } } = await object('-n', namespace, 'aimrcfg/default')
   // a younger configuration may be unknown to the replica that admits a service
   await until(() => Date.now() > Date.parse(creationTimestamp) + 7_000)
-  await apply(...['seen', 'edited', 'switched'].map((name) => manifest({ namespace, name, labels: { team: 'nlp' } })))
+  await store(...['seen', 'edited', 'switched'].map((name) => manifest({ namespace, name, labels: { team: 'nlp' } })))
   for (const name of ['seen', 'edited', 'switched']) {
     t.equal(await reaches(['-n', namespace, `aimsvc/${name}`], 'RoutingReady', 'PathRendered'), '')
   }
@@ -70,18 +59,10 @@ t.test('counts and corrects unobserved changes, and rolls out a configuration ch
   t.equal(await unobserved(), 0)
 
   await server.stop()
-  t.equal((await apply(manifest({ namespace, name: 'new', labels: { team: 'nlp' } }))).code, 0)
-  await kubectl(['-n', namespace, 'label', 'aimsvc/edited', 'team=vision', '--overwrite'])
-  await kubectl([
-    '-n',
-    namespace,
-    'patch',
-    'aimsvc/switched',
-    '--type=merge',
-    '-p',
-    '{"spec":{"runtimeConfigName":"none"}}'
-  ])
-  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace: other, name: 'default', spec: routed('/changed/to') }))
+  await store(manifest({ namespace, name: 'new', labels: { team: 'nlp' } }))
+  await client.patch(`${inNamespace(namespace).services}/edited`, { metadata: { labels: { team: 'vision' } } })
+  await client.patch(`${inNamespace(namespace).services}/switched`, { spec: { runtimeConfigName: 'none' } })
+  await store(manifest({ kind: 'AIMRuntimeConfig', namespace: other, name: 'default', spec: routed('/changed/to') }))
   t.equal(await reaches(['-n', other, 'aimsvc/a'], 'RuntimeConfigResolved', 'RollingOut'), '')
   t.equal(await get(other, 'a', '.status.routing.path'), '/changed/a', 'the old settings apply')
   await until(async () => await unobserved() === 3)

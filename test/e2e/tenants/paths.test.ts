@@ -11,7 +11,7 @@ import { aManifest, startArena } from '../../support/tenants/arena.ts'
 import { blockOf, pathIn, versionOf } from '../../support/tenants/stored.ts'
 import { eventually, until } from '../../support/until.ts'
 
-const arena = await startArena({ audit: true })
+const arena = await startArena()
 const { cluster, mallory, victim, platform, object, reaches } = arena
 t.teardown(arena.stop)
 

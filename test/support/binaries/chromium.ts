@@ -5,19 +5,17 @@ import { promisify } from 'node:util'
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome-stable', 'google-chrome']
 
-/** What it is started with: a page alone, that asks nobody for anything. */
+/** Flags for one page without background requests. */
 export const CHROMIUM_FLAGS = [
-  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'
+  '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
+  '--disable-component-update', '--disable-sync'
 ] as const
 
-/**
- * The Chromium of CHROMIUM_PATH or the PATH; where Debian's package manager can be used, its package is installed.
- * Rejects with one sentence where there is none.
- */
+/** The Chromium of CHROMIUM_PATH or the PATH, else of the Debian package, which it installs; rejects without one. */
 export async function chromium (): Promise<string> {
   const found = process.env['CHROMIUM_PATH'] ?? await onPath()
   if (found !== undefined) return found
-  if (process.getuid?.() === 0 && await isThere('/usr/bin/apt-get')) {
+  if (process.getuid?.() === 0 && await exists('/usr/bin/apt-get')) {
     process.stderr.write('installing chromium, once, for the tests of the playground\n')
     await run('apt-get', ['update', '-qq'])
     await run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', 'chromium'])
@@ -33,12 +31,12 @@ async function onPath (): Promise<string | undefined> {
   for (const folder of (process.env['PATH'] ?? '').split(path.delimiter)) {
     for (const name of NAMES) {
       const file = path.join(folder, name)
-      if (await isThere(file)) return file
+      if (await exists(file)) return file
     }
   }
   return undefined
 }
 
-async function isThere (file: string): Promise<boolean> {
+async function exists (file: string): Promise<boolean> {
   return await access(file).then(() => true, () => false)
 }

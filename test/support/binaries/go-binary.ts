@@ -6,21 +6,18 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 
-/** A program that is built from a small Go module below `test/`. */
+/** A program of a Go module below `tools/go`. */
 export interface GoProgram {
   readonly name: string
-  /** The package, as `go build` takes it. */
+  /** The package for `go build`. */
   readonly source: string
-  /** Folder of the module, absolute. */
+  /** Absolute folder of the module. */
   readonly module: string
-  /** Files of that folder, beside go.mod and go.sum, that the program depends on. */
+  /** Source files of the program in that folder, other than go.mod and go.sum. */
   readonly sources: readonly string[]
 }
 
-/**
- * Absolute path of the program: built once, and cached outside the checkout. Rejects with one sentence where it is not
- * there yet and Go is not installed.
- */
+/** Absolute path of the program, built once and cached outside the checkout; rejects if Go is missing for that. */
 export async function goBinary (program: GoProgram): Promise<string> {
   const folder = await cacheFolder(program)
   const file = path.join(folder, program.name)
@@ -35,7 +32,7 @@ export async function goBinary (program: GoProgram): Promise<string> {
   return file
 }
 
-/** The file of that name in one of the folders, absolute; undefined where there is none. */
+/** Absolute path of the first file of that name in the folders; undefined without one. */
 export async function foundIn (folders: readonly string[], name: string): Promise<string | undefined> {
   for (const folder of folders) {
     const file = path.resolve(folder, name)
@@ -66,7 +63,7 @@ async function build ({ name, source, module }: GoProgram, file: string): Promis
   await rename(partial, file)
 }
 
-/** One folder for each state of the Go module, so that a changed version builds anew. */
+/** One folder for each state of the Go module, so that a changed version causes a build. */
 async function cacheFolder ({ module, sources }: GoProgram): Promise<string> {
   const contents = await Promise.all(
     ['go.mod', 'go.sum', ...sources].map(async (file) => await readFile(path.join(module, file)))
@@ -76,10 +73,10 @@ async function cacheFolder ({ module, sources }: GoProgram): Promise<string> {
   return path.join(cache, 'aim-admission', `${process.platform}-${process.arch}-${hash}`)
 }
 
-/** Longer than any build takes; a lock that is older belongs to a process that died. */
+/** Longer than any build; an older lock belongs to a process that died. */
 const STALE_MS = 30 * 60 * 1_000
 
-/** Waits for a lock that is a folder, which only one process can make. */
+/** Waits for a lock: a folder, which only one process can create. */
 async function lock (folder: string): Promise<() => Promise<void>> {
   for (;;) {
     try {

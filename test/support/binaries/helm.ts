@@ -8,7 +8,7 @@ import { goBinary } from './go-binary.ts'
 /** Folder of the chart, absolute. */
 export const CHART = path.resolve(import.meta.dirname, '../../../deploy/chart')
 
-/** Helm: always the version of tools/go/helm, because its output is compared. */
+/** Helm of the version in tools/go/helm, because tests compare its output. */
 export async function helmBinary (): Promise<string> {
   return await goBinary({
     name: 'helm',
@@ -18,7 +18,7 @@ export async function helmBinary (): Promise<string> {
   })
 }
 
-/** Runs Helm, with nothing of its user's own configuration. */
+/** Runs Helm without the configuration of its user. */
 export async function helm (args: readonly string[], kubeconfig = '/dev/null'): Promise<Ran> {
   const env = { ...process.env, KUBECONFIG: kubeconfig, HELM_CONFIG_HOME: '/nonexistent', HELM_PLUGINS: '/nonexistent' }
   const child = spawn(await helmBinary(), args, { stdio: ['ignore', 'pipe', 'pipe'], env })

@@ -4,12 +4,10 @@ import { text } from 'node:stream/consumers'
 
 export interface Question { readonly template: string, readonly object: unknown }
 
-/** What client-go selects, in order; null where it refuses, and says why. */
+/** The values that client-go selects, in order; null with an error if it refuses. */
 export interface Answer { readonly values: readonly unknown[] | null, readonly error?: string }
 
-/**
- * Asks client-go, as kubectl does, all questions at once. `binary` is the built tools/go/kubernetes/jsonpath-oracle.
- */
+/** Sends all questions to client-go, as kubectl uses it. `binary` is the built tools/go/kubernetes/jsonpath-oracle. */
 export async function askOracle (binary: string, questions: readonly Question[]): Promise<Answer[]> {
   const oracle = spawn(binary, { stdio: ['pipe', 'pipe', 'inherit'] })
   const exit = once(oracle, 'exit')

@@ -8,10 +8,7 @@ export interface KubernetesBinaries {
   readonly jsonpathOracle: string
 }
 
-/**
- * The binaries that the tests run: those in KUBEBUILDER_ASSETS or on the PATH, else built once from
- * tools/go/kubernetes.
- */
+/** The binaries in KUBEBUILDER_ASSETS or on the PATH, else those of tools/go/kubernetes, built once. */
 export async function kubernetesBinaries (): Promise<KubernetesBinaries> {
   return {
     kubeApiserver:

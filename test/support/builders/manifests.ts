@@ -34,6 +34,8 @@ export const PATH = `${BLOCK}.routing.path`
 
 export function actionsOf ({ kubectl, client }: Pick<Cluster, 'kubectl' | 'client'>) {
   return {
+    /** Applies manifests without kubectl; rejects if the API server refuses one. */
+    store: client.apply,
     /** Applies several manifests as one file. */
     apply: async (...manifests: string[]): Promise<Ran> =>
       await kubectl(['apply', '-f', '-'], `{"apiVersion":"v1","kind":"List","items":[${manifests.join()}]}`),

@@ -7,11 +7,13 @@ import { connect, type TLSSocket } from 'node:tls'
 export interface Reply {
   readonly status: number
   readonly headers: IncomingHttpHeaders
-  /** As JSON; the text where it is none. */
+  /** Parsed JSON, or text if it is not JSON. */
   readonly body: unknown
-  /** Which connection of the client carried it, counted from 1. */
+  /** Number of the connection, counted from 1. */
   readonly connection: number
 }
+
+const JSON_HEADERS = { 'content-type': 'application/json' }
 
 interface Call {
   readonly method?: string
@@ -20,7 +22,7 @@ interface Call {
   readonly body?: string | Uint8Array
 }
 
-/** Calls webhooks as an API server does: over TLS, on one connection that is kept as long as the webhook allows. */
+/** Calls webhooks as an API server does: over TLS, on one connection that it keeps open. */
 export class ApiServerClient {
   readonly #url: URL
   readonly #ca: string
@@ -33,11 +35,13 @@ export class ApiServerClient {
     this.#agent = new Agent({ ca, keepAlive: true, maxSockets: 1 })
   }
 
-  /** Posts a review, unless told otherwise. */
-  async call ({ method = 'POST', path = '/mutate/aimservices', headers = { 'content-type': 'application/json' }, body }: Call = {}): Promise<Reply> {
+  /** Posts a review by default. */
+  async call (
+    { method = 'POST', path = '/mutate/aimservices', headers = JSON_HEADERS, body }: Call = {}
+  ): Promise<Reply> {
     const call = request(new URL(path, this.#url), { method, headers, agent: this.#agent })
     call.end(body)
-    const [response] = await once(call, 'response') as [IncomingMessage] // what the event carries
+    const [response] = await once(call, 'response') as [IncomingMessage] // node:http
     if (!this.#connections.includes(call.socket)) this.#connections.push(call.socket)
     const answer = await text(response)
     return {
@@ -52,10 +56,10 @@ export class ApiServerClient {
     return await this.call({ path, body })
   }
 
-  /** A connection on which any bytes can be sent. */
+  /** A raw TLS connection. */
   async connect (): Promise<TLSSocket> {
     const socket = connect({ host: this.#url.hostname, port: Number(this.#url.port), ca: this.#ca })
-    socket.on('error', () => {}) // a reset at the end of a test is nobody's business
+    socket.on('error', () => {}) // a reset may follow the end of a test
     await once(socket, 'secureConnect')
     return socket
   }
@@ -65,7 +69,7 @@ export class ApiServerClient {
   }
 }
 
-/** Everything that a connection brings until it ends. */
+/** All bytes until the end of a connection. */
 export async function untilClosed (socket: TLSSocket): Promise<string> {
   return await text(socket)
 }

@@ -1,17 +1,17 @@
 import type { AuditEvent } from './cluster.ts'
 
-/** What changed an object of the product: statuses and services that admission saw anew. */
+/** A successful write of the reconciler: a status, or a patch that triggers admission. */
 export function isWrite ({ verb, objectRef, responseStatus }: AuditEvent): boolean {
   return verb === 'patch' && (objectRef?.resource ?? '').startsWith('aim') && (responseStatus?.code ?? 500) < 300
 }
 
-/** What a leader, and a standby, may send while nothing changes. */
+/** A request that a replica may send while nothing changes. */
 export function isHousekeeping ({ verb, objectRef }: AuditEvent): boolean {
   return verb === 'watch' || objectRef?.resource === 'leases'
 }
 
-/** Successful changes of a Lease by its holders; those of anybody else do not make a leader. */
-function isTaking ({ verb, objectRef, user, responseStatus }: AuditEvent): boolean {
+/** A successful change of the Lease by a replica. */
+function isAcquisition ({ verb, objectRef, user, responseStatus }: AuditEvent): boolean {
   return (
     objectRef?.resource === 'leases' &&
     ['create', 'update'].includes(verb) &&
@@ -20,22 +20,22 @@ function isTaking ({ verb, objectRef, user, responseStatus }: AuditEvent): boole
   )
 }
 
-/** Writes of whom was not the last to have taken or renewed the Lease when they came. */
+/** Writes of a replica that was not the last one to acquire or renew the Lease. */
 export function strayWrites (entries: readonly AuditEvent[]): string[] {
   const moments = entries.flatMap((entry) => {
-    if (isTaking(entry)) return [{ at: entry.stageTimestamp, user: entry.user.username, isWrite: false }]
+    if (isAcquisition(entry)) return [{ at: entry.stageTimestamp, user: entry.user.username, isWrite: false }]
     return isWrite(entry) ? [{ at: entry.requestReceivedTimestamp, user: entry.user.username, isWrite: true }] : []
   }).sort((a, b) => a.at < b.at ? -1 : 1)
   const stray: string[] = []
   let leader = ''
   for (const { at, user, isWrite } of moments) {
     if (!isWrite) leader = user
-    else if (user !== leader) stray.push(`${user} wrote at ${at}, when ${leader} led`)
+    else if (user !== leader) stray.push(`${user} wrote at ${at} while ${leader} was leader`)
   }
   return stray
 }
 
-/** How often the writer changed. */
+/** How often the writing replica changed. */
 export function changesOfWriter (entries: readonly AuditEvent[]): number {
   const users = entries.filter(isWrite).map(({ user }) => user.username)
   return users.filter((user, index) => index > 0 && user !== users[index - 1]).length

@@ -25,6 +25,8 @@ export interface ClusterClient {
   close: () => Promise<void>
 }
 
+export const CLUSTER_CONFIGS = '/apis/aim.silogen.ai/v1alpha1/aimclusterruntimeconfigs'
+
 /** The collections of the product's kinds in a namespace. */
 export const inNamespace = (namespace: string) => ({
   services: `/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}/aimservices`,
@@ -65,18 +67,17 @@ export function clusterClient (kubeconfig: string): ClusterClient {
     const { statusCode, body } = await send(...sent)
     return { statusCode, answer: await body.text() }
   }
-  /** Sends a change that must succeed, or end with one of the tolerated status codes. */
-  const change = async (
-    method: 'POST' | 'PATCH' | 'DELETE', path: string, object?: object, tolerated: readonly number[] = []
-  ): Promise<void> => {
-    const type = method !== 'PATCH' ? 'json' : Array.isArray(object) ? 'json-patch+json' : 'merge-patch+json'
+  /** Rejects with a ChangeError if the API server refuses the change. */
+  const change = async (method: 'POST' | 'PATCH' | 'DELETE', path: string, object?: object): Promise<void> => {
+    const patchType = Array.isArray(object) ? 'json-patch+json' : 'merge-patch+json'
+    const type = method === 'PATCH' ? patchType : 'json'
     const { statusCode, answer } = await exchange(path, {
       method,
       query: method === 'DELETE' ? {} : { fieldManager: MANAGER },
       headers: { 'content-type': `application/${type}` },
       ...(object !== undefined && { body: JSON.stringify(object) })
     })
-    if (statusCode > 299 && !tolerated.includes(statusCode)) throw new Error(`${method} ${path}: ${answer}`)
+    if (statusCode > 299) throw new ChangeError(`${method} ${path}: ${answer}`, statusCode)
   }
   const stored = async <T>(path: string): Promise<T | undefined> => {
     const deadline = performance.now() + PATIENCE_MS
@@ -120,11 +121,24 @@ export function clusterClient (kubeconfig: string): ClusterClient {
       const found = json === undefined ? [] : (JSONPath({ path: `$${jsonPath}`, json, eval: 'safe' }) as unknown[])
       return found.map((value) => typeof value === 'string' ? value : JSON.stringify(value)).join(' ')
     },
-    create: async (collection, object) => { await change('POST', collection, object, [409]) },
+    create: async (collection, object) => {
+      await change('POST', collection, object).catch((error: unknown) => {
+        if (!(error instanceof ChangeError && error.statusCode === 409)) throw error
+      })
+    },
     apply: async (...manifests) => { for (const manifest of manifests) await applyOne(manifest) },
     patch: async (path, patch) => { await change('PATCH', path, patch) },
     remove: async (path) => { await change('DELETE', path) },
     close: async () => { await connected?.dispatcher.destroy() }
+  }
+}
+
+class ChangeError extends Error {
+  readonly statusCode: number
+
+  constructor (message: string, statusCode: number) {
+    super(message)
+    this.statusCode = statusCode
   }
 }
 
@@ -135,7 +149,7 @@ const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
 function collectionOf ({ apiVersion, kind, metadata }: JsonObject): string {
   const group = String(apiVersion).includes('/') ? `/apis/${String(apiVersion)}` : `/api/${String(apiVersion)}`
   const singular = String(kind).toLowerCase()
-  const plural = singular.endsWith('y') ? `${singular.slice(0, -1)}ies` : `${singular}${singular.endsWith('s') ? 'es' : 's'}`
+  const plural = singular.replace(/y$/, 'ie').replace(/ss$/, 'sse') + 's'
   const { namespace } = metadata as { namespace?: string }
   return `${group}/${namespace === undefined ? '' : `namespaces/${namespace}/`}${plural}`
 }
@@ -150,7 +164,7 @@ function withAnnotation (object: JsonObject, lastApplied: string): JsonObject {
 function mergePatch (last: JsonObject, wanted: JsonObject): JsonObject {
   const removed = Object.keys(last).filter((key) => !Object.hasOwn(wanted, key)).map((key) => [key, null])
   const changed = Object.entries(wanted).map(([key, value]) =>
-    [key, isJsonObject(value) && isJsonObject(last[key]) ? mergePatch(last[key], value) : value])
+    [key, isJsonObject(value) ? mergePatch(ownObject(last, key), value) : value])
   return Object.fromEntries([...removed, ...changed]) as JsonObject
 }
 
@@ -163,10 +177,16 @@ function hasAll (live: JsonObject, patch: JsonObject): boolean {
   })
 }
 
+interface Kubeconfig {
+  readonly clusters: readonly [{
+    readonly cluster: { readonly server: string, readonly 'certificate-authority': string }
+  }]
+  readonly users: readonly [{ readonly user: { readonly token: string } }]
+}
+
 /** The address and the credentials in the kubeconfig of a test cluster. */
-export function accessOf (kubeconfig: string): { server: string, ca: string, token: string } {
-  const { clusters, users } = JSON.parse(readFileSync(kubeconfig, 'utf8')) as // the test cluster writes JSON
-    { clusters: [{ cluster: { server: string, 'certificate-authority': string } }], users: [{ user: { token: string } }] }
+export function accessOf (kubeconfig: string): Record<'server' | 'ca' | 'token', string> {
+  const { clusters, users } = JSON.parse(readFileSync(kubeconfig, 'utf8')) as Kubeconfig // the test cluster writes JSON
   const [{ cluster }] = clusters
   return {
     server: cluster.server,

@@ -5,31 +5,30 @@ import type { Cluster } from './cluster.ts'
 import { manifest } from '../builders/manifests.ts'
 
 interface FailedCreate {
-  /** When it was due, in milliseconds since the load began. */
+  /** Scheduled time, in milliseconds since the start of the load. */
   readonly due: number
-  /** What the API server said. */
-  readonly why: string
+  /** The error, or the response of the API server. */
+  readonly reason: string
 }
 
 export interface LoadResult {
   readonly created: number
   readonly failed: readonly FailedCreate[]
-  /** Of each create, in milliseconds since it was due, so that a stall is not hidden. */
+  /** Per create, in milliseconds since its scheduled time, so that a stall is visible. */
   readonly latencies: readonly number[]
 }
 
 export interface Load {
   readonly namespace: string
   readonly count: number
-  /** Creates a second. */
+  /** Creates per second. */
   readonly rate: number
 }
 
-/**
- * Creates services at a fixed rate, whatever becomes of those before; what counts is whether the API server's client
- * was told that it is created.
- */
-export async function createLoad (cluster: Pick<Cluster, 'kubeconfig'>, { namespace, count, rate }: Load): Promise<LoadResult> {
+/** Creates services at a fixed rate, without waiting for earlier ones. */
+export async function createLoad (
+  cluster: Pick<Cluster, 'kubeconfig'>, { namespace, count, rate }: Load
+): Promise<LoadResult> {
   const createOne = creator(cluster)
   const failed: FailedCreate[] = []
   const latencies: number[] = []
@@ -37,16 +36,18 @@ export async function createLoad (cluster: Pick<Cluster, 'kubeconfig'>, { namesp
   const create = async (at: number): Promise<void> => {
     const due = at * 1_000 / rate
     await delay(Math.max(1, began + due - performance.now()))
-    const why = await createOne(manifest({ namespace, name: `load-${at}` }), namespace)
+    const reason = await createOne(manifest({ namespace, name: `load-${at}` }), namespace)
     latencies.push(performance.now() - began - due)
-    if (why !== undefined) failed.push({ due, why })
+    if (reason !== undefined) failed.push({ due, reason })
   }
   await Promise.all(Array.from({ length: count }, async (_, at) => { await create(at) }))
   return { created: count - failed.length, failed, latencies }
 }
 
-/** Creates services without kubectl, which takes a third of a second for each. Yields why one was not created. */
-export function creator ({ kubeconfig }: Pick<Cluster, 'kubeconfig'>): (service: string, namespace: string) => Promise<string | undefined> {
+type Create = (service: string, namespace: string) => Promise<string | undefined>
+
+/** Creates services through up to 64 connections; each call resolves with the error, if there is one. */
+export function creator ({ kubeconfig }: Pick<Cluster, 'kubeconfig'>): Create {
   const { server, ca, token } = accessOf(kubeconfig)
   const dispatcher = new Agent({ connections: 64, connect: { ca } })
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }

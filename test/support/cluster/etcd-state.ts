@@ -27,19 +27,20 @@ export async function rememberState (etcdUrl: string): Promise<() => Promise<voi
   return async () => {
     const present = new Map((await read(true)).map((found) => [found.key, found]))
     const removed = [...present.keys()].filter((key) => !remembered.has(key))
-    const restored = [...remembered.values()]
-      .filter(({ key, mod_revision: revision }) => present.get(key)?.mod_revision !== revision)
+    const restored = [...remembered.values()].filter(
+      ({ key, mod_revision: revision }) => present.get(key)?.mod_revision !== revision
+    )
     const operations = [
       ...removed.map((key) => ({ request_delete_range: { key } })),
       ...restored.map(({ key, value }) => ({ request_put: { key, value } }))
     ]
     for (let from = 0; from < operations.length; from += MAX_OPERATIONS) {
-      const { header } = await call<{ header: { revision: string } }>('txn', {
-        success: operations.slice(from, from + MAX_OPERATIONS)
-      })
-      for (const { key, value } of restored.slice(Math.max(0, from - removed.length), Math.max(0, from + MAX_OPERATIONS - removed.length))) {
-        remembered.set(key, { key, ...(value !== undefined && { value }), mod_revision: header.revision })
-      }
+      await call('txn', { success: operations.slice(from, from + MAX_OPERATIONS) })
+    }
+    if (restored.length === 0) return
+    const revisions = new Map((await read(true)).map(({ key, mod_revision: revision }) => [key, revision]))
+    for (const found of restored) {
+      remembered.set(found.key, { ...found, mod_revision: revisions.get(found.key) ?? '' })
     }
   }
 }

@@ -11,7 +11,7 @@ export interface ObservedCondition {
   readonly lastTransitionTime: string
 }
 
-/** An object as it is stored, as far as tests read it. */
+/** A stored object. */
 export interface StoredObject {
   readonly metadata: {
     readonly namespace?: string
@@ -20,11 +20,15 @@ export interface StoredObject {
     readonly creationTimestamp: string
     readonly resourceVersion: string
     readonly uid: string
-    readonly managedFields?: ReadonlyArray<{ readonly manager: string, readonly operation: string, readonly subresource?: string, readonly fieldsV1: object }>
+    readonly managedFields?: ReadonlyArray<{
+      readonly manager: string, readonly operation: string, readonly subresource?: string, readonly fieldsV1: object
+    }>
   }
   readonly spec: {
     readonly runtimeConfigName?: string
-    readonly resolvedRuntimeConfig?: { readonly hash: string, readonly kind: string, readonly routing: { readonly path?: string } }
+    readonly resolvedRuntimeConfig?: {
+      readonly hash: string, readonly kind: string, readonly routing: { readonly path?: string }
+    }
   }
   readonly status?: {
     readonly observedGeneration?: number
@@ -47,9 +51,9 @@ export interface ObservedEvent {
   readonly series?: { readonly count: number }
 }
 
-/** Before each look, so that waiting for something does not slow it down, in milliseconds. */
-const LOOK_GAP_MS = 25
-/** How long a condition is waited for, in milliseconds. */
+/** Pause before each read, which leaves the processor to the programs, in milliseconds. */
+const READ_PAUSE_MS = 25
+/** Timeout of a condition, in milliseconds. */
 const REACHED_MS = 60_000
 
 const RESOURCES: Readonly<Record<string, string>> = {
@@ -58,12 +62,12 @@ const RESOURCES: Readonly<Record<string, string>> = {
   aimcrcfg: 'aimclusterruntimeconfigs'
 }
 
-/** What the tests look at again and again. */
+/** Reads of objects, events and conditions. */
 export function observationsOf ({ client }: Pick<Cluster, 'client'>) {
   const parsed = async <T>(path: string): Promise<T> => {
-    await delay(LOOK_GAP_MS)
+    await delay(READ_PAUSE_MS)
     const found = await client.stored<T>(path)
-    if (found === undefined) throw new Error(`${path} is not there`)
+    if (found === undefined) throw new Error(`${path} does not exist`)
     return found
   }
   /** `what` as kubectl takes it: `['-n', 'ml-team', 'aimsvc/a']`, `['aimcrcfg/a']`, or a kind alone. */
@@ -76,17 +80,14 @@ export function observationsOf ({ client }: Pick<Cluster, 'client'>) {
     object: async (...what: string[]): Promise<StoredObject> => await parsed<StoredObject>(pathOf(what)),
     objects: async (...what: string[]): Promise<readonly StoredObject[]> =>
       (await parsed<{ items: StoredObject[] }>(pathOf(what))).items,
-    /** Of an object, the oldest first. */
+    /** The events of an object, oldest first. */
     events: async (namespace: string, name: string): Promise<readonly ObservedEvent[]> => {
       const { items } = await parsed<{ items: ObservedEvent[] }>(
         `/apis/events.k8s.io/v1/namespaces/${namespace}/events`
       )
       return items.filter(({ regarding }) => regarding.name === name).sort((a, b) => a.eventTime < b.eventTime ? -1 : 1)
     },
-    /**
-     * Waits until a condition has this reason; what it has instead where it has not within a minute, and nothing where
-     * it has.
-     */
+    /** Waits until a condition has this reason. Returns an empty string, or after a minute the actual condition. */
     reaches: async (what: readonly string[], type: string, reason: string): Promise<string> => {
       let seen: ObservedCondition | undefined
       const isReached = async (): Promise<boolean> => {

@@ -7,6 +7,7 @@ import path from 'node:path'
 import { KINDS } from '../../../src/api/kinds.ts'
 import { API_VERSION } from '../../../src/api/meta.ts'
 import { errorMessage } from '../../../src/platform/error-message.ts'
+import { manifest } from '../builders/manifests.ts'
 import { installCrds } from '../programs/product.ts'
 import { until } from '../until.ts'
 import { clusterClient, type ClusterClient } from './cluster-client.ts'
@@ -56,9 +57,7 @@ async function isRestored ({ request }: ClusterClient): Promise<boolean> {
         method: 'POST',
         query: { dryRun: 'All' },
         headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({
-          apiVersion: API_VERSION, kind, metadata: { name: 'restored' }, spec: kind === 'AIMService' ? { model: { ref: 'a' } } : {}
-        })
+        body: manifest({ kind, name: 'restored' })
       }
     )
     await body.dump()
@@ -86,7 +85,8 @@ async function lease (socket: Socket): Promise<void> {
 /** Listens, unless another process of this pool does. */
 async function listen (): Promise<void> {
   const server = createServer((socket) => { lease(socket).catch(console.error) })
-  const tryListen = async (): Promise<boolean> => await once(server.listen(socketFile), 'listening').then(() => true, () => false)
+  const tryListen = async (): Promise<boolean> =>
+    await once(server.listen(socketFile), 'listening').then(() => true, () => false)
   if (await tryListen()) return
   const other = connect(socketFile)
   if (await once(other, 'connect').then(() => true, () => false)) process.exit()
@@ -94,9 +94,9 @@ async function listen (): Promise<void> {
   if (!await tryListen()) process.exit(1)
 }
 
-function hasEnded (process_: number): boolean {
+function hasEnded (processId: number): boolean {
   try {
-    return !process.kill(process_, 0)
+    return !process.kill(processId, 0)
   } catch {
     return true
   }

@@ -2,15 +2,15 @@ import { parseAllDocuments } from 'yaml'
 import { CHART, helm } from '../binaries/helm.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
-/** A digest and certificates as values of the chart may hold them. */
+/** Valid values of a digest and of certificates. */
 const DIGEST = `sha256:${'0'.repeat(64)}`
 const CA_BUNDLE = Buffer.from('-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n').toString('base64')
 
-/** Values that together make the chart render everything that it can. */
+/** Values that together cover everything in the chart. */
 export const CHART_VARIANTS: Readonly<Record<string, JsonObject>> = {
-  'as it is': {},
-  'made for kubectl': { namespace: { create: true } },
-  'with cert-manager and a CA of its own': { certificates: { mode: 'cert-manager' } },
+  'with default values': {},
+  'for kubectl': { namespace: { create: true } },
+  'with a CA of cert-manager': { certificates: { mode: 'cert-manager' } },
   'with an issuer of cert-manager': {
     certificates: {
       mode: 'cert-manager',
@@ -47,14 +47,14 @@ export const CHART_VARIANTS: Readonly<Record<string, JsonObject>> = {
       }
     }
   },
-  'as little as can be': {
+  'with the minimum': {
     crds: { install: false },
     rbac: { aggregate: false },
     networkPolicy: { enabled: false },
     serve: { replicas: 1 },
     reconcile: { replicas: 1 }
   },
-  'closed to all but its callers': {
+  'with restricted network access': {
     networkPolicy: {
       apiServer: [{ ipBlock: { cidr: '10.0.0.0/28' } }],
       metrics: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } } }],
@@ -65,7 +65,7 @@ export const CHART_VARIANTS: Readonly<Record<string, JsonObject>> = {
   }
 }
 
-/** What Helm renders of the chart with these values, as text; rejects with what Helm says. */
+/** The chart rendered by Helm with these values; rejects with the error of Helm. */
 export async function renderedChart (values: JsonObject = {}, namespace = 'aim-system'): Promise<string> {
   const { code, stdout, stderr } = await helm([
     'template',
@@ -79,7 +79,7 @@ export async function renderedChart (values: JsonObject = {}, namespace = 'aim-s
   return stdout
 }
 
-/** Values as Helm takes them on the command line. */
+/** Values as flags of Helm. */
 export function asFlags (values: JsonObject): string[] {
   return Object.entries(values).flatMap(([key, value]) => ['--set-json', `${key}=${JSON.stringify(value)}`])
 }
@@ -91,7 +91,7 @@ export function objectsIn (manifest: string): JsonObject[] {
     .filter((object) => object !== null)
 }
 
-/** What identifies an object: `Deployment aim-admission`. */
+/** Kind and name: `Deployment aim-admission`. */
 export function titleOf ({ kind, metadata }: JsonObject): string {
   return `${String(kind)} ${(metadata as { name: string }).name}`
 }

@@ -1,15 +1,20 @@
 import { once } from 'node:events'
 import { connect } from 'node:tls'
-import { setTimeout as delay } from 'node:timers/promises'
+import { until } from '../until.ts'
 import type { Cluster } from './cluster.ts'
+
+/** How long a rotation may take on a busy machine, in milliseconds. */
+const ROTATED_MS = 300_000
 
 interface StoredRegistration {
   readonly webhooks?: ReadonlyArray<{ readonly clientConfig: { readonly caBundle?: string } }>
 }
 
-/** The certificates that the replicas of a cluster share, and who trusts them. */
-export function storedCertificates ({ kubectl, client: { stored } }: Pick<Cluster, 'kubectl' | 'client'>) {
-  /** Of every webhook, in base64. */
+export const TLS_SECRET = '/api/v1/namespaces/aim-system/secrets/aim-admission-tls'
+
+/** The certificates that the replicas of a cluster share, and the trust in them. */
+export function storedCertificates ({ client: { stored, patch } }: Pick<Cluster, 'client'>) {
+  /** The caBundle of every webhook, in base64. */
   const bundles = async (): Promise<string[]> => {
     const read = ['mutating', 'validating'].map(
       async (type) =>
@@ -21,9 +26,12 @@ export function storedCertificates ({ kubectl, client: { stored } }: Pick<Cluste
       .flatMap((registered) => registered?.webhooks ?? [])
       .map(({ clientConfig: { caBundle = '' } }) => caBundle)
   }
-  /** A key of the Secret, in base64; empty where there is none. */
+  /** A key of the Secret, in base64; empty if it is missing. */
   const secret = async (key: string): Promise<string> =>
-    (await stored<{ data?: Record<string, string> }>('/api/v1/namespaces/aim-system/secrets/aim-admission-tls'))?.data?.[key] ?? ''
+    (await stored<{ data?: Record<string, string> }>(TLS_SECRET))?.data?.[key] ?? ''
+  const requestRotation = async (which: 'leaf' | 'ca'): Promise<void> => {
+    await patch(TLS_SECRET, { metadata: { annotations: { 'aim.silogen.ai/rotate': which } } })
+  }
   /** Whether every webhook trusts the CA of the Secret and no other. */
   const trusting = async (): Promise<boolean> => {
     const ca = await secret('ca.crt')
@@ -33,21 +41,11 @@ export function storedCertificates ({ kubectl, client: { stored } }: Pick<Cluste
     bundles,
     secret,
     trusting,
-    /**
-     * Asks for another serving certificate, or another CA and with it another serving certificate, and waits until all
-     * of that is over.
-     */
+    requestRotation,
+    /** Requests a new leaf, or a new CA with a new leaf, and waits for the end of the rotation. */
     rotate: async (which: 'leaf' | 'ca'): Promise<void> => {
       const [leaf, ca] = [await secret('tls.crt'), await secret('ca.crt')]
-      await kubectl([
-        '-n',
-        'aim-system',
-        'annotate',
-        'secret',
-        'aim-admission-tls',
-        `aim.silogen.ai/rotate=${which}`,
-        '--overwrite'
-      ])
+      await requestRotation(which)
       const isAnother = async () =>
         which === 'leaf'
           ? (await secret('tls.crt')) !== leaf
@@ -57,12 +55,12 @@ export function storedCertificates ({ kubectl, client: { stored } }: Pick<Cluste
         (await secret('old-ca.crt')) === '' &&
         (await secret('next-ca.crt')) === '' &&
         (await trusting())
-      while (!await isOver()) await delay(100) // as long as it takes: the machine may be busy
+      await until(isOver, undefined, ROTATED_MS)
     }
   }
 }
 
-/** A new handshake as the API server would make it, with a caBundle in base64; empty where it succeeds. */
+/** The error of a new TLS handshake with a caBundle in base64, as the API server makes it; empty if it succeeds. */
 export async function handshake (url: string, bundle: string): Promise<string> {
   const socket = connect({
     host: '127.0.0.1',

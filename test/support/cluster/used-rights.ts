@@ -3,14 +3,19 @@ import type { AuditEvent } from './cluster.ts'
 
 type Right = Permission['attributes']
 
-/** RBAC sees no name in these: a create has none yet, and a list or watch is of all. */
+/** Verbs for which RBAC has no name: a create has none yet, and a list or watch covers all objects. */
 const NAMELESS = ['create', 'list', 'watch']
 
-/**
- * Every right that a user made use of, each once, as RBAC sees it. Requests for anything that is no resource are told
- * as their path.
- */
-export function usedRights (entries: readonly AuditEvent[], user: string): Record<'others' | 'forbidden', readonly string[]> & { readonly rights: readonly Right[] } {
+interface UsedRights {
+  /** Each right once. */
+  readonly rights: readonly Right[]
+  /** Paths of requests that address no resource. */
+  readonly others: readonly string[]
+  readonly forbidden: readonly string[]
+}
+
+/** The rights that a user used, in terms of RBAC. */
+export function usedRights (entries: readonly AuditEvent[], user: string): UsedRights {
   const own = entries.filter((entry) => (entry.impersonatedUser ?? entry.user).username === user)
   const rights = own.flatMap(({ verb, objectRef }) => objectRef === undefined ? [] : [rightOf(verb, objectRef)])
   return {
@@ -22,22 +27,24 @@ export function usedRights (entries: readonly AuditEvent[], user: string): Recor
   }
 }
 
-function rightOf (verb: string, { apiGroup = '', resource, subresource = '', namespace = '', name = '' }: NonNullable<AuditEvent['objectRef']>): Right {
+function rightOf (
+  verb: string,
+  { apiGroup = '', resource, subresource = '', namespace = '', name = '' }: NonNullable<AuditEvent['objectRef']>
+): Right {
   return { verb, group: apiGroup, resource, subresource, name: NAMELESS.includes(verb) ? '' : name, namespace }
 }
 
-/** Which of the rights used are not given, and which of those given are not used. */
-export function compareRights (used: readonly Right[], given: readonly Right[]): { readonly missing: readonly Right[], readonly spare: readonly Right[] } {
+/** The used rights that are not granted, and the granted rights that are not used. */
+export function compareRights (
+  used: readonly Right[], granted: readonly Right[]
+): Record<'missing' | 'spare', Right[]> {
   return {
-    missing: used.filter((right) => !given.some((wider) => covers(wider, right))),
-    spare: given.filter((wider) => !used.some((right) => covers(wider, right)))
+    missing: used.filter((right) => !granted.some((wider) => covers(wider, right))),
+    spare: granted.filter((wider) => !used.some((right) => covers(wider, right)))
   }
 }
 
-/**
- * Without a name a right is one to every object, without a namespace one in all of them. Source:
- * rbac.authorization.k8s.io/v1, PolicyRule.
- */
+/** A right without a name covers all objects, without a namespace all namespaces. Source: RBAC, PolicyRule. */
 function covers (wider: Right, right: Right): boolean {
   return (['verb', 'group', 'resource', 'subresource'] as const).every((key) => wider[key] === right[key]) &&
     (['name', 'namespace'] as const).every((key) => wider[key] === '' || wider[key] === right[key])

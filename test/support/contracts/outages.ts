@@ -3,8 +3,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Test } from 'tap'
 import type { RuntimeConfigKind } from '../../../src/api/runtime-config.ts'
 import { isHousekeeping } from '../cluster/audit-log.ts'
+import { CLUSTER_CONFIGS } from '../cluster/cluster-client.ts'
 import { startOwnCluster, type Cluster } from '../cluster/cluster.ts'
-import { actionsOf, manifest, routed } from '../builders/manifests.ts'
+import { manifest, routed } from '../builders/manifests.ts'
 import { startProduct, startReconciler } from '../programs/product.ts'
 import { reviewLoad } from '../http/review-load.ts'
 import { startTcpProxy } from '../fakes/tcp-proxy.ts'
@@ -53,14 +54,7 @@ export async function outages (
     try {
       await patiently(async () => await isRolledOut(template), LIMIT_MS + services * MS_PER_SERVICE)
     } catch (error) {
-      const { stdout } = await cluster.kubectl([
-        'get',
-        'aimclusterruntimeconfig',
-        'default',
-        '-o',
-        'jsonpath={.status}'
-      ])
-      t.comment(stdout, reconciler.lines.slice(-30))
+      t.comment(await cluster.client.values(`${CLUSTER_CONFIGS}/default`, '.status'), reconciler.lines.slice(-30))
       throw error
     }
     return performance.now() - from
@@ -71,7 +65,7 @@ export async function outages (
   }
 
   t.test('settled services cause no requests except for the lease and the watches', async (t) => {
-    await cluster.kubectl(['create', 'namespace', 'few'])
+    await cluster.client.create('/api/v1/namespaces', { metadata: { name: 'few' } })
     for (const [{ applyConfig, addServices }, count] of [[many, services], [few, FEW]] as const) {
       await applyConfig(0)
       for (let from = 0; from < count; from += 100) await addServices(from, Math.min(100, count - from))
@@ -133,7 +127,7 @@ export async function outages (
   })
 
   t.test('reports the deletion of a configuration on every service, and recovers when it returns', async (t) => {
-    await cluster.kubectl(['delete', 'aimclusterruntimeconfig', 'default'])
+    await cluster.client.remove(`${CLUSTER_CONFIGS}/default`)
     await patiently(
       async () => (await many.statusesFor('RuntimeConfigMissing')) === services,
       LIMIT_MS + services * MS_PER_SERVICE
@@ -158,12 +152,11 @@ function probesOf (
   cluster: Cluster,
   { namespace, config }: { namespace: string, config: { kind: RuntimeConfigKind, namespace?: string, name: string } }
 ) {
-  const { apply } = actionsOf(cluster)
   // empty while the API server is down
   const values = async (path: string, jsonPath: string): Promise<string> =>
     await cluster.client.values(path, jsonPath).catch(() => '')
   const succeeds = async (...manifests: string[]): Promise<void> => {
-    await patiently(async () => (await apply(...manifests)).code === 0)
+    await patiently(async () => await cluster.client.apply(...manifests).then(() => true, () => false))
   }
   const read = async (jsonPath: string): Promise<string[]> =>
     (

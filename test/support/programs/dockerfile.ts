@@ -3,13 +3,10 @@ import { cp, mkdir, readdir, readFile, stat } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 
-/**
- * What a Dockerfile makes: the folder that stands for the root of its last stage, and how a container of it would
- * start.
- */
+/** The result of a Dockerfile: the folder of its last stage, and the configuration of a container. */
 export interface BuiltImage {
   readonly root: string
-  /** As seen in the container. */
+  /** In the container. */
   readonly workdir: string
   readonly env: Readonly<Record<string, string>>
   readonly user: string
@@ -33,7 +30,7 @@ interface Stage {
 
 interface Step { readonly instruction: string, readonly rest: string }
 
-/** The part of the Dockerfile language that the project's own uses. Source: docs.docker.com, Dockerfile reference. */
+/** The instructions in the Dockerfile of the project. Source: docs.docker.com, Dockerfile reference. */
 const INSTRUCTIONS: Readonly<Record<string, (rest: string, stage: Stage, build: Build) => Promise<void> | void>> = {
   WORKDIR: async (rest, stage) => {
     stage.workdir = path.posix.resolve(stage.workdir, rest)
@@ -43,8 +40,8 @@ const INSTRUCTIONS: Readonly<Record<string, (rest: string, stage: Stage, build: 
   LABEL: (rest, stage) => { stage.labels += rest },
   USER: (rest, stage) => { stage.user = rest },
   EXPOSE: () => {},
-  ENTRYPOINT: (rest, stage) => { stage.entrypoint = JSON.parse(rest) as string[] }, // the form without a shell is JSON
-  CMD: (rest, stage) => { stage.cmd = JSON.parse(rest) as string[] }, // likewise
+  ENTRYPOINT: (rest, stage) => { stage.entrypoint = JSON.parse(rest) as string[] }, // exec form
+  CMD: (rest, stage) => { stage.cmd = JSON.parse(rest) as string[] }, // exec form
   COPY: copy,
   RUN: async (rest, stage) => {
     await promisify(execFile)('/bin/sh', ['-c', rest], {
@@ -62,8 +59,8 @@ interface Build {
 }
 
 /**
- * Carries out a Dockerfile's steps below an empty folder, with the programs of this machine in place of the base
- * images'. Rejects at the first that fails.
+ * Runs the steps of a Dockerfile below an empty folder, with the programs of this machine instead of those of the base
+ * images. Rejects at the first failure.
  */
 export async function runSteps (context: string, folder: string): Promise<BuiltImage> {
   const stages: Stage[] = []
@@ -86,9 +83,9 @@ export async function runSteps (context: string, folder: string): Promise<BuiltI
       continue
     }
     const stage = stages.at(-1)
-    const carry = INSTRUCTIONS[instruction]
-    if (stage === undefined || carry === undefined) throw new Error(`${instruction} is not known here`)
-    await carry(rest, stage, build)
+    const apply = INSTRUCTIONS[instruction]
+    if (stage === undefined || apply === undefined) throw new Error(`${instruction} is not supported`)
+    await apply(rest, stage, build)
   }
   const last = stages.at(-1)
   if (last === undefined) throw new Error('the Dockerfile has no stage')
@@ -96,13 +93,14 @@ export async function runSteps (context: string, folder: string): Promise<BuiltI
 }
 
 function stepsOf (dockerfile: string): Step[] {
-  return dockerfile.replace(/^#.*\n/gm, '').replace(/\\\n\s*/g, '').split('\n').filter((line) => line.trim() !== '').map((line) => {
+  const lines = dockerfile.replace(/^#.*\n/gm, '').replace(/\\\n\s*/g, '').split('\n')
+  return lines.filter((line) => line.trim() !== '').map((line) => {
     const [instruction = '', ...rest] = line.split(' ')
     return { instruction, rest: rest.join(' ').trim() }
   })
 }
 
-/** A folder's contents are copied, and a file into a folder where the target ends with a slash. */
+/** Copies the contents of a folder, or a file; into a folder if the target ends with a slash. */
 async function copy (rest: string, { root, workdir }: Stage, build: Build): Promise<void> {
   const words = rest.split(/\s+/)
   const [, stageName] = /^--from=(\S+)/.exec(rest) ?? []
@@ -110,7 +108,7 @@ async function copy (rest: string, { root, workdir }: Stage, build: Build): Prom
   const given = words.at(-1) ?? ''
   const target = path.join(root, path.posix.resolve(workdir, given))
   for (const word of words.slice(stageName === undefined ? 0 : 1, -1)) {
-    if (stageName === undefined && build.ignored(word)) throw new Error(`${word} is kept out by .dockerignore`)
+    if (stageName === undefined && build.ignored(word)) throw new Error(`.dockerignore excludes ${word}`)
     const file = path.join(source, word)
     const isInto = given.endsWith('/') && (await stat(file)).isFile()
     await cp(file, isInto ? path.join(target, path.basename(word)) : target, {
@@ -120,7 +118,7 @@ async function copy (rest: string, { root, workdir }: Stage, build: Build): Prom
   }
 }
 
-/** The build's context, or the root of an earlier stage. */
+/** The build context, or the root of an earlier stage. */
 function sourceOf (stageName: string | undefined, { context, stages }: Build): string {
   if (stageName === undefined) return context
   const stage = stages.find(({ name }) => name === stageName)
@@ -128,16 +126,19 @@ function sourceOf (stageName: string | undefined, { context, stages }: Build): s
   return stage.root
 }
 
-/** The two forms that the project's file has: everything at the top, and names that stay. */
+/** Supports the two forms in the file of the project: `*` first, then included names. */
 async function ignoredIn (context: string): Promise<(file: string) => boolean> {
   const patterns = (await readFile(path.join(context, '.dockerignore'), 'utf8'))
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
-  const [first, ...kept] = patterns
-  if (first !== '*' || kept.some((pattern) => !/^![\w.-]+$/.test(pattern))) { throw new Error('.dockerignore has a pattern that is not known here') }
-  const present = await readdir(context)
-  for (const pattern of kept) {
-    if (!present.includes(pattern.slice(1))) { throw new Error(`.dockerignore keeps ${pattern.slice(1)}, which is not there`) }
+  const [first, ...included] = patterns
+  if (first !== '*' || included.some((pattern) => !/^![\w.-]+$/.test(pattern))) {
+    throw new Error('.dockerignore has an unsupported pattern')
   }
-  return (file) => !kept.includes(`!${file.split('/')[0]}`)
+  const present = await readdir(context)
+  for (const pattern of included) {
+    const name = pattern.slice(1)
+    if (!present.includes(name)) throw new Error(`.dockerignore includes ${name}, which does not exist`)
+  }
+  return (file) => !included.includes(`!${file.split('/')[0]}`)
 }

@@ -1,11 +1,11 @@
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 
-/** Processes that share a bounded memory, as those of a container do. */
+/** Processes with a common memory limit, as in a container. */
 export interface MemoryGroup {
-  /** The file that takes the id of a process. */
+  /** Writing a process ID to this file adds the process. */
   readonly processes: string
-  /** To be called once all its processes have ended. */
+  /** Call it after the end of all processes. */
   readonly remove: () => Promise<void>
 }
 
@@ -17,7 +17,7 @@ const HIERARCHIES: readonly Hierarchy[] = [
   { root: '/sys/fs/cgroup', line: /^0::(.*)$/m, limit: 'memory.max' }
 ]
 
-/** A new control group below that of this process; undefined where the machine lets it make none. */
+/** A new control group below that of this process; undefined if the machine does not permit it. */
 export async function memoryGroup (bytes: number): Promise<MemoryGroup | undefined> {
   const own = await readFile('/proc/self/cgroup', 'utf8').catch(() => '')
   for (const { root, line, limit } of HIERARCHIES) {

@@ -2,21 +2,24 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { parseAllDocuments } from 'yaml'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
+import { BYPASS_ANNOTATION } from '../../../webhooks/bypass.ts'
 import { KINDS } from '../../../src/api/kinds.ts'
 import { API_VERSION } from '../../../src/api/meta.ts'
+import { manifest, type Parts } from '../builders/manifests.ts'
+import { inNamespace } from '../cluster/cluster-client.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { outputOf, startProgram, type Program } from './program.ts'
 import { until } from '../until.ts'
 
-/** A server of the product that is registered in a cluster. */
+/** A server of the product whose webhooks are registered in a cluster. */
 export interface Product extends Program {
   readonly url: string
   readonly probeUrl: string
-  /** PEM file of the certificates that it is verified by. */
+  /** PEM file of its CA. */
   readonly caFile: string
 }
 
-/** Applies the CRDs, starts the server as a process of its own, waits until it is ready, and registers its webhooks. */
+/** Installs the CRDs, starts a server, waits until it is ready, and registers its webhooks. */
 export async function startProduct (cluster: Cluster, flags: readonly string[] = []): Promise<Product> {
   const { dir, kubeconfig, client } = cluster
   const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
@@ -46,18 +49,35 @@ export async function startProduct (cluster: Cluster, flags: readonly string[] =
   ])
   const { url, probeUrl } = await addressesOf(program)
   await ready(probeUrl)
-  await client.apply(...await manifestsOf('webhooks', '--url', url, '--ca-file', caFile))
+  await register(client, url, caFile)
   return { ...program, url, probeUrl, caFile }
 }
 
-/** A reconciler as a process of its own. */
+/** Registers the webhooks of a server, and waits until the API server calls them and enforces the bypass policy. */
+export async function register (client: Cluster['client'], url: string, caFile: string): Promise<void> {
+  await client.apply(...await manifestsOf('webhooks', '--url', url, '--ca-file', caFile))
+  const dryRun = async (parts: Parts) => {
+    const { statusCode, headers, body } = await client.request(inNamespace('default').services, {
+      method: 'POST',
+      query: { dryRun: 'All' },
+      headers: { 'content-type': 'application/json' },
+      body: manifest({ name: 'registration', ...parts })
+    })
+    await body.dump()
+    return { statusCode, warning: String(headers['warning']) }
+  }
+  await until(async () => (await dryRun({ spec: { routing: { enabled: true, pathTemplate: '/{' } } })).statusCode === 422)
+  const bypassing = { metadata: { annotations: { [BYPASS_ANNOTATION]: 'a test' } } }
+  await until(async () => (await dryRun(bypassing)).warning.includes('bypassed'))
+}
+
+/** A reconciler as a process. */
 export interface ReconcilerProcess extends Program { readonly probeUrl: string }
 
-/**
- * Starts a reconciler and waits until its caches are filled; it leads once the Lease is free. Its namespace
- * `aim-system` is made where it is missing.
- */
-export async function startReconciler ({ kubeconfig, client }: Pick<Cluster, 'kubeconfig' | 'client'>, flags: readonly string[] = []): Promise<ReconcilerProcess> {
+/** Starts a reconciler in `aim-system`, and waits until its caches are filled; it leads once the Lease is free. */
+export async function startReconciler (
+  { kubeconfig, client }: Pick<Cluster, 'kubeconfig' | 'client'>, flags: readonly string[] = []
+): Promise<ReconcilerProcess> {
   await client.create('/api/v1/namespaces', { metadata: { name: 'aim-system' } })
   const program = startProgram([
     'reconcile',

@@ -9,20 +9,20 @@ import { fakeTerminal } from '../fakes/fake-terminal.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../../..')
 
-/** One line of a process's log, as far as tests read it. */
+/** One line of the log of a process. */
 type LogEntry = Readonly<Record<string, unknown>> & { readonly msg: string }
 
-/** A process of the program that runs until it is ended, and ends with the test at the latest. */
+/** A running process of the program; it ends with the test at the latest. */
 export interface Program {
   readonly pid: number
-  /** Every line that it has written to standard error. */
+  /** Lines on standard error so far. */
   readonly lines: readonly string[]
-  /** Those of them that are log entries. */
+  /** The log entries among the lines. */
   readonly entries: readonly LogEntry[]
-  /** The first entry with this sentence, once it comes; rejects where the process ends without it. */
-  logged (sentence: string): Promise<LogEntry>
+  /** Resolves with the first log entry with this message; rejects if the process ends without it. */
+  logged (message: string): Promise<LogEntry>
   signal (signal: NodeJS.Signals): void
-  /** Resolves with the exit code, or null where a signal ended it. */
+  /** Resolves with the exit code, or null if a signal ended the process. */
   stop (signal?: NodeJS.Signals): Promise<number | null>
 }
 
@@ -41,26 +41,26 @@ export function startProgram (args: readonly string[], env: NodeJS.ProcessEnv = 
   const gone = once(child, 'exit').finally(() => process.removeListener('exit', kill))
   const lines: string[] = []
   const entries: LogEntry[] = []
-  const awaited = new Set<() => void>()
+  const waiting = new Set<() => void>()
   createInterface(child.stderr).on('line', (line) => {
     lines.push(line)
     if (line.startsWith('{')) entries.push(JSON.parse(line) as LogEntry) // as pino writes it
-    for (const look of awaited) look()
+    for (const look of waiting) look()
   })
   return {
     pid: child.pid ?? 0,
     lines,
     entries,
-    logged: async (sentence) => await new Promise((resolve, reject) => {
+    logged: async (message) => await new Promise((resolve, reject) => {
       const look = (): void => {
-        const entry = entries.find(({ msg }) => msg === sentence)
+        const entry = entries.find(({ msg }) => msg === message)
         if (entry === undefined) return
-        awaited.delete(look)
+        waiting.delete(look)
         resolve(entry)
       }
-      awaited.add(look)
+      waiting.add(look)
       look()
-      gone.then(() => { reject(new Error(`the program ended without "${sentence}": ${lines.join('\n')}`)) }, reject)
+      gone.then(() => { reject(new Error(`the program ended without "${message}": ${lines.join('\n')}`)) }, reject)
     }),
     signal: (signal) => { child.kill(signal) },
     stop: async (signal = 'SIGTERM') => {
@@ -71,7 +71,7 @@ export function startProgram (args: readonly string[], env: NodeJS.ProcessEnv = 
   }
 }
 
-/** What a command of the program that ends by itself prints, run in this process; rejects where it complains. */
+/** Runs a command in this process, and returns its output; rejects if it writes an error. */
 export async function outputOf (args: readonly string[]): Promise<string> {
   const { terminal, shown } = fakeTerminal()
   const program = await newProgram(
@@ -83,18 +83,20 @@ export async function outputOf (args: readonly string[]): Promise<string> {
   return shown.out
 }
 
-/** Runs a command of the program that ends by itself. */
+/** Runs a command as a process until its end. */
 export async function runProgram (args: readonly string[]): Promise<Ran> {
   return await run('node', ['src/main.ts', ...args])
 }
 
-/** Runs a line of shell as a person would who pastes it, with `aim-admission` on the PATH. */
+/** Runs a line of shell with `aim-admission` as a command. */
 export async function runPasted (line: string, env: NodeJS.ProcessEnv): Promise<Ran> {
   return await run('bash', ['-c', `aim-admission() { node src/main.ts "$@"; }\n${line}`], env)
 }
 
 async function run (file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-  const child = spawn(file, args, { cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '', ...env } })
+  const child = spawn(file, args, {
+    cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '', ...env }
+  })
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return { code: child.exitCode ?? 1, stdout, stderr }
 }

@@ -10,17 +10,17 @@ const LEASE = { namespace: 'aim-system', name: 'aim-admission-reconcile' } as co
 
 export type ReplicaName = 'replica-a' | 'replica-b' | 'replica-c'
 
-/** Reconcilers of one cluster, each a user of its own, so that the audit log tells them apart. */
+/** Reconcilers of one cluster, each with its own user, which the audit log names. */
 export function reconcilersOf (cluster: Cluster, flags: readonly string[] = []) {
   const { client } = cluster
   const running = new Map<ReplicaName, ReconcilerProcess>()
   const create = creator(cluster)
   let pokes = 0
-  /** Makes a service whose status has yet to be written. */
+  /** Creates a service without a status. */
   const poke = async (): Promise<string> => {
     const name = `poke-${pokes++}`
-    const why = await create(manifest({ namespace: 'default', name }), 'default')
-    if (why !== undefined) throw new Error(why)
+    const failure = await create(manifest({ namespace: 'default', name }), 'default')
+    if (failure !== undefined) throw new Error(failure)
     return name
   }
   const writes = async (): Promise<AuditEvent[]> => (await cluster.audited()).filter(isWrite)
@@ -43,8 +43,8 @@ export function reconcilersOf (cluster: Cluster, flags: readonly string[] = []) 
       await Promise.all([...running.values()].map(async (process) => await process.stop('SIGKILL')))
     },
     /**
-     * Who wrote the status of a service that is made now, and when, in milliseconds of the wall clock; rejects where
-     * nobody has after `limit` ms.
+     * Creates a service. Resolves with the user that writes its status, and the time in milliseconds of the wall
+     * clock; rejects after `limit` milliseconds without a write.
      */
     nextWrite: async (limit?: number): Promise<{ user: ReplicaName, at: number }> => {
       const name = await poke()
@@ -60,17 +60,16 @@ export function reconcilersOf (cluster: Cluster, flags: readonly string[] = []) 
   }
 }
 
-/** Ways to take the Lease from its leader by hand. */
-export function leaseActions ({ kubectl, client }: Pick<Cluster, 'kubectl' | 'client'>) {
-  const lease = ['-n', LEASE.namespace, 'lease', LEASE.name] as const
+/** Manual changes of the Lease. */
+export function leaseActions ({ client }: Pick<Cluster, 'client'>) {
+  const path = `/apis/coordination.k8s.io/v1/namespaces/${LEASE.namespace}/leases/${LEASE.name}`
   const patch = async (holder: string): Promise<void> => {
-    await kubectl(['patch', ...lease, '--type=merge', '-p', JSON.stringify({ spec: { holderIdentity: holder } })])
+    await client.patch(path, { spec: { holderIdentity: holder } })
   }
   return {
-    remove: async (): Promise<void> => { await kubectl(['delete', ...lease]) },
+    remove: async (): Promise<void> => { await client.remove(path) },
     steal: async (): Promise<void> => { await patch('thief') },
     empty: async (): Promise<void> => { await patch('') },
-    read: async (jsonPath: string): Promise<string> =>
-      await client.values(`/apis/coordination.k8s.io/v1/namespaces/${LEASE.namespace}/leases/${LEASE.name}`, jsonPath)
+    read: async (jsonPath: string): Promise<string> => await client.values(path, jsonPath)
   }
 }

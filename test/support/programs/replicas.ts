@@ -2,29 +2,31 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { installCrds } from './product.ts'
-import { outputOf, startProgram, type Program } from './program.ts'
+import { installCrds, register } from './product.ts'
+import { startProgram, type Program } from './program.ts'
 import { startServiceProxy, type ServiceProxyOptions } from './service-proxy.ts'
 import { until } from '../until.ts'
 
 export interface Replica extends Program {
   readonly probeUrl: string
-  /** Whether new connections may reach it. */
+  /** Whether it receives new connections. */
   readonly isListed: () => boolean
-  /** As the endpoint of a pod that is deleted goes with it. */
+  /** Removes its endpoint, as the deletion of a pod does. */
   readonly remove: () => void
 }
 
 export interface ReplicasOptions extends ServiceProxyOptions {
   readonly count?: number
   readonly flags?: readonly string[]
-  /** Whether they serve a pair that they are given, or keep their own in a Secret of `aim-system`, as in a cluster. */
+  /** Whether they serve a pair from files, or manage certificates in a Secret of `aim-system`. */
   readonly certificates?: 'given' | 'managed'
 }
 
-/** Several servers of one cluster behind one address, which is registered in it. */
-export async function startReplicas (cluster: Cluster, { count = 2, flags = [], certificates = 'given', ...options }: ReplicasOptions = {}) {
-  const { dir, kubeconfig, kubectl } = cluster
+/** Starts several servers behind one registered address. */
+export async function startReplicas (
+  cluster: Cluster, { count = 2, flags = [], certificates = 'given', ...options }: ReplicasOptions = {}
+) {
+  const { dir, kubeconfig, client } = cluster
   const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
   // as many as names
   const [caFile, certFile, keyFile] = ['service-ca.crt', 'service.crt', 'service.key'].map((name) =>
@@ -51,23 +53,18 @@ export async function startReplicas (cluster: Cluster, { count = 2, flags = [], 
   }
   const listed = async (replica: Replica): Promise<void> => { await until(() => replica.isListed()) }
   await Promise.all(Array.from({ length: count }, async () => { await listed(await start()) }))
-  const manifest = await outputOf(['manifests', 'webhooks', '--url', proxy.url, '--ca-file', caFile])
-  const register = async (): Promise<void> => {
-    const { code, stderr } = await kubectl(['apply', '-f', '-'], manifest)
-    if (code !== 0) throw new Error(stderr)
-  }
-  await register()
+  await register(client, proxy.url, caFile)
   return {
     url: proxy.url,
-    /** PEM of the given pair that all of them serve with. */
+    /** PEM of the key of the given pair. */
     keyPem,
-    /** Every one that was ever started. */
+    /** Includes stopped replicas. */
     all: all as readonly Program[],
     running,
     start,
     /**
-     * Replaces each replica, the new one first, as a Deployment with maxUnavailable 0 does. Yields the exit codes of
-     * the old ones, once they end.
+     * Replaces each replica, the new one first, as a Deployment with maxUnavailable 0 does. Returns the future exit
+     * codes of the old replicas.
      */
     roll: async (): Promise<Array<Promise<number | null>>> => {
       const codes: Array<Promise<number | null>> = []

@@ -1,4 +1,4 @@
-/** The flags of `serve` as they are where none is given. */
+/** The defaults of the flags of `serve`. */
 export const SERVE_FLAGS = {
   host: '127.0.0.1',
   port: '8443',

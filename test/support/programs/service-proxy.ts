@@ -1,24 +1,23 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 
-/** A server behind the address, and where its readiness is asked for. */
+/** A server behind the address, and its probe address. */
 export interface Endpoint { readonly url: string, readonly probeUrl: string }
 
 export interface ServiceProxyOptions {
-  /** How long after a change of readiness connections follow it, in milliseconds. */
+  /** Delay between a change of readiness and its effect on new connections, in milliseconds. */
   readonly delay?: { readonly min: number, readonly max: number }
 }
 
 interface Followed { readonly port: number, listed: boolean, ready: boolean, readonly stop: () => void }
 
-/** How often readiness is asked for, and how long an answer may take, in milliseconds. */
+/** Interval and timeout of readiness probes, in milliseconds. */
 const PROBE_MS = 250
 const PROBE_TIMEOUT_MS = 1_000
 
 /**
- * Stands in for a Kubernetes Service: one address, behind it the servers that are ready. As kube-proxy does, it hears
- * of a change a while later, chooses a server for each new connection alone, never tries another one, and keeps
- * connections that are open whatever becomes of readiness.
+ * A stand-in for a Kubernetes Service: one address in front of the ready servers. Like kube-proxy, it reacts to a
+ * change with a delay, selects a server per new connection without a second attempt, and keeps open connections.
  */
 export async function startServiceProxy ({ delay = { min: 1_000, max: 3_000 } }: ServiceProxyOptions = {}) {
   const followed = new Set<Followed>()
@@ -33,7 +32,7 @@ export async function startServiceProxy ({ delay = { min: 1_000, max: 3_000 } }:
   const { port } = server.address() as AddressInfo // it listens on a port
   return {
     url: `https://127.0.0.1:${port}`,
-    /** Follows a server until it is removed. */
+    /** Probes a server until its removal. */
     add: ({ url, probeUrl }: Endpoint): { isListed: () => boolean, remove: () => void } => {
       const endpoint = follow({ port: Number(new URL(url).port), probeUrl, delay })
       followed.add(endpoint)
@@ -54,7 +53,7 @@ export async function startServiceProxy ({ delay = { min: 1_000, max: 3_000 } }:
   }
 }
 
-/** Both ends as they are: an end is an end, a reset is a reset. */
+/** Relays bytes, ends and resets. */
 function relay (client: Socket, upstream: Socket, sockets: Set<Socket>): void {
   for (const [from, to] of [[client, upstream], [upstream, client]] as const) {
     sockets.add(from)
@@ -67,7 +66,7 @@ function relay (client: Socket, upstream: Socket, sockets: Set<Socket>): void {
   }
 }
 
-/** Node never closes a socket that is reset while its end is on the way: then the reset has to wait. */
+/** Node never closes a socket that is reset during its end, so the reset waits for that. */
 function reset (socket: Socket): void {
   if (socket.writableEnded && !socket.writableFinished) socket.once('finish', () => { socket.resetAndDestroy() })
   else socket.resetAndDestroy()
@@ -98,7 +97,7 @@ function follow ({ port, probeUrl, delay }: FollowOptions): Followed {
     if (ready === endpoint.ready) return
     endpoint.ready = ready
     const timer = setTimeout(() => {
-      endpoint.listed = endpoint.ready // as it is by then: an older change must not undo a newer one
+      endpoint.listed = endpoint.ready // the current value: an older change must not undo a newer one
       timers.delete(timer)
     }, delay.min + Math.random() * (delay.max - delay.min))
     timers.add(timer)

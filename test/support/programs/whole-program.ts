@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 import { newProgram } from '../../../src/cli/program.ts'
 import { fakeTerminal } from '../fakes/fake-terminal.ts'
 
-/** The program with every command in full. */
+/** The program with every command loaded. */
 export async function wholeProgram (): Promise<Command> {
   return await newProgram(
     { name: 'aim-admission', version: '1.2.3', description: 'what it does', terminal: fakeTerminal().terminal },

@@ -3,7 +3,8 @@ import { KINDS } from '../../../src/api/kinds.ts'
 import { API_VERSION } from '../../../src/api/meta.ts'
 import { isJsonObject, ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
 import { accessOf } from '../cluster/cluster-client.ts'
-import type { Cluster, TestUser } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { TestUser } from '../cluster/control-plane.ts'
 
 /** How the API server responded to a write. */
 export interface Outcome {

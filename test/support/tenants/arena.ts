@@ -1,7 +1,8 @@
 import type { JsonObject } from '../../../src/platform/json.ts'
 import { manifest, type Parts } from '../builders/manifests.ts'
 import { observationsOf } from '../cluster/observed.ts'
-import { startCluster, type Cluster, type ClusterOptions, type TestUser } from '../cluster/cluster.ts'
+import { startCluster, type Cluster } from '../cluster/cluster.ts'
+import type { TestUser } from '../cluster/control-plane.ts'
 import { applied, startReconciler, type ReconcilerProcess } from '../programs/product.ts'
 import { startReplicas } from '../programs/replicas.ts'
 import { until } from '../until.ts'
@@ -9,7 +10,7 @@ import { actorOf, type Actor } from './actor.ts'
 
 export type Arena = Awaited<ReturnType<typeof startArena>>
 
-export interface ArenaOptions extends ClusterOptions {
+export interface ArenaOptions {
   /** Replicas of `serve`; 2 by default. */
   readonly replicas?: number
   /** Flags of each replica of `serve`. */
@@ -20,8 +21,8 @@ export interface ArenaOptions extends ClusterOptions {
  * A cluster with the product and three users: `mallory` and `victim` may write AIMServices and AIMRuntimeConfigs in
  * the namespaces `evil` and `victim` only, `platform` is a cluster-admin. The reconciler is not running yet.
  */
-export async function startArena ({ replicas: count = 2, serveFlags = [], ...options }: ArenaOptions = {}) {
-  const cluster = await startCluster(options)
+export async function startArena ({ replicas: count = 2, serveFlags = [] }: ArenaOptions = {}) {
+  const cluster = await startCluster()
   const replicas = await startReplicas(cluster, { count, flags: serveFlags, delay: { min: 1, max: 50 } })
   await applied(cluster.kubectl, rights())
   const users = {
