@@ -19,5 +19,14 @@ export default [
       // Left to oxlint, which sees types.
       'prefer-promise-reject-errors': 'off'
     }
+  },
+  {
+    // Expected messages and manifests stay on one line.
+    files: ['test/e2e/**', 'test/chaos/**'],
+    rules: {
+      'max-len': ['error', {
+        code: 120, ignoreUrls: true, ignoreRegExpLiterals: true, ignoreStrings: true, ignoreTemplateLiterals: true
+      }]
+    }
   }
 ]

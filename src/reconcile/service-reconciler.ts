@@ -33,15 +33,17 @@ export class ServiceReconciler {
   async reconcile (id: string): Promise<Reconciled> {
     const snapshot = await readSnapshot(id, this.#world)
     if (snapshot !== undefined && 'reason' in snapshot) return { result: snapshot, enqueue: [] }
-    const decision = snapshot === undefined ? {} : this.#decide(snapshot)
+    const decision: Decision = snapshot === undefined ? {} : this.#decide(snapshot)
     if (snapshot?.staleness === 'unobserved' && !this.#state.unobserved.has(id)) this.#record(snapshot, UNOBSERVED)
     const enqueue: Enqueue[] = this.#state.count(id, snapshot)
       .map((config) => ({ queue: 'status', key: config, priority: 'low' }))
+    if (snapshot === undefined) {
+      this.#brake.forget(id)
+      return { result: DONE, enqueue }
+    }
     const { triggerAdmission, status } = decision
     if (triggerAdmission !== undefined) enqueue.push({ queue: 'rollforward', key: id, priority: triggerAdmission })
-    if (snapshot === undefined) this.#brake.forget(id)
-    if (snapshot === undefined || status === undefined) return { result: DONE, enqueue }
-    return { result: await this.#write(snapshot, status), enqueue }
+    return { result: status === undefined ? DONE : await this.#write(snapshot, status), enqueue }
   }
 
   #decide (snapshot: ServiceSnapshot): Decision {

@@ -16,10 +16,15 @@ t.teardown(async () => {
 
 const RBAC = 'rbac.authorization.k8s.io'
 
+interface Grant {
+  readonly verbs: readonly string[]
+  readonly resources: readonly string[]
+  readonly users: readonly string[]
+  readonly namespace?: string
+}
+
 /** Grants verbs on resources of the product's group: in a namespace, or in the cluster. */
-async function grant (
-  name: string, verbs: readonly string[], resources: readonly string[], users: readonly string[], namespace?: string
-): Promise<void> {
+async function grant (name: string, { verbs, resources, users, namespace }: Grant): Promise<void> {
   const role = { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: { name } }
   const binding = {
     apiVersion: `${RBAC}/v1`,
@@ -33,11 +38,12 @@ async function grant (
 }
 
 const namespace = await aNamespace('on-call')
-await grant(
-  'edits', ['get', 'list', 'create', 'update', 'patch', 'delete'], ['aimservices', 'aimruntimeconfigs'],
-  ['bound', 'unbound']
-)
-await grant('bypasses', ['bypass'], ['aimservices'], ['bound'], namespace)
+await grant('edits', {
+  verbs: ['get', 'list', 'create', 'update', 'patch', 'delete'],
+  resources: ['aimservices', 'aimruntimeconfigs'],
+  users: ['bound', 'unbound']
+})
+await grant('bypasses', { verbs: ['bypass'], resources: ['aimservices'], users: ['bound'], namespace })
 await store(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default' }))
 
 interface Attempt {

@@ -41,7 +41,11 @@ const routing = fc.record({
 })
 const secrets = fc.array(fc.record({ name: fc.constantFrom('a', 'b', 'c') }), { maxLength: 3 })
 const configSpec = fc.record({
-  defaultStorageClassName: maybe(name), serviceAccountName: maybe(name), imagePullSecrets: maybe(secrets), routing: maybe(routing), modle: rarely(1)
+  defaultStorageClassName: maybe(name),
+  serviceAccountName: maybe(name),
+  imagePullSecrets: maybe(secrets),
+  routing: maybe(routing),
+  modle: rarely(1)
 })
 const serviceSpec = fc.record({
   model: fc.oneof(

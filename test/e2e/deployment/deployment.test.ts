@@ -169,7 +169,9 @@ t.test('helm installs, upgrades without touching caBundle, and uninstalls everyt
     .map(({ objectRef }) => objectRef?.resource ?? '')
   const registration = gone.findLastIndex((resource) => resource.endsWith('webhookconfigurations'))
   t.ok(registration > 0)
-  for (const needed of ['services', 'deployments', 'serviceaccounts']) { t.ok(gone.indexOf(needed) > registration, `the webhook configurations go before ${needed}`) }
+  for (const needed of ['services', 'deployments', 'serviceaccounts']) {
+    t.ok(gone.indexOf(needed) > registration, `the webhook configurations go before ${needed}`)
+  }
   const left = await kubectl([
     'get',
     'mutatingwebhookconfigurations,validatingwebhookconfigurations,validatingadmissionpolicies,validatingadmissionpolicybindings',

@@ -21,7 +21,8 @@ async function examine (...flags: string[]): Promise<{ code: number, results: Ch
   let written = ''
   let code = -1
   const { webhooks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
-  await doctorCommand({ webhooks, write: (text) => { written += text }, setExitCode: (given) => { code = given } }).parseAsync([
+  const output = { write: (text: string) => { written += text }, setExitCode: (given: 0 | 1) => { code = given } }
+  await doctorCommand({ webhooks, ...output }).parseAsync([
     '--kubeconfig', cluster.kubeconfig, '--url', product.url, '--ca-file', product.caFile, '--certificate-days', '0', '-o', 'json', ...flags
   ], { from: 'user' })
   // the command's own output

@@ -1,5 +1,4 @@
-import t from 'tap'
-import type { Test } from 'tap'
+import t, { type Test } from 'tap'
 import { permissionsOf } from '../../../src/cli/commands/doctor/check-access.ts'
 import { inNamespace } from '../../support/cluster/cluster-client.ts'
 import { startCluster, startOwnCluster } from '../../support/cluster/cluster.ts'
@@ -45,7 +44,9 @@ for (const each of [cluster, withoutStreams]) {
 
 const ACCOUNTS = { serve: 'aim-admission', reconcile: 'aim-admission-reconcile' } as const
 
-async function start (command: keyof typeof ACCOUNTS, flags: readonly string[], where = cluster): Promise<Program & { url: string, probeUrl: string }> {
+async function start (
+  command: keyof typeof ACCOUNTS, flags: readonly string[], where = cluster
+): Promise<Program & { url: string, probeUrl: string }> {
   const { kubeconfig } = await asServiceAccount(where, ACCOUNTS[command])
   const program = startProgram([command, '--kubeconfig', kubeconfig, '--probe-port', '0', ...flags])
   programs.push(program)

@@ -91,7 +91,9 @@ t.test('docs/reference.md has every metric that the programs serve, by its type 
     const served = readMetrics(pages[program])
     for (const [name = '', , labels = ''] of documented) {
       const known = [...served.get(codeIn(name))?.keys() ?? []].sort()
-      if (known.length > 0) { t.strictSame(known, [...labels.matchAll(/`(\w+)`/g)].map(([, label]) => label).sort(), `${program}: ${name}`) }
+      if (known.length > 0) {
+        t.strictSame(known, [...labels.matchAll(/`(\w+)`/g)].map(([, label]) => label).sort(), `${program}: ${name}`)
+      }
     }
   }
 })

@@ -66,7 +66,9 @@ export async function register (client: Cluster['client'], url: string, caFile: 
     await body.dump()
     return { statusCode, warning: String(headers['warning']) }
   }
-  await until(async () => (await dryRun({ spec: { routing: { enabled: true, pathTemplate: '/{' } } })).statusCode === 422)
+  await until(
+    async () => (await dryRun({ spec: { routing: { enabled: true, pathTemplate: '/{' } } })).statusCode === 422
+  )
   const bypassing = { metadata: { annotations: { [BYPASS_ANNOTATION]: 'a test' } } }
   await until(async () => (await dryRun(bypassing)).warning.includes('bypassed'))
 }

@@ -249,7 +249,10 @@ const command = fc.oneof(
 /** Steps of one run: enough for a few quiet points, and few enough to shrink. */
 const RUN_STEPS = 100
 
-/** Runs the model for at least so many steps, by default random ones. Rejects with the shortest sequence of steps that breaks an invariant. */
+/**
+ * Runs the model for at least so many steps, by default random ones. Rejects with the shortest sequence of steps that
+ * breaks an invariant.
+ */
 export async function checkModel (steps: number, seed?: number): Promise<void> {
   const commands = fc.commands([command], { maxCommands: RUN_STEPS, size: 'max' })
   const progress = { done: 0 }

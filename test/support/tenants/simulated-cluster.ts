@@ -122,7 +122,9 @@ export class SimulatedCluster {
     const metadata = ownObject(old, 'metadata')
     const deletionTimestamp = own(metadata, 'deletionTimestamp') ?? this.#time()
     const marked = { ...old, metadata: { ...metadata, deletionTimestamp } }
-    if (!sameJson(marked, old) || isGone(marked)) this.#store({ kind, key, lagged: false }, isGone(marked) ? undefined : marked)
+    if (!sameJson(marked, old) || isGone(marked)) {
+      this.#store({ kind, key, lagged: false }, isGone(marked) ? undefined : marked)
+    }
   }
 
   /** Delivers the next changes of one kind to one watcher. */
@@ -283,7 +285,10 @@ export class SimulatedCluster {
     if (old === undefined) return { kind: 'gone' }
     const metadata = ownObject(old, 'metadata')
     if (metadata['uid'] !== uid || metadata['resourceVersion'] !== version) return { kind: 'outdated' }
-    return { kind: 'written', object: this.#store({ kind, key, lagged: false }, { ...old, status: { ...status } }) ?? old }
+    return {
+      kind: 'written',
+      object: this.#store({ kind, key, lagged: false }, { ...old, status: { ...status } }) ?? old
+    }
   }
 
   #triggerAdmission (key: ObjectKey): WriteResult {

@@ -34,7 +34,8 @@ interface Case {
   readonly known?: OwnConfigStatus
 }
 
-function plan ({ annotation = '', template, tally = {}, failing = [], unchanged = [], known = UNDER_WAY }: Case): RolloutPlan {
+function plan (given: Case): RolloutPlan {
+  const { annotation = '', template, tally = {}, failing = [], unchanged = [], known = UNDER_WAY } = given
   const spec = template === undefined ? {} : { routing: { pathTemplate: template } }
   const config = readRuntimeConfig(
     'AIMRuntimeConfig',
