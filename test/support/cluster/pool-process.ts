@@ -107,5 +107,5 @@ setInterval(() => {
   if (!hasEnded(Number(pid))) return
   Promise.allSettled(started.map(async (plane) => { await plane.stop() }))
     .then(async () => { await rm(path.dirname(socketFile), { recursive: true, force: true }) })
-    .finally(() => process.exit())
+    .then(() => process.exit(), () => process.exit(1))
 }, 500)

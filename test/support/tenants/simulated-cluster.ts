@@ -195,7 +195,7 @@ export class SimulatedCluster {
     const verdict = this.#review('mutating', target, replica)
     if (verdict?.kind !== 'patch') return target.object
     const operations = structuredClone([...verdict.operations]) as fastJsonPatch.Operation[]
-    return fastJsonPatch.applyPatch(structuredClone(target.object), operations).newDocument as JsonObject
+    return fastJsonPatch.applyPatch(structuredClone(target.object), operations).newDocument
   }
 
   #review (type: 'mutating' | 'validating', target: ReviewTarget, replica: number) {
