@@ -8,9 +8,8 @@ import packageJson from '../../package.json' with { type: 'json' }
 const ROOT = path.resolve(import.meta.dirname, '../..')
 interface RunOptions { readonly cwd?: string, readonly env?: NodeJS.ProcessEnv }
 
-/** Runs a program without NODE_OPTIONS, by which tap loads modules into every process. */
 const run = async (file: string, args: readonly string[], { cwd = ROOT, env = {} }: RunOptions = {}) =>
-  await promisify(execFile)('env', ['-u', 'NODE_OPTIONS', file, ...args], {
+  await promisify(execFile)(file, args, {
     cwd,
     env: { ...process.env, ...env },
     maxBuffer: 64 * 1024 * 1024

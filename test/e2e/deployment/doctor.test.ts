@@ -4,6 +4,7 @@ import { doctorCommand } from '../../../src/cli/commands/doctor/command.ts'
 import type { CheckResult } from '../../../src/cli/commands/doctor/format.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { installCrds, manifestsOf, startProduct } from '../../support/programs/product.ts'
+import { until } from '../../support/until.ts'
 import { runPasted, runProgram } from '../../support/programs/program.ts'
 
 const cluster = await startCluster()
@@ -66,7 +67,10 @@ t.test('finds no problem in a complete installation', async (t) => {
 /** A change of the installation through the API. */
 type Damage = () => Promise<void>
 const patched = (path: string, ...operations: object[]): Damage => async () => { await client.patch(path, operations) }
-const deleted = (path: string): Damage => async () => { await client.remove(path) }
+const deleted = (path: string): Damage => async () => {
+  await client.remove(path)
+  await until(async () => await client.stored(path) === undefined) // a definition has a finalizer
+}
 const REGISTRATIONS = '/apis/admissionregistration.k8s.io/v1'
 const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
 const POLICY = `${REGISTRATIONS}/validatingadmissionpolicies/aim-admission-bypass`

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
 import { inNamespace } from '../../support/cluster/cluster-client.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
@@ -381,7 +383,7 @@ t.test('the older of two racing services keeps the path until its deletion, acro
   t.strictSame(stateOf(await object(...younger)), conflict)
   t.strictSame(stateOf(await object(...older)), healthy('/race/nlp'))
 
-  const before = await versions()
+  const before = await settledVersions()
   await reconciler.stop()
   reconciler = await startReconciler(await asServiceAccount(cluster, 'aim-admission-reconcile'))
   await reconciler.logged('became leader')
@@ -396,6 +398,18 @@ t.test('the older of two racing services keeps the path until its deletion, acro
   t.equal(await reaches(younger, 'RoutingReady', 'PathRendered'), '')
   t.strictSame(stateOf(await object(...younger)), healthy('/race/nlp'))
 })
+
+/** The versions of all objects, once nothing has been written between two looks. */
+async function settledVersions (): Promise<Record<string, string>> {
+  let last: Record<string, string> = {}
+  await until(async () => {
+    const previous = last
+    await delay(1_000) // longer than tallies are gathered before a write
+    last = await versions()
+    return isDeepStrictEqual(previous, last)
+  })
+  return last
+}
 
 /** The versions of all objects, by kind and name. */
 async function versions (): Promise<Record<string, string>> {

@@ -100,9 +100,9 @@ t.test('reviews typed text: marks a refusal at its place, until it is fixed', as
     await page.textContent('article.refused .remarks'),
     /metadata\.labels\[team\] .*label "team" is not set on this service.*run: kubectl label/
   )
-  t.ok(await page.locator('#services .cm-lint-marker-error').count() === 1, 'the line is marked')
+  await page.waitForSelector('#services .cm-lint-marker-error')
   await page.click('article.refused .place')
-  t.ok(await page.locator('#services .cm-editor.cm-focused').count() === 1, 'the message leads to its place')
+  await page.waitForSelector('#services .cm-editor.cm-focused')
   await type(page, 'services', SERVICE.replace('  namespace: ml-team', '  namespace: ml-team\n  labels: {team: NLP}'))
   await page.waitForSelector('article.refused', { state: 'detached' })
   t.match(await page.textContent('#outcome'), /Path: \/nlp\/x/)

@@ -47,7 +47,6 @@ const ATTEMPTS = 600
 function startPool (folder: string, socketFile: string): void {
   mkdirSync(folder, { recursive: true })
   const log = openSync(path.join(folder, 'log'), 'a')
-  const { NODE_OPTIONS: _, ...env } = process.env
   const args = [path.join(import.meta.dirname, 'pool-process.ts'), socketFile, String(process.ppid)]
-  spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log], env }).unref()
+  spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] }).unref()
 }

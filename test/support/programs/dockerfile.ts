@@ -44,8 +44,7 @@ const INSTRUCTIONS: Readonly<Record<string, (rest: string, stage: Stage, build: 
   CMD: (rest, stage) => { stage.cmd = JSON.parse(rest) as string[] }, // exec form
   COPY: copy,
   RUN: async (rest, stage) => {
-    // without NODE_OPTIONS, by which tap loads modules into every process
-    await promisify(execFile)('env', ['-u', 'NODE_OPTIONS', '/bin/sh', '-c', rest], {
+    await promisify(execFile)('/bin/sh', ['-c', rest], {
       cwd: path.join(stage.root, stage.workdir),
       env: { ...process.env, ...stage.env },
       maxBuffer: 16 * 1024 * 1024

@@ -26,8 +26,8 @@ export interface Program {
   stop (signal?: NodeJS.Signals): Promise<number | null>
 }
 
-/** Without the instrumentation of `tap`, which doubles the time to start; and no client needs a drain period. */
-const ENVIRONMENT = { NODE_OPTIONS: '', AIM_ADMISSION_DRAIN_MIN: '0s', AIM_ADMISSION_DRAIN_QUIET: '0s' }
+/** No client of a test needs a drain period. */
+const ENVIRONMENT = { AIM_ADMISSION_DRAIN_MIN: '0s', AIM_ADMISSION_DRAIN_QUIET: '0s' }
 
 /** Starts `aim-admission` with these arguments. */
 export function startProgram (args: readonly string[], env: NodeJS.ProcessEnv = {}): Program {
@@ -95,7 +95,7 @@ export async function runPasted (line: string, env: NodeJS.ProcessEnv): Promise<
 
 async function run (file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
   const child = spawn(file, args, {
-    cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NODE_OPTIONS: '', ...env }
+    cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }
   })
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return { code: child.exitCode ?? 1, stdout, stderr }
