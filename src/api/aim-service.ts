@@ -87,18 +87,27 @@ const modelSchema = objectField({
 
 const TEMPLATES_OWN = 'the template\'s'
 
-const overridesSchema = objectField({
-  metric: Type.Optional(wordField('Optimization target of the template: latency or throughput.', {
+const METRICS = ['latency', 'throughput'] as const
+const PRECISIONS = ['auto', 'fp4', 'fp8', 'fp16', 'fp32', 'bf16', 'int4', 'int8'] as const
+
+/** The fields of the overrides. An operator may refuse to change one once it is set. */
+export const OVERRIDES = {
+  metric: Type.Optional(enumField(METRICS, 'Optimization target of the template.', {
     Default: TEMPLATES_OWN, Example: 'latency'
   })),
-  precision: Type.Optional(wordField('Numeric precision of the model.', { Default: TEMPLATES_OWN, Example: 'fp16' })),
+  precision: Type.Optional(enumField(PRECISIONS, 'Numeric precision of the model.', {
+    Default: TEMPLATES_OWN, Example: 'fp16'
+  })),
   gpuSelector: Type.Optional(objectField({
-    count: Type.Optional(countField('GPUs of one replica.', { Unit: 'GPUs', Default: TEMPLATES_OWN, Example: '4' }, {
-      minimum: 1
-    })),
-    model: Type.Optional(wordField('GPU model.', { Default: TEMPLATES_OWN, Example: 'MI300X' }))
+    count: countField('GPUs of one replica.', { Unit: 'GPUs', Example: '4' }, { minimum: 1 }),
+    model: wordField('GPU model.', { Example: 'MI300X' }),
+    resourceName: Type.Optional(textField('Resource that the GPUs are requested as.', {
+      Default: 'amd.com/gpu', Example: 'amd.com/gpu'
+    }, { default: 'amd.com/gpu' }))
   }, explain('GPUs to run on.', { Default: TEMPLATES_OWN })))
-}, explain('Settings that override the template\'s.', { Default: 'none' }))
+}
+
+const overridesSchema = objectField(OVERRIDES, explain('Settings that override the template\'s.', { Default: 'none' }))
 
 const routingSchema = objectField({
   enabled: Type.Optional(flagField(
@@ -153,16 +162,39 @@ export const aimServiceSpecSchema = objectField({
 /** Other controllers write further status fields. */
 const OPEN = { 'x-kubernetes-preserve-unknown-fields': true }
 
+/** An object that the service uses, as this program or an operator that runs models writes it. */
+const usedObject = {
+  kind: Type.Optional(textField('Its kind.', { Default: 'none', Example: 'AIMRuntimeConfig' })),
+  scope: Type.Optional(enumField(['Namespace', 'Cluster', 'Merged', 'Unknown'],
+    'Whether it belongs to the namespace, to the cluster, or is merged from both.', {
+      Default: 'none', Example: 'Namespace'
+    })),
+  namespace: Type.Optional(textField('Its namespace.', { Default: 'none', Example: 'ml-team' })),
+  name: Type.Optional(textField('Its name.', { Default: 'none', Example: 'default' })),
+  uid: Type.Optional(textField('Its metadata.uid.', {
+    Default: 'none', Example: '7d0c4f6e-3c0b-4e57-9d4b-0c9c6a1c7a51'
+  }))
+}
+
 export const aimServiceStatusSchema = Type.Object({
+  status: Type.Optional(textField('State of the service, as the operator that runs it reports it.', {
+    Format: 'Pending, Starting, Running, Failed or Degraded', Default: 'none', Example: 'Running'
+  })),
   observedGeneration: observedGenerationField,
   resolvedRuntimeConfig: Type.Optional(objectField({
-    ...usedConfig,
-    uid: Type.Optional(textField('Its metadata.uid.', {
-      Default: 'none', Example: '7d0c4f6e-3c0b-4e57-9d4b-0c9c6a1c7a51'
-    }))
-  }, explain('The runtime configuration that the service uses.', {
-    Default: 'none while no configuration of the name exists'
-  }))),
+    ...usedObject, hash: Type.Optional(usedConfig.hash)
+  }, {
+    ...explain('The runtime configuration that the service uses.', {
+      Default: 'none while no configuration of the name exists'
+    }),
+    ...OPEN
+  })),
+  resolvedImage: Type.Optional(objectField(usedObject, {
+    ...explain('The model that the operator uses.', { Default: 'none' }), ...OPEN
+  })),
+  resolvedTemplate: Type.Optional(objectField(usedObject, {
+    ...explain('The template that the operator uses.', { Default: 'none' }), ...OPEN
+  })),
   routing: Type.Optional(Type.Object({
     path: Type.Optional(textField('The path at which the gateway serves the service.', {
       Format: PATH_FORMAT, Default: 'none while routing is disabled or invalid', Example: '/ml-team/nlp/llama-chat'

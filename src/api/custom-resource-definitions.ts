@@ -68,6 +68,7 @@ const PRINTER_COLUMNS: Readonly<Record<Kind['kind'], readonly PrinterColumn[]>> 
   AIMRuntimeConfig: CONFIG_COLUMNS,
   AIMClusterRuntimeConfig: CONFIG_COLUMNS,
   AIMService: [
+    ['Status', 'string', '.status.status', 'State that the operator reports; empty without an operator.'],
     ['Config', 'string', '.spec.runtimeConfigName', 'Name of the runtime configuration.'],
     ['Scope', 'string', '.spec.resolvedRuntimeConfig.scope', 'Namespace or Cluster; empty without a configuration.'],
     ['Path', 'string', '.spec.resolvedRuntimeConfig.routing.path', 'Path on the gateway; empty without routing.'],

@@ -1,14 +1,18 @@
 import Type, { type Static } from 'typebox'
 import {
-  DNS_1123_SUBDOMAIN, enumField, explain, flagField, integerField, listByKey, mapField, nameField, namespaceField,
-  objectField, textField, type FieldFacts
+  DNS_1123_SUBDOMAIN, enumField, explain, flagField, integerField, listByKey, mapField, nameField, nameOrEmptyField,
+  namespaceField, objectField, textField, wordField, type FieldFacts
 } from './field-schemas.ts'
 
 // Types of Kubernetes and of the Gateway API, limited to the fields that the three kinds use.
 
+/** An unset name is stored as the empty string. Source: core/v1, LocalObjectReference. */
+const referenceNameField = (what: string, example: string) => Type.Optional(
+  Type.String({ ...nameOrEmptyField(what, { Default: 'empty', Example: example }), default: '' }))
+
 /** Source: core/v1, LocalObjectReference. */
 export const localObjectReferenceSchema = objectField({
-  name: nameField('Name of a Secret in the same namespace.', { Example: 'registry-credentials' })
+  name: referenceNameField('Name of a Secret in the same namespace; empty refers to none.', 'registry-credentials')
 }, explain('The name of one Secret.'))
 
 export const imagePullSecretsField = (what: string, facts: FieldFacts) =>
@@ -57,11 +61,17 @@ export const resourceRequirementsSchema = objectField({
   })),
   requests: Type.Optional(mapField(amountField, 'What is reserved for the container, by resource.', {
     Default: 'the limits', Example: '{cpu: 4, memory: 32Gi}'
-  }))
+  })),
+  claims: Type.Optional(listByKey('name', objectField({
+    name: wordField('Name of one entry of the pod\'s resource claims.', { Example: 'gpu' }),
+    request: Type.Optional(textField('Name of one request of that claim.', { Default: 'all', Example: 'large' }))
+  }, explain('One claim.')), explain('Claims of dynamic resource allocation that the container uses.', {
+    Default: 'none', Example: '[{name: gpu}]'
+  })))
 }, explain('Compute resources of the inference container, as in a pod.', { Default: 'the template\'s' }))
 
 const keyReference = (what: 'ConfigMap' | 'Secret') => objectField({
-  name: nameField(`Name of a ${what} in the same namespace.`, { Example: 'model-settings' }),
+  name: referenceNameField(`Name of a ${what} in the same namespace.`, 'model-settings'),
   key: textField(`Key of the ${what}.`, { Format: 'letters, digits, "-", "_" and "."', Example: 'token' }, {
     minLength: 1, maxLength: 253, pattern: '^[-._a-zA-Z0-9]+$'
   }),

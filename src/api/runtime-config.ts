@@ -4,8 +4,7 @@ import {
 } from './field-schemas.ts'
 import { CREDENTIAL_FIELDS } from './kinds.ts'
 import {
-  conditionsField, imagePullSecretsField, observedGenerationField, parentReferenceSchema,
-  type localObjectReferenceSchema
+  conditionsField, imagePullSecretsField, observedGenerationField, parentReferenceSchema
 } from './kubernetes-schemas.ts'
 
 export const CREATION_SCOPES = ['Cluster', 'Namespace'] as const
@@ -104,7 +103,6 @@ export const runtimeConfigStatusSchema = objectField({
 
 /** Gateway API ParentReference. Source: gateway.networking.k8s.io/v1, "ParentReference". */
 export type ParentReference = Readonly<Static<typeof parentReferenceSchema>>
-export type LocalObjectReference = Readonly<Static<typeof localObjectReferenceSchema>>
 
 /** The spec of both kinds; a cluster configuration never has the two credential fields. */
 export type RuntimeConfigSpec = Readonly<Static<typeof runtimeConfigSpecSchema>>

@@ -1,5 +1,6 @@
+import { OVERRIDES } from '../../api/aim-service.ts'
 import { objectKey } from '../../api/object-meta.ts'
-import { isJsonObject, ownObject, ownString, sameJson } from '../../platform/json.ts'
+import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
 import { keptObject, MAX_KEPT_BYTES, textBytes, type Service } from '../settings/service.ts'
 import type { PathClaim, Relatives, World } from '../world.ts'
@@ -53,6 +54,7 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
       ...stateWarnings(assessment, policy),
       ...movedWarnings(old, assessment),
       ...overlapWarnings(assessment, world),
+      ...overrideWarnings(old, service),
       ...sizeWarnings(service)
     ]
   }
@@ -116,6 +118,16 @@ function movedWarnings (old: Service | undefined, { path, block }: Assessment): 
   return [next === undefined
     ? `the live path ${live} is withdrawn; clients that use it will fail`
     : `the live path moves from ${live} to ${next}; clients of the old path will fail`]
+}
+
+/** An operator may keep the overrides that a service was created with; a change is not refused here. */
+function overrideWarnings (old: Service | undefined, service: Service): string[] {
+  if (old === undefined) return []
+  const overridesOf = ({ object }: Service): JsonObject => ownObject(ownObject(object, 'spec'), 'overrides')
+  const [before, after] = [overridesOf(old), overridesOf(service)]
+  const changed = Object.keys(OVERRIDES).filter((key) => !sameJson(own(before, key), own(after, key)))
+  return changed.map((key) => `spec.overrides.${key} changes; an operator may keep the value that it started with, ` +
+    'so create a new service to be sure')
 }
 
 /** Overlaps that are not refused: within the namespace, and with other namespaces if the operator chose so. */

@@ -77,6 +77,6 @@ export function settle<Value> (rule: SettingRule<Value>, { service, config }: Gi
 }
 
 /** One entry a name: a manifest may repeat a name, which the API server refuses. */
-function namesOf (references: readonly { readonly name: string }[]): readonly string[] | undefined {
-  return references.length === 0 ? undefined : [...new Set(references.map(({ name }) => name))]
+function namesOf (names: readonly string[]): readonly string[] | undefined {
+  return names.length === 0 ? undefined : [...new Set(names)]
 }

@@ -1,4 +1,4 @@
-import type { LocalObjectReference, ParentReference } from '../../api/runtime-config.ts'
+import type { ParentReference } from '../../api/runtime-config.ts'
 import { isJsonObject, own, type JsonObject } from '../../platform/json.ts'
 
 /** An object with a field of a type that its schema does not allow. The API server's own validation refuses it. */
@@ -56,14 +56,14 @@ export function booleanAt (parent: JsonObject, key: string, path: string): boole
   return value
 }
 
-/** A list of `{name}`; empty if unset. */
-export function namesAt (parent: JsonObject, key: string, path: string): readonly LocalObjectReference[] {
+/** The names in a list of `{name}`; an entry with an empty name refers to no object. */
+export function namesAt (parent: JsonObject, key: string, path: string): readonly string[] {
   const value = own(parent, key) ?? []
   if (!Array.isArray(value)) throw new WrongType(path, 'a list')
-  return value.map((item: unknown, at) => {
-    const name = isJsonObject(item) ? nameAt(item, 'name', `${path}[${at}].name`) : undefined
-    if (name === undefined) throw new WrongType(`${path}[${at}]`, 'an object with a name')
-    return { name }
+  return value.flatMap((item: unknown, at) => {
+    if (!isJsonObject(item)) throw new WrongType(`${path}[${at}]`, 'an object with a name')
+    const name = stringAt(item, 'name', `${path}[${at}].name`) ?? ''
+    return name === '' ? [] : [name]
   })
 }
 

@@ -4,7 +4,7 @@ import canonicalize from 'canonicalize'
 import type { ConfigScope } from '../../api/aim-service.ts'
 import { ROLLOUT_ANNOTATION } from '../../api/meta.ts'
 import { annotationOf, createdAt, generationOf, isDeleting, objectKey, uidOf } from '../../api/object-meta.ts'
-import type { CreationScope, LocalObjectReference, RuntimeConfigKind } from '../../api/runtime-config.ts'
+import type { CreationScope, RuntimeConfigKind } from '../../api/runtime-config.ts'
 import { nestsAtMost, ownString, type JsonObject } from '../../platform/json.ts'
 import { compilePathTemplate, type TemplateCompilation } from '../path/template.ts'
 import {
@@ -32,7 +32,7 @@ export interface RuntimeConfig {
   readonly spec: string
   readonly defaultStorageClassName: string | undefined
   readonly serviceAccountName: string | undefined
-  readonly imagePullSecrets: readonly LocalObjectReference[]
+  readonly imagePullSecrets: readonly string[]
   readonly model: { readonly creationScope: CreationScope | undefined, readonly autoDiscovery: boolean | undefined }
   readonly routing: RoutingFields
   /** `spec.routing.pathTemplate`, compiled; undefined if unset. */

@@ -1,6 +1,5 @@
 import { DEFAULT_CONFIG_NAME } from '../../api/meta.ts'
 import { isDeleting } from '../../api/object-meta.ts'
-import type { LocalObjectReference } from '../../api/runtime-config.ts'
 import type { ObjectKey } from '../ports.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import { READABLE_METADATA } from '../path/readable-fields.ts'
@@ -20,7 +19,7 @@ export interface ServiceFields {
   /** The given name, or `default`. */
   readonly configName: string
   readonly serviceAccountName: string | undefined
-  readonly imagePullSecrets: readonly LocalObjectReference[]
+  readonly imagePullSecrets: readonly string[]
   readonly routing: RoutingFields
 }
 

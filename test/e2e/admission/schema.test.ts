@@ -30,3 +30,28 @@ t.test('the API server judges every object as the offline validator does', async
     t.equal(code < 300, Object.keys(faults).length === 0, `${name}: ${code} ${message}`)
   }
 })
+
+t.test('the status of an operator is stored, and shown as a column', async (t) => {
+  const services = `/apis/${API_VERSION}/namespaces/default/aimservices`
+  await cluster.client.create(services, {
+    apiVersion: API_VERSION, kind: 'AIMService', metadata: { name: 'run' }, spec: { model: { ref: 'a' } }
+  })
+  const used = { kind: 'AIMRuntimeConfig', name: 'default', scope: 'Merged', uid: 'u' }
+  const status = {
+    status: 'Running',
+    observedGeneration: 1,
+    resolvedRuntimeConfig: used,
+    resolvedImage: { ...used, kind: 'AIMClusterModel', scope: 'Cluster' },
+    resolvedTemplate: { ...used, kind: 'AIMServiceTemplate', namespace: 'default', scope: 'Unknown' },
+    routing: { path: '/default/u' }
+  }
+  const service = await cluster.client.stored<JsonObject>(`${services}/run`)
+  const { statusCode, body } = await cluster.client.request(`${services}/run/status`, {
+    method: 'PUT', headers: { 'content-type': 'application/json' }, body: JSON.stringify({ ...service, status })
+  })
+  const text = await body.text()
+  t.equal(statusCode, 200, text)
+  t.match(JSON.parse(text), { status })
+  const { stdout } = await cluster.kubectl(['get', '-n', 'default', 'aimsvc/run'])
+  t.match(stdout, /^NAME +STATUS +CONFIG.*\nrun +Running /)
+})

@@ -59,8 +59,8 @@ metadata: {name: wrong-type, namespace: ml-team}
 spec:
   model: {ref: a}
   replicas: two
-  imagePullSecrets:
-  - name: a
+  env:
+  - name: A
   - {}
 ---
 apiVersion: aim.silogen.ai/v1alpha1
@@ -90,7 +90,7 @@ t.test('a message has the line and column of the invalid value, or of the field 
   t.same(places, [
     'metadata.labels[team] a.yaml:12:3',
     'spec.replicas a.yaml:21:13',
-    'spec.imagePullSecrets[1].name a.yaml:24:5',
+    'spec.env[1].name a.yaml:24:5',
     'spec.routing.pathTemplate a.yaml:32:19'
   ])
   t.equal(code, 1)

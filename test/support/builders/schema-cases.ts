@@ -118,9 +118,40 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
     object: service({ imagePullSecrets: [{ name: 'a' }, { name: 'b' }, { name: 'a' }] }),
     faults: { 'spec.imagePullSecrets[2]': 'Duplicate value: {"name":"a"}' }
   },
-  'a pull secret needs a name': {
-    object: service({ imagePullSecrets: [{}] }),
-    faults: { 'spec.imagePullSecrets[0].name': 'Required value' }
+  'a pull secret without a name, or with an empty one, refers to none': {
+    object: service({ imagePullSecrets: [{}, { name: 'a' }] }),
+    faults: {}
+  },
+  'two pull secrets without a name are duplicates': {
+    object: service({ imagePullSecrets: [{}, { name: '' }] }),
+    faults: { 'spec.imagePullSecrets[1]': 'Duplicate value: {"name":""}' }
+  },
+  'a key reference may have an empty name': {
+    object: service({ env: [{ name: 'A', valueFrom: { secretKeyRef: { key: 'k' } } }] }),
+    faults: {}
+  },
+  'the overrides of an operator are allowed': {
+    object: service({
+      overrides: {
+        metric: 'throughput', precision: 'bf16', gpuSelector: { count: 8, model: 'MI300X', resourceName: 'amd.com/gpu' }
+      },
+      resources: { claims: [{ name: 'gpu', request: 'large' }] }
+    }),
+    faults: {}
+  },
+  'an unknown metric or precision is refused': {
+    object: service({ overrides: { metric: 'speed', precision: 'fp17' } }),
+    faults: {
+      'spec.overrides.metric': 'Unsupported value: "speed": supported values: "latency", "throughput"',
+      'spec.overrides.precision': 'Unsupported value: "fp17": supported values: ' +
+        '"auto", "fp4", "fp8", "fp16", "fp32", "bf16", "int4", "int8"'
+    }
+  },
+  'a GPU selector needs a count and a model': {
+    object: service({ overrides: { gpuSelector: {} } }),
+    faults: {
+      'spec.overrides.gpuSelector.count': 'Required value', 'spec.overrides.gpuSelector.model': 'Required value'
+    }
   },
   'a duplicate environment variable is refused': {
     object: service({ env: [{ name: 'A', value: '1' }, { name: 'A', value: '2' }] }),

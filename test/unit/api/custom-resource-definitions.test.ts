@@ -83,8 +83,11 @@ t.test('the description of the path template has format, default, and example', 
   )
 })
 
-t.test('only replicas has a schema default, so that unset differs from false', async (t) => {
-  t.same(fields.filter(({ schema }) => 'default' in schema).map(({ path }) => path), ['AIMService.spec.replicas'])
+t.test('no setting of a configuration has a schema default, so that unset differs from false', async (t) => {
+  const defaults = fields.filter(({ schema }) => 'default' in schema).map(({ path }) => path)
+  t.same(defaults.filter((path) => !path.endsWith('.name')), [
+    'AIMService.spec.replicas', 'AIMService.spec.overrides.gpuSelector.resourceName'
+  ])
 })
 
 t.test('every list is merged by a key', async (t) => {
@@ -115,7 +118,10 @@ t.test('the schemas are structural', async (t) => {
 t.test('only the status of a service allows the fields of other controllers', async (t) => {
   t.same(
     fields.filter(({ schema }) => schema['x-kubernetes-preserve-unknown-fields'] === true).map(({ path }) => path),
-    ['AIMService.status', 'AIMService.status.routing']
+    [
+      'AIMService.status', 'AIMService.status.resolvedRuntimeConfig', 'AIMService.status.resolvedImage',
+      'AIMService.status.resolvedTemplate', 'AIMService.status.routing'
+    ]
   )
 })
 
@@ -133,7 +139,7 @@ const kinds: Record<string, { short: string, scope: string, columns: string[] }>
   AIMService: {
     short: 'aimsvc',
     scope: 'Namespaced',
-    columns: ['Config', 'Scope', 'Path', 'Degraded', 'Reason', 'Age']
+    columns: ['Status', 'Config', 'Scope', 'Path', 'Degraded', 'Reason', 'Age']
   }
 }
 for (const { spec } of definitions) {
@@ -177,6 +183,7 @@ const WINNER = {
   name: 'b',
   hash: `sha256:${'0'.repeat(64)}`
 } as const
+const USED = { kind: 'AIMModel', scope: 'Namespace', namespace: 'a', name: 'b', uid: 'u' } as const
 const CONDITIONS = [
   {
     type: 'Degraded',
@@ -198,8 +205,8 @@ const wholeService: Whole<{ readonly spec: AIMServiceSpec, readonly status: AIMS
     runtimeConfigName: 'b',
     serviceAccountName: 'c',
     imagePullSecrets: [{ name: 'd' }],
-    resources: { limits: { cpu: 1 }, requests: { memory: '1Gi' } },
-    overrides: { metric: 'latency', precision: 'fp16', gpuSelector: { count: 1, model: 'MI300X' } },
+    resources: { limits: { cpu: 1 }, requests: { memory: '1Gi' }, claims: [{ name: 'a', request: 'b' }] },
+    overrides: { metric: 'latency', precision: 'fp16', gpuSelector: { count: 1, model: 'MI300X', resourceName: 'a' } },
     env: [{
       name: 'A',
       value: 'b',
@@ -222,7 +229,10 @@ const wholeService: Whole<{ readonly spec: AIMServiceSpec, readonly status: AIMS
   },
   status: {
     observedGeneration: 1,
+    status: 'Running',
     resolvedRuntimeConfig: { ...WINNER, uid: 'u' },
+    resolvedImage: USED,
+    resolvedTemplate: USED,
     routing: { path: '/' },
     conditions: CONDITIONS
   }

@@ -434,6 +434,15 @@ t.test('an UPDATE', async (t) => {
     ])
   })
 
+  t.test('that changes overrides gets a warning for each', async (t) => {
+    const [before, after] = [{ metric: 'latency' }, { metric: 'throughput', precision: 'fp8' }].map((overrides) =>
+      aService({ labels: { team: 'nlp' }, spec: { overrides } }))
+    const warnings = (object: unknown): readonly string[] =>
+      judge(admission, '/validate/aimservices', { operation: 'UPDATE', object, oldObject: before }).warnings
+    t.match(warnings(after), [/^spec\.overrides\.metric changes; .*/, /^spec\.overrides\.precision changes; .*/])
+    t.strictSame(warnings(before), [])
+  })
+
   t.test('of a service that is being deleted is admitted unchanged', async (t) => {
     const metadata = { deletionTimestamp: '2026-01-01T00:00:00Z' }
     const [object, oldObject] = [aService({ metadata }), aService({ metadata, labels: { team: 'nlp' } })]

@@ -102,7 +102,7 @@ function referencesOf (service: Service, { world }: AdmissionEngine): References
   return {
     namespace: service.namespace,
     serviceAccountName: block?.serviceAccountName,
-    imagePullSecrets: (block?.imagePullSecrets ?? []).map(({ name }) => name),
+    imagePullSecrets: (block?.imagePullSecrets ?? []).map(({ name = '' }) => name),
     storageClassName: block?.defaultStorageClassName,
     gatewayRef: block?.routing.enabled === true ? block.routing.gatewayRef : undefined
   }
