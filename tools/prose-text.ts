@@ -16,6 +16,9 @@ export interface ProseText {
 /** Placeholder for a computed part of a string. */
 const CODE = '`…`'
 
+/** Between paragraphs. */
+const BREAK = '\n\n'
+
 /** Comments, messages, and test names of a TypeScript file. */
 export function proseOfTypeScript (source: string): ProseText {
   const file = ts.createSourceFile('file.ts', source, ts.ScriptTarget.Latest)
@@ -85,18 +88,18 @@ function commentFragments (code: string, pattern: RegExp): Fragment[] {
   return Array.from(code.matchAll(pattern), ({ 0: comment, index }) =>
     Array.from(comment.matchAll(/^[ \t]*(?:\/\*\*?|\*\/|\*|\/\/|#)? ?(.*?)(?:\s*\*\/)?$/gm), (line) => {
       const text = line[1] ?? ''
-      return { text: `${text} `, pos: index + line.index + line[0].indexOf(text) }
+      return { text: text === '' ? BREAK : `${text} `, pos: index + line.index + line[0].indexOf(text) }
     }))
 }
 
 function joined (fragments: readonly Fragment[]): ProseText {
   const starts: number[] = []
-  const pieces = fragments.flatMap((fragment) => [...fragment, { text: '\n\n', pos: fragment.at(-1)?.pos ?? 0 }])
+  const pieces = fragments.flatMap((fragment) => [...fragment, { text: BREAK, pos: fragment.at(-1)?.pos ?? 0 }])
   let text = ''
   for (const piece of pieces) {
     starts.push(text.length)
     // These are plain characters in a comment, but syntax in Markdown.
-    text += piece.text === CODE || piece.text === '\n\n' ? piece.text : piece.text.replaceAll(/[<>*_#]/g, '-').replaceAll(/\s/g, ' ')
+    text += piece.text === CODE || piece.text === BREAK ? piece.text : piece.text.replaceAll(/[<>*_#]/g, '-').replaceAll(/\s/g, ' ')
   }
   return {
     text,

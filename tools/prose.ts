@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import path from 'node:path'
 import { TextlintKernel, type TextlintKernelRule, type TextlintMessage } from '@textlint/kernel'
 import markdown from '@textlint/textlint-plugin-markdown'
 import settings from '../prose.json' with { type: 'json' }
@@ -41,13 +39,6 @@ const REJECTED = Object.entries(settings.reject).map(([term, instead]) => (
 
 const kernel = new TextlintKernel()
 const sentences = new Intl.Segmenter('en', { granularity: 'sentence' })
-
-/** Problems of the prose in files, by the rules of prose.json. */
-export async function proseProblems (files: readonly string[], root: string): Promise<ProseProblem[]> {
-  const found: ProseProblem[] = []
-  for (const file of files) found.push(...await problemsOf(file, await readFile(path.join(root, file), 'utf8')))
-  return found
-}
 
 /** Problems of one file, sorted by line. */
 export async function problemsOf (file: string, source: string): Promise<ProseProblem[]> {

@@ -24,7 +24,7 @@ export interface TextLimits {
 /** Longer names are names of no object. Source: Kubernetes, DNS-1123 subdomain. */
 const MAX_NAME = 253
 
-/** A longer claim is none that admission wrote. In characters of JSON; a path has at most 200. */
+/** Admission writes no longer claim. In characters of JSON; a path has at most 200. */
 const MAX_CLAIM = 4_096
 
 /** Shorter shapes and blocks are shared between services as a rule, and are not counted. In bytes. */

@@ -32,8 +32,8 @@ export type PathWorld = Pick<World, 'paths' | 'pathPolicy'>
 export type AssessmentWorld = PathWorld & Pick<World, 'configs'>
 
 /**
- * Resolves the configuration, settles the routing, renders the path and composes the block. `stored` is the service as
- * the API server stores it: its block contains the path that it holds. Undefined for a new service. Pure.
+ * Resolves the configuration, settles the routing, renders the path, and composes the block. Pure. `stored` is the
+ * service in the API server, whose block contains the path that it holds; undefined for a new service.
  */
 export function assessService (service: Service, world: AssessmentWorld, stored: Service | undefined): Assessment {
   const config = resolveConfig({ namespace: service.namespace, name: service.configName }, world.configs)

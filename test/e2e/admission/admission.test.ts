@@ -65,7 +65,7 @@ t.test('a server-side dry run shows the path and stores nothing', async (t) => {
   t.match((await kubectl(['-n', namespace, 'get', 'aimservice', 'a'])).stderr, /NotFound/)
 })
 
-t.test('a configuration and its service in one file resolve, whether or not the cluster has one of that name', async (t) => {
+t.test('a configuration and its service in one file resolve, with and without one of that name in the cluster', async (t) => {
   const namespace = await aNamespace('bundles')
   const names = Array.from({ length: 200 }, (_, index) => `bundle-${index}`)
   await apply(
@@ -113,7 +113,7 @@ t.test('a block edited by hand is put right, and a switched name leaves nothing 
   t.strictSame(Object.keys(block).sort(), ['hash', 'kind', 'model', 'name', 'namespace', 'routing', 'scope'])
 })
 
-t.test('refusals read as kubectl prints them, and the printed command mends them', async (t) => {
+t.test('refusals read as kubectl prints them, and the printed command fixes them', async (t) => {
   const namespace = await aNamespace('refused')
   await apply(
     manifest({
@@ -195,7 +195,7 @@ t.test('a finalizer can always be removed', async (t) => {
   t.match((await kubectl(['-n', namespace, 'get', 'aimservice', 'a'])).stderr, /NotFound/)
 })
 
-t.test('configurations: faults are refused, consequences are told, credentials have their place', async (t) => {
+t.test('configurations: faults are refused, consequences are reported, credentials have their place', async (t) => {
   const namespace = await aNamespace('configs')
   const config = (spec: object): string => manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'own', spec })
   t.match(

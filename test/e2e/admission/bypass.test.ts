@@ -73,7 +73,7 @@ const WARNED =
   /Warning: .*aim-admission was bypassed; it resolved and checked nothing \(reason: the server is down, ticket 4711\)/
 const UNREADABLE = { routing: { enabled: true, pathTemplate: '/{' } }
 
-t.test('whoever may bypass and says why goes past the webhooks, is warned, and stands in the audit log with the reason', async (t) => {
+t.test('a permitted user with a reason bypasses the webhooks, with a warning and the reason in the audit log', async (t) => {
   const { code, stderr } = await applyAs('past', { user: 'bound', reason: REASON, spec: UNREADABLE })
   t.equal(code, 0, stderr)
   t.match(stderr, WARNED)
@@ -92,7 +92,7 @@ t.test('whoever may bypass and says why goes past the webhooks, is warned, and s
   )
 })
 
-t.test('whoever is judged stands in the audit log with the configuration, its hash, and the path or the faults', async (t) => {
+t.test('the audit log has the configuration of each judged service, its hash, and the path or the faults', async (t) => {
   await applyAs('judged', { spec: { routing: { enabled: true } } })
   const config = `AIMRuntimeConfig ${namespace}/default`
   t.match((await lastAudited('judged'))?.annotations, {
@@ -127,7 +127,7 @@ for (const [name, attempt] of Object.entries(underAdmission)) {
   })
 }
 
-t.test('an edit of a bypassed service by somebody else is resolved and judged again', async (t) => {
+t.test('an edit of a bypassed service by another user is resolved and judged again', async (t) => {
   await applyAs('passed-on', { user: 'bound', reason: REASON })
   t.equal(await get(namespace, 'passed-on', BLOCK), '')
   const { code, stderr } = await kubectl([
@@ -150,7 +150,7 @@ t.test('an exempt namespace goes past the webhooks without any of this', async (
   t.equal(code, 0, stderr)
 })
 
-t.test('while no server answers, the same holds: only whoever may bypass and says why gets through', async (t) => {
+t.test('while no server answers, the same holds: only a permitted user with a reason bypasses the webhooks', async (t) => {
   await product.stop()
   t.match((await applyAs('down', {})).stderr, /failed calling webhook "mutate-aimservices\.aim\.silogen\.ai"/)
   t.match((await applyAs('down', { user: 'unbound', reason: REASON })).stderr, /failed calling webhook/)

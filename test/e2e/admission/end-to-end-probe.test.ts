@@ -56,7 +56,7 @@ t.test('a registration that is gone', async (t) => {
   await probed({ success: 1 })
 })
 
-t.test('somebody who refuses it', async (t) => {
+t.test('a policy that refuses the probe', async (t) => {
   const policy = {
     apiVersion: 'admissionregistration.k8s.io/v1',
     kind: 'ValidatingAdmissionPolicy',

@@ -190,7 +190,7 @@ function commandIn (stderr: string, file: string): string {
   return (/run: (kubectl .+)$/m.exec(stderr)?.[1] ?? 'false').replace('VALUE', 'nlp').replace('FILE', file)
 }
 
-const MENDED: Readonly<Record<string, { readonly parts: Parts, readonly stored?: Parts, readonly says: string }>> = {
+const FIXED: Readonly<Record<string, { readonly parts: Parts, readonly stored?: Parts, readonly says: string }>> = {
   'a label of a new service': {
     parts: { name: 'm1', spec: routed("/m1/{.metadata.labels['team']}") },
     says: 'metadata.labels[team]: {.metadata.labels[\'team\']} at position 4: label "team" is not set on this service; labels set: none; ' +
@@ -225,8 +225,8 @@ const MENDED: Readonly<Record<string, { readonly parts: Parts, readonly stored?:
   }
 }
 
-for (const [what, { parts, stored, says }] of Object.entries(MENDED)) {
-  t.test(`${what} is mended by the command in the refusal`, async (t) => {
+for (const [what, { parts, stored, says }] of Object.entries(FIXED)) {
+  t.test(`${what} is fixed by the command in the refusal`, async (t) => {
     const changed = manifest({ namespace, ...parts })
     if (stored !== undefined) await store(manifest({ namespace, ...stored }))
     const { stderr } = await apply(changed)
@@ -239,7 +239,7 @@ for (const [what, { parts, stored, says }] of Object.entries(MENDED)) {
   })
 }
 
-t.test('a service under generateName is mended by a command that creates it', async (t) => {
+t.test('a service under generateName is fixed by a command that creates it', async (t) => {
   const generated = manifest({
     namespace,
     metadata: { generateName: 'gen-' },

@@ -63,7 +63,7 @@ t.test('a token file that cannot be read leaves the last token in use', async (t
   await writeFile(tokenFile, 'bound-token\n')
 })
 
-t.test('rights that are revoked are told of, and when they come back, everything is made up for', async (t) => {
+t.test('revoked rights are reported; once granted again, the missed work is done', async (t) => {
   await forbid()
   await store(manifest({ namespace: 'default', name: 'third' }))
   await becomes(t, 'it no longer leads', async () =>
@@ -88,7 +88,7 @@ t.test('a token that is rotated while its file cannot be read is taken up as soo
   await writeFile(users, (await readFile(users, 'utf8')).replace('bound-token,', 'rotated-token,'))
   await cluster.startApiServer()
   await store(manifest({ namespace: 'default', name: 'fourth' }))
-  await becomes(t, 'it is told that its token is none', async () =>
+  await becomes(t, 'the metrics count refused tokens', async () =>
     /rest_client_requests_total\{method="\w+",code="401"\} [1-9]/.test(
       await (await fetch(`${probeUrl}/metrics`)).text()
     )

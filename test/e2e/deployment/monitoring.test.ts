@@ -21,8 +21,8 @@ t.teardown(async () => {
 const page = async (probeUrl: string): Promise<string> => await (await fetch(`${probeUrl}/metrics`)).text()
 
 /**
- * The metrics of both programs and of the API server, once each has something to tell: a service admitted, one refused,
- * a call and a probe that failed, and one let past.
+ * The metrics of both programs and of the API server, after an admitted, a refused, and a bypassed service, a failed
+ * call, and a failed probe.
  */
 async function servedMetrics (): Promise<Readonly<Record<'serve' | 'reconcile' | 'apiServer', string>>> {
   const namespace = await aNamespace('measured')
@@ -37,7 +37,7 @@ async function servedMetrics (): Promise<Readonly<Record<'serve' | 'reconcile' |
   await product.stop()
   await until(async () => (await page(reconciler.probeUrl)).includes('aim_admission_probe_failures_total{'))
   const reconcile = await page(reconciler.probeUrl)
-  await apply(manifest({ namespace, name: 'nobody-answers' }))
+  await apply(manifest({ namespace, name: 'no-server' }))
   for (const kind of ['mutatingwebhookconfiguration', 'validatingwebhookconfiguration']) {
     await kubectl([
       'patch',

@@ -22,6 +22,7 @@ const SOURCES: Readonly<Record<string, Case>> = {
   'two spaces between sentences in Markdown': {
     file: 'a.md', source: ['One sentence.', 'Another one.'].join('  '), found: ['1 google/sentence-spacing']
   },
+  'paragraphs of a comment': { source: '/**\n * One paragraph.\n *\n * Another one.\n */', found: [] },
   'code, imports and manifests': {
     source: "import a from 'the the the'\nconst yaml = `metadata: {name: the the}`\nconst the = 1", found: []
   }

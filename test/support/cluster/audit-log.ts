@@ -20,7 +20,7 @@ function isAcquisition ({ verb, objectRef, user, responseStatus }: AuditEvent): 
   )
 }
 
-/** Writes of a replica that was not the last one to acquire or renew the Lease. */
+/** Writes of a replica while another one holds the Lease. */
 export function strayWrites (entries: readonly AuditEvent[]): string[] {
   const moments = entries.flatMap((entry) => {
     if (isAcquisition(entry)) return [{ at: entry.stageTimestamp, user: entry.user.username, isWrite: false }]

@@ -10,7 +10,7 @@ export interface ClusterClient {
   readonly request: SendRequest
   /** Whether the API server is ready. */
   isReady: () => Promise<boolean>
-  /** The object or list under a path of the API; undefined if there is none. */
+  /** The object or list under a path of the API; undefined if it does not exist. */
   stored: <T>(path: string) => Promise<T | undefined>
   /** The values that a JSONPath of kubectl selects in it, separated by spaces; empty if there is no object. */
   values: (path: string, jsonPath: string) => Promise<string>
@@ -20,7 +20,7 @@ export interface ClusterClient {
   apply: (...manifests: readonly string[]) => Promise<void>
   /** Patches an object: a list is a JSON patch, an object a merge patch; rejects if the API server refuses it. */
   patch: (path: string, patch: object) => Promise<void>
-  /** Deletes an object; rejects if the API server refuses it, or if there is none. */
+  /** Deletes an object; rejects if the API server refuses it, or if it does not exist. */
   remove: (path: string) => Promise<void>
   close: () => Promise<void>
 }

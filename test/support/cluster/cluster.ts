@@ -36,9 +36,6 @@ export interface AuditEvent {
 /** A real kube-apiserver and etcd that one test file uses alone. */
 export type Cluster = Awaited<ReturnType<typeof clusterOver>>
 
-/** A cluster whose processes the test can suspend, end and restart. */
-export type OwnCluster = Awaited<ReturnType<typeof startOwnCluster>>
-
 /**
  * Leases an API server from the pool of the test run: it has the CRDs of the product, an audit log, and nothing that
  * another file left. Outside of `tap` it starts a server.
@@ -116,7 +113,7 @@ function auditReader (file: string, start: number): () => Promise<AuditEvent[]> 
   }
 }
 
-export type Kubectl = (args: readonly string[], stdin?: string) => Promise<Ran>
+type Kubectl = (args: readonly string[], stdin?: string) => Promise<Ran>
 
 interface KubectlOptions { readonly home: string, readonly cache: string, readonly kubeconfig: string }
 

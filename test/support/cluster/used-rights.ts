@@ -14,7 +14,7 @@ interface UsedRights {
   readonly forbidden: readonly string[]
 }
 
-/** The rights that a user used, in terms of RBAC. */
+/** The rights that a user used, as RBAC rules. */
 export function usedRights (entries: readonly AuditEvent[], user: string): UsedRights {
   const own = entries.filter((entry) => (entry.impersonatedUser ?? entry.user).username === user)
   const rights = own.flatMap(({ verb, objectRef }) => objectRef === undefined ? [] : [rightOf(verb, objectRef)])

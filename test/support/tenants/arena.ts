@@ -8,8 +8,6 @@ import { startReplicas } from '../programs/replicas.ts'
 import { until } from '../until.ts'
 import { actorOf, type Actor } from './actor.ts'
 
-export type Arena = Awaited<ReturnType<typeof startArena>>
-
 export interface ArenaOptions {
   /** Replicas of `serve`; 2 by default. */
   readonly replicas?: number
@@ -94,7 +92,7 @@ function rights (): string {
 }
 
 /** An API server takes a moment to use a new registration. */
-export async function webhooksAreCalled (actor: Actor): Promise<void> {
+async function webhooksAreCalled (actor: Actor): Promise<void> {
   const invalid = aManifest({
     namespace: 'victim',
     name: 'probe',
@@ -106,12 +104,4 @@ export async function webhooksAreCalled (actor: Actor): Promise<void> {
 /** A manifest as an object. */
 export function aManifest (parts: Parts): JsonObject {
   return JSON.parse(manifest(parts)) as JsonObject // as built
-}
-
-/** A sample of a metric in the text format of Prometheus; undefined if there is none. `labels` as it is printed. */
-export async function metricAt (probeUrl: string, name: string, labels = ''): Promise<number | undefined> {
-  const text = await (await fetch(`${probeUrl}/metrics`)).text()
-  const line = text.split('\n').find((each) => each.startsWith(`${name}${labels} `) ||
-    (labels === '' && each.startsWith(`${name}{`)))
-  return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')))
 }

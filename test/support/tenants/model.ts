@@ -13,9 +13,9 @@ import { metadataOf, SimulatedCluster, type Judges, type KindName } from './simu
 
 /**
  * Random tenants against the product in this process. Invariants: at each quiet point, no two services hold overlapping
- * paths across namespaces or the same path, and each block is what admission would write. At all times, a service that
- * held its path at a quiet point holds it until its own claim changes or it is gone; and a block never changes once its
- * service is being deleted.
+ * paths across namespaces or the same path, and each block is what admission would write. At all times, a service
+ * keeps a path that it held at a quiet point until its own claim changes or it is gone. A block does not change once
+ * its service is being deleted.
  */
 class Model {
   readonly cluster = new SimulatedCluster()
