@@ -25,15 +25,16 @@ class Model {
   #configs: ConfigIndex[] = []
   /** Blocks of services that are being deleted. */
   readonly #frozen = new Map<string, JsonObject>()
-  /** The path of each service, and whether a replica that lagged gave it. */
-  readonly #acquired = new Map<string, { readonly path: string, readonly lagged: boolean }>()
+  /** The claim of each service as JSON, and whether a replica that lagged gave it. */
+  readonly #acquired = new Map<string, { readonly claim: string, readonly lagged: boolean }>()
 
   constructor () {
     this.cluster.onChange = ({ kind, key, object, lagged }) => {
       const id = `${key.namespace}/${key.name}`
       if (kind === 'AIMService') {
         this.#checkFrozen(id, object)
-        if (pathIn(object) !== this.#acquired.get(id)?.path) this.#acquired.set(id, { path: pathIn(object), lagged })
+        const claim = JSON.stringify(object === undefined ? null : heldBy(object) ?? null)
+        if (claim !== this.#acquired.get(id)?.claim) this.#acquired.set(id, { claim, lagged })
       } else this.#noteConfigs(key, object)
       for (const [each, claim] of this.#owned) this.#checkOwned(each, claim)
     }
@@ -250,8 +251,8 @@ const command = fc.oneof(
 const RUN_STEPS = 100
 
 /**
- * Runs the model for at least so many steps, by default random ones. Rejects with the shortest sequence of steps that
- * breaks an invariant.
+ * Runs at least so many steps, by default random ones. Rejects with the shortest sequence that breaks an invariant, and
+ * with the seed that repeats it.
  */
 export async function checkModel (steps: number, seed?: number): Promise<void> {
   const commands = fc.commands([command], { maxCommands: RUN_STEPS, size: 'max' })
@@ -264,7 +265,7 @@ export async function checkModel (steps: number, seed?: number): Promise<void> {
     progress.done += [...sequence].length
   })
   for (let round = 0; progress.done < steps; round++) {
-    await fc.assert(run, { numRuns: 20, ...(seed !== undefined && { seed: seed + round }) })
+    await fc.assert(run, { numRuns: 20, includeErrorInReport: true, ...(seed !== undefined && { seed: seed + round }) })
   }
 }
 

@@ -2,6 +2,7 @@ import fastJsonPatch from 'fast-json-patch'
 import type { ReviewRequest } from '../../../src/admission/request.ts'
 import { AIM_SERVICE, KINDS, type Kind } from '../../../src/api/kinds.ts'
 import { GROUP, VERSION } from '../../../src/api/meta.ts'
+import { generationOf } from '../../../src/api/object-meta.ts'
 import type {
   ObjectKey, ObjectSink, ObjectWriter, ReadResult, Unavailable, WriteResult
 } from '../../../src/core/ports.ts'
@@ -106,7 +107,7 @@ export class SimulatedCluster {
     const request = old === undefined ? withoutServerFields(object) : withServerFields(object, old)
     const mutated =
       kind === 'AIMService' ? this.#mutated({ kind, key, object: request, old }, judges.mutating) : request
-    const next = old === undefined ? this.#created(mutated) : mutated
+    const next = old === undefined ? this.#created(mutated) : withGeneration(mutated, old)
     const verdict = this.#review('validating', { kind, key, object: next, old }, judges.validating)
     if (verdict?.kind === 'deny') return false
     if (old !== undefined && sameJson(old, next)) return true
@@ -122,9 +123,8 @@ export class SimulatedCluster {
     const metadata = ownObject(old, 'metadata')
     const deletionTimestamp = own(metadata, 'deletionTimestamp') ?? this.#time()
     const marked = { ...old, metadata: { ...metadata, deletionTimestamp } }
-    if (!sameJson(marked, old) || isGone(marked)) {
-      this.#store({ kind, key, lagged: false }, isGone(marked) ? undefined : marked)
-    }
+    const next = isGone(marked) ? undefined : marked
+    if (!sameJson(next, old)) this.#store({ kind, key, lagged: false }, next)
   }
 
   /** Delivers the next changes of one kind to one watcher. */
@@ -146,9 +146,7 @@ export class SimulatedCluster {
 
   /** Another reconciler becomes the leader. */
   async changeLeader (): Promise<void> {
-    const stopped = this.#controller.stop()
-    await this.reconcile(TURNS, 0)
-    await stopped
+    await this.stop()
     this.#leader = (this.#leader + 1) % RECONCILERS
     this.#controller = this.#startLeader()
   }
@@ -169,9 +167,11 @@ export class SimulatedCluster {
     throw new Error(`work is left after ${MOST_ROUNDS} rounds: ${depths.join(' and ')} keys`)
   }
 
+  /** Stops the leader. Its work may wait for the clock. */
   async stop (): Promise<void> {
-    const stopped = this.#controller.stop()
-    await this.reconcile(TURNS, 0)
+    const work = { isRunning: true }
+    const stopped = this.#controller.stop().finally(() => { work.isRunning = false })
+    while (work.isRunning) await this.reconcile(1, 1)
     await stopped
   }
 
@@ -285,10 +285,8 @@ export class SimulatedCluster {
     if (old === undefined) return { kind: 'gone' }
     const metadata = ownObject(old, 'metadata')
     if (metadata['uid'] !== uid || metadata['resourceVersion'] !== version) return { kind: 'outdated' }
-    return {
-      kind: 'written',
-      object: this.#store({ kind, key, lagged: false }, { ...old, status: { ...status } }) ?? old
-    }
+    const next = { ...old, status: { ...status } }
+    return { kind: 'written', object: this.#store({ kind, key, lagged: false }, next) ?? old }
   }
 
   #triggerAdmission (key: ObjectKey): WriteResult {
@@ -358,7 +356,14 @@ function withoutServerFields (object: JsonObject): JsonObject {
   return { ...object, metadata }
 }
 
-/** No request changes what the API server owns, or the status; a changed spec is a new generation. */
+/** A changed spec is a new generation. */
+function withGeneration (object: JsonObject, old: JsonObject): JsonObject {
+  if (sameJson(object['spec'], old['spec'])) return object
+  const metadata = { ...ownObject(object, 'metadata'), generation: generationOf(old) + 1 }
+  return { ...object, metadata }
+}
+
+/** No request changes what the API server owns, or the status. */
 function withServerFields (object: JsonObject, old: JsonObject): JsonObject {
   const [given, known] = [ownObject(object, 'metadata'), ownObject(old, 'metadata')]
   const { uid, creationTimestamp, resourceVersion, generation, deletionTimestamp } = known
