@@ -92,12 +92,19 @@ export class ConfigReconciler {
   }
 
   #release (snapshot: ConfigSnapshot): Enqueue[] {
-    const { tallies, rollouts } = this.#dependencies.state
+    const { tallies, rollouts, admissionErrors } = this.#dependencies.state
     const { id, config: { hash } } = snapshot
     const previously = rollouts.heldReason(id, hash)
     const plan = this.#plan(snapshot)
     const stale = tallies.stale(id, hash)
-    const released = rollouts.release({ config: id, hash, plan, stale, forecast: (service) => this.#forecast(service) })
+    const released = rollouts.release({
+      config: id,
+      hash,
+      plan,
+      stale,
+      forecast: (service) => this.#forecast(service),
+      isStuck: (service) => admissionErrors.has(service)
+    })
     if (plan.heldReason !== undefined && plan.heldReason !== previously) {
       // the status of each waiting service reports the reason
       return Array.from(tallies.stale(id, hash), (key) => ({ queue: 'status', key, priority: 'low' }))

@@ -5,6 +5,7 @@ import { rivals } from '../core/settings/service-path.ts'
 import type { HeldPath } from '../core/world.ts'
 import type { Tally } from '../core/status/rollout.ts'
 import type { Clock } from '../platform/clock.ts'
+import { errorMessage } from '../platform/error-message.ts'
 import { ConfigReconciler } from './config-reconciler.ts'
 import type { QueueName, Reconciled } from './reconciled.ts'
 import { RateLimiter, RollForward } from './roll-forward.ts'
@@ -37,17 +38,22 @@ export interface ControllerOptions {
 /** Status writes in flight. Three of the six connections are watches, and one is reserved for the lease. */
 const STATUS_CONCURRENCY = 2
 
+/** A few milliseconds. */
+const COUNTED_AT_A_TIME = 50
+
 /**
  * The reconciler of one term of leadership. A change of an object becomes a key in a queue. The work on a key takes a
  * snapshot, decides, writes at most once, and returns the keys to enqueue next.
  */
 export class Controller implements Changes {
   readonly #world: ReconcileWorld
+  readonly #log: Log
   readonly #state = new RolloutState()
   readonly queues: Readonly<Record<QueueName, WorkQueue>>
 
   constructor ({ world, limits, clock, log, random, observers }: ControllerOptions) {
     this.#world = world
+    this.#log = log
     const state = this.#state
     const services = new ServiceReconciler(world, state, clock)
     const configs = new ConfigReconciler({ world, state, clock, failureLimit: limits.failureLimit })
@@ -80,12 +86,28 @@ export class Controller implements Changes {
     return this.#state.tallies.tally(configId(config), config.hash)
   }
 
-  /** Reconciles every object once, because this replica does not know the state of its predecessor. */
+  /**
+   * Reconciles every object once, because this replica does not know the state of its predecessor. No work starts
+   * before every service is counted: a rollout without them would be complete, and its halt over.
+   */
   start (): void {
-    this.queues.status.start()
-    this.queues.rollforward.start()
     for (const service of this.#world.services.all()) this.serviceChanged(serviceId(service), { edited: false })
     for (const config of this.#world.configs.all()) this.queues.status.add(configId(config), 'low')
+    this.#count(Array.from(this.#world.services.all(), serviceId))
+  }
+
+  /** In slices, because this process may serve reviews as well. */
+  #count (services: readonly string[], from = 0): void {
+    const to = from + COUNTED_AT_A_TIME
+    for (const service of services.slice(from, to)) {
+      try {
+        this.#state.countFromCache(service, this.#world)
+      } catch (error) {
+        this.#log.error({ service, reason: errorMessage(error) }, 'failed to count service because of a defect')
+      }
+    }
+    if (to < services.length) setImmediate(() => { this.#count(services, to) })
+    else for (const queue of Object.values(this.queues)) queue.start()
   }
 
   /** Once settled, no write is in flight. */

@@ -4,7 +4,7 @@ import { configTitle } from '../core/settings/runtime-config.ts'
 import { readService } from '../core/settings/service.ts'
 import { storedHash, stalenessOf } from '../core/status/staleness.ts'
 import type { Clock } from '../platform/clock.ts'
-import { isJsonObject, ownString, type JsonObject } from '../platform/json.ts'
+import { isJsonObject, ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import { afterWrite, DONE, type Reconciled } from './reconciled.ts'
 import type { RolloutState } from './rollout-state.ts'
 import { isUpToDate, readSnapshot, type ServiceSnapshot } from './service-snapshot.ts'
@@ -41,7 +41,8 @@ export class RollForward {
     const { world } = this.#dependencies
     const result = await world.writer.triggerAdmission(serviceKey(id))
     if (result.kind === 'written') return this.#check(snapshot, result.object)
-    if (result.kind === 'gone' || result.kind === 'outdated') return { result: afterWrite(result), enqueue: [] }
+    if (result.kind === 'outdated') return { result: afterWrite(result), enqueue: [] }
+    if (result.kind === 'gone') return this.#finish(id, DONE)
     const error = `admission failed: ${result.reason}`
     return this.#finish(id, result.kind === 'failed' ? { kind: 'retry', reason: error } : result, error)
   }
@@ -69,7 +70,9 @@ export class RollForward {
       return this.#finish(id, { kind: 'retry', reason: error }, error)
     }
     this.#dependencies.state.admissionErrors.delete(id)
-    return { result: DONE, enqueue: [] }
+    const isUnchanged = ownString(ownObject(object, 'metadata'), 'resourceVersion') === snapshot.observed.version
+    // then no watch event follows, but what the service waits for may have changed
+    return { result: DONE, enqueue: isUnchanged ? [{ queue: 'status', key: id, priority: 'low' }] : [] }
   }
 
   /** A service has a new version even while its path is pending. */
@@ -86,13 +89,15 @@ export class RollForward {
     world.events.record(event)
   }
 
-  /** Records or clears the error. If it changed, the status of the service has to report it. */
+  /** Records or clears the error. If it changed, the status reports it, and the rollout goes past the service. */
   #finish (id: string, result: WorkResult, error?: string): Reconciled {
-    const { admissionErrors } = this.#dependencies.state
-    const isChanged = admissionErrors.get(id) !== error
+    const { admissionErrors, tallies } = this.#dependencies.state
+    if (admissionErrors.get(id) === error) return { result, enqueue: [] }
+    const config = admissionErrors.has(id) || error === undefined ? undefined : tallies.configOf(id)
     if (error === undefined) admissionErrors.delete(id)
     else admissionErrors.set(id, error)
-    return { result, enqueue: isChanged ? [{ queue: 'status', key: id, priority: 'low' }] : [] }
+    const keys = config === undefined ? [id] : [id, config]
+    return { result, enqueue: keys.map((key) => ({ queue: 'status', key, priority: 'low' })) }
   }
 }
 

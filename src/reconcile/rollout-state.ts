@@ -1,12 +1,14 @@
 import { createdAt } from '../api/object-meta.ts'
 import { PathClaims } from '../cache/path-claims.ts'
+import { resolveConfig } from '../core/settings/assess.ts'
+import { claimInBlock, isSameClaim } from '../core/settings/service-path.ts'
 import { storedHash } from '../core/status/staleness.ts'
 import type { HeldPath } from '../core/world.ts'
 import { ConfigTallies, type Contribution } from './config-tallies.ts'
 import { Rollouts } from './rollouts.ts'
 import { RolloutTrials } from './rollout-trials.ts'
-import type { ServiceSnapshot } from './service-snapshot.ts'
-import { configId } from './world.ts'
+import { isDegraded, snapshotOf, type ServiceSnapshot } from './service-snapshot.ts'
+import { configId, serviceKey, type ReconcileWorld } from './world.ts'
 
 /** What the reconcilers share while this replica is the leader. */
 export class RolloutState {
@@ -15,7 +17,7 @@ export class RolloutState {
   readonly trials = new RolloutTrials()
   /** Services whose last change no webhook saw. */
   readonly unobserved = new Set<string>()
-  /** The paths that services ask for while another service is in the way. */
+  /** The paths that services ask for and do not hold: another service is in the way, or was until lately. */
   readonly waitingPaths = new PathClaims()
   readonly #waiting = new Map<string, HeldPath>()
   /** Why admission of a service failed, in one line. */
@@ -35,12 +37,19 @@ export class RolloutState {
     return this.contribute(service, snapshot === undefined ? undefined : contributionOf(snapshot))
   }
 
+  /** Counts a service before its first work item. A partial one counts as its status says. */
+  countFromCache (service: string, world: ReconcileWorld): void {
+    const snapshot = snapshotOf(service, world)
+    this.contribute(service, snapshot === undefined ? fromStatus(service, world) : contributionOf(snapshot))
+  }
+
   #noteWaitingPath (id: string, snapshot: ServiceSnapshot | undefined): void {
     const before = this.#waiting.get(id)
     if (before !== undefined) this.waitingPaths.remove(before)
     this.#waiting.delete(id)
-    const { path, wanted, service } = snapshot?.assessment ?? {}
-    if (path?.kind !== 'conflict' || wanted === undefined || service === undefined) return
+    const { wanted, service } = snapshot?.assessment ?? {}
+    const held = service && claimInBlock(service)
+    if (wanted === undefined || service === undefined || (held !== undefined && isSameClaim(held, wanted))) return
     const claim = { ...wanted, since: createdAt(service.object) }
     this.#waiting.set(id, claim)
     this.waitingPaths.add(claim)
@@ -62,4 +71,15 @@ function contributionOf ({ assessment, staleness, fails, isDegraded }: ServiceSn
     hash: storedHash(assessment),
     failing: staleness === 'current' ? fails : isDegraded
   }
+}
+
+function fromStatus (id: string, { services, serviceStatuses, configs }: ReconcileWorld): Contribution | undefined {
+  const stored = services.get(serviceKey(id))
+  const status = serviceStatuses.get(serviceKey(id))?.status
+  if (stored === undefined || stored.deleting || status === undefined) return undefined
+  const config = resolveConfig({ namespace: stored.namespace, name: stored.configName }, configs)
+  if (config === undefined) return undefined
+  const { resolvedRuntimeConfig: resolved } = status
+  const isOfConfig = resolved?.kind === config.kind && resolved.name === config.name
+  return { config: configId(config), hash: isOfConfig ? resolved.hash : '', failing: isDegraded(status) }
 }

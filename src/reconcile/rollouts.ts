@@ -21,6 +21,8 @@ export interface ReleaseInput {
   readonly plan: RolloutPlan
   readonly stale: Iterable<string>
   readonly forecast: (service: string) => Forecast
+  /** Whether admission of a released service fails at present. */
+  readonly isStuck: (service: string) => boolean
 }
 
 /** Which services each rollout may change. A release ends with the version it was made for. */
@@ -52,22 +54,25 @@ export class Rollouts {
 
   /**
    * Releases services in order, as the plan allows. The first one that would break too many ends the release until
-   * those before it have landed. A rollout never breaks more than its limit, however many are in flight.
+   * those before it have landed. A rollout never breaks more than its limit, however many are in flight. It goes past
+   * services whose admission fails.
    */
-  release ({ config, hash, plan, stale, forecast }: ReleaseInput): string[] {
+  release ({ config, hash, plan, stale, forecast, isStuck }: ReleaseInput): string[] {
     const rollout = this.#of(config, hash) ?? { hash, released: new Map<string, Forecast>(), heldReason: undefined }
     this.#rollouts.set(config, rollout)
     rollout.heldReason = plan.heldReason
     if (plan.heldReason !== undefined) rollout.released.clear()
-    const budget = new Budget(plan, rollout.released.values())
+    const budget = new Budget(plan)
+    for (const [service, expected] of rollout.released) budget.take(expected, { isStuck: isStuck(service) })
     const released: string[] = []
     for (const service of stale) {
       if (budget.isSpent) break
       if (rollout.released.has(service)) continue
       const expected = budget.spend(forecast(service))
-      if (expected === undefined) break
-      rollout.released.set(service, expected)
-      released.push(service)
+      if (expected !== undefined) {
+        rollout.released.set(service, expected)
+        released.push(service)
+      } else if (!budget.hasStuck) break
     }
     return released
   }
@@ -83,11 +88,12 @@ class Budget {
   readonly #claims = new Set<string>()
   #quota: number
   #breakable: number
+  /** Then the services that break may never land, and others go past them. */
+  hasStuck = false
 
-  constructor ({ quota, breakable }: RolloutPlan, inFlight: Iterable<Forecast>) {
+  constructor ({ quota, breakable }: RolloutPlan) {
     this.#quota = quota
     this.#breakable = breakable
-    for (const forecast of inFlight) this.#take(forecast)
   }
 
   get isSpent (): boolean {
@@ -98,12 +104,14 @@ class Budget {
   spend ({ breaks, claim }: Forecast): Forecast | undefined {
     const forecast = { claim, breaks: breaks || (claim !== undefined && this.#claims.has(claim)) }
     if (forecast.breaks && this.#breakable <= 0) return undefined
-    this.#take(forecast)
+    this.take(forecast, { isStuck: false })
     return forecast
   }
 
-  #take ({ breaks, claim }: Forecast): void {
-    this.#quota--
+  /** A stuck service may land at any time and break, but leaves its place to another one. */
+  take ({ breaks, claim }: Forecast, { isStuck }: { readonly isStuck: boolean }): void {
+    this.hasStuck ||= isStuck
+    if (!isStuck) this.#quota--
     if (breaks) this.#breakable--
     if (claim !== undefined) this.#claims.add(claim)
   }

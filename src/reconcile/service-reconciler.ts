@@ -54,7 +54,10 @@ export class ServiceReconciler {
     if (staleness !== 'outdated' || config === undefined) {
       return { triggerAdmission: staleness === 'pending' ? 'high' : 'low' }
     }
-    const heldReason = this.#state.rollouts.heldReason(configId(config), config.hash)
+    const { rollouts } = this.#state
+    // its release stays in force until it lands, even if an older version came back meanwhile
+    if (rollouts.isReleased(id, configId(config), config.hash)) return { triggerAdmission: 'low' }
+    const heldReason = rollouts.heldReason(configId(config), config.hash)
     return heldReason === undefined ? {} : { status: this.#status(snapshot, heldReason) }
   }
 

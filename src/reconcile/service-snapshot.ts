@@ -57,7 +57,6 @@ function assessed ({ id, service, observed }: ObservedService, world: ReconcileW
   const assessment = assessService(service, assessmentWorld(world), service)
   const { conflictDetails } = world.pathPolicy
   const faults = serviceFaults(assessment, { stored: true, conflictDetails })
-  const degraded = observed.status.conditions.find(({ type }) => type === 'Degraded')
   return {
     id,
     assessment,
@@ -65,8 +64,12 @@ function assessed ({ id, service, observed }: ObservedService, world: ReconcileW
     faults,
     fails: degradedCause(assessment, faults) !== undefined,
     observed,
-    isDegraded: degraded?.status === 'True'
+    isDegraded: isDegraded(observed.status)
   }
+}
+
+export function isDegraded ({ conditions }: OwnServiceStatus): boolean {
+  return conditions.some(({ type, status }) => type === 'Degraded' && status === 'True')
 }
 
 /** Whether neither the service nor its configuration has changed since the snapshot. */

@@ -87,8 +87,9 @@ export class WorkQueue {
     return Array.from(this.#running.values(), ({ since }) => now - since)
   }
 
+  /** Has no effect once stopped. */
   start (): void {
-    this.#state = 'working'
+    if (this.#state === 'idle') this.#state = 'working'
     this.#scheduleNext()
   }
 

@@ -79,7 +79,7 @@ export function planRollout (input: RolloutInput): RolloutPlan {
   const isForced = mode.kind === 'force'
   const halt = !isRolledOut && !isForced && broken.length >= limit ? haltMessage(broken, config) : undefined
   const hold = isRolledOut ? undefined : holdOf(config, { mode, current, halt })
-  const halted = isForced ? forcedCondition(limit) : haltedCondition(halt)
+  const halted = haltedCondition(halt, withinLimit(input, { isForced, broken: isRolledOut ? [] : broken }))
   const drafts = [acceptedCondition(config), rolledOutCondition(config, isRolledOut, hold), halted]
   return {
     status: {
@@ -100,7 +100,7 @@ function quotaOf (mode: RolloutMode, current: number): number {
 
 /** Failing services that this rollout changed, or that a previous leader counted for this version; sorted by name. */
 function brokenServices ({ config, tally, isChanged, known }: RolloutInput): string[] {
-  const halted = known.conditions.find(({ type, status }) => type === 'RolloutHalted' && status === 'True')
+  const halted = known.conditions.find(({ type }) => type === 'RolloutHalted')
   const named = known.hash === config.hash ? namedServices(halted?.message ?? '') : NO_NAMES
   return [...tally.failingCurrent].filter((service) => isChanged(service) || named.has(service)).sort()
 }
@@ -132,16 +132,32 @@ function annotateCommand ({ kind, namespace, name }: RuntimeConfig, rollout: 'al
 const MAX_NAMED = 50
 
 function haltMessage (broken: readonly string[], config: RuntimeConfig): string {
-  const services = broken.length === 1 ? '1 healthy service' : `${broken.length} healthy services`
-  const names = broken.slice(0, MAX_NAMED).join(', ') + (broken.length > MAX_NAMED ? ', …' : '')
-  return `halted, because ${services} began to fail with this version of ${configTitle(config)}: ${names}; ` +
+  return `halted, because ${brokenText(broken, config)}; ` +
     'revert the configuration, fix the services as their condition Degraded says, or roll out regardless: ' +
     annotateCommand(config, 'force')
 }
 
-/** Reads the services back from `haltMessage`. */
+/** Names the broken services, so that a next leader counts them as well. */
+function withinLimit (
+  { config, limit }: RolloutInput, { isForced, broken }: { readonly isForced: boolean, readonly broken: string[] }
+): Within {
+  if (!isForced) {
+    const message = broken.length === 0 ? '' : `${brokenText(broken, config)}; the rollout halts at ${limit}`
+    return { reason: 'WithinLimit', message }
+  }
+  const message = `the limit of ${limit} failing services is ignored, because annotation ${ROLLOUT_ANNOTATION} is force`
+  return { reason: 'Forced', message }
+}
+
+function brokenText (broken: readonly string[], config: RuntimeConfig): string {
+  const services = broken.length === 1 ? '1 healthy service' : `${broken.length} healthy services`
+  const names = broken.slice(0, MAX_NAMED).join(', ') + (broken.length > MAX_NAMED ? ', …' : '')
+  return `${services} began to fail with this version of ${configTitle(config)}: ${names}`
+}
+
+/** Reads the services back from `brokenText`. */
 function namedServices (message: string): ReadonlySet<string> {
-  const names = /^halted, .*?: ([^;]*);/.exec(message)?.[1]
+  const names = /\d healthy services? began to fail .*?: ([^;]*);/.exec(message)?.[1]
   return names === undefined ? NO_NAMES : new Set(names.split(', '))
 }
 
@@ -162,13 +178,10 @@ function rolledOutCondition ({ hash }: RuntimeConfig, isRolledOut: boolean, hold
   return { type: 'RolledOut', status: 'False', ...(hold ?? progress) }
 }
 
-function forcedCondition (limit: number): ConditionDraft {
-  const message = `the limit of ${limit} failing services is ignored, because annotation ${ROLLOUT_ANNOTATION} is force`
-  return { type: 'RolloutHalted', status: 'False', reason: 'Forced', message }
-}
+type Within = Pick<ConditionDraft, 'reason' | 'message'>
 
-function haltedCondition (halt: string | undefined): ConditionDraft {
+function haltedCondition (halt: string | undefined, within: Within): ConditionDraft {
   return halt === undefined
-    ? { type: 'RolloutHalted', status: 'False', reason: 'WithinLimit', message: '' }
+    ? { type: 'RolloutHalted', status: 'False', ...within }
     : { type: 'RolloutHalted', status: 'True', reason: 'ServicesFailing', message: halt }
 }

@@ -1,8 +1,9 @@
 import t from 'tap'
 import { Controller } from '../../../src/reconcile/controller.ts'
 import { ownConfigStatus } from '../../../src/core/status/rollout.ts'
+import type { ReconcileWorld } from '../../../src/reconcile/world.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
-import { aConfig, aService } from '../../support/builders/objects.ts'
+import { aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
 import { admitted, aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
 import { silentLog } from '../../support/fakes/silent-log.ts'
 
@@ -16,10 +17,14 @@ function aController (names: readonly string[]) {
   const services = names.map((name, at) => stored(admitted(aService({ name }), world.configs), 10 + at, { uid: name }))
   for (const service of services) sinks.AIMService.upsert(service)
   sinks.AIMRuntimeConfig.upsert(stored(aConfig({ defaultStorageClassName: 'fast' }), 2, { generation: 2 }))
+  return { ...parts, ...leaderOf(world, 5), services }
+}
+
+function leaderOf (world: ReconcileWorld, failureLimit: number) {
   const clock = new ManualClock()
   const controller = new Controller({
     world,
-    limits: { rate: 1_000, concurrency: 1, failureLimit: 5 },
+    limits: { rate: 1_000, concurrency: 1, failureLimit },
     clock,
     log: silentLog,
     random: () => 1,
@@ -29,7 +34,7 @@ function aController (names: readonly string[]) {
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => { setImmediate(resolve) })
     clock.pass(ms)
   }
-  return { ...parts, clock, controller, services, pass }
+  return { clock, controller, pass }
 }
 
 t.test('a new leader reconciles every object, and writes the configuration before it changes a service', async (t) => {
@@ -51,6 +56,40 @@ t.test('a new leader reconciles every object, and writes the configuration befor
   t.match(ownConfigStatus(config), { conditions: [] })
   const now = world.configs.namespaced('ml-team', 'default')
   t.match(now === undefined ? undefined : controller.tally(now), { total: 2, current: 0, failing: 0 })
+  await controller.stop()
+})
+
+t.test('a new leader counts all services before it plans, and keeps a halt', async (t) => {
+  const NAMES = ['a', 'b', 'c', 'd']
+  const parts = aReconcileWorld()
+  const { world, sinks, written, triggered, results } = parts
+  const routing = { enabled: true, gatewayRef: { name: 'gateway' } }
+  const template = (pathTemplate: string) => aClusterConfig({ routing: { ...routing, pathTemplate } })
+  const aStored = (name: string, version: number, status: object): void => {
+    const service = admitted(aService({ name }), world.configs)
+    sinks.AIMService.upsert(stored({ ...service, status }, version, { uid: name }))
+  }
+  const degraded = { conditions: [{ type: 'Degraded', status: 'True', reason: 'PathFieldMissing' }] }
+  sinks.AIMClusterRuntimeConfig.upsert(stored(template('/{.metadata.name}'), 1))
+  for (const [at, name] of NAMES.entries()) if (at > 1) aStored(name, 10 + at, {})
+  const halting = stored(template('/{.metadata.labels.team}'), 2, { generation: 2 })
+  sinks.AIMClusterRuntimeConfig.upsert(halting)
+  for (const [at, name] of NAMES.entries()) if (at <= 1) aStored(name, 20 + at, degraded)
+  const message = 'halted, because 2 healthy services began to fail with this version of ' +
+    'AIMClusterRuntimeConfig default: ml-team/a, ml-team/b; revert the configuration'
+  const conditions = [{ type: 'RolloutHalted', status: 'True', reason: 'ServicesFailing', message }]
+  const status = { hash: world.configs.cluster('default')?.hash, conditions }
+  sinks.AIMClusterRuntimeConfig.upsert(stored({ ...halting, status }, 3, { generation: 2 }))
+  const { controller, pass } = leaderOf(world, 2)
+  for (let write = 0; write < 20; write++) results.push({ kind: 'outdated' })
+  controller.start()
+  for (let turn = 0; turn < 20; turn++) await pass(50)
+  const plans = written.filter(({ key }) => key.namespace === '')
+  t.ok(plans.length > 0)
+  for (const { status } of plans) {
+    t.match(status, { services: { total: 4, current: 2 }, conditions: [{}, {}, { status: 'True' }] })
+  }
+  t.strictSame(triggered, [])
   await controller.stop()
 })
 

@@ -32,12 +32,15 @@ function aRollForward (
       hash,
       plan: { status: { conditions: [] }, heldReason, quota: heldReason === undefined ? Infinity : 0, breakable: 1 },
       stale: [ID],
-      forecast: () => ({ breaks: false, claim: undefined })
+      forecast: () => ({ breaks: false, claim: undefined }),
+      isStuck: () => false
     })
   }
   plan(released ? undefined : 'paused')
   const hold = (): void => { plan('halted') }
-  const admitAs = (object: JsonObject): void => { results.push({ kind: 'written', object }) }
+  const admitAs = (object: JsonObject): void => {
+    results.push({ kind: 'written', object: object === before ? object : stored(object, 2) })
+  }
   return { world, sinks, results, admitAs, triggered, events, state, clock, rollForward, before, hash, hold }
 }
 
@@ -95,6 +98,12 @@ for (const [name, { change, want }] of Object.entries(whileWaiting)) {
     t.strictSame(triggered, [ID], 'only the first one')
   })
 }
+
+t.test('updates the status after an admission that changed nothing, because no watch event follows', async (t) => {
+  const { world, rollForward, results, before } = aRollForward()
+  results.push({ kind: 'written', object: stored(admitted(before, world.configs), 1) })
+  t.strictSame(await rollForward.triggerAdmission(ID), { ...DONE, enqueue: UPDATE_STATUS })
+})
 
 t.test('retries if a replica with an outdated cache returns old settings', async (t) => {
   const { world, rollForward, state, before, admitAs, triggered, events } = aRollForward()
@@ -181,7 +190,8 @@ t.test('retries failures, and has the status of the service report them', async 
   t.equal(state.admissionErrors.get(ID), reason)
   t.match(await rollForward.triggerAdmission(ID), { result: { kind: 'retry' }, enqueue: [] })
   t.match(await rollForward.triggerAdmission(ID), { result: { kind: 'unavailable', retryAfterMs: 7 }, enqueue: [] })
-  t.strictSame(await rollForward.triggerAdmission(ID), DONE)
+  t.strictSame(await rollForward.triggerAdmission(ID), { ...DONE, enqueue: UPDATE_STATUS }, 'no longer exists')
+  t.strictSame([...state.admissionErrors], [], 'a service of that name that comes later starts without an error')
 })
 
 t.test('a hold clears the last failure, and updates the status', async (t) => {

@@ -15,7 +15,8 @@ const input = (
   hash: 'new',
   plan: { ...GOING, ...plan },
   stale,
-  forecast: (service): Forecast => ({ breaks: /^[A-Z]/.test(service), claim: claims[service] })
+  forecast: (service): Forecast => ({ breaks: /^[A-Z]/.test(service), claim: claims[service] }),
+  isStuck: () => false
 })
 
 const cases: Readonly<Record<string, { readonly input: ReleaseInput, readonly want: readonly string[] }>> = {
@@ -51,6 +52,15 @@ t.test('a service in flight counts until it lands, and is not released twice', a
   t.strictSame(rollouts.release(input({ breakable: 1 }, ['A', 'B', 'c'])), [])
   rollouts.landed('A', CONFIG)
   t.strictSame(rollouts.release(input({ breakable: 1 }, ['B', 'c'])), ['B', 'c'])
+})
+
+t.test('a rollout goes past services whose admission fails', async (t) => {
+  const rollouts = new Rollouts()
+  const isStuck = (service: string): boolean => ['a', 'B'].includes(service)
+  t.strictSame(rollouts.release(input({ quota: 1 }, ['a', 'B', 'C', 'd'])), ['a'])
+  t.strictSame(rollouts.release({ ...input({ quota: 1, breakable: 1 }, ['a', 'B', 'C', 'd']), isStuck }), ['B'])
+  t.strictSame(rollouts.release({ ...input({ quota: 1, breakable: 1 }, ['a', 'B', 'C', 'd']), isStuck }), ['d'],
+    'a service that would break waits')
 })
 
 t.test('a canary counts services in flight', async (t) => {

@@ -160,3 +160,25 @@ t.test('writes a changed status at once, even while another writer contests it',
   t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'done' })
   t.equal(written.length, 2)
 })
+
+t.test('a service waits for a path until it holds it, even while the path is free', async (t) => {
+  const { world, sinks } = aReconcileWorld()
+  const state = new RolloutState()
+  const reconciler = new ServiceReconciler(world, state, new ManualClock())
+  const gateway = { name: 'gateway', namespace: 'ml-team' }
+  const routing = { enabled: true, gatewayRef: gateway, pathTemplate: '/x' }
+  sinks.AIMRuntimeConfig.upsert(stored(aConfig({ routing }), 1))
+  const holding = stored(admitted(aService(), world.configs), 5)
+  const spec = ownObject(holding, 'spec')
+  const block = ownObject(spec, 'resolvedRuntimeConfig')
+  const { path, ...withoutPath } = ownObject(block, 'routing')
+  sinks.AIMService.upsert({ ...holding, spec: { ...spec, resolvedRuntimeConfig: { ...block, routing: withoutPath } } })
+  const waiting = (): number => [...state.waitingPaths.holders({
+    service: { namespace: 'ml-team', name: 'other' }, gateway, path: '/x'
+  })].length
+  t.match((await reconciler.reconcile(ID)).enqueue, [{}, { queue: 'rollforward', priority: 'high' }])
+  t.equal(waiting(), 1)
+  sinks.AIMService.upsert(stored(holding, 6))
+  await reconciler.reconcile(ID)
+  t.equal(waiting(), 0)
+})

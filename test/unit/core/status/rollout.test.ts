@@ -145,6 +145,13 @@ const cases: Readonly<Record<string, Case & {
     want: { heldReason: undefined, breakable: 1 },
     rolledOut: 'False InProgress'
   },
+  'counts under the next leader what broke below the limit': {
+    failing: TWO,
+    unchanged: TWO,
+    known: plan({ failing: ['ml-team/b'] }).status,
+    want: { heldReason: undefined, breakable: 1 },
+    rolledOut: 'False InProgress'
+  },
   'is not halted by the halt of another version': {
     failing: TWO,
     unchanged: TWO,
