@@ -201,7 +201,8 @@ export const aimServiceStatusSchema = Type.Object({
     }))
   }, { ...explain('How the service is reached over HTTP.', { Default: 'none' }), ...OPEN })),
   conditions: conditionsField(
-    'Observations by type: RuntimeConfigResolved, RoutingReady, Degraded, and those of other controllers.')
+    'Observations by type: RuntimeConfigResolved, RoutingReady, Degraded, StatusContested, ' +
+    'and those of other controllers.')
 }, { ...explain('The observed state of the service, read-only.'), ...OPEN })
 
 export type AIMServiceSpec = Readonly<Static<typeof aimServiceSpecSchema>>

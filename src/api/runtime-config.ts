@@ -98,7 +98,7 @@ export const runtimeConfigStatusSchema = objectField({
     current: countField('Services that carry its present hash.', { Unit: 'services', Example: '11' }),
     failing: countField('Services that use it and are degraded.', { Unit: 'services', Example: '1' })
   }, explain('Progress of the rollout to the services.', { Default: 'none before the first count' }))),
-  conditions: conditionsField('State of the rollout, by type: Accepted, RolledOut, RolloutHalted.')
+  conditions: conditionsField('State of the rollout, by type: Accepted, RolledOut, RolloutHalted, StatusContested.')
 }, explain('Written by the reconciler, read-only.'))
 
 /** Gateway API ParentReference. Source: gateway.networking.k8s.io/v1, "ParentReference". */

@@ -106,7 +106,9 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
     log,
     times,
     onLead: () => {
-      controller = new Controller({ world, limits: settings, clock: systemClock, random: Math.random, log, observers })
+      controller = new Controller({
+        world, limits: settings, clock: systemClock, random: Math.random, log, observers, onContest
+      })
       controller.start()
       probe.start()
     },
@@ -136,7 +138,7 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
     readService: async (key: ObjectKey) => await store.read(objectPath(AIM_SERVICE, key)),
     now: () => wallTime().toISOString().replace(/\.\d+/, '')
   }
-  reconcileMetrics(registry, {
+  const { onContest } = reconcileMetrics(registry, {
     election: LEASE_NAME,
     leads: fencing,
     unobserved: () => controller?.unobserved ?? 0,

@@ -1,5 +1,6 @@
 import { KINDS } from '../api/kinds.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
+import { contestEvents } from '../core/status/events.ts'
 import { planRollout, type OwnConfigStatus, type RolloutPlan } from '../core/status/rollout.ts'
 import type { Clock } from '../platform/clock.ts'
 import { sameJson } from '../platform/json.ts'
@@ -7,6 +8,7 @@ import { afterWrite, DONE, type Enqueue, type Reconciled } from './reconciled.ts
 import type { RolloutState } from './rollout-state.ts'
 import type { Forecast } from './rollouts.ts'
 import { snapshotOf } from './service-snapshot.ts'
+import { withoutCounters, type StatusBrake } from './status-brake.ts'
 import type { WorkResult } from './work-queue.ts'
 import { configOf, type Observed, type ReconcileWorld } from './world.ts'
 
@@ -14,6 +16,7 @@ export interface ConfigReconcilerDependencies {
   readonly world: ReconcileWorld
   readonly state: RolloutState
   readonly clock: Clock
+  readonly brake: StatusBrake
   /** How many services a rollout may break before it halts. */
   readonly failureLimit: number
 }
@@ -47,6 +50,7 @@ export class ConfigReconciler {
     if (before === undefined) {
       this.#paces.delete(id)
       state.rollouts.forget(id)
+      this.#dependencies.brake.forget(id)
       return { result: DONE, enqueue: [] }
     }
     const pace = this.#paces.get(id) ?? { planned: -Infinity, written: -Infinity }
@@ -75,20 +79,29 @@ export class ConfigReconciler {
   }
 
   async #write (snapshot: ConfigSnapshot, pace: Pace): Promise<WorkResult> {
-    const { world, clock } = this.#dependencies
-    const { config: { kind, namespace, name }, observed: { uid, version, status: known } } = snapshot
+    const { world, clock, brake } = this.#dependencies
+    const { id, config: { kind, namespace, name }, observed } = snapshot
+    const { uid, version, status: known } = observed
     const { status } = this.#plan(snapshot)
-    if (sameJson(status, known)) return DONE
+    const step = brake.next(id, { wanted: status, observed, now: world.now() })
+    if (step.kind !== 'write') return step
     const wait = pace.written + WRITE_GAP_MS - clock.now()
-    if (wait > 0 && sameJson(withoutCounters(status), withoutCounters(known))) return { kind: 'again', afterMs: wait }
+    if (wait > 0 && sameJson(withoutCounters(step.status), withoutCounters(known))) {
+      return { kind: 'again', afterMs: wait }
+    }
     const target = {
       kind: KINDS.find((each) => each.kind === kind) ?? KINDS[0], key: { namespace, name }, uid, version
     }
-    const result = await world.writer.applyStatus(target, status)
+    const result = await world.writer.applyStatus(target, step.status)
     pace.written = clock.now()
+    if (result.kind === 'outdated') brake.outdated(id, step)
     if (result.kind !== 'written') return afterWrite(result)
     world.configStatuses[kind].upsert(result.object)
-    return DONE
+    const regarding = { kind, namespace, name, uid }
+    for (const event of contestEvents(known, step.status)) {
+      world.events.record({ regarding, action: 'Reconcile', ...event })
+    }
+    return brake.written(id, step)
   }
 
   #release (snapshot: ConfigSnapshot): Enqueue[] {
@@ -122,8 +135,4 @@ export class ConfigReconciler {
       claim: claim && JSON.stringify([claim.gateway, claim.path])
     }
   }
-}
-
-function withoutCounters ({ services, ...status }: OwnConfigStatus): object {
-  return status
 }

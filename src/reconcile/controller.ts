@@ -11,6 +11,7 @@ import type { QueueName, Reconciled } from './reconciled.ts'
 import { RateLimiter, RollForward } from './roll-forward.ts'
 import { RolloutState } from './rollout-state.ts'
 import { ServiceReconciler } from './service-reconciler.ts'
+import { StatusBrake } from './status-brake.ts'
 import type { Changes } from './watched-sinks.ts'
 import { WorkQueue, type WorkQueueObserver } from './work-queue.ts'
 import { configId, isConfigId, namespaceOf, serviceId, type ConfigKey, type ReconcileWorld } from './world.ts'
@@ -33,6 +34,8 @@ export interface ControllerOptions {
   /** From 0 to 1, as Math.random. */
   readonly random: () => number
   readonly observers: Readonly<Record<QueueName, WorkQueueObserver>>
+  /** Called for each write of a status that another field manager changed. */
+  readonly onContest?: (manager: string) => void
 }
 
 /** Status writes in flight. Three of the six connections are watches, and one is reserved for the lease. */
@@ -51,12 +54,13 @@ export class Controller implements Changes {
   readonly #state = new RolloutState()
   readonly queues: Readonly<Record<QueueName, WorkQueue>>
 
-  constructor ({ world, limits, clock, log, random, observers }: ControllerOptions) {
+  constructor ({ world, limits, clock, log, random, observers, onContest }: ControllerOptions) {
     this.#world = world
     this.#log = log
     const state = this.#state
-    const services = new ServiceReconciler(world, state, clock)
-    const configs = new ConfigReconciler({ world, state, clock, failureLimit: limits.failureLimit })
+    const brake = new StatusBrake(clock, onContest)
+    const services = new ServiceReconciler(world, state, brake)
+    const configs = new ConfigReconciler({ world, state, clock, brake, failureLimit: limits.failureLimit })
     const rollForward = new RollForward({ world, state, rateLimiter: new RateLimiter(clock, limits.rate) })
     const queue = (
       name: QueueName, concurrency: number, reconcile: (key: string) => Promise<Reconciled>

@@ -1,12 +1,10 @@
 import { AIM_SERVICE } from '../api/kinds.ts'
 import { statusEvents, type ServiceEvent } from '../core/status/events.ts'
 import { serviceStatus, type OwnServiceStatus } from '../core/status/service.ts'
-import type { Clock } from '../platform/clock.ts'
-import { sameJson } from '../platform/json.ts'
 import type { RolloutState } from './rollout-state.ts'
 import { readSnapshot, type ServiceSnapshot } from './service-snapshot.ts'
 import { afterWrite, DONE, type Enqueue, type Reconciled } from './reconciled.ts'
-import { StatusBrake } from './status-brake.ts'
+import type { StatusBrake } from './status-brake.ts'
 import { configId, serviceKey, type ReconcileWorld } from './world.ts'
 import type { Priority } from './work-queue.ts'
 
@@ -21,11 +19,10 @@ interface Decision {
 export class ServiceReconciler {
   readonly #world: ReconcileWorld
   readonly #state: RolloutState
-
   readonly #brake: StatusBrake
 
-  constructor (world: ReconcileWorld, state: RolloutState, clock: Clock) {
-    this.#brake = new StatusBrake(clock)
+  constructor (world: ReconcileWorld, state: RolloutState, brake: StatusBrake) {
+    this.#brake = brake
     this.#world = world
     this.#state = state
   }
@@ -68,18 +65,17 @@ export class ServiceReconciler {
   }
 
   async #write (snapshot: ServiceSnapshot, status: OwnServiceStatus): Promise<Reconciled['result']> {
-    const { id, observed: { uid, version, status: known } } = snapshot
-    if (sameJson(status, known)) return DONE
-    const delay = this.#brake.delay(id, status)
-    if (delay > 0) return { kind: 'again', afterMs: delay }
-    const result = await this.#world.writer.applyStatus(
-      { kind: AIM_SERVICE, key: serviceKey(id), uid, version }, status
-    )
+    const { id, observed } = snapshot
+    const step = this.#brake.next(id, { wanted: status, observed, now: this.#world.now() })
+    if (step.kind !== 'write') return step
+    const { uid, version, status: known } = observed
+    const target = { kind: AIM_SERVICE, key: serviceKey(id), uid, version }
+    const result = await this.#world.writer.applyStatus(target, step.status)
+    if (result.kind === 'outdated') this.#brake.outdated(id, step)
     if (result.kind !== 'written') return afterWrite(result)
-    this.#brake.written(id, status)
     this.#world.serviceStatuses.upsert(result.object)
-    for (const event of statusEvents(known, status)) this.#record(snapshot, event)
-    return DONE
+    for (const event of statusEvents(known, step.status)) this.#record(snapshot, event)
+    return this.#brake.written(id, step)
   }
 
   #record ({ id, observed: { uid } }: ServiceSnapshot, event: ServiceEvent): void {

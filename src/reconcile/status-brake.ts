@@ -1,12 +1,28 @@
-import type { OwnServiceStatus } from '../core/status/service.ts'
+import { conditionsOf } from '../core/status/conditions.ts'
+import { contestedDraft, contestIn, withoutContest, type OwnStatus } from '../core/status/contest.ts'
 import type { Clock } from '../platform/clock.ts'
 import { sameJson } from '../platform/json.ts'
+import { DONE } from './reconciled.ts'
+import type { WorkResult } from './work-queue.ts'
+import type { Observed } from './world.ts'
 
 interface LastWrite {
-  readonly status: unknown
+  /** Without transition times. */
+  readonly status: object
   readonly at: number
   /** How many times in a row another writer changed the status that was written. */
   readonly contests: number
+}
+
+/** What to do about a status. */
+export type StatusStep = Extract<WorkResult, { kind: 'done' | 'again' }> | StatusWriteStep
+
+export interface StatusWriteStep {
+  readonly kind: 'write'
+  readonly status: OwnStatus
+  readonly write: LastWrite
+  /** The field manager that changed the status that was written last. */
+  readonly manager: string | undefined
 }
 
 /** In milliseconds. */
@@ -14,42 +30,100 @@ const FIRST_INTERVAL_MS = 1_000
 const LONGEST_INTERVAL_MS = 5 * 60_000
 /** Without a contest for so long, the next one starts with the first interval. */
 const PEACE_MS = 10 * 60_000
+/** A contest is over after two intervals, and after so long at least. */
+const SHORTEST_CALM_MS = 60_000
+/** Changes in a row from which on a status is reported as contested. A single one is an accident. */
+const REPORTED_CONTESTS = 2
 
-/** Slows down the writes of a status whose fields another writer keeps changing. */
+/** Slows down and reports the writes of a status whose fields another writer keeps changing. */
 export class StatusBrake {
   readonly #clock: Clock
+  readonly #onContest: (manager: string) => void
   readonly #writes = new Map<string, LastWrite>()
 
-  constructor (clock: Clock) {
+  /** `onContest`: called for each write of a status that another field manager changed. */
+  constructor (clock: Clock, onContest: (manager: string) => void = () => {}) {
     this.#clock = clock
+    this.#onContest = onContest
   }
 
-  /** Milliseconds until a status that differs from the stored one may be written. A new status does not wait. */
-  delay (id: string, status: OwnServiceStatus): number {
-    const last = this.#contested(id, status)
-    if (last === undefined) return 0
-    const interval = Math.min(LONGEST_INTERVAL_MS, FIRST_INTERVAL_MS * 2 ** last.contests)
-    return Math.max(0, last.at + interval - this.#clock.now())
-  }
-
-  written (id: string, status: OwnServiceStatus): void {
-    const last = this.#contested(id, status)
+  /** `now`: RFC 3339. A status with new content does not wait. */
+  next (id: string, { wanted, observed, now }: {
+    readonly wanted: OwnStatus, readonly observed: Observed<OwnStatus>, readonly now: string
+  }): StatusStep {
+    const { status: known, otherManager } = observed
+    if (sameJson(wanted, withoutContest(known))) return this.#kept(id, wanted, known)
+    const last = this.#contested(id, wanted, known)
     const contests = last === undefined ? 0 : last.contests + 1
-    this.#writes.set(id, { status: withoutTimes(status), at: this.#clock.now(), contests })
+    const left = last === undefined ? 0 : last.at + intervalAfter(last) - this.#clock.now()
+    if (left > 0) return { kind: 'again', afterMs: left }
+    const report = contests < REPORTED_CONTESTS
+      ? contestIn(known) // it may have begun before the content changed
+      : conditionsOf([contestedDraft(wanted, known, otherManager)], {
+        known: known.conditions, generation: wanted.observedGeneration ?? 0, now
+      })[0]
+    return {
+      kind: 'write',
+      status: report === undefined ? wanted : { ...wanted, conditions: [...wanted.conditions, report] },
+      write: { status: withoutTimes(wanted), at: this.#clock.now(), contests },
+      manager: contests === 0 ? undefined : otherManager
+    }
+  }
+
+  /** How the work ends after the write, which the API server stored. */
+  written (id: string, { status, write, manager }: StatusWriteStep): WorkResult {
+    this.#writes.set(id, write)
+    if (manager !== undefined) this.#onContest(manager)
+    return contestIn(status) === undefined ? DONE : { kind: 'again', afterMs: calmAfter(write) }
+  }
+
+  /** The other writer was faster: the next try counts from now on. */
+  outdated (id: string, { write }: StatusWriteStep): void {
+    const last = this.#writes.get(id)
+    if (last !== undefined && write.contests > 0) this.#writes.set(id, { ...last, at: write.at })
   }
 
   forget (id: string): void {
     this.#writes.delete(id)
   }
 
-  /** The last write, if it wrote the same status: then another writer has changed it since. */
-  #contested (id: string, status: OwnServiceStatus): LastWrite | undefined {
+  /** The report ends some time after the last contest. A new leader takes it over. */
+  #kept (id: string, wanted: OwnStatus, known: OwnStatus): StatusStep {
+    if (contestIn(known) === undefined) return { kind: 'done' }
+    const adopted = { status: withoutTimes(wanted), at: this.#clock.now(), contests: REPORTED_CONTESTS }
+    const write = this.#writes.get(id) ?? adopted
+    this.#writes.set(id, write)
+    const left = write.at + calmAfter(write) - this.#clock.now()
+    if (left > 0) return { kind: 'again', afterMs: left }
+    return { kind: 'write', status: wanted, write, manager: undefined }
+  }
+
+  /** The last write, if it wrote the same content: then another writer has changed it since. */
+  #contested (id: string, wanted: OwnStatus, known: OwnStatus): LastWrite | undefined {
     const last = this.#writes.get(id)
     if (last === undefined || this.#clock.now() - last.at >= PEACE_MS) return undefined
-    return sameJson(last.status, withoutTimes(status)) ? last : undefined
+    const next = withoutTimes(wanted)
+    if (sameJson(last.status, next)) return last
+    // counters move by themselves, also during a contest about something else
+    const isSame = sameJson(withoutCounters(last.status), withoutCounters(next))
+    const isChanged = !sameJson(withoutCounters(withoutTimes(withoutContest(known))), withoutCounters(next))
+    return isSame && isChanged ? last : undefined
   }
 }
 
-function withoutTimes ({ conditions, ...status }: OwnServiceStatus): object {
+function intervalAfter ({ contests }: LastWrite): number {
+  return Math.min(LONGEST_INTERVAL_MS, FIRST_INTERVAL_MS * 2 ** contests)
+}
+
+function calmAfter (write: LastWrite): number {
+  return Math.max(SHORTEST_CALM_MS, 2 * intervalAfter(write))
+}
+
+function withoutTimes ({ conditions, ...status }: OwnStatus): object {
   return { ...status, conditions: conditions.map(({ lastTransitionTime, ...condition }) => condition) }
+}
+
+/** A configuration's status without the counts of its services. */
+export function withoutCounters (status: object): object {
+  return { ...status, services: undefined }
 }

@@ -6,8 +6,9 @@ import type { ServiceIndex } from '../cache/service-index.ts'
 import type { EventSink, ObjectKey, ObjectSink, ObjectWriter, ReadResult } from '../core/ports.ts'
 import type { AssessmentWorld } from '../core/settings/assess.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
-import type { OwnConfigStatus } from '../core/status/rollout.ts'
-import type { OwnServiceStatus } from '../core/status/service.ts'
+import { CONTESTED, otherManager } from '../core/status/contest.ts'
+import { CONFIG_CONDITIONS, type OwnConfigStatus } from '../core/status/rollout.ts'
+import { SERVICE_CONDITIONS, type OwnServiceStatus } from '../core/status/service.ts'
 import type { PathPolicy } from '../core/world.ts'
 import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
 
@@ -71,7 +72,13 @@ export interface Observed<T> {
   /** `metadata.resourceVersion`: a write with it is refused if the object has changed since. */
   readonly version: string
   readonly status: T
+  /** Which other field manager changed the status. See `otherManager`. */
+  readonly otherManager: string
 }
+
+/** What this program writes in a status of any kind. */
+const FIELDS = ['observedGeneration', 'resolvedRuntimeConfig', 'routing', 'hash', 'services']
+const TYPES = [...SERVICE_CONDITIONS, ...CONFIG_CONDITIONS, CONTESTED]
 
 /** The status of every object of a kind, as far as this program writes it. */
 export class ObservedObjects<T> implements ObjectSink {
@@ -93,7 +100,8 @@ export class ObservedObjects<T> implements ObjectSink {
     const version = ownString(ownObject(object, 'metadata'), 'resourceVersion')
     const known = this.#observed.get(key)
     if (known !== undefined && !isNewerVersion(version, known.version)) return
-    this.#observed.set(key, { uid: uidOf(object), version, status: this.#read(object) })
+    const status = this.#read(object)
+    this.#observed.set(key, { uid: uidOf(object), version, status, otherManager: otherManager(object, FIELDS, TYPES) })
   }
 
   remove (key: ObjectKey): void {

@@ -20,7 +20,7 @@ export interface MeasuredReconciler {
 }
 
 /** The metrics of the reconciler, except those of its queues. */
-export function reconcileMetrics (registry: Registry, read: MeasuredReconciler): void {
+export function reconcileMetrics (registry: Registry, read: MeasuredReconciler) {
   const gauge = collectingGauge(registry)
   gauge('leader_election_master_status', '1 while this replica leads.', {
     labelNames: ['name'], collect: (metric) => { metric.set({ name: read.election }, read.leads() ? 1 : 0) }
@@ -41,7 +41,22 @@ export function reconcileMetrics (registry: Registry, read: MeasuredReconciler):
       }
     }
   )
+  const conflicts = metricsIn(registry).counter(
+    'aim_admission_status_conflicts_total',
+    'Statuses written again because another field manager changed them, by manager.',
+    ['manager']
+  )
+  const managers = new Set<string>()
+  return {
+    onContest: (manager: string): void => {
+      if (managers.size < MAX_MANAGERS) managers.add(manager)
+      conflicts.inc({ manager: managers.has(manager) ? manager : 'other' })
+    }
+  }
 }
+
+/** Field managers with a metric of their own: clients choose their names. */
+const MAX_MANAGERS = 20
 
 interface Collection { readonly labelNames: readonly string[], readonly collect: (metric: Gauge) => void }
 

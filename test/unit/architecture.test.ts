@@ -6,6 +6,7 @@ import { FAULTS } from '../../src/core/rules/faults.ts'
 import {
   ACCEPTED_REASONS, CONFIG_CONDITIONS, HALTED_REASONS, ROLLED_OUT_REASONS
 } from '../../src/core/status/rollout.ts'
+import { CONTESTED, CONTESTED_REASONS } from '../../src/core/status/contest.ts'
 import { SERVICE_EVENT_REASONS } from '../../src/core/status/events.ts'
 import { DEGRADED_REASONS, RESOLVED_REASONS, ROUTING_REASONS } from '../../src/core/status/health.ts'
 import { SERVICE_CONDITIONS } from '../../src/core/status/service.ts'
@@ -152,6 +153,7 @@ const DOCUMENTED: Readonly<Record<string, readonly string[]>> = {
   RuntimeConfigResolved: RESOLVED_REASONS,
   RoutingReady: ROUTING_REASONS,
   Degraded: DEGRADED_REASONS,
+  StatusContested: CONTESTED_REASONS,
   Events: SERVICE_EVENT_REASONS,
   Accepted: ACCEPTED_REASONS,
   RolledOut: ROLLED_OUT_REASONS,
@@ -169,7 +171,7 @@ t.test('every condition and every reason of it is in docs/status.md, and no othe
     Object.fromEntries(Object.entries(DOCUMENTED).map(([title, reasons]) => [title, [...reasons].sort()])))
   t.strictSame(
     Object.keys(DOCUMENTED).filter((title) => title !== 'Events'),
-    [...SERVICE_CONDITIONS, ...CONFIG_CONDITIONS]
+    [...SERVICE_CONDITIONS, CONTESTED, ...CONFIG_CONDITIONS]
   )
 })
 

@@ -1,4 +1,4 @@
-import type { OwnServiceStatus } from './service.ts'
+import { CONTESTED, contestIn, type OwnStatus } from './contest.ts'
 
 /** An event about a service. */
 export interface ServiceEvent {
@@ -9,17 +9,27 @@ export interface ServiceEvent {
 
 export const SERVICE_EVENT_REASONS = [
   'RuntimeConfigResolved', 'RuntimeConfigMissing', 'PathRendered', 'PathTemplateInvalid', 'PathFieldMissing',
-  'PathTooLong', 'PathConflict', 'PathOutOfScope', 'GatewayMissing', 'RolledForward', 'AdmittedWithoutWebhook'
+  'PathTooLong', 'PathConflict', 'PathOutOfScope', 'GatewayMissing', 'RolledForward', 'AdmittedWithoutWebhook',
+  'StatusContested'
 ] as const
 type ServiceEventReason = typeof SERVICE_EVENT_REASONS[number]
 
 /** One event per condition whose reason changed in a way that matters to users. Pure. */
-export function statusEvents (known: OwnServiceStatus, next: OwnServiceStatus): ServiceEvent[] {
-  return next.conditions.flatMap(({ type, status, reason, message }) => {
+export function statusEvents (known: OwnStatus, next: OwnStatus): ServiceEvent[] {
+  const events = next.conditions.flatMap(({ type, status, reason, message }) => {
     const before = known.conditions.find((condition) => condition.type === type)?.reason
-    const event = type === 'Degraded' ? undefined : eventReason(reason, before)
-    return event === undefined ? [] : [{ type: status === 'True' ? 'Normal' : 'Warning', reason: event, note: message }]
+    const event = type === 'Degraded' || type === CONTESTED ? undefined : eventReason(reason, before)
+    if (event === undefined) return []
+    return [{ type: status === 'True' ? 'Normal' : 'Warning', reason: event, note: message } as const]
   })
+  return [...events, ...contestEvents(known, next)]
+}
+
+/** One event when a contest begins. */
+export function contestEvents (known: OwnStatus, next: OwnStatus): ServiceEvent[] {
+  const contest = contestIn(next)
+  if (contest === undefined || contestIn(known) !== undefined) return []
+  return [{ type: 'Warning', reason: CONTESTED, note: contest.message }]
 }
 
 /** A rollout has its own event, and a rendered path is an event only after a fault. */

@@ -4,6 +4,7 @@ import type { RuntimeConfigStatus } from '../../api/runtime-config.ts'
 import { ownObject, type JsonObject } from '../../platform/json.ts'
 import { configTitle, type RuntimeConfig } from '../settings/runtime-config.ts'
 import { conditionsOf, knownConditions, knownFields, type ConditionDraft } from './conditions.ts'
+import { CONTESTED } from './contest.ts'
 
 /** The condition types of a configuration's status, in order. */
 export const CONFIG_CONDITIONS = ['Accepted', 'RolledOut', 'RolloutHalted'] as const
@@ -58,7 +59,7 @@ export interface RolloutPlan {
 /** This program's part of a stored status. */
 export function ownConfigStatus (object: JsonObject): OwnConfigStatus {
   const known = knownFields(ownObject(object, 'status'), ['observedGeneration', 'hash', 'services'])
-  return { ...known, conditions: knownConditions(object, CONFIG_CONDITIONS) }
+  return { ...known, conditions: knownConditions(object, [...CONFIG_CONDITIONS, CONTESTED]) }
 }
 
 /** An unreadable annotation holds the rollout, because its author meant to limit it. */

@@ -7,6 +7,7 @@ import type { Assessment } from '../settings/assess.ts'
 import { configTitle } from '../settings/runtime-config.ts'
 import type { ConfigLookup } from '../world.ts'
 import { conditionsOf, knownConditions, knownFields, type ConditionDraft } from './conditions.ts'
+import { CONTESTED } from './contest.ts'
 import { degradedCause, routingCondition, type ResolvedReason } from './health.ts'
 import { storedPath } from './staleness.ts'
 
@@ -36,7 +37,7 @@ export function ownServiceStatus (object: JsonObject): OwnServiceStatus {
   return {
     ...knownFields(status, ['observedGeneration', 'resolvedRuntimeConfig']),
     ...(path !== '' && { routing: { path } }),
-    conditions: knownConditions(object, SERVICE_CONDITIONS)
+    conditions: knownConditions(object, [...SERVICE_CONDITIONS, CONTESTED])
   }
 }
 

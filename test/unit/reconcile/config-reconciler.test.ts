@@ -1,6 +1,7 @@
 import t from 'tap'
 import { ConfigReconciler } from '../../../src/reconcile/config-reconciler.ts'
 import { RolloutState } from '../../../src/reconcile/rollout-state.ts'
+import { StatusBrake } from '../../../src/reconcile/status-brake.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { aConfig, aService } from '../../support/builders/objects.ts'
 import { admitted, aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
@@ -26,7 +27,7 @@ function aReconciler ({ config = NEW }: { config?: JsonObject } = {}) {
     state.contribute(`ml-team/${name}`, { config: ID, hash, failing })
   }
   for (const name of ['a', 'b', 'c']) carries(name, oldHash)
-  const reconciler = new ConfigReconciler({ world, state, clock, failureLimit: 1 })
+  const reconciler = new ConfigReconciler({ world, state, clock, brake: new StatusBrake(clock), failureLimit: 1 })
   /** Lets the API server store the next write. */
   const storeNext = (status: object, version: number): void => {
     parts.results.push({ kind: 'written', object: { ...stored(config, version), status } })
@@ -77,8 +78,8 @@ t.test('releases no service if the status write fails', async (t) => {
 })
 
 t.test('plans at most ten times a second, and writes changed counters at most once a second', async (t) => {
-  const { reconciler, written, clock, carries, hash, storeNext } = aReconciler()
-  storeNext({}, 3)
+  const { reconciler, written, clock, carries, hash, storeNext, results } = aReconciler()
+  results.push({ kind: 'outdated' })
   await reconciler.reconcile(ID)
   const [{ status } = { status: {} }] = written
   t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'again', afterMs: 100 })
@@ -96,14 +97,13 @@ t.test('plans at most ten times a second, and writes changed counters at most on
 })
 
 t.test('writes a changed condition at once, and an unchanged status never', async (t) => {
-  const { reconciler, written, clock, carries, hash, storeNext } = aReconciler()
-  storeNext({}, 3)
+  const { reconciler, written, clock, carries, hash, storeNext, results } = aReconciler()
+  results.push({ kind: 'outdated' })
   await reconciler.reconcile(ID)
   for (const name of ['a', 'b', 'c']) carries(name, hash)
   clock.pass(100)
-  const done = { kind: 'done' }
-  storeNext({}, 4)
-  t.strictSame((await reconciler.reconcile(ID)).result, done)
+  results.push({ kind: 'outdated' })
+  t.match((await reconciler.reconcile(ID)).result, { kind: 'retry' })
   const last = written.at(-1)?.status ?? {}
   t.match(last, {
     services: { total: 3, current: 3 },
@@ -111,9 +111,9 @@ t.test('writes a changed condition at once, and an unchanged status never', asyn
   })
   clock.pass(100)
   storeNext(last, 5)
-  await reconciler.reconcile(ID)
+  t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'done' })
   clock.pass(10_000)
-  t.strictSame((await reconciler.reconcile(ID)).result, done)
+  t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'done' })
   t.equal(written.length, 3)
 })
 
@@ -165,4 +165,21 @@ t.test('forgets a deleted configuration without a request', async (t) => {
   t.strictSame(await reconciler.reconcile(ID), { result: { kind: 'done' }, enqueue: [] })
   t.notOk(state.rollouts.isReleased('ml-team/a', ID, hash))
   t.equal(written.length, 1)
+})
+
+t.test('waits longer before each write of a status that another writer keeps changing, and reports it', async (t) => {
+  const { reconciler, written, clock, storeNext, events } = aReconciler()
+  const waits: number[] = []
+  for (let version = 3; version < 8; version++) {
+    clock.pass(100)
+    storeNext({}, version) // the other writer removes the status at once
+    const { result } = await reconciler.reconcile(ID)
+    if (result.kind !== 'again') continue
+    waits.push(result.afterMs)
+    clock.pass(result.afterMs)
+    await reconciler.reconcile(ID)
+  }
+  t.strictSame(waits, [900, 1_900, 3_900, 7_900])
+  t.match(written.at(-1)?.status, { conditions: [{}, {}, {}, { type: 'StatusContested' }] })
+  t.match(events[0], { reason: 'StatusContested', regarding: { kind: 'AIMRuntimeConfig', name: 'default' } })
 })

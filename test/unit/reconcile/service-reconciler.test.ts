@@ -1,6 +1,7 @@
 import t from 'tap'
 import { RolloutState } from '../../../src/reconcile/rollout-state.ts'
 import { ServiceReconciler } from '../../../src/reconcile/service-reconciler.ts'
+import { StatusBrake } from '../../../src/reconcile/status-brake.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { aConfig, aService } from '../../support/builders/objects.ts'
 import { admitted, aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
@@ -15,7 +16,10 @@ function aReconciler () {
   const service = stored(admitted(aService(), parts.world.configs), 5)
   parts.sinks.AIMService.upsert(service)
   const clock = new ManualClock()
-  return { ...parts, clock, service, reconciler: new ServiceReconciler(parts.world, new RolloutState(), clock) }
+  const contests: string[] = []
+  const brake = new StatusBrake(clock, (manager) => { contests.push(manager) })
+  const reconciler = new ServiceReconciler(parts.world, new RolloutState(), brake)
+  return { ...parts, clock, service, contests, reconciler }
 }
 
 /** The stored object with that status, its keys in either order. */
@@ -106,7 +110,7 @@ t.test('reads a service that is too large for the cache', async (t) => {
   const { world, sinks, results, reads, readResults, written } = aReconcileWorld({
     serviceLimits: { service: 2_000, total: 10_000 }
   })
-  const reconciler = new ServiceReconciler(world, new RolloutState(), new ManualClock())
+  const reconciler = new ServiceReconciler(world, new RolloutState(), new StatusBrake(new ManualClock()))
   sinks.AIMRuntimeConfig.upsert(stored(aConfig(), 1))
   const service = stored(admitted(aService({ spec: { note: 'x'.repeat(3_000) } }), world.configs), 5)
   sinks.AIMService.upsert(service)
@@ -139,7 +143,7 @@ t.test('waits longer before each write of a status that another writer keeps cha
       clock.pass(result.afterMs)
       result = (await reconciler.reconcile(ID)).result
     }
-    t.strictSame(result, { kind: 'done' })
+    t.equal(written.at(-1)?.version, String(version === 6 ? 5 : version - 1), result.kind)
     sinks.AIMService.upsert(stored(service, version + 1)) // the other writer removes the status
   }
   t.strictSame(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300].map((seconds) => seconds * 1_000))
@@ -164,7 +168,7 @@ t.test('writes a changed status at once, even while another writer contests it',
 t.test('a service waits for a path until it holds it, even while the path is free', async (t) => {
   const { world, sinks } = aReconcileWorld()
   const state = new RolloutState()
-  const reconciler = new ServiceReconciler(world, state, new ManualClock())
+  const reconciler = new ServiceReconciler(world, state, new StatusBrake(new ManualClock()))
   const gateway = { name: 'gateway', namespace: 'ml-team' }
   const routing = { enabled: true, gatewayRef: gateway, pathTemplate: '/x' }
   sinks.AIMRuntimeConfig.upsert(stored(aConfig({ routing }), 1))
@@ -181,4 +185,78 @@ t.test('a service waits for a path until it holds it, even while the path is fre
   sinks.AIMService.upsert(stored(holding, 6))
   await reconciler.reconcile(ID)
   t.equal(waiting(), 0)
+})
+
+/** Stores each write, and then what another manager makes of it. */
+function aRival () {
+  const parts = aReconciler()
+  const { reconciler, written, results, service, sinks, clock } = parts
+  let version = 10
+  const store = (status: object, manager: string): void => {
+    const entry = { manager, subresource: 'status', time: 'now', fieldsV1: { 'f:status': { 'f:routing': {} } } }
+    sinks.AIMService.upsert(stored({ ...service, status }, ++version, { managedFields: [entry] }))
+  }
+  /** Until the next write, which is stored. Returns the wait before it, and how the work ended. */
+  const write = async (): Promise<{ waited: number, result: object }> => {
+    const before = written.length
+    results.push({ kind: 'written', object: stored(service, version) })
+    let waited = 0
+    let { result } = await reconciler.reconcile(ID)
+    while (result.kind === 'again' && written.length === before) {
+      waited += result.afterMs
+      clock.pass(result.afterMs)
+      result = (await reconciler.reconcile(ID)).result
+    }
+    store(written.at(-1)?.status ?? {}, 'aim-admission')
+    return { waited, result }
+  }
+  const last = (): JsonObject => written.at(-1)?.status as JsonObject
+  const strike = (): void => { store({ ...last(), routing: { path: '/rival' } }, 'rival') }
+  return { ...parts, write, strike, last }
+}
+
+t.test('reports a contested status with its rival once, and ends the report after the contest', async (t) => {
+  const { write, strike, last, events, contests, reconciler, written } = aRival()
+  const CONTESTED = { type: 'StatusContested', status: 'True', reason: 'OtherFieldManager' }
+  await write()
+  strike()
+  await write()
+  t.equal((last()['conditions'] as unknown[]).length, 3, 'a single change is an accident')
+  strike()
+  t.match(await write(), { waited: 2_000, result: { kind: 'again', afterMs: 60_000 } })
+  t.match(last(), {
+    conditions: [{}, {}, {}, {
+      ...CONTESTED, message: /^field manager rival keeps changing routing of the status, .*; stop the other writer$/
+    }]
+  })
+  strike()
+  await write()
+  t.match(last(), { conditions: [{}, {}, {}, CONTESTED] })
+  t.match(events.filter(({ reason }) => reason === 'StatusContested'), [{ type: 'Warning', note: /rival/ }])
+  t.strictSame(contests, ['rival', 'rival', 'rival'])
+  t.match(await write(), { waited: 60_000, result: { kind: 'done' } })
+  t.equal((last()['conditions'] as unknown[]).length, 3)
+  const before = written.length
+  t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'done' })
+  t.equal(written.length, before)
+  strike()
+  t.match(await write(), { result: { kind: 'again' } }, 'the contest goes on where it was')
+})
+
+t.test('a new leader ends the report of a contest that is over', async (t) => {
+  const { write, strike, last, world, service, sinks, results, written } = aRival()
+  for (let round = 0; round < 3; round++) {
+    await write()
+    strike()
+  }
+  await write()
+  t.match(last(), { conditions: [{}, {}, {}, { type: 'StatusContested' }] })
+  const clock = new ManualClock()
+  const next = new ServiceReconciler(world, new RolloutState(), new StatusBrake(clock))
+  t.strictSame((await next.reconcile(ID)).result, { kind: 'again', afterMs: 60_000 })
+  clock.pass(60_000)
+  results.push({ kind: 'written', object: stored(service, 99) })
+  t.strictSame((await next.reconcile(ID)).result, { kind: 'done' })
+  t.match(written.at(-1)?.status, { conditions: { length: 3 } })
+  sinks.AIMService.remove({ namespace: 'ml-team', name: 'llama-chat' })
 })
