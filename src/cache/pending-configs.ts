@@ -14,7 +14,7 @@ const ANNOUNCED_WAIT_MS = 1_000
 const MISSING_WAIT_MS = 150
 /** How long a new configuration takes at most to reach every replica, in milliseconds. */
 const PROPAGATION_MS = 5_000
-/** Bounds against hostile names: stored announcements and concurrent waits. Beyond them a review does not wait. */
+/** Bounds against hostile names: announcements, and waits at once in a namespace. Beyond them no review waits. */
 const MAX_ANNOUNCED = 1_000
 const MAX_WAITING = 64
 
@@ -30,7 +30,8 @@ export class PendingConfigCache implements PendingConfigs {
   readonly #announced = new Map<string, Announcement>()
   /** Arrival time of each new configuration, oldest first; dropped after PROPAGATION_MS. */
   readonly #arrivedAt = new Map<string, number>()
-  #waiting = 0
+  /** Waits by namespace, so that one namespace does not use up those of another. */
+  readonly #waiting = new Map<string, number>()
 
   constructor (configs: ConfigIndex, clock: Clock) {
     this.#configs = configs
@@ -53,8 +54,8 @@ export class PendingConfigCache implements PendingConfigs {
 
   waitForConfig (ref: ObjectKey, signal: () => AbortSignal): Promise<void> | undefined {
     const waitMs = this.#waitMs(ref)
-    if (waitMs === 0 || this.#waiting >= MAX_WAITING) return undefined
-    return this.#until(() => this.#waitMs(ref) === 0, { waitMs, signal: signal() })
+    if (waitMs === 0 || (this.#waiting.get(ref.namespace) ?? 0) >= MAX_WAITING) return undefined
+    return this.#until(ref, { waitMs, signal: signal() })
   }
 
   #recordArrival (config: RuntimeConfig): void {
@@ -83,8 +84,9 @@ export class PendingConfigCache implements PendingConfigs {
     return false
   }
 
-  async #until (hasArrived: () => boolean, { waitMs, signal }: { waitMs: number, signal: AbortSignal }): Promise<void> {
-    this.#waiting++
+  async #until (ref: ObjectKey, { waitMs, signal }: { waitMs: number, signal: AbortSignal }): Promise<void> {
+    const { namespace } = ref
+    this.#waiting.set(namespace, (this.#waiting.get(namespace) ?? 0) + 1)
     await new Promise<void>((resolve) => {
       const finish = (): void => {
         cancelTimeout()
@@ -93,9 +95,11 @@ export class PendingConfigCache implements PendingConfigs {
         resolve()
       }
       const cancelTimeout = this.#clock.setTimeout(waitMs, finish)
-      const unsubscribe = this.#configs.onChange(() => { if (hasArrived()) finish() })
+      const unsubscribe = this.#configs.onChange(() => { if (this.#waitMs(ref) === 0) finish() })
       signal.addEventListener('abort', finish)
     })
-    this.#waiting--
+    const left = (this.#waiting.get(namespace) ?? 0) - 1
+    if (left > 0) this.#waiting.set(namespace, left)
+    else this.#waiting.delete(namespace)
   }
 }

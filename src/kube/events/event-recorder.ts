@@ -31,7 +31,7 @@ const GAP_MS = 20
 /** After an event of a rollout, of which there may be thousands: they leave the API server to the rollout itself. */
 const ROLLOUT_GAP_MS = 100
 const TIMEOUT_MS = 5_000
-/** Events beyond these limits replace the oldest ones. */
+/** Beyond these limits the oldest events are dropped. */
 const MAX_PENDING = 1_000
 const MAX_REMEMBERED = 4_096
 /** Limits of an Event's note and name. Source: Kubernetes, pkg/apis/core/validation/events.go. */
@@ -44,9 +44,9 @@ const MAX_NAME = 253
  */
 export class EventRecorder implements EventSink {
   readonly #options: EventRecorderOptions
-  readonly #pending = new Map<string, TransitionEvent>()
+  readonly #pending = new PendingEvents()
   /** Sent only while no other event is pending. */
-  readonly #pendingOfRollouts = new Map<string, TransitionEvent>()
+  readonly #pendingOfRollouts = new PendingEvents()
   readonly #sent = new Map<string, Sent>()
   #sending: Promise<void> | undefined
   #stopped = false
@@ -60,8 +60,7 @@ export class EventRecorder implements EventSink {
     if (this.#stopped) return
     const key = JSON.stringify([event.regarding.uid, event.type, event.reason, event.note])
     const pending = isOfRollout(event) ? this.#pendingOfRollouts : this.#pending
-    pending.set(key, event)
-    evictOldest(pending, MAX_PENDING)
+    pending.add(key, event)
     this.#sending ??= this.#sendAll()
   }
 
@@ -74,7 +73,7 @@ export class EventRecorder implements EventSink {
   }
 
   async #sendAll (): Promise<void> {
-    for (let next = this.#take(); next !== undefined; next = this.#take()) {
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
       const [key, event] = next
       await this.#send(key, event)
       await new Promise<void>((resolve) => {
@@ -84,11 +83,8 @@ export class EventRecorder implements EventSink {
     this.#sending = undefined
   }
 
-  #take (): [string, TransitionEvent] | undefined {
-    const pending = this.#pending.size > 0 ? this.#pending : this.#pendingOfRollouts
-    const [next] = pending
-    if (next !== undefined) pending.delete(next[0])
-    return next
+  #next (): readonly [string, TransitionEvent] | undefined {
+    return this.#pending.take() ?? this.#pendingOfRollouts.take()
   }
 
   async #send (key: string, event: TransitionEvent): Promise<void> {
@@ -148,6 +144,49 @@ export class EventRecorder implements EventSink {
     }
     this.#failing = failed
     return !failed
+  }
+}
+
+/** Events that wait, in the order of arrival within their namespace. Namespaces take turns. */
+class PendingEvents {
+  /** Never empty; the next namespace comes first. */
+  readonly #namespaces = new Map<string, Map<string, TransitionEvent>>()
+  #size = 0
+
+  /** Replaces an event with the same key. Beyond the limit, the namespace with the most events loses its oldest one. */
+  add (key: string, event: TransitionEvent): void {
+    const { namespace } = event.regarding
+    const events = this.#namespaces.get(namespace) ?? new Map<string, TransitionEvent>()
+    if (!events.has(key)) this.#size++
+    this.#namespaces.set(namespace, events.set(key, event))
+    if (this.#size <= MAX_PENDING) return
+    const [largest] = Array.from(this.#namespaces).reduce((most, each) => each[1].size > most[1].size ? each : most)
+    this.#takeFrom(largest)
+  }
+
+  take (): readonly [string, TransitionEvent] | undefined {
+    const [namespace] = this.#namespaces.keys()
+    if (namespace === undefined) return undefined
+    const taken = this.#takeFrom(namespace)
+    const rest = this.#namespaces.get(namespace)
+    this.#namespaces.delete(namespace)
+    if (rest !== undefined) this.#namespaces.set(namespace, rest) // now the last in the round
+    return taken
+  }
+
+  clear (): void {
+    this.#namespaces.clear()
+    this.#size = 0
+  }
+
+  #takeFrom (namespace: string): readonly [string, TransitionEvent] | undefined {
+    const events = this.#namespaces.get(namespace)
+    const [oldest] = events ?? []
+    if (events === undefined || oldest === undefined) return undefined
+    events.delete(oldest[0])
+    if (events.size === 0) this.#namespaces.delete(namespace)
+    this.#size--
+    return oldest
   }
 }
 

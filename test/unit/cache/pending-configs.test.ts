@@ -87,10 +87,11 @@ t.test('a wait ends when its review is aborted', async (t) => {
   t.equal(clock.pending, 0)
 })
 
-t.test('at most 64 reviews wait at once', async (t) => {
+t.test('at most 64 reviews of a namespace wait at once, whatever waits in others', async (t) => {
   const { pending, clock, signal } = setUp()
   const waits = Array.from({ length: 64 }, () => pending.waitForConfig(REF, () => signal))
   t.equal(pending.waitForConfig(REF, () => signal), undefined)
+  t.ok(pending.waitForConfig({ ...REF, namespace: 'other' }, () => signal))
   clock.pass(150)
   await Promise.all(waits.map(async (wait) => { await wait }))
   t.ok(pending.waitForConfig(REF, () => signal))

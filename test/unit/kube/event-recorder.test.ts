@@ -164,3 +164,15 @@ t.test('sends nothing after stop', async (t) => {
   await send(anEvent())
   t.strictSame(sent, [])
 })
+
+t.test('events of one namespace neither delay nor displace those of another', async (t) => {
+  const { recorder, sent, pass } = aRecorder()
+  const regarding = (namespace: string, name: string) =>
+    ({ kind: 'AIMService', namespace, name, uid: `${namespace}-${name}` }) as const
+  recorder.record(anEvent({ regarding: regarding('victim', 'first') }))
+  for (let at = 0; at < 1_500; at++) recorder.record(anEvent({ regarding: regarding('evil', `flood-${at}`) }))
+  recorder.record(anEvent({ regarding: regarding('victim', 'second') }))
+  for (let turn = 0; turn < 6; turn++) await pass(50)
+  const names = sent.map(({ body }) => (body['regarding'] as JsonObject)['name']) // what the recorder wrote
+  t.strictSame(names.slice(0, 4).filter((name) => !String(name).startsWith('flood')), ['first', 'second'])
+})
