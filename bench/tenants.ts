@@ -1,7 +1,7 @@
 /**
  * `npm run bench:tenants -- --runs N`: latency of one tenant's creates at a fixed rate, quiet and while another tenant
- * does its worst, on a real API server with two replicas of `serve` and a reconciler. Prints failures, p99, the ratio
- * to quiet (medians of the runs), and the peak memory of the processes.
+ * does its worst. A real API server has two replicas of `serve` and a reconciler. Prints failures, p99, the ratio to
+ * quiet (medians of the runs), the CPU time, and the peak memory. `--floor` measures the API server alone.
  */
 import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -29,13 +29,19 @@ const { values } = parseArgs({
     /** Services whose writes by the reconciler fail. */
     failing: { type: 'string', default: '20' },
     /** Limit of services of 1.3 MB. */
-    huge: { type: 'string', default: '550' }
+    huge: { type: 'string', default: '550' },
+    /** Only the attacks whose names contain it, and quiet. */
+    only: { type: 'string', default: '' },
+    /** The API server alone: no webhooks, no `serve`, no reconciler. */
+    floor: { type: 'boolean', default: false }
   }
 })
 const [RUNS, SECONDS, RATE] = [Number(values.runs), Number(values.seconds), Number(values.rate)]
 const [PREVIEWED, SIZE, CROWD] = [Number(values.previewed), Number(values.size) * 1_024, Number(values.crowd)]
 const [FAILING, HUGE, HUGE_BYTES] = [Number(values.failing), Number(values.huge), 1_300 * 1_024]
 const ATTACKERS = 5
+/** In one configuration of 1 MB. */
+const SECRETS = 40_000
 /** Until the caches have followed a change of many objects, in milliseconds. */
 const SETTLE_MS = 5_000
 
@@ -118,6 +124,15 @@ const ATTACKS: readonly Attack[] = [
     }))
   },
   {
+    name: `patches of a configuration with ${SECRETS} pull secrets`,
+    start: async () => {
+      const imagePullSecrets = Array.from({ length: SECRETS }, (_, at) => ({ name: `secret-${at}` }))
+      await mallory.create(config('large', { imagePullSecrets }))
+      return repeatedly(async (_, round) =>
+        await mallory.mergePatch(refOf(config('large', {})), { spec: { defaultStorageClassName: `class-${round}` } }))
+    }
+  },
+  {
     name: `${CROWD} services that come to want one path`,
     start: async () => {
       const crowd = { runtimeConfigName: 'crowd', routing: { pathTemplate: '/victim/wanted' } }
@@ -132,12 +147,14 @@ const ATTACKS: readonly Attack[] = [
   }
 ]
 
-interface Measured { readonly load: LoadResult, readonly requests: number }
+/** `cpu`: of `serve` and the reconciler together, in seconds. */
+interface Measured { readonly load: LoadResult, readonly requests: number, readonly cpu: number }
 
 async function measure ({ start }: Attack): Promise<Measured> {
   const end = await start()
+  const before = await productCpu()
   const load = await createLoad(victimAccess, { namespace: 'victim', count: RATE * SECONDS, rate: RATE })
-  const requests = await end()
+  const [requests, cpu] = [await end(), await productCpu() - before]
   for (const actor of [mallory, victim]) {
     const namespace = actor === mallory ? 'evil' : 'victim'
     await actor.removeAll('AIMService', namespace)
@@ -145,7 +162,18 @@ async function measure ({ start }: Attack): Promise<Measured> {
   }
   huge = 0
   await delay(SETTLE_MS)
-  return { load, requests }
+  return { load, requests, cpu }
+}
+
+/** CPU time of the product's processes in seconds. Source: proc(5), /proc/PID/stat with 100 ticks per second. */
+async function productCpu (): Promise<number> {
+  if (values.floor) return 0
+  const times = await Promise.all([...replicas.all, reconciler].map(async ({ pid }) => {
+    const text = await readFile(`/proc/${pid}/stat`, 'utf8')
+    const [user, system] = text.replace(/^.*\) /, '').split(' ').slice(11, 13)
+    return (Number(user) + Number(system)) / 100
+  }))
+  return times.reduce((sum, seconds) => sum + seconds, 0)
 }
 
 /** Peak resident memory in MiB. Source: proc(5), VmHWM. */
@@ -154,14 +182,22 @@ async function peakOf (pid: number): Promise<number> {
   return Number(/^VmHWM:\s+(\d+)/m.exec(status)?.[1] ?? NaN) / 1_024
 }
 
-const results = new Map<string, Measured[]>(ATTACKS.map(({ name }) => [name, []]))
+const attacks = ATTACKS.filter(({ name }) => name === 'quiet' || name.includes(values.only))
+const results = new Map<string, Measured[]>(attacks.map(({ name }) => [name, []]))
 const peaks: string[] = []
+if (values.floor) {
+  const registrations = 'mutatingwebhookconfigurations,validatingwebhookconfigurations'
+  const { stderr } = await cluster.kubectl(['delete', registrations, '--all'])
+  if (stderr !== '') throw new Error(stderr)
+  await reconciler.stop('SIGTERM')
+  await replicas.stop()
+}
 try {
   await platform.create(aManifest({ kind: 'AIMClusterRuntimeConfig', name: 'default', spec: routed() }))
   await createLoad(victimAccess, { namespace: 'victim', count: RATE * 5, rate: RATE }) // warms up
   await victim.removeAll('AIMService', 'victim')
   for (let run = 0; run < RUNS; run++) {
-    for (const attack of ATTACKS) {
+    for (const attack of attacks) {
       const measured = await measure(attack)
       results.get(attack.name)?.push(measured)
       const { load: { created, failed, latencies }, requests } = measured
@@ -170,8 +206,8 @@ try {
       for (const { reason } of failed.slice(0, 3)) process.stderr.write(`  ${reason.slice(0, 300)}\n`)
     }
   }
-  for (const { pid } of replicas.all) peaks.push(`serve ${(await peakOf(pid)).toFixed(0)} MiB`)
-  peaks.push(`reconcile ${(await peakOf(reconciler.pid)).toFixed(0)} MiB`)
+  for (const { pid } of values.floor ? [] : replicas.all) peaks.push(`serve ${(await peakOf(pid)).toFixed(0)} MiB`)
+  if (!values.floor) peaks.push(`reconcile ${(await peakOf(reconciler.pid)).toFixed(0)} MiB`)
 } finally {
   await arena.stop()
 }
@@ -179,7 +215,8 @@ try {
 const p99 = ({ load }: Measured): number => percentile(load.latencies, 0.99)
 const quiet = median((results.get('quiet') ?? []).map(p99))
 process.stdout.write(`${RATE} creates/s for ${SECONDS} s, medians of ${RUNS} runs\n` +
-  '| attack | failed creates | p50 | p99 | of quiet | requests of the attacker |\n|---|---|---|---|---|---|\n')
+  '| attack | failed creates | p50 | p99 | of quiet | requests of the attacker | CPU of the product |\n' +
+  '|---|---|---|---|---|---|---|\n')
 for (const [name, runs] of results) {
   const failed = runs.reduce((sum, { load }) => sum + load.failed.length, 0)
   const p50 = median(runs.map(({ load }) => percentile(load.latencies, 0.5)))
@@ -191,7 +228,8 @@ for (const [name, runs] of results) {
     `${p50.toFixed(1)} ms`,
     `${attacked.toFixed(1)} ms`,
     `${(attacked / quiet).toFixed(2)} ×`,
-    requests
+    requests,
+    `${median(runs.map((run) => run.cpu)).toFixed(1)} s`
   ]
   process.stdout.write(`| ${cells.join(' | ')} |\n`)
 }
