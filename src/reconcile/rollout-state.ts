@@ -81,5 +81,5 @@ function fromStatus (id: string, { services, serviceStatuses, configs }: Reconci
   if (config === undefined) return undefined
   const { resolvedRuntimeConfig: resolved } = status
   const isOfConfig = resolved?.kind === config.kind && resolved.name === config.name
-  return { config: configId(config), hash: isOfConfig ? resolved.hash : '', failing: isDegraded(status) }
+  return { config: configId(config), hash: (isOfConfig ? resolved.hash : undefined) ?? '', failing: isDegraded(status) }
 }
