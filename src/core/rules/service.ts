@@ -2,7 +2,7 @@ import { OVERRIDES } from '../../api/aim-service.ts'
 import { objectKey } from '../../api/object-meta.ts'
 import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
-import { keptObject, MAX_KEPT_BYTES, textBytes, type Service } from '../settings/service.ts'
+import { fitsText, keptObject, MAX_KEPT_BYTES, type Service } from '../settings/service.ts'
 import type { PathClaim, Relatives, World } from '../world.ts'
 import type { Fault } from './faults.ts'
 import {
@@ -104,11 +104,9 @@ function stateWarnings ({ service, config, routing }: Assessment, policy: Servic
 }
 
 function sizeWarnings ({ object }: Service): string[] {
-  const bytes = textBytes(JSON.stringify(keptObject(object)))
-  return bytes <= MAX_KEPT_BYTES
+  return fitsText(keptObject(object), MAX_KEPT_BYTES)
     ? []
-    : [`this service has ${Math.ceil(bytes / 1024)} KiB, so previews of configuration changes leave it out; ` +
-      `keep it below ${MAX_KEPT_BYTES / 1024} KiB`]
+    : [`this service has more than ${MAX_KEPT_BYTES / 1024} KiB, so previews of configuration changes leave it out`]
 }
 
 function movedWarnings (old: Service | undefined, { path, block }: Assessment): string[] {
