@@ -27,7 +27,7 @@ import { reconcileMetrics, workQueueMetrics } from '../telemetry/reconcile-metri
 import { endToEndProbe } from './end-to-end-probe.ts'
 import type { Stop } from './process.ts'
 import { LEASE_NAME, type ReconcilerSettings, type ReconcileSettings } from './settings.ts'
-import { clusterSource, countedConnection, countObjects, measureServices } from './source.ts'
+import { clusterSource, countedConnection, countObjects, measureCaches } from './source.ts'
 
 /** Starts the reconciler in a process that serves no reviews. */
 export async function startReconciler (settings: ReconcileSettings, log: Logger, version: string): Promise<Stop> {
@@ -38,7 +38,7 @@ export async function startReconciler (settings: ReconcileSettings, log: Logger,
   const configs = new ConfigIndex()
   const services = new ServiceIndex(KEPT_TEXT_LIMITS)
   countObjects(metrics, (kind) => kind === 'AIMService' ? services.count() : configs.count(kind))
-  measureServices(metrics, services)
+  measureCaches(metrics, { services, configs })
   const reconciler = newReconciler({
     connection, configs, services, settings: settings.reconciler, pathPolicy, registry, log
   })

@@ -19,7 +19,7 @@ import { newCertificates } from './certificates.ts'
 import type { Stop } from './process.ts'
 import type { Reconciler } from './reconcile.ts'
 import type { RecordSettings, ServeSettings } from './settings.ts'
-import { clusterSource, countedConnection, countObjects, folderSource, measureServices, type Source } from './source.ts'
+import { clusterSource, countedConnection, countObjects, folderSource, measureCaches, type Source } from './source.ts'
 
 /** Where the server listens, and the CA of its certificate if that is ephemeral. */
 export interface Listening { readonly url: string, readonly probeUrl: string, readonly caPem: string | undefined }
@@ -102,7 +102,7 @@ interface ServedObjects {
 async function objectsFor (settings: ServeSettings, { engine, metrics, log }: Dependencies): Promise<ServedObjects> {
   const { manifests, kubeconfig, reconciler: reconcilerSettings, pathPolicy } = settings
   countObjects(metrics, engine.count)
-  measureServices(metrics, engine.services)
+  measureCaches(metrics, engine)
   if (manifests !== undefined) return { source: await folderSource(manifests, { engine, metrics, log }) }
   const connection = await countedConnection({ kubeconfig, metrics, log })
   const reconciler = reconcilerSettings && (await import('./reconcile.ts')).newReconciler({

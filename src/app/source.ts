@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { AdmissionEngine } from '../../webhooks/engine.ts'
-import { AIM_SERVICE, KINDS, type Kind } from '../api/kinds.ts'
+import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG, AIM_SERVICE, KINDS, type Kind } from '../api/kinds.ts'
+import type { ConfigIndex } from '../cache/config-index.ts'
 import type { ServiceIndex } from '../cache/service-index.ts'
 import type { ObjectSink } from '../core/ports.ts'
 import { connectToCluster, type ApiConnection } from '../kube/client/api-connection.ts'
@@ -101,12 +102,21 @@ export function countObjects (metrics: CacheMetrics, count: (kind: Kind['kind'])
   })
 }
 
-/** Has the kept text of services measured at each scrape. */
-export function measureServices (metrics: CacheMetrics, services: ServiceIndex): void {
+/** Has the kept text of services, and what is left out, measured at each scrape. */
+export function measureCaches (
+  metrics: CacheMetrics, { services, configs }: { readonly services: ServiceIndex, readonly configs: ConfigIndex }
+): void {
   Object.assign(metrics.cacheBytes, {
     collect: () => { metrics.cacheBytes.set({ kind: AIM_SERVICE.kind }, services.bytes) }
   })
   Object.assign(metrics.partialServices, { collect: () => { metrics.partialServices.set(services.partial) } })
+  Object.assign(metrics.oversizedConfigs, {
+    collect: () => {
+      for (const { kind } of [AIM_RUNTIME_CONFIG, AIM_CLUSTER_RUNTIME_CONFIG]) {
+        metrics.oversizedConfigs.set({ kind }, configs.oversized(kind))
+      }
+    }
+  })
 }
 
 /** Frees what filling the caches left, if Node has `--expose-gc`. Otherwise it stays until the heap grows by half. */

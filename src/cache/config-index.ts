@@ -1,10 +1,18 @@
 import { objectKey } from '../api/object-meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
-import { isUnchanged, readRuntimeConfig, type RuntimeConfig } from '../core/settings/runtime-config.ts'
+import {
+  isUnchanged, MAX_SPEC_CHARACTERS, readRuntimeConfig, type RuntimeConfig
+} from '../core/settings/runtime-config.ts'
 import type { ConfigLookup } from '../core/world.ts'
 import { ownObject, ownString } from '../platform/json.ts'
 import { InternedConfigs } from './compact/interned-configs.ts'
+
+/** What is kept of the large specs of one namespace, so that no tenant uses up the memory of all. */
+const MAX_NAMESPACE_CHARACTERS = 4 * 1024 * 1024
+
+/** Smaller specs do not count: any number of them fits into etcd and the cache alike. */
+const SMALL_SPEC = 1_024
 
 /** The known runtime configurations, compiled when they arrive. */
 export class ConfigIndex implements ConfigLookup {
@@ -14,6 +22,10 @@ export class ConfigIndex implements ConfigLookup {
     AIMClusterRuntimeConfig: new Map<string, RuntimeConfig>()
   }
 
+  /** The size of the specs that are too large to be shared, by namespace, in characters. */
+  readonly #kept = new Map<string, number>()
+  /** Configurations that were left out because of their size. */
+  readonly #oversized = { AIMRuntimeConfig: new Set<string>(), AIMClusterRuntimeConfig: new Set<string>() }
   readonly #interned = new InternedConfigs()
   readonly #listeners = new Set<(added: RuntimeConfig | undefined) => void>()
 
@@ -34,13 +46,18 @@ export class ConfigIndex implements ConfigLookup {
     return this.#configs[kind].size
   }
 
+  /** How many configurations are not in the index because of their size. */
+  oversized (kind: RuntimeConfigKind): number {
+    return this.#oversized[kind].size
+  }
+
   /** Calls back after each change, with the configuration if it is new; the returned function ends it. */
   onChange (listener: (added: RuntimeConfig | undefined) => void): () => void {
     this.#listeners.add(listener)
     return () => { this.#listeners.delete(listener) }
   }
 
-  /** Receives the configurations of one kind. Throws for a malformed object. */
+  /** Receives the configurations of one kind. Throws for a malformed object, and for one that is too large. */
   sink (kind: RuntimeConfigKind): ObjectSink {
     const configs = this.#configs[kind]
     const keyOf = (key: ObjectKey): string => kind === 'AIMRuntimeConfig' ? objectKey(key) : key.name
@@ -52,18 +69,50 @@ export class ConfigIndex implements ConfigLookup {
         if (known !== undefined && isUnchanged(known, object)) return
         const config = readRuntimeConfig(kind, object)
         if (config.kind === 'malformed') throw new Error(`${config.field} is not ${config.expected}`)
+        this.#makeRoom(config, known)
+        this.#oversized[kind].delete(key)
         const interned = this.#interned.intern(config)
         configs.set(key, interned)
         this.#notify(known === undefined ? interned : undefined)
       },
-      remove: (key) => {
-        configs.delete(keyOf(key))
-        this.#notify(undefined)
-      }
+      remove: (key) => { this.#remove(kind, keyOf(key)) }
     }
+  }
+
+  /** A configuration that does not fit is left out with its earlier version, which is no longer true. */
+  #makeRoom (config: RuntimeConfig, known: RuntimeConfig | undefined): void {
+    const { kind, namespace, spec } = config
+    const kept = (this.#kept.get(namespace) ?? 0) - unshared(known) + unshared(config)
+    const fits = spec.length <= MAX_SPEC_CHARACTERS && (namespace === '' || kept <= MAX_NAMESPACE_CHARACTERS)
+    if (fits) {
+      this.#count(namespace, kept)
+      return
+    }
+    const key = namespace === '' ? config.name : objectKey(config)
+    this.#remove(kind, key)
+    this.#oversized[kind].add(key)
+    throw new Error(`a spec of ${spec.length} characters exceeds the limit of ${MAX_SPEC_CHARACTERS}, or with others ` +
+      `that of its namespace, ${MAX_NAMESPACE_CHARACTERS}`)
+  }
+
+  #remove (kind: RuntimeConfigKind, key: string): void {
+    const known = this.#configs[kind].get(key)
+    this.#configs[kind].delete(key)
+    this.#oversized[kind].delete(key)
+    if (known !== undefined) this.#count(known.namespace, (this.#kept.get(known.namespace) ?? 0) - unshared(known))
+    this.#notify(undefined)
+  }
+
+  #count (namespace: string, kept: number): void {
+    if (kept > 0) this.#kept.set(namespace, kept)
+    else this.#kept.delete(namespace)
   }
 
   #notify (added: RuntimeConfig | undefined): void {
     for (const listener of this.#listeners) listener(added)
   }
+}
+
+function unshared (config: RuntimeConfig | undefined): number {
+  return config === undefined || config.spec.length <= SMALL_SPEC ? 0 : config.spec.length
 }

@@ -63,9 +63,12 @@ function configSink (kind: RuntimeConfigKind, { configs, configStatuses }: Watch
     upsert: (object) => {
       const config = { kind, ...keyOf(object) }
       const before = configOf(configId(config), configs)
-      index.upsert(object)
-      statuses.upsert(object)
-      changes.configChanged(config, { edited: configOf(configId(config), configs) !== before })
+      try {
+        index.upsert(object)
+        statuses.upsert(object)
+      } finally { // a version that is too large replaces a smaller one by none
+        changes.configChanged(config, { edited: configOf(configId(config), configs) !== before })
+      }
     },
     remove: (key) => {
       index.remove(key)

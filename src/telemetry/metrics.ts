@@ -39,6 +39,11 @@ export function cacheMetrics (registry: Registry) {
     partialServices: gauge(
       'aim_admission_cache_partial_services', 'Services cached without their object, because of its size.'
     ),
+    oversizedConfigs: gauge(
+      'aim_admission_cache_oversized_configs',
+      'Configurations left out of the cache because of their size, by kind.',
+      ['kind']
+    ),
     cacheSynced: gauge('aim_admission_cache_synced', '1 once the first list of a kind is complete.', ['kind']),
     cacheAge: gauge(
       'aim_admission_cache_age_seconds',

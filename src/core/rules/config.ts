@@ -3,7 +3,7 @@ import { CREDENTIAL_FIELDS } from '../../api/kinds.ts'
 import { sameJson } from '../../platform/json.ts'
 import type { Steps } from '../../platform/steps.ts'
 import { problemText } from '../path/problem.ts'
-import { configTitle, type RuntimeConfig } from '../settings/runtime-config.ts'
+import { configTitle, MAX_SPEC_CHARACTERS, type RuntimeConfig } from '../settings/runtime-config.ts'
 import { rivals } from '../settings/service-path.ts'
 import type { HeldPath, PathClaim, World } from '../world.ts'
 import type { ObjectKey } from '../ports.ts'
@@ -12,7 +12,7 @@ import type { Fault } from './faults.ts'
 
 /** Every fault of a configuration that this request causes; `old` is undefined on CREATE. Pure. */
 export function configFaults (config: RuntimeConfig, old: RuntimeConfig | undefined): Fault[] {
-  return [...credentialFaults(config), ...templateFaults(config, old)]
+  return [...credentialFaults(config), ...templateFaults(config, old), ...sizeFaults(config, old)]
 }
 
 /** How many services a new or changed configuration would break or move, and the first names. */
@@ -68,6 +68,17 @@ function templateFaults ({ template, routing }: RuntimeConfig, old: RuntimeConfi
     message: `${problemText(problem)}; ` +
       (problem.remedy ?? 'correct the template, or remove it so that the default applies')
   }))
+}
+
+/** Every replica keeps each configuration in memory, with what its services are given. */
+function sizeFaults ({ spec, hash }: RuntimeConfig, old: RuntimeConfig | undefined): Fault[] {
+  if (spec.length <= MAX_SPEC_CHARACTERS || old?.hash === hash) return []
+  return [{
+    code: 'AIM-CONFIG-TOO-LARGE',
+    field: 'spec',
+    message: `the spec has ${spec.length} characters as JSON, and at most ${MAX_SPEC_CHARACTERS} are kept; ` +
+      'shorten spec.imagePullSecrets, or split the configuration'
+  }]
 }
 
 type Impact = 'breaks' | 'collides' | 'closes' | 'moves' | 'changes gateway'

@@ -74,6 +74,9 @@ export const FAULTS = {
   'AIM-CREDENTIALS-IN-CLUSTER-CONFIG': {
     summary: 'An AIMClusterRuntimeConfig carries credentials, which belong in an AIMRuntimeConfig.'
   },
+  'AIM-CONFIG-TOO-LARGE': {
+    summary: 'The spec of a runtime configuration has more than 64 KiB as JSON.'
+  },
   'AIM-OBJECT-MALFORMED': {
     summary: 'A field has a type that its CRD does not allow. The API server refuses such an object itself.'
   }

@@ -57,7 +57,7 @@ export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject):
       uid: uidOf(object),
       generation: generationOf(object),
       createdAt: createdAt(object),
-      rollout: annotationOf(object, ROLLOUT_ANNOTATION),
+      rollout: rolloutOf(object),
       deleting: isDeleting(object),
       hash: configHash(canonical),
       spec: canonical,
@@ -71,13 +71,25 @@ export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject):
   })
 }
 
+/** In characters of canonical JSON. A larger configuration is refused, and not kept. */
+export const MAX_SPEC_CHARACTERS = 64 * 1024
+
+/** Longer than each valid value of the annotation. */
+const MAX_ROLLOUT = 64
+
+/** A long value is kept as a short invalid one: an annotation can have 256 KiB. */
+function rolloutOf (object: JsonObject): string {
+  const rollout = annotationOf(object, ROLLOUT_ANNOTATION)
+  return rollout.length > MAX_ROLLOUT ? 'too long' : rollout
+}
+
 /** Whether the object differs from `config` in its status at most. False if the object has no generation. */
 export function isUnchanged ({ uid, generation, deleting, rollout }: RuntimeConfig, object: JsonObject): boolean {
   return generation > 0 &&
     generation === generationOf(object) &&
     uid === uidOf(object) &&
     deleting === isDeleting(object) &&
-    rollout === annotationOf(object, ROLLOUT_ANNOTATION)
+    rollout === rolloutOf(object)
 }
 
 /** A configuration in messages: `AIMRuntimeConfig ml-team/default`. */

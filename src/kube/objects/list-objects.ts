@@ -1,3 +1,4 @@
+import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import { own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import type { SendRequest } from '../client/api-connection.ts'
 import { parseObject, statusOf, versionedObject, type VersionedObject } from '../client/responses.ts'
@@ -11,9 +12,10 @@ export async function * listObjects (path: string, request: SendRequest): AsyncG
   do {
     const response = await request(path, { query: pageQuery(token) })
     if (response.statusCode !== 200) throw new Error(`failed to list ${path}: ${(await statusOf(response)).message}`)
-    const page = readListPage(await response.body.text())
-    for (const { object } of page.items) yield object
-    token = page.next
+    const page = readListPage(response.body)
+    let next = await page.next()
+    for (; next.done !== true; next = await page.next()) yield next.value.object
+    token = next.value.next
   } while (token !== '')
 }
 
@@ -22,8 +24,8 @@ export function pageQuery (token: string): Record<string, string> {
   return { limit: String(PAGE_SIZE), ...(token !== '' && { continue: token }) }
 }
 
-export interface ListPage {
-  readonly items: readonly VersionedObject[]
+/** What follows the items of a page. */
+export interface ListPageEnd {
   /** The version of the whole list, which includes every change up to it. */
   readonly version: string
   /** The token of the next page; empty on the last one. */
@@ -31,18 +33,95 @@ export interface ListPage {
 }
 
 /**
+ * The items of a page as they arrive, so that the page is never in memory as a whole: 500 objects can have 700 MiB.
  * Throws a ListWatchError if the text is not a list. Source: Kubernetes API concepts, "Retrieving large results sets in
  * chunks".
  */
-export function readListPage (text: string): ListPage {
-  const list = parseObject(text)
+export async function * readListPage (stream: AsyncIterable<Uint8Array>): AsyncGenerator<VersionedObject, ListPageEnd> {
+  const splitter = new ItemSplitter()
+  for await (const chunk of stream) {
+    for (const text of splitter.push(chunk)) yield listedObject(parseObject(text))
+    await yieldToEventLoop() // reviews must not wait for a long page
+  }
+  const list = parseObject(splitter.rest)
   const metadata = ownObject(list, 'metadata')
   const version = ownString(metadata, 'resourceVersion')
-  const items = own(list, 'items') ?? []
-  if (version === '' || !Array.isArray(items)) {
+  if (version === '' || !Array.isArray(own(list, 'items') ?? [])) {
     throw new ListWatchError('unreadable', 'the response is not a list with a resourceVersion')
   }
-  return { items: items.map(listedObject), version, next: ownString(metadata, 'continue') }
+  return { version, next: ownString(metadata, 'continue') }
+}
+
+const [QUOTE, BACKSLASH, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = Buffer.from('"\\[]{}')
+/** The depth between the items: `{"items":[`. */
+const LIST_DEPTH = 2
+
+/** Where the text of the list or of an item begins or ends. `gap`: between items. */
+type Edge = 'list begins' | 'item ends' | 'gap' | undefined
+
+/** Cuts the items out of the bytes of a list. */
+class ItemSplitter {
+  #depth = 0
+  #inString = false
+  #escaped = false
+  #inItems = false
+  #rest = ''
+  #item: Uint8Array[] = []
+
+  /** The list without its items, once it is complete. */
+  get rest (): string { return this.#rest }
+
+  * push (chunk: Uint8Array): Generator<string> {
+    let start = 0
+    for (let at = 0; at < chunk.length; at++) {
+      if (this.#inString) at = this.#endOfText(chunk, at)
+      const edge = this.#edge(chunk[at])
+      if (edge === undefined) continue
+      const piece = chunk.subarray(start, at + 1)
+      start = at + 1
+      if (edge === 'item ends') yield this.#take(piece)
+      if (edge === 'list begins') {
+        this.#keep(piece)
+        this.#inItems = /"items"\s*:\s*\[$/.test(this.#rest)
+      }
+    }
+    this.#keep(chunk.subarray(start))
+  }
+
+  /** The place of the closing quote, or the end of the chunk. */
+  #endOfText (chunk: Uint8Array, from: number): number {
+    for (let at = from; at < chunk.length; at++) {
+      if (this.#escaped) this.#escaped = false
+      else if (chunk[at] === BACKSLASH) this.#escaped = true
+      else if (chunk[at] === QUOTE) return at
+    }
+    return chunk.length
+  }
+
+  #edge (byte: number | undefined): Edge {
+    if (byte === QUOTE) this.#inString = !this.#inString
+    else if (byte === OPEN_LIST || byte === OPEN_OBJECT) {
+      return ++this.#depth === LIST_DEPTH && byte === OPEN_LIST ? 'list begins' : undefined
+    } else if (byte === CLOSE_LIST || byte === CLOSE_OBJECT) return this.#closed()
+    return this.#inItems && this.#depth === LIST_DEPTH ? 'gap' : undefined
+  }
+
+  #closed (): Edge {
+    this.#depth--
+    this.#inItems &&= this.#depth >= LIST_DEPTH
+    return this.#inItems && this.#depth === LIST_DEPTH ? 'item ends' : undefined
+  }
+
+  #keep (bytes: Uint8Array): void {
+    if (this.#inItems) this.#item.push(bytes)
+    else this.#rest += Buffer.from(bytes).toString('latin1') // of the list itself: version and token
+  }
+
+  #take (last: Uint8Array): string {
+    const text = Buffer.concat([...this.#item, last]).toString('utf8')
+    this.#item = []
+    return text
+  }
 }
 
 function listedObject (value: unknown): VersionedObject {

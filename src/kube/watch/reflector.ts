@@ -4,7 +4,7 @@ import { errorMessage } from '../../platform/error-message.ts'
 import { isNewerVersion, objectKey } from '../../api/object-meta.ts'
 import type { ApiResponse, SendRequest } from '../client/api-connection.ts'
 import { statusOf, type VersionedObject } from '../client/responses.ts'
-import { pageQuery, readListPage, type ListPage } from '../objects/list-objects.ts'
+import { pageQuery, readListPage, type ListPageEnd } from '../objects/list-objects.ts'
 import {
   ListWatchError, asListWatchError, refusal, shouldRelist, waitAfter, type RestartReason
 } from './list-watch-error.ts'
@@ -178,19 +178,20 @@ export class Reflector {
 
   /** Lists the objects in pages. Returns the version of the list. */
   async #list (listed: Set<string>): Promise<string> {
-    let token = ''
-    let version
+    let end: ListPageEnd = { version: '', next: '' }
     do {
-      const page: ListPage = await this.#send(pageQuery(token), PAGE_LIMIT_MS, async (body) =>
-        readListPage(await body.text())
-      )
-      for (const item of page.items) {
-        this.#upsert(item)
-        listed.add(objectKey(item.key))
-      }
-      ({ version, next: token } = page)
-    } while (token !== '')
-    return version
+      end = await this.#send(pageQuery(end.next), PAGE_LIMIT_MS, async (body, signal) => {
+        const page = readListPage(body)
+        let next = await page.next()
+        for (; next.done !== true; next = await page.next()) {
+          signal.throwIfAborted()
+          this.#upsert(next.value)
+          listed.add(objectKey(next.value.key))
+        }
+        return next.value
+      })
+    } while (end.next !== '')
+    return end.version
   }
 
   async #watch (from: string): Promise<void> {

@@ -41,6 +41,17 @@ t.test('an unchanged invalid template does not refuse a request', async (t) => {
   )
 })
 
+const SECRETS = Array.from({ length: 2_000 }, (_, at) => ({ name: `secret-${at}-${'x'.repeat(20)}` }))
+const LARGE = aConfig({ imagePullSecrets: SECRETS })
+
+t.test('a configuration above 64 KiB is refused, unless it was stored already', async (t) => {
+  const found = judge({ object: LARGE })
+  t.match(found, { kind: 'deny', faults: [{ code: 'AIM-CONFIG-TOO-LARGE', field: 'spec', message: /at most 65536/ }] })
+  const labeled = { ...LARGE, metadata: { ...(LARGE['metadata'] as JsonObject), labels: { a: 'b' } } }
+  t.match(judge({ operation: 'UPDATE', object: labeled, oldObject: LARGE }), { kind: 'admit' })
+  t.match(judge({ operation: 'UPDATE', object: LARGE, oldObject: aConfig() }), { kind: 'deny' })
+})
+
 const DELETED = { deletionTimestamp: '2026-01-01T00:00:00Z' }
 
 t.test('a configuration that is being deleted is never refused', async (t) => {
