@@ -5,7 +5,6 @@ import { newAdmissionEngine } from '../webhooks/engine.ts'
 import { toYaml } from '../src/cli/output/formats.ts'
 import { customResourceDefinitions } from '../src/api/custom-resource-definitions.ts'
 import { CHART, helm } from '../test/support/binaries/helm.ts'
-import { bypassPolicy } from '../webhooks/bypass.ts'
 import { webhookConfigurations } from '../webhooks/webhook-configurations.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
@@ -25,7 +24,7 @@ export async function chartFiles (): Promise<Record<string, string>> {
     'deploy/crds/aim.silogen.ai.yaml': crds,
     'deploy/chart/files/crds.yaml': crds,
     'deploy/chart/files/rbac.yaml': toYaml(accessManifests(NAMESPACE)),
-    'deploy/chart/files/webhooks.yaml': toYaml([...webhookConfigurations(webhooks, options), ...bypassPolicy()]),
+    'deploy/chart/files/webhooks.yaml': toYaml(webhookConfigurations(webhooks, options)),
     'deploy/chart/files/alerts.yaml': await readFile(path.join(ROOT, 'deploy/alerts.yaml'), 'utf8'),
     'deploy/chart/files/dashboard.json': await readFile(path.join(ROOT, 'deploy/dashboards/aim-admission.json'), 'utf8')
   }

@@ -1,4 +1,3 @@
-import { MATCH_CONDITIONS } from './bypass.ts'
 import type { WebhookRegistration, Webhook } from './webhook.ts'
 import type { JsonObject } from '../src/platform/json.ts'
 
@@ -21,6 +20,17 @@ export interface WebhookConfigurationOptions {
   /** The program's own namespace, exempt like kube-system. */
   readonly namespace: string
 }
+
+/** Requests by this user skip both webhooks. It is impersonated: `kubectl apply --as=aim-admission:break-glass`. */
+export const BREAK_GLASS_USER = 'aim-admission:break-glass'
+
+/**
+ * When the API server calls a webhook. It depends on the request alone, so no manifest can skip a webhook.
+ * Source: admissionregistration.k8s.io/v1, MatchCondition; generally available since Kubernetes 1.30.
+ */
+export const MATCH_CONDITIONS: readonly JsonObject[] = [
+  { name: 'not-break-glass', expression: `request.userInfo.username != '${BREAK_GLASS_USER}'` }
+]
 
 /** The mutating and the validating configuration of these webhooks. Source: admissionregistration.k8s.io/v1. */
 export function webhookConfigurations (

@@ -7,6 +7,7 @@ const cluster = await startCluster()
 const product = await startProduct(cluster)
 const { kubectl } = cluster
 const { apply, get, aNamespace } = actionsOf(cluster)
+const UNREADABLE = { routing: { enabled: true, pathTemplate: '/{' } }
 t.teardown(async () => {
   await product.stop()
   await cluster.stop()
@@ -223,4 +224,29 @@ t.test('kubectl explain says what a path template is', async (t) => {
   const { stdout } = await kubectl(['explain', 'aimservice.spec.routing.pathTemplate'])
   t.match(stdout, /FIELD: pathTemplate <string>/)
   t.match(stdout, /200 characters/)
+})
+
+t.test('the audit log has the configuration, its hash, and the path or the faults of each decision', async (t) => {
+  const namespace = await aNamespace('audited')
+  const audited = async (name: string) =>
+    (await cluster.audited()).findLast(({ verb, objectRef }) => objectRef?.name === name && verb !== 'get')?.annotations
+  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default' }))
+  await apply(manifest({ namespace, name: 'judged', spec: { routing: { enabled: true } } }))
+  const config = `AIMRuntimeConfig ${namespace}/default`
+  t.match(await audited('judged'), {
+    'mutate-aimservices.aim.silogen.ai/config': config,
+    'mutate-aimservices.aim.silogen.ai/path': '/audited/judged',
+    'validate-aimservices.aim.silogen.ai/hash': /^sha256:/,
+    'validate-aimservices.aim.silogen.ai/path': '/audited/judged'
+  })
+  await apply(manifest({ namespace, name: 'refused', spec: UNREADABLE }))
+  t.match(await audited('refused'), {
+    'validate-aimservices.aim.silogen.ai/config': config,
+    'validate-aimservices.aim.silogen.ai/faults': 'AIM-TEMPLATE-SYNTAX'
+  })
+})
+
+t.test('no webhook is called for an exempt namespace', async (t) => {
+  const { code, stderr } = await apply(manifest({ namespace: await aNamespace('aim-system'), name: 'own', spec: UNREADABLE }))
+  t.equal(code, 0, stderr)
 })

@@ -2,6 +2,8 @@ import t from 'tap'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { doctorCommand } from '../../../src/cli/commands/doctor/command.ts'
 import type { CheckResult } from '../../../src/cli/commands/doctor/format.ts'
+import { manifest } from '../../support/builders/manifests.ts'
+import { inNamespace } from '../../support/cluster/cluster-client.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { installCrds, manifestsOf, startProduct } from '../../support/programs/product.ts'
 import { until } from '../../support/until.ts'
@@ -44,7 +46,7 @@ t.test('finds no problem in a complete installation', async (t) => {
   t.strictSame(results.filter(({ kind }) => kind !== 'ok'), [])
   t.strictSame(
     [...new Set(results.map(({ check }) => check))],
-    ['definitions', 'registration', 'bypass', 'certificate', 'access', 'other-webhooks']
+    ['definitions', 'registration', 'certificate', 'access', 'other-webhooks', 'leftovers']
   )
   const { code: textCode, stdout } = await runProgram([
     'doctor',
@@ -73,8 +75,6 @@ const deleted = (path: string): Damage => async () => {
 }
 const REGISTRATIONS = '/apis/admissionregistration.k8s.io/v1'
 const DEFINITIONS = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions'
-const POLICY = `${REGISTRATIONS}/validatingadmissionpolicies/aim-admission-bypass`
-const BINDING = `${REGISTRATIONS}/validatingadmissionpolicybindings/aim-admission-bypass`
 const MUTATING = `${REGISTRATIONS}/mutatingwebhookconfigurations/aim-admission`
 const VALIDATING = `${REGISTRATIONS}/validatingwebhookconfigurations/aim-admission`
 const STRANGE_CA =
@@ -111,24 +111,6 @@ const BROKEN: Readonly<Record<string, { readonly by: Damage, readonly subject: R
     subject: /^MutatingWebhookConfiguration aim-admission$/,
     what: /^is missing, so the API server calls no webhook$/
   },
-  'a missing bypass policy': {
-    by: deleted(POLICY), subject: /^ValidatingAdmissionPolicy aim-admission-bypass$/, what: /^is missing, so bypasses cause no warning and are not in the audit log$/
-  },
-  'a missing binding of the bypass policy': {
-    by: deleted(BINDING), subject: /^ValidatingAdmissionPolicyBinding aim-admission-bypass$/, what: /^is missing, so bypasses cause no warning/
-  },
-  'a bypass policy that refuses bypasses': {
-    by: patched(BINDING, { op: 'replace', path: '/spec/validationActions', value: ['Deny'] }),
-    subject: /^ValidatingAdmissionPolicyBinding /,
-    what: /^validationActions\[0\] is "Deny", not "Warn"; validationActions\[1\] is not set, and should be "Audit"$/
-  },
-  'a bypass policy that misses bypasses': {
-    by: patched(POLICY, { op: 'add', path: '/spec/matchConditions/-', value: { name: 'not-me', expression: 'request.userInfo.username != "me"' } },
-      { op: 'replace', path: '/spec/matchConstraints/resourceRules/0/operations', value: ['UPDATE'] },
-      { op: 'remove', path: '/spec/auditAnnotations' }),
-    subject: /^ValidatingAdmissionPolicy /,
-    what: /(?=.*matchConstraints\.resourceRules\[0\]\.operations)(?=.*matchConditions\[\d\] is )(?=.*auditAnnotations is not set)/
-  },
   'a missing definition': {
     by: deleted(`${DEFINITIONS}/aimruntimeconfigs.aim.silogen.ai`), subject: /aimruntimeconfigs\.aim\.silogen\.ai/, what: /^is missing, so no such object can be stored$/
   },
@@ -140,6 +122,9 @@ const BROKEN: Readonly<Record<string, { readonly by: Damage, readonly subject: R
   },
   'a missing right': {
     by: deleted('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/aim-admission'), subject: /^ServiceAccount aim-system\/aim-admission$/, what: /^may not .*list aimservices\.aim\.silogen\.ai/
+  },
+  'a missing right of the break-glass user': {
+    by: deleted('/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/aim-admission-break-glass-user'), subject: /^User aim-admission:break-glass$/, what: /^may not .*create aimservices\.aim\.silogen\.ai/
   },
   'an empty caBundle': {
     by: patched(MUTATING, { op: 'remove', path: '/webhooks/0/clientConfig/caBundle' }), subject: /mutate-aimservices/, what: /^the caBundle is empty, so the API server cannot verify the server$/
@@ -188,6 +173,93 @@ t.test('reports an unexpected webhook, and prints a command that removes it', as
     0
   )
   t.strictSame(problemsIn((await examine()).results), [])
+})
+
+const OLD = 'aim-admission-bypass'
+const OLD_ANNOTATION = 'aim.silogen.ai/bypass'
+const RBAC = 'rbac.authorization.k8s.io'
+/** What an installation of an earlier version leaves: the role, two bindings, the policy and its binding. */
+const LEFT = [
+  { apiVersion: `${RBAC}/v1`, kind: 'ClusterRole', metadata: { name: OLD }, rules: [] },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'ClusterRoleBinding',
+    metadata: { name: 'on-call' },
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: OLD }
+  },
+  {
+    apiVersion: `${RBAC}/v1`,
+    kind: 'RoleBinding',
+    metadata: { name: '-it', namespace: 'default' },
+    roleRef: { apiGroup: RBAC, kind: 'ClusterRole', name: OLD }
+  },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicy',
+    metadata: { name: OLD },
+    spec: {
+      matchConstraints: {
+        resourceRules: [{
+          apiGroups: ['aim.silogen.ai'],
+          apiVersions: ['v1alpha1'],
+          operations: ['CREATE'],
+          resources: ['aimservices']
+        }]
+      },
+      validations: [{ expression: 'true' }]
+    }
+  },
+  {
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: 'ValidatingAdmissionPolicyBinding',
+    metadata: { name: OLD },
+    spec: { policyName: OLD, validationActions: ['Warn', 'Audit'] }
+  }
+]
+
+t.test('reports what an earlier version left, and prints a command that removes each', async (t) => {
+  await client.apply(...LEFT.map((object) => JSON.stringify(object)))
+  const annotations = { [OLD_ANNOTATION]: 'because' }
+  await client.apply(
+    manifest({ namespace: 'default', name: 'left', metadata: { annotations } }),
+    manifest({ kind: 'AIMRuntimeConfig', namespace: 'default', name: 'left', metadata: { annotations } }),
+    manifest({ kind: 'AIMClusterRuntimeConfig', name: 'left', metadata: { annotations } })
+  )
+  const { code, results } = await examine()
+  t.equal(code, 1)
+  const left = results.filter(({ check }) => check === 'leftovers')
+  t.strictSame(left.map(({ kind, subject }) => `${kind} ${subject}`), [
+    `problem ValidatingAdmissionPolicyBinding ${OLD}`,
+    `problem ValidatingAdmissionPolicy ${OLD}`,
+    `problem ClusterRole ${OLD}`,
+    'problem ClusterRoleBinding on-call',
+    'problem RoleBinding default/-it',
+    'note AIMRuntimeConfig default/left',
+    'note AIMClusterRuntimeConfig left',
+    'note AIMService default/left'
+  ])
+  for (const result of left) {
+    const fixed = await runPasted('fix' in result ? result.fix ?? 'false' : 'false', {
+      KUBECONFIG: cluster.kubeconfig,
+      HOME: cluster.dir
+    })
+    t.equal(fixed.code, 0, fixed.stderr)
+  }
+  t.match((await examine()).results.filter(({ check }) => check === 'leftovers'), [{ kind: 'ok' }])
+})
+
+t.test('lists 20 of the objects with the old annotation, as notes: every tenant can create any number', async (t) => {
+  const names = Array.from({ length: 23 }, (_, at) => `annotated-${at}`)
+  const metadata = { annotations: { [OLD_ANNOTATION]: '' } }
+  await client.apply(...names.map((name) => manifest({ namespace: 'default', name, metadata })))
+  const { code, results } = await examine()
+  t.equal(code, 0)
+  const left = results.filter(({ check }) => check === 'leftovers')
+  t.equal(left.length, 21)
+  t.match(left.at(-1), { kind: 'note', subject: '3 more of kind AIMService' })
+  await Promise.all(names.map(async (name) => {
+    await client.remove(`${inNamespace('default').services}/${name}`)
+  }))
 })
 
 t.test('reports a certificate that expires soon', async (t) => {

@@ -3,8 +3,7 @@ import { parseAllDocuments } from 'yaml'
 import { KINDS } from '../../../src/api/kinds.ts'
 import { manifestsCommand } from '../../../src/cli/commands/manifests/command.ts'
 import { aTestAuthority } from '../../support/builders/test-certificates.ts'
-import { MATCH_CONDITIONS } from '../../../webhooks/bypass.ts'
-import type { RegisteredWebhook } from '../../../webhooks/webhook-configurations.ts'
+import { MATCH_CONDITIONS, type RegisteredWebhook } from '../../../webhooks/webhook-configurations.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
 const resource = (resource: string, kind: string, scope: 'Namespaced' | 'Cluster') => ({
@@ -108,7 +107,7 @@ t.test('rbac grants the server the three kinds and its certificates, and nothing
 })
 
 t.test('rbac grants the reconciler its writes, and nothing else', async (t) => {
-  const objects = (await run('rbac', '--namespace', 'platform')).objects.slice(5)
+  const objects = (await run('rbac', '--namespace', 'platform')).objects.slice(5, 10)
   t.same(
     titles(objects),
     ['ServiceAccount', 'ClusterRole', 'ClusterRoleBinding', 'Role', 'RoleBinding'].map(
@@ -142,11 +141,33 @@ t.test('rbac grants the reconciler its writes, and nothing else', async (t) => {
   t.match(binding, { roleRef: { kind: 'Role', name: 'aim-admission-reconcile' }, subjects })
 })
 
+t.test('rbac has an unbound role to impersonate the break-glass user, and grants that user the kinds', async (t) => {
+  const user = 'aim-admission:break-glass'
+  const objects = (await run('rbac')).objects.slice(10)
+  t.match(objects, [
+    { kind: 'ClusterRole', metadata: { name: 'aim-admission-break-glass' } },
+    { kind: 'ClusterRole', metadata: { name: 'aim-admission-break-glass-user' } },
+    {
+      kind: 'ClusterRoleBinding',
+      roleRef: { name: 'aim-admission-break-glass-user' },
+      subjects: [{ kind: 'User', name: user, apiGroup: 'rbac.authorization.k8s.io' }]
+    }
+  ])
+  t.equal(objects.length, 3)
+  t.same(objects[0]?.['rules'], [
+    { apiGroups: [''], resources: ['users'], resourceNames: [user], verbs: ['impersonate'] }
+  ])
+  t.same(objects[1]?.['rules'], [{
+    apiGroups: ['aim.silogen.ai'],
+    resources: KINDS.map(({ plural }) => plural),
+    verbs: ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete']
+  }])
+})
+
 t.test('prints the registrations of the webhooks', async (t) => {
   const { objects } = await run('webhooks')
   t.same(titles(objects), [
-    'MutatingWebhookConfiguration aim-admission', 'ValidatingWebhookConfiguration aim-admission',
-    'ValidatingAdmissionPolicy aim-admission-bypass', 'ValidatingAdmissionPolicyBinding aim-admission-bypass'
+    'MutatingWebhookConfiguration aim-admission', 'ValidatingWebhookConfiguration aim-admission'
   ])
   const exempt = {
     matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: ['kube-system', 'aim-system'] }]
@@ -225,7 +246,7 @@ const flagged: Record<string, { flags: string[], want: object }> = {
   }
 }
 for (const [name, { flags, want }] of Object.entries(flagged)) {
-  t.test(name, async (t) => { t.match((await run('webhooks', ...flags)).objects, [{ webhooks: [want] }, {}, {}, {}]) })
+  t.test(name, async (t) => { t.match((await run('webhooks', ...flags)).objects, [{ webhooks: [want] }, {}]) })
 }
 
 t.test('--url and --ca-file set the address and the certificates, without keys of the file', async (t) => {
@@ -234,8 +255,6 @@ t.test('--url and --ca-file set the address and the certificates, without keys o
   const { objects, text } = await run('webhooks', '--url', 'https://127.0.0.1:8443/', '--ca-file', `${folder}/ca.pem`)
   t.match(objects, [
     { webhooks: [{ clientConfig: { url: 'https://127.0.0.1:8443/mutate/aimservices', caBundle: String } }] },
-    {},
-    {},
     {}
   ])
   const [caBundle = ''] = /(?<=caBundle: )\S+/.exec(text) ?? []

@@ -7,7 +7,6 @@ import { KINDS } from '../../../src/api/kinds.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { reconcileCommand } from '../../../src/cli/commands/reconcile/command.ts'
 import { serveCommand } from '../../../src/cli/commands/serve/command.ts'
-import { bypassPolicy } from '../../../webhooks/bypass.ts'
 import { webhookConfigurations, type WebhookConfigurationOptions } from '../../../webhooks/webhook-configurations.ts'
 import { CHART, helm } from '../../support/binaries/helm.ts'
 import { asFlags, CHART_VARIANTS, objectsIn, renderedChart, titleOf } from '../../support/cluster/rendered-chart.ts'
@@ -85,7 +84,7 @@ for (const [name, { values, want, exempt }] of Object.entries(registrations)) {
   t.test(`the chart ${name} registers the webhooks of the program, without caBundle`, async (t) => {
     const client = { kind: 'service', name: 'aim-admission', namespace: 'platform' } as const
     const { webhooks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
-    const records = [...webhookConfigurations(webhooks, { ...want, client, namespace: 'platform' }), ...bypassPolicy()]
+    const records = webhookConfigurations(webhooks, { ...want, client, namespace: 'platform' })
     const selector = { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: exempt }] }
     const expected = JSON.parse(JSON.stringify(records), (key, value: unknown) =>
       key === 'namespaceSelector' ? selector : value) as JsonObject[]
@@ -128,7 +127,7 @@ t.test('every variable of a pod is a flag of its command, and each command has i
   }
 })
 
-t.test('the roles for users cover the three kinds, and only one role permits bypass', async (t) => {
+t.test('the roles for users cover the three kinds, and grant nothing else', async (t) => {
   const roles = ofKind(objectsIn(await renderedChart()), 'ClusterRole')
   t.match(roles['aim-admission-view'], {
     rules: [
@@ -140,9 +139,8 @@ t.test('the roles for users cover the three kinds, and only one role permits byp
       }
     ]
   })
-  t.match(roles['aim-admission-bypass'], { rules: [{ resources: ['aimservices'], verbs: ['bypass'] }] })
   for (const role of ['aim-admission-view', 'aim-admission-edit']) {
-    t.notMatch(JSON.stringify(roles[role]), /bypass|"\*"/)
+    t.notMatch(JSON.stringify(roles[role]), /impersonate|"\*"/)
   }
 })
 

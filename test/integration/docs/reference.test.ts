@@ -6,7 +6,6 @@ import { OBJECT_SCHEMAS } from '../../../src/api/object-schemas.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { PROBE_FAILURES } from '../../../src/kube/objects/admission-probe.ts'
 import type { ReviewOutcome } from '../../../src/admission/judge.ts'
-import { BYPASS_ANNOTATION } from '../../../webhooks/bypass.ts'
 import { codeIn, readPage, rowsOf } from '../../support/docs/pages.ts'
 
 const page = await readPage('docs/reference.md')
@@ -55,6 +54,6 @@ t.test('the page has all values of the labels', async (t) => {
 t.test('the page has the annotations that the program reads', async (t) => {
   t.same(
     rowsOf(page, 'annotation', 'on', 'does').map(([annotation = '']) => codeIn(annotation)),
-    [ROLLOUT_ANNOTATION, BYPASS_ANNOTATION, ROTATE_ANNOTATION]
+    [ROLLOUT_ANNOTATION, ROTATE_ANNOTATION]
   )
 })

@@ -16,8 +16,9 @@ export interface ArenaOptions {
 }
 
 /**
- * A cluster with the product and three users: `mallory` and `victim` may write AIMServices and AIMRuntimeConfigs in
- * the namespaces `evil` and `victim` only, `platform` is a cluster-admin. The reconciler is not running yet.
+ * A cluster with the product and four users: `mallory` and `victim` may write AIMServices and AIMRuntimeConfigs in
+ * the namespaces `evil` and `victim` only, `platform` is a cluster-admin, and `onCall` has no rights. The reconciler
+ * is not running yet.
  */
 export async function startArena ({ replicas: count = 2, serveFlags = [] }: ArenaOptions = {}) {
   const cluster = await startCluster()
@@ -26,7 +27,8 @@ export async function startArena ({ replicas: count = 2, serveFlags = [] }: Aren
   const users = {
     mallory: await newActor(cluster, 'mallory'),
     victim: await newActor(cluster, 'victim'),
-    platform: await newActor(cluster, 'platform')
+    platform: await newActor(cluster, 'platform'),
+    onCall: await newActor(cluster, 'bound')
   }
   const reconcilers: ReconcilerProcess[] = []
   await webhooksAreCalled(users.platform)
@@ -104,12 +106,4 @@ async function webhooksAreCalled (actor: Actor): Promise<void> {
 /** A manifest as an object. */
 export function aManifest (parts: Parts): JsonObject {
   return JSON.parse(manifest(parts)) as JsonObject // as built
-}
-
-/** A sample of a metric in the text format of Prometheus; undefined if there is none. `labels` as it is printed. */
-export async function metricAt (probeUrl: string, name: string, labels = ''): Promise<number | undefined> {
-  const text = await (await fetch(`${probeUrl}/metrics`)).text()
-  const line = text.split('\n').find((each) => each.startsWith(`${name}${labels} `) ||
-    (labels === '' && each.startsWith(`${name}{`)))
-  return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')))
 }

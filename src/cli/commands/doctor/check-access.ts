@@ -3,9 +3,9 @@ import { own, ownObject, ownObjects, ownString, ownStrings, type JsonObject } fr
 import type { ClusterReader } from './cluster-reader.ts'
 import type { CheckResult } from './format.ts'
 
-/** A right that a service account needs. Source: authorization.k8s.io/v1, ResourceAttributes. */
+/** A right that a service account or user needs. Source: authorization.k8s.io/v1, ResourceAttributes. */
 export interface Permission {
-  /** `system:serviceaccount:NAMESPACE:NAME`. */
+  /** `system:serviceaccount:NAMESPACE:NAME`, or the name of a user. */
   readonly account: string
   readonly attributes: Readonly<Record<'verb' | 'group' | 'resource' | 'subresource' | 'name' | 'namespace', string>>
 }
@@ -17,8 +17,8 @@ interface CheckOptions {
 }
 
 /**
- * Whether the service accounts have the rights of the access manifests. The API server decides, because other roles
- * and authorizers can grant them too.
+ * Whether the service accounts and the break-glass user have the rights of the access manifests. The API server
+ * decides, because other roles and authorizers can grant them too.
  */
 export async function checkAccess (
   manifests: readonly JsonObject[], { cluster, fix }: CheckOptions
@@ -52,13 +52,18 @@ async function reviewAccess (
 
 /** Source: Kubernetes, "Service account tokens". */
 function groupsOf (account: string): string[] {
+  if (!account.startsWith(SERVICE_ACCOUNT)) return ['system:authenticated']
   return ['system:serviceaccounts', `system:serviceaccounts:${account.split(':')[2] ?? ''}`, 'system:authenticated']
 }
+
+const SERVICE_ACCOUNT = 'system:serviceaccount:'
 
 interface ReviewedPermission { readonly permission: Permission, readonly review: ReadResult }
 
 function accessResult (account: string, reviews: readonly ReviewedPermission[], fix: string): CheckResult {
-  const subject = account.replace('system:serviceaccount:', 'ServiceAccount ').replace(':', '/')
+  const subject = account.startsWith(SERVICE_ACCOUNT)
+    ? account.replace(SERVICE_ACCOUNT, 'ServiceAccount ').replace(':', '/')
+    : `User ${account}`
   const about = { check: 'access', subject } as const
   const failed = reviews.map(({ review }) => review).find(({ kind }) => kind !== 'found')
   if (failed !== undefined) {
@@ -78,7 +83,7 @@ function permissionText ({ attributes }: Permission): string {
   return `${what}${name === '' ? '' : ` ${name}`}${namespace === '' ? '' : ` in ${namespace}`}`
 }
 
-/** Each right that the roles of the manifests grant to their service accounts. */
+/** Each right that the roles of the manifests grant to their subjects. */
 export function permissionsOf (manifests: readonly JsonObject[]): Permission[] {
   const bindings = manifests.filter(({ kind }) => kind === 'ClusterRoleBinding' || kind === 'RoleBinding')
   return bindings.flatMap((binding) => {
@@ -89,8 +94,10 @@ export function permissionsOf (manifests: readonly JsonObject[]): Permission[] {
       return manifest['kind'] === kind && metadata['name'] === name &&
         (kind === 'ClusterRole' || metadata['namespace'] === namespace)
     })
-    const accounts = ownObjects(binding, 'subjects').map((subject) =>
-      `system:serviceaccount:${ownString(subject, 'namespace')}:${ownString(subject, 'name')}`)
+    const accounts = ownObjects(binding, 'subjects').map((subject) => {
+      const name = ownString(subject, 'name')
+      return subject['kind'] === 'User' ? name : `${SERVICE_ACCOUNT}${ownString(subject, 'namespace')}:${name}`
+    })
     const rights = ownObjects(role ?? {}, 'rules').flatMap((rule) =>
       rightsOf(rule, binding['kind'] === 'RoleBinding' ? namespace : ''))
     return accounts.flatMap((account) => rights.map((attributes) => ({ account, attributes })))

@@ -6,6 +6,8 @@ import { isJsonObject, type JsonObject } from '../../../platform/json.ts'
 /** Reads a cluster, and changes nothing. Rejects if there is no response. */
 export interface ClusterReader {
   read (path: string): Promise<ReadResult>
+  /** A page of the metadata of listed objects; `next` is the `continue` of the page before, or empty. */
+  readMetadata (path: string, next: string): Promise<ReadResult>
   /** Creates a review, which the API server answers and does not store. */
   review (path: string, review: JsonObject): Promise<ReadResult>
 }
@@ -27,6 +29,10 @@ export function clusterReader (request: SendRequest): ClusterReader {
   const headers = { 'content-type': 'application/json' }
   return {
     read: async (path) => await send(path, {}),
+    readMetadata: async (path, next) => await send(path, {
+      query: { limit: '500', ...(next !== '' && { continue: next }) },
+      headers: { accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1' }
+    }),
     review: async (path, review) => await send(path, { method: 'POST', headers, body: JSON.stringify(review) })
   }
 }

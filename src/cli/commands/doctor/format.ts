@@ -1,5 +1,5 @@
 /** In the order of the output. */
-export const CHECKS = ['definitions', 'registration', 'bypass', 'certificate', 'access', 'other-webhooks'] as const
+export const CHECKS = ['definitions', 'registration', 'certificate', 'access', 'other-webhooks', 'leftovers'] as const
 
 interface Checked {
   readonly check: typeof CHECKS[number]
@@ -10,7 +10,8 @@ interface Checked {
 
 /** `note`: information, no problem. `unknown`: could not be checked. `fix` is one command for a shell. */
 export type CheckResult =
-  | Checked & { readonly kind: 'ok' | 'note' | 'unknown' }
+  | Checked & { readonly kind: 'ok' | 'unknown' }
+  | Checked & { readonly kind: 'note', readonly fix?: string }
   | Checked & { readonly kind: 'problem', readonly fix: string }
 
 export type DoctorFormat = keyof typeof FORMATTERS
@@ -24,7 +25,7 @@ const LABELS = { ok: 'ok     ', note: 'note   ', unknown: 'unknown', problem: 'P
 
 function toText (result: CheckResult): string {
   const line = `${LABELS[result.kind]}  ${result.check}: ${result.subject}: ${result.what}\n`
-  return result.kind === 'problem' ? `${line}         fix: ${result.fix}\n` : line
+  return 'fix' in result ? `${line}         fix: ${result.fix}\n` : line
 }
 
 function summary (results: readonly CheckResult[]): string {

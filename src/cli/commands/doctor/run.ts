@@ -1,5 +1,4 @@
 import { pino } from 'pino'
-import { bypassPolicy } from '../../../../webhooks/bypass.ts'
 import {
   webhookConfigurations, type RegisteredWebhook, type WebhookConfigurationOptions
 } from '../../../../webhooks/webhook-configurations.ts'
@@ -8,7 +7,8 @@ import { connectToCluster } from '../../../kube/client/api-connection.ts'
 import { accessManifests } from '../manifests/access.ts'
 import { checkAccess } from './check-access.ts'
 import { caBundleCommand, checkCertificate } from './check-certificate.ts'
-import { checkBypass, checkDefinitions, checkRegistration, nameOf } from './check-objects.ts'
+import { checkDefinitions, checkRegistration, nameOf } from './check-objects.ts'
+import { checkLeftovers } from './check-leftovers.ts'
 import { checkOtherWebhooks } from './check-other-webhooks.ts'
 import { clusterReader } from './cluster-reader.ts'
 import { CHECKS, type CheckResult } from './format.ts'
@@ -36,10 +36,10 @@ export async function examine (webhooks: readonly RegisteredWebhook[], options: 
     const results = await Promise.all([
       checkDefinitions(customResourceDefinitions(), cluster),
       checkRegistration(registration, { cluster, fix: commands.registration }),
-      checkBypass(bypassPolicy(), { cluster, fix: commands.registration }),
       checkCertificate(registration, { cluster, server, days, fix: certificateFix, now: () => new Date() }),
       checkAccess(accessManifests(namespace), { cluster, fix: commands.access }),
-      checkOtherWebhooks(nameOf(registration[0] ?? {}), cluster)
+      checkOtherWebhooks(nameOf(registration[0] ?? {}), cluster),
+      checkLeftovers(cluster)
     ])
     return results.flat().sort((a, b) => CHECKS.indexOf(a.check) - CHECKS.indexOf(b.check))
   } finally {

@@ -1,4 +1,4 @@
-import { CONFIGURATION_NAME } from '../../../../webhooks/webhook-configurations.ts'
+import { BREAK_GLASS_USER, CONFIGURATION_NAME } from '../../../../webhooks/webhook-configurations.ts'
 import { AIM_SERVICE, KINDS } from '../../../api/kinds.ts'
 import { GROUP } from '../../../api/meta.ts'
 import { LEASE_NAME } from '../../../app/settings.ts'
@@ -62,26 +62,49 @@ const RECONCILE_ACCESS: Access = {
   ]
 }
 
-/** The service accounts of `serve` and `reconcile` with their rights. `serve --with-reconciler` needs those of both. */
+/**
+ * The service accounts of `serve` and `reconcile` with their rights, and the roles of break-glass.
+ * `serve --with-reconciler` needs the rights of both.
+ */
 export function accessManifests (namespace: string): JsonObject[] {
-  return [SERVE_ACCESS, RECONCILE_ACCESS].flatMap((access) => manifestsOf(access, namespace))
+  return [...[SERVE_ACCESS, RECONCILE_ACCESS].flatMap((access) => manifestsOf(access, namespace)), ...breakGlass()]
 }
 
 function manifestsOf ({ name, clusterRules, namespaceRules }: Access, namespace: string): JsonObject[] {
   const subjects = [{ kind: 'ServiceAccount', name, namespace }]
-  const [apiVersion, apiGroup] = ['rbac.authorization.k8s.io/v1', 'rbac.authorization.k8s.io']
   const metadata = { name, namespace }
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
-    { apiVersion, kind: 'ClusterRole', metadata: { name }, rules: clusterRules },
-    {
-      apiVersion,
-      kind: 'ClusterRoleBinding',
-      metadata: { name },
-      roleRef: { apiGroup, kind: 'ClusterRole', name },
-      subjects
-    },
+    ...boundClusterRole({ name, rules: clusterRules, subjects }),
     { apiVersion, kind: 'Role', metadata, rules: namespaceRules },
     { apiVersion, kind: 'RoleBinding', metadata, roleRef: { apiGroup, kind: 'Role', name }, subjects }
+  ]
+}
+
+const apiGroup = 'rbac.authorization.k8s.io'
+const apiVersion = `${apiGroup}/v1`
+
+interface BoundRole { readonly name: string, readonly rules: readonly AccessRule[], readonly subjects: JsonObject[] }
+
+function boundClusterRole ({ name, rules, subjects }: BoundRole): JsonObject[] {
+  const metadata = { name }
+  return [
+    { apiVersion, kind: 'ClusterRole', metadata, rules },
+    { apiVersion, kind: 'ClusterRoleBinding', metadata, roleRef: { apiGroup, kind: 'ClusterRole', name }, subjects }
+  ]
+}
+
+/** A role to impersonate the break-glass user, bound to no subject, and the rights of that user. */
+function breakGlass (): JsonObject[] {
+  const name = 'aim-admission-break-glass'
+  const user = { apiGroups: [''], resources: ['users'], resourceNames: [BREAK_GLASS_USER] }
+  const verbs = ['get', 'list', 'watch', 'create', 'update', 'patch', 'delete']
+  return [
+    { apiVersion, kind: 'ClusterRole', metadata: { name }, rules: [{ ...user, verbs: ['impersonate'] }] },
+    ...boundClusterRole({
+      name: `${name}-user`,
+      rules: [{ ...READ, verbs }],
+      subjects: [{ apiGroup, kind: 'User', name: BREAK_GLASS_USER }]
+    })
   ]
 }

@@ -1,5 +1,4 @@
 import { Command } from 'commander'
-import { bypassPolicy } from '../../../../webhooks/bypass.ts'
 import { webhookConfigurations, type RegisteredWebhook } from '../../../../webhooks/webhook-configurations.ts'
 import { customResourceDefinitions } from '../../../api/custom-resource-definitions.ts'
 import type { JsonObject } from '../../../platform/json.ts'
@@ -21,7 +20,7 @@ export function manifestsCommand ({ webhooks, write }: ManifestsDependencies): C
     .description('CustomResourceDefinitions of the three kinds')
     .action(() => { print(customResourceDefinitions()) })
   command.command('rbac')
-    .description('service accounts of serve and reconcile, with their rights')
+    .description('service accounts of serve and reconcile with their rights, and the roles of break-glass')
     .addOption(namespaceFlag())
     .action(({ namespace }: { namespace: string }) => { print(accessManifests(namespace)) })
   const registration = command.command('webhooks')
@@ -33,7 +32,7 @@ export function manifestsCommand ({ webhooks, write }: ManifestsDependencies): C
     if (problems.length > 0) {
       registration.error(problems.map((problem) => `error: ${problem}`).join('\n'), { exitCode: 2 })
     }
-    print([...webhookConfigurations(webhooks, options), ...bypassPolicy()])
+    print(webhookConfigurations(webhooks, options))
   })
   return command
 }
