@@ -107,3 +107,11 @@ async function webhooksAreCalled (actor: Actor): Promise<void> {
 export function aManifest (parts: Parts): JsonObject {
   return JSON.parse(manifest(parts)) as JsonObject // as built
 }
+
+/** A sample of a metric in the text format of Prometheus; undefined if there is none. `labels` as it is printed. */
+export async function metricAt (probeUrl: string, name: string, labels = ''): Promise<number | undefined> {
+  const text = await (await fetch(`${probeUrl}/metrics`)).text()
+  const line = text.split('\n').find((each) => each.startsWith(`${name}${labels} `) ||
+    (labels === '' && each.startsWith(`${name}{`)))
+  return line === undefined ? undefined : Number(line.slice(line.lastIndexOf(' ')))
+}
