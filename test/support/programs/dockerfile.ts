@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process'
-import { cp, mkdir, readdir, readFile, stat } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { cp, mkdir, readdir, readFile, rm, stat, symlink } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 
@@ -43,12 +44,19 @@ const INSTRUCTIONS: Readonly<Record<string, (rest: string, stage: Stage, build: 
   ENTRYPOINT: (rest, stage) => { stage.entrypoint = JSON.parse(rest) as string[] }, // exec form
   CMD: (rest, stage) => { stage.cmd = JSON.parse(rest) as string[] }, // exec form
   COPY: copy,
-  RUN: async (rest, stage) => {
-    await promisify(execFile)('/bin/sh', ['-c', rest], {
-      cwd: path.join(stage.root, stage.workdir),
-      env: { ...process.env, ...stage.env },
-      maxBuffer: 16 * 1024 * 1024
-    })
+  RUN: async (rest, stage, { context }) => {
+    const modules = path.join(stage.root, stage.workdir, 'node_modules')
+    if (/^npm ci( --\S+)+$/.test(rest)) {
+      await symlink(path.join(context, 'node_modules'), modules)
+    } else if (/^npm prune --omit=dev( --\S+)+$/.test(rest)) {
+      await copyProduction(context, modules)
+    } else {
+      await promisify(execFile)('/bin/sh', ['-c', rest], {
+        cwd: path.join(stage.root, stage.workdir),
+        env: { ...process.env, ...stage.env },
+        maxBuffer: 16 * 1024 * 1024
+      })
+    }
   }
 }
 
@@ -59,8 +67,8 @@ interface Build {
 }
 
 /**
- * Runs the steps of a Dockerfile below an empty folder, with the programs of this machine instead of those of the base
- * images. Rejects at the first failure.
+ * Runs the steps of a Dockerfile below an empty folder. Rejects at the first failure. The programs of this machine
+ * replace those of the base images, and the installed packages of the project replace an installation.
  */
 export async function runSteps (context: string, folder: string): Promise<BuiltImage> {
   const stages: Stage[] = []
@@ -92,6 +100,23 @@ export async function runSteps (context: string, folder: string): Promise<BuiltI
   return { ...last, bases }
 }
 
+/** Replaces the link to the installed packages with those that the lock file does not mark as `dev`. */
+async function copyProduction (context: string, modules: string): Promise<void> {
+  const lockFile = await readFile(path.join(path.dirname(modules), 'package-lock.json'), 'utf8')
+  const { packages } = JSON.parse(lockFile) as { packages: Record<string, { dev?: true }> } // lockfileVersion 3
+  const names = Object.keys(packages).filter((name) =>
+    /^node_modules\/(?!.*\/node_modules\/)/.test(name) && packages[name]?.dev !== true && existsSync(path.join(context, name)))
+  await rm(modules)
+  await link(names, path.dirname(modules), context)
+}
+
+/** Copies by hard links where the file system can: no step changes a file. */
+async function link (names: readonly string[], folder: string, cwd: string): Promise<void> {
+  const copy = async (flags: string) =>
+    await promisify(execFile)('cp', [flags, '--parents', '--', ...names, folder], { cwd })
+  await copy('-al').catch(async () => await copy('-a'))
+}
+
 function stepsOf (dockerfile: string): Step[] {
   const lines = dockerfile.replace(/^#.*\n/gm, '').replace(/\\\n\s*/g, '').split('\n')
   return lines.filter((line) => line.trim() !== '').map((line) => {
@@ -108,6 +133,11 @@ async function copy (rest: string, { root, workdir }: Stage, build: Build): Prom
   const given = words.at(-1) ?? ''
   const target = path.join(root, path.posix.resolve(workdir, given))
   for (const word of words.slice(stageName === undefined ? 0 : 1, -1)) {
+    // a large folder
+    if (path.posix.basename(word) === 'node_modules') {
+      await link(['node_modules'], path.dirname(target), path.dirname(path.join(source, word)))
+      continue
+    }
     if (stageName === undefined && build.ignored(word)) throw new Error(`.dockerignore excludes ${word}`)
     const file = path.join(source, word)
     const isInto = given.endsWith('/') && (await stat(file)).isFile()
