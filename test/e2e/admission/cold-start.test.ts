@@ -43,9 +43,8 @@ t.test('a create that comes while the only server fills its caches, for some 3 s
   await until(async () => await counted('unavailable') >= 3) // the API server asks again each second
   t.equal((await fetch(`${probeUrl}/readyz`)).status, 503)
   proxy.release()
-  const { created, failed, latencies } = await load
+  const { created, failed } = await load
   t.strictSame([created, failed], [1, []])
-  t.ok(Math.min(...latencies) > 2_000, `it waited ${Math.round(Math.min(...latencies))} ms`)
   t.equal(await counted('patched'), 1)
   const { object, objects } = observationsOf(cluster)
   t.equal((await objects('-n', 'cold', 'aimsvc')).length, 1)

@@ -1,11 +1,11 @@
 import { readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { startOwnCluster } from '../../support/cluster/cluster.ts'
 import { actionsOf, manifest } from '../../support/builders/manifests.ts'
 import { installCrds } from '../../support/programs/product.ts'
 import { startProgram } from '../../support/programs/program.ts'
+import { until } from '../../support/until.ts'
 
 const cluster = await startOwnCluster()
 const { client, dir } = cluster
@@ -37,11 +37,8 @@ const allow = async (): Promise<void> => {
   })
 }
 const forbid = async (): Promise<void> => { await client.remove(`${BINDINGS}/bound`) }
-/** Looks for a minute at most. */
 const becomes = async (t: Test, what: string, look: () => Promise<boolean>): Promise<void> => {
-  const deadline = performance.now() + 60_000
-  while (!await look() && performance.now() < deadline) await delay(200)
-  t.ok(await look(), what)
+  await t.resolves(until(look, undefined, 60_000), what)
 }
 const hasStatus = async (name: string): Promise<boolean> => await get('default', name, '.status.conditions') !== ''
 

@@ -105,12 +105,10 @@ export async function outages (
   })
 
   t.test('reviews succeed while etcd is suspended, and the reconciler recovers', async (t) => {
-    const from = performance.now()
     const reviews = reviewLoad({ url: product.url, ca: await readFile(product.caFile, 'utf8'), rate: 20 })
     cluster.pauseEtcd()
     await delay(etcdPauseMs)
     cluster.resumeEtcd()
-    t.ok(performance.now() - from >= etcdPauseMs)
     const { sent, failed, latencies } = await reviews.end()
     t.strictSame(
       failed,
