@@ -16,8 +16,8 @@ export interface ArenaOptions {
 }
 
 /**
- * A cluster with the product and four users: `mallory` and `victim` may write AIMServices and AIMRuntimeConfigs in
- * the namespaces `evil` and `victim` only, `platform` is a cluster-admin, and `onCall` has no rights. The reconciler
+ * A cluster with the product and users. Users `mallory` and `victim` may write AIMServices and AIMRuntimeConfigs in
+ * the namespaces `evil` and `victim` only. `platform` is a cluster-admin, and `onCall` has no rights. The reconciler
  * is not running yet.
  */
 export async function startArena ({ replicas: count = 2, serveFlags = [] }: ArenaOptions = {}) {
@@ -108,7 +108,7 @@ export function aManifest (parts: Parts): JsonObject {
   return JSON.parse(manifest(parts)) as JsonObject // as built
 }
 
-/** A sample of a metric in the text format of Prometheus; undefined if there is none. `labels` as it is printed. */
+/** A sample of a metric in the text format of Prometheus; undefined if it does not exist. `labels` as printed. */
 export async function metricAt (probeUrl: string, name: string, labels = ''): Promise<number | undefined> {
   const text = await (await fetch(`${probeUrl}/metrics`)).text()
   const line = text.split('\n').find((each) => each.startsWith(`${name}${labels} `) ||

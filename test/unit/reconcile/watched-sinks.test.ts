@@ -87,7 +87,7 @@ t.test('reports a configuration as edited if more than its status differs', asyn
   const imagePullSecrets = [{ name: 'x'.repeat(70_000) }]
   t.strictSame(since(() => {
     t.throws(() => { sinks.AIMRuntimeConfig.upsert(stored(aConfig({ imagePullSecrets }), 4, { generation: 2 })) })
-  }), [`EDITED ${title}`], 'a version that is too large is none')
+  }), [`EDITED ${title}`], 'a version that is too large is not kept')
   t.strictSame(
     since(() => { sinks.AIMRuntimeConfig.remove({ namespace: 'ml-team', name: 'default' }) }),
     [`EDITED ${title}`]
