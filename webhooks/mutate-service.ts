@@ -1,9 +1,11 @@
 import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
 import type { PatchOperation } from '../src/api/admission-review.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
+import { createdAt } from '../src/api/object-meta.ts'
 import { missingConfigWarning } from '../src/core/rules/service-faults.ts'
 import type { ServicePolicy } from '../src/core/rules/service.ts'
 import { assessService, type Assessment } from '../src/core/settings/assess.ts'
+import type { Service } from '../src/core/settings/service.ts'
 import type { World } from '../src/core/world.ts'
 import { own, ownObject, sameJson } from '../src/platform/json.ts'
 import { readReviewedService, waitForConfigOf, type ReviewedService } from './service-change.ts'
@@ -25,7 +27,8 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
       const change = readReviewedService(request)
       if (change.kind === 'deleting') return restored(change)
       if (change.kind !== 'change') return ADMIT
-      const assessment = assessService(change.service, world, change.old)
+      const service = request.operation === 'CREATE' ? withoutCreationTime(change.service) : change.service
+      const assessment = assessService(service, world, change.old)
       const isMissing = assessment.config === undefined
       const warnings = [
         ...(blockIsSupplied(assessment, change.old?.block) ? [SUPPLIED_BLOCK] : []),
@@ -35,6 +38,13 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
       return patched(blockPatch(assessment), result)
     }
   }
+}
+
+/** Server-side apply sends the time that its user wrote; the API server replaces it after mutating admission. */
+function withoutCreationTime (service: Service): Service {
+  const { object } = service
+  if (createdAt(object) === '') return service
+  return { ...service, object: { ...object, metadata: { ...ownObject(object, 'metadata'), creationTimestamp: null } } }
 }
 
 /**

@@ -318,6 +318,29 @@ t.test('a block or a status that a tenant writes has no effect', async (t) => {
   await until(async () => isStored(await victim.create(service(`victim/${name}`, routed(path)), { dryRun: true })))
 })
 
+t.test('a status that a user with rights on it writes has no effect on paths', async (t) => {
+  const name = `reported-${names++}`
+  const path = `/victim/${name}`
+  const own = service(`evil/${name}`, routed())
+  await mallory.create(own)
+  const forged = { routing: { path }, resolvedRuntimeConfig: { name: 'forged' } }
+  const status = { ...own, spec: { resolvedRuntimeConfig: forgedBlock(path) }, status: forged }
+  for (const outcome of [await platform.statusPatch(refOf(own), forged), await platform.applyStatus(status)]) {
+    t.ok(isStored(outcome), outcome.message)
+    t.equal(pathIn(outcome.object), `/evil/${name}`)
+  }
+  const created = await victim.create(service(`victim/${name}`, routed(path)))
+  t.equal(created.code, 201, created.message)
+})
+
+t.test('a creation time in a server-side apply yields no path', async (t) => {
+  const template = `/victim/${names++}/{.metadata.creationTimestamp}`
+  const metadata = { creationTimestamp: '2001-01-01T00:00:00Z' }
+  const { code, object, message } = await mallory.applyServerSide(service('evil/timed', routed(template), metadata))
+  t.equal(code, 201, message)
+  t.equal(pathIn(object), '')
+})
+
 const reconciler = await arena.startReconciler()
 
 t.test('while a reconciler leads, a change of a configuration takes no path from its holder', async (t) => {
@@ -423,6 +446,16 @@ t.test('--conflict-details hidden leaves the holder of another namespace out of 
   t.equal(refused.code, 422)
   t.notMatch(refused.message, `AIMService victim/${holder.name}`)
   t.match(refused.message, /another namespace/)
+  const moved = await mallory.create(service('evil/mover-hidden', routed()))
+  for (const collide of Object.values(COLLISIONS).slice(0, 2)) {
+    for (const [form, write] of FORMS) {
+      const wanted = service('evil/mover-hidden', routed(collide(holder.path)))
+      const { code, message } = await write(mallory, wanted, { dryRun: true })
+      t.equal(code, 422, form)
+      t.notMatch(message, `AIMService victim/${holder.name}`, form)
+    }
+  }
+  t.equal(moved.code, 201, moved.message)
   const own = await victim.create(service('victim/curious', routed(holder.path)))
   t.match(own.message, `victim/${holder.name}`, 'within the namespace it is named')
 })

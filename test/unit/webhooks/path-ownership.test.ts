@@ -253,3 +253,13 @@ t.test('a service that is being deleted is never refused, and keeps its stored b
     t.ok(isJsonObject(after))
   }
 })
+
+t.test('a creation time that a user writes yields no path', (t) => {
+  const { engine, write, pathOf } = aCluster()
+  engine.sinks.AIMRuntimeConfig.upsert(config('evil'))
+  write(service('evil/forged', '/victim/{.metadata.creationTimestamp}', EARLIER))
+  t.equal(pathOf('evil/forged'), '')
+  write(service('evil/forged', '/victim/{.metadata.creationTimestamp}', EARLIER))
+  t.equal(pathOf('evil/forged'), '/victim/2025-01-01t00%3A00%3A00z', 'of the stored service it is the API server\'s')
+  t.end()
+})
