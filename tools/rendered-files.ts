@@ -23,7 +23,9 @@ export async function chartFiles (): Promise<Record<string, string>> {
   return {
     'deploy/crds/aim.silogen.ai.yaml': crds,
     'deploy/chart/files/crds.yaml': crds,
-    'deploy/chart/files/rbac.yaml': toYaml(accessManifests(NAMESPACE)),
+    'deploy/chart/files/rbac.yaml': toYaml(accessManifests({ namespace: NAMESPACE, certificates: 'self-managed' })),
+    'deploy/chart/files/rbac-given-certificates.yaml':
+      toYaml(accessManifests({ namespace: NAMESPACE, certificates: 'files' })),
     'deploy/chart/files/webhooks.yaml': toYaml(webhookConfigurations(webhooks, options)),
     'deploy/chart/files/alerts.yaml': await readFile(path.join(ROOT, 'deploy/alerts.yaml'), 'utf8'),
     'deploy/chart/files/dashboard.json': await readFile(path.join(ROOT, 'deploy/dashboards/aim-admission.json'), 'utf8')

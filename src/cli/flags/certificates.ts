@@ -35,6 +35,16 @@ export function certificateFlags (): Option[] {
   ]
 }
 
+/** Where the serving pair of an installation comes from, as the chart's `certificates.mode`. */
+export const CERTIFICATE_SOURCES = ['self-managed', 'cert-manager', 'files'] as const
+export type CertificateSource = typeof CERTIFICATE_SOURCES[number]
+
+/** The flag of the commands that print or check the rights of the program. */
+export function certificateSourceFlag (): Option {
+  return flag('--certificates <source>', 'source of the serving pair; only self-managed needs rights', 'self-managed')
+    .choices(CERTIFICATE_SOURCES)
+}
+
 const SOURCES = ['self-managed', 'files', 'ephemeral'] as const
 
 /** By default files if they are given, an ephemeral pair on the embedded store, else self-managed. */

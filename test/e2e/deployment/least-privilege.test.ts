@@ -1,4 +1,5 @@
 import t, { type Test } from 'tap'
+import { issueEphemeralPair } from '../../../certs/issue.ts'
 import { permissionsOf } from '../../../src/cli/commands/doctor/check-access.ts'
 import { inNamespace } from '../../support/cluster/cluster-client.ts'
 import { startCluster, startOwnCluster } from '../../support/cluster/cluster.ts'
@@ -155,3 +156,28 @@ t.test('both use every right of the chart, no other, and no request was forbidde
   await usesExactly(t, ACCOUNTS.serve)
   await usesExactly(t, ACCOUNTS.reconcile)
 })
+
+for (const certificates of [{ mode: 'cert-manager' }, { mode: 'files', secretName: 'own-pair' }]) {
+  t.test(`with certificates of ${certificates.mode}, a server only lists and watches the kinds`, async (t) => {
+    const given = objectsIn(await renderedChart({ certificates })).filter(({ kind }) =>
+      INSTALLED.includes(String(kind)) && !String(kind).endsWith('WebhookConfiguration'))
+    const where = await startCluster()
+    t.teardown(async () => { await where.stop() })
+    await where.client.create('/api/v1/namespaces', { metadata: { name: 'aim-system' } })
+    await installCrds(where)
+    await where.client.apply(...given.map((object) => JSON.stringify(object)))
+    const { certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
+    const folder = t.testdir({ 'tls.crt': certPem, 'tls.key': keyPem })
+    const server = await start(
+      'serve', ['--port', '0', '--cert-file', `${folder}/tls.crt`, '--key-file', `${folder}/tls.key`], where)
+    await server.stop()
+    const user = `system:serviceaccount:aim-system:${ACCOUNTS.serve}`
+    const rights = permissionsOf(given).filter(({ account }) => account === user).map(({ attributes }) => attributes)
+    t.strictSame(
+      new Set(rights.map(({ verb, group }) => `${verb} ${group}`)), new Set(['list aim.silogen.ai', 'watch aim.silogen.ai']))
+    const { rights: used, others, forbidden } = usedRights(await where.audited(), user)
+    t.ok(used.length >= 3)
+    const { missing } = compareRights(used, rights)
+    t.strictSame({ missing, others, forbidden }, { missing: [], others: [], forbidden: [] })
+  })
+}

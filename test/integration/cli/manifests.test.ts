@@ -106,6 +106,19 @@ t.test('rbac grants the server the three kinds and its certificates, and nothing
   })
 })
 
+for (const source of ['cert-manager', 'files']) {
+  t.test(`rbac --certificates ${source} grants the server the three kinds, and nothing else`, async (t) => {
+    const { objects } = await run('rbac', '--certificates', source)
+    t.same(titles(objects).slice(0, 4), [
+      'ServiceAccount aim-admission', 'ClusterRole aim-admission', 'ClusterRoleBinding aim-admission',
+      'ServiceAccount aim-admission-reconcile'
+    ])
+    const resources = KINDS.map(({ plural }) => plural)
+    t.same(objects[1]?.['rules'], [{ apiGroups: ['aim.silogen.ai'], resources, verbs: ['list', 'watch'] }])
+    t.notMatch(JSON.stringify(objects), /secrets|webhookconfigurations/)
+  })
+}
+
 t.test('rbac grants the reconciler its writes, and nothing else', async (t) => {
   const objects = (await run('rbac', '--namespace', 'platform')).objects.slice(5, 10)
   t.same(

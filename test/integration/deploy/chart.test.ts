@@ -144,6 +144,20 @@ t.test('the roles for users cover the three kinds, and grant nothing else', asyn
   }
 })
 
+t.test('only self-managed certificates need rights on Secrets and webhook configurations', async (t) => {
+  for (const [variant, values] of Object.entries(CHART_VARIANTS)) {
+    const { mode = 'self-managed' } = (values['certificates'] ?? {}) as { mode?: string }
+    const rules = objectsIn(await renderedChart(values, 'platform'))
+      .filter(({ kind }) => String(kind).endsWith('Role')).map(({ rules }) => JSON.stringify(rules)).join()
+    const sensitive = ['"secrets"', '"mutatingwebhookconfigurations"', '"validatingwebhookconfigurations"']
+    t.strictSame(
+      sensitive.map((resource) => rules.includes(resource)),
+      sensitive.map(() => mode === 'self-managed'),
+      variant
+    )
+  }
+})
+
 t.test('the chart has the version of the program', async (t) => {
   t.match(
     await fileText('deploy/chart/Chart.yaml'),

@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import type { RegisteredWebhook } from '../../../../webhooks/webhook-configurations.ts'
+import { certificateSourceFlag, type CertificateSource } from '../../flags/certificates.ts'
 import { flag, wholeNumber } from '../../flags/read-flags.ts'
 import { webhookFlags, webhookOptions, type WebhookFlags } from '../../flags/webhooks.ts'
 import { FORMATTERS, shellWord, type DoctorFormat } from './format.ts'
@@ -12,6 +13,7 @@ export interface DoctorDependencies {
 }
 
 interface DoctorFlags extends WebhookFlags {
+  readonly certificates: CertificateSource
   readonly kubeconfig?: string
   readonly server?: string
   readonly certificateDays: string
@@ -27,7 +29,7 @@ export function doctorCommand ({ webhooks, write, setExitCode }: DoctorDependenc
     .addOption(flag('--certificate-days <days>', 'report certificates that expire sooner', '3'))
     .addOption(flag('-o, --output <format>', 'text, or json with one line per result', 'text')
       .choices(Object.keys(FORMATTERS)))
-  for (const option of webhookFlags()) command.addOption(option)
+  for (const option of [...webhookFlags(), certificateSourceFlag()]) command.addOption(option)
   return command.action(async (flags: DoctorFlags) => {
     const problems: string[] = []
     const options = webhookOptions(flags, problems)
@@ -41,6 +43,7 @@ export function doctorCommand ({ webhooks, write, setExitCode }: DoctorDependenc
       server: flags.server,
       days,
       registration: options,
+      certificates: flags.certificates,
       commands: {
         registration: `${manifestsCommandLine('webhooks', command)} | kubectl apply -f -`,
         access: `${manifestsCommandLine('rbac', command)} | kubectl apply -f -`,
@@ -54,10 +57,10 @@ export function doctorCommand ({ webhooks, write, setExitCode }: DoctorDependenc
 
 /** The `manifests` command with the given flags of this command. */
 function manifestsCommandLine (what: 'webhooks' | 'rbac', command: Command): string {
-  const flags = webhookFlags().flatMap((option) => {
+  const flags = [...webhookFlags(), certificateSourceFlag()].flatMap((option) => {
     const name = option.attributeName()
     const isGiven = !['default', undefined].includes(command.getOptionValueSource(name))
-    return isGiven && (what === 'webhooks' || name === 'namespace')
+    return isGiven && (name === 'namespace' || (what === 'rbac') === (name === 'certificates'))
       ? [`${option.long ?? ''} ${shellWord(String(command.getOptionValue(name)))}`]
       : []
   })

@@ -3,6 +3,7 @@ import {
   webhookConfigurations, type RegisteredWebhook, type WebhookConfigurationOptions
 } from '../../../../webhooks/webhook-configurations.ts'
 import { customResourceDefinitions } from '../../../api/custom-resource-definitions.ts'
+import type { CertificateSource } from '../../flags/certificates.ts'
 import { connectToCluster } from '../../../kube/client/api-connection.ts'
 import { accessManifests } from '../manifests/access.ts'
 import { checkAccess } from './check-access.ts'
@@ -20,13 +21,14 @@ export interface Examination {
   /** A certificate that expires sooner, in days, is a problem. */
   readonly days: number
   readonly registration: WebhookConfigurationOptions
+  readonly certificates: CertificateSource
   /** Commands that create the registration and the rights, and restart the server, which renews its certificate. */
   readonly commands: Readonly<Record<'registration' | 'access' | 'restart', string>>
 }
 
 /** Compares a cluster with what the program needs; changes nothing. Rejects if the API server does not respond. */
 export async function examine (webhooks: readonly RegisteredWebhook[], options: Examination): Promise<CheckResult[]> {
-  const { kubeconfig, server, days, registration: { client, namespace }, commands } = options
+  const { kubeconfig, server, days, registration: { client, namespace }, certificates, commands } = options
   const registration = webhookConfigurations(webhooks, options.registration)
   const log = pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true }))
   const connection = await connectToCluster({ kubeconfig, log })
@@ -37,7 +39,7 @@ export async function examine (webhooks: readonly RegisteredWebhook[], options: 
       checkDefinitions(customResourceDefinitions(), cluster),
       checkRegistration(registration, { cluster, fix: commands.registration }),
       checkCertificate(registration, { cluster, server, days, fix: certificateFix, now: () => new Date() }),
-      checkAccess(accessManifests(namespace), { cluster, fix: commands.access }),
+      checkAccess(accessManifests({ namespace, certificates }), { cluster, fix: commands.access }),
       checkOtherWebhooks(nameOf(registration[0] ?? {}), cluster),
       checkLeftovers(cluster)
     ])

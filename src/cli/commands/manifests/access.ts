@@ -3,7 +3,7 @@ import { AIM_SERVICE, KINDS } from '../../../api/kinds.ts'
 import { GROUP } from '../../../api/meta.ts'
 import { LEASE_NAME } from '../../../app/settings.ts'
 import type { JsonObject } from '../../../platform/json.ts'
-import { CERT_SECRET } from '../../flags/certificates.ts'
+import { CERT_SECRET, type CertificateSource } from '../../flags/certificates.ts'
 
 /** Source: rbac.authorization.k8s.io/v1, PolicyRule. */
 interface AccessRule {
@@ -23,11 +23,13 @@ interface Access {
 
 const READ: AccessRule = { apiGroups: [GROUP], resources: KINDS.map(({ plural }) => plural), verbs: ['list', 'watch'] }
 
-/** Caches, certificates and their trust, and the addresses of its replicas. RBAC cannot limit `create` to a name. */
-const SERVE_ACCESS: Access = {
-  name: 'aim-admission',
+const SERVE_ACCESS: Access = { name: 'aim-admission', clusterRules: [READ], namespaceRules: [] }
+
+/** Certificates, their trust, and the addresses of replicas that serve them. RBAC cannot limit `create` to a name. */
+const SELF_MANAGED_ACCESS: Access = {
+  ...SERVE_ACCESS,
   clusterRules: [
-    READ,
+    ...SERVE_ACCESS.clusterRules,
     {
       apiGroups: ['admissionregistration.k8s.io'],
       resources: ['mutatingwebhookconfigurations', 'validatingwebhookconfigurations'],
@@ -62,12 +64,20 @@ const RECONCILE_ACCESS: Access = {
   ]
 }
 
+export interface AccessOptions {
+  /** The program's own. */
+  readonly namespace: string
+  /** Where the serving pair comes from; only the self-managed one needs rights. */
+  readonly certificates: CertificateSource
+}
+
 /**
  * The service accounts of `serve` and `reconcile` with their rights, and the roles of break-glass.
  * `serve --with-reconciler` needs the rights of both.
  */
-export function accessManifests (namespace: string): JsonObject[] {
-  return [...[SERVE_ACCESS, RECONCILE_ACCESS].flatMap((access) => manifestsOf(access, namespace)), ...breakGlass()]
+export function accessManifests ({ namespace, certificates }: AccessOptions): JsonObject[] {
+  const serve = certificates === 'self-managed' ? SELF_MANAGED_ACCESS : SERVE_ACCESS
+  return [...[serve, RECONCILE_ACCESS].flatMap((access) => manifestsOf(access, namespace)), ...breakGlass()]
 }
 
 function manifestsOf ({ name, clusterRules, namespaceRules }: Access, namespace: string): JsonObject[] {
@@ -76,8 +86,12 @@ function manifestsOf ({ name, clusterRules, namespaceRules }: Access, namespace:
   return [
     { apiVersion: 'v1', kind: 'ServiceAccount', metadata },
     ...boundClusterRole({ name, rules: clusterRules, subjects }),
-    { apiVersion, kind: 'Role', metadata, rules: namespaceRules },
-    { apiVersion, kind: 'RoleBinding', metadata, roleRef: { apiGroup, kind: 'Role', name }, subjects }
+    ...(namespaceRules.length === 0
+      ? []
+      : [
+          { apiVersion, kind: 'Role', metadata, rules: namespaceRules },
+          { apiVersion, kind: 'RoleBinding', metadata, roleRef: { apiGroup, kind: 'Role', name }, subjects }
+        ])
   ]
 }
 

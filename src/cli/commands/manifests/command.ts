@@ -2,10 +2,11 @@ import { Command } from 'commander'
 import { webhookConfigurations, type RegisteredWebhook } from '../../../../webhooks/webhook-configurations.ts'
 import { customResourceDefinitions } from '../../../api/custom-resource-definitions.ts'
 import type { JsonObject } from '../../../platform/json.ts'
+import { certificateSourceFlag } from '../../flags/certificates.ts'
 import { namespaceFlag } from '../../flags/read-flags.ts'
 import { webhookFlags, webhookOptions, type WebhookFlags } from '../../flags/webhooks.ts'
 import { toYaml } from '../../output/formats.ts'
-import { accessManifests } from './access.ts'
+import { accessManifests, type AccessOptions } from './access.ts'
 
 export interface ManifestsDependencies {
   readonly webhooks: readonly RegisteredWebhook[]
@@ -22,7 +23,8 @@ export function manifestsCommand ({ webhooks, write }: ManifestsDependencies): C
   command.command('rbac')
     .description('service accounts of serve and reconcile with their rights, and the roles of break-glass')
     .addOption(namespaceFlag())
-    .action(({ namespace }: { namespace: string }) => { print(accessManifests(namespace)) })
+    .addOption(certificateSourceFlag())
+    .action((options: AccessOptions) => { print(accessManifests(options)) })
   const registration = command.command('webhooks')
     .description('webhook configurations; for a Service without a caBundle, which the certificate issuer sets')
   for (const option of webhookFlags()) registration.addOption(option)
