@@ -77,10 +77,9 @@ export class StatusBrake {
     return contestIn(status) === undefined ? DONE : { kind: 'again', afterMs: calmAfter(write) }
   }
 
-  /** The other writer was faster: the next try counts from now on. */
+  /** The other writer was faster: in a contest, a failed try counts like a write. */
   outdated (id: string, { write }: StatusWriteStep): void {
-    const last = this.#writes.get(id)
-    if (last !== undefined && write.contests > 0) this.#writes.set(id, { ...last, at: write.at })
+    if (write.contests > 0) this.#writes.set(id, write)
   }
 
   forget (id: string): void {

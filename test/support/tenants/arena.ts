@@ -37,6 +37,8 @@ export async function startArena ({ replicas: count = 2, serveFlags = [] }: Aren
     replicas,
     ...users,
     ...observationsOf(cluster),
+    /** Another user, without rights. */
+    bound: async (): Promise<Actor> => await newActor(cluster, 'bound'),
     /** Starts a reconciler, which leads if no other one does. */
     startReconciler: async (
       flags: readonly string[] = [], user: TestUser = 'replica-a'
