@@ -1,14 +1,15 @@
 #!/usr/bin/env node
 import path from 'node:path'
-import { text } from 'node:stream/consumers'
+import { buffer } from 'node:stream/consumers'
 import packageJson from '../package.json' with { type: 'json' }
 import { printDemo } from './cli/commands/serve/demo.ts'
 import type { Terminal } from './cli/output/terminal.ts'
 import { newProgram, type ProgramDependencies } from './cli/program.ts'
 import { errorMessage } from './platform/error-message.ts'
+import { decodeText } from './platform/printable.ts'
 
 const terminal: Terminal = {
-  stdin: async () => await text(process.stdin),
+  stdin: async () => decodeText(await buffer(process.stdin)),
   write: (output) => { process.stdout.write(output) },
   writeError: (output) => { process.stderr.write(output) },
   setExitCode: (code) => { process.exitCode = code },

@@ -3,6 +3,7 @@ import { objectTitle, readLocalObjects, type GivenObject } from '../offline/loca
 import { readManifestFolder, type ManifestFile } from '../offline/manifest-files.ts'
 import type { Position } from '../offline/read-manifests.ts'
 import { errorMessage } from '../platform/error-message.ts'
+import { decodeText } from '../platform/printable.ts'
 
 export interface Input {
   /** Objects of the three kinds, in order. */
@@ -44,7 +45,7 @@ async function filesAt (path: string, options: InputOptions): Promise<ManifestFi
   try {
     if (path === '-') return [{ path: 'stdin', text: await options.stdin() }]
     if ((await stat(path)).isDirectory()) return await readManifestFolder(path, options)
-    return [{ path, text: await readFile(path, 'utf8') }]
+    return [{ path, text: decodeText(await readFile(path)) }]
   } catch (error) {
     const matches = /[*?[{]/.test(path) ? (await Array.fromAsync(glob(path))).sort() : []
     if (matches.length === 0) return [{ path, problem: errorMessage(error) }]

@@ -1,5 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import { join } from 'node:path'
+import { decodeText } from '../platform/printable.ts'
 
 /** The text of a file of manifests, or why it could not be read. */
 export type ManifestFile =
@@ -22,7 +23,7 @@ export async function readManifestFolder (
 /** Undefined if the path is a folder or no longer exists. */
 async function readManifestFile (path: string): Promise<ManifestFile | undefined> {
   try {
-    return { path, text: await readFile(path, 'utf8') }
+    return { path, text: decodeText(await readFile(path)) }
   } catch (error) {
     if (!(error instanceof Error)) throw error
     const isSkipped = 'code' in error && (error.code === 'ENOENT' || error.code === 'EISDIR')

@@ -8,3 +8,11 @@ export function printable (text: string, limit = 120): string {
   return (cut ? characters.slice(0, limit).join('') + '…' : text)
     .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
 }
+
+/** The text of a file: UTF-8, or UTF-16 with a byte order mark, as PowerShell writes it. */
+export function decodeText (bytes: Uint8Array): string {
+  const [first, second] = bytes
+  const isLittle = first === 0xff && second === 0xfe
+  const isBig = first === 0xfe && second === 0xff
+  return new TextDecoder(isLittle ? 'utf-16le' : isBig ? 'utf-16be' : 'utf-8').decode(bytes)
+}

@@ -31,7 +31,7 @@ async function run (...args: string[]): Promise<Shown> {
 }
 
 async function file (name: string, ...manifests: string[]): Promise<string> {
-  await writeFile(path.join(dir, name), manifests.join('\n---\n'))
+  await writeFile(path.join(dir, name), manifests.join('\n'))
   return path.join(dir, name)
 }
 

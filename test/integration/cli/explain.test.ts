@@ -12,7 +12,7 @@ const FILES = {
   }),
   's.yaml': ['one', 'two']
     .map((name) => manifest({ namespace: 'ml-team', name, labels: { team: 'A_B' } }))
-    .join('\n---\n'),
+    .join('\n'),
   'broken.yaml': manifest({ namespace: 'ml-team', name: 'x', spec: { replicas: 'two' } })
 }
 

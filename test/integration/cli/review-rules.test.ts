@@ -264,7 +264,7 @@ for (const [name, { old, now, want }] of Object.entries(updates)) {
 }
 
 t.test('warns of stored services that a changed configuration breaks', async (t) => {
-  const files = { 'old.yaml': `${config(routed())}\n---\n${service('one')}`, 'new.yaml': CONFIG }
+  const files = { 'old.yaml': `${config(routed())}\n${service('one')}`, 'new.yaml': CONFIG }
   const { err, code } = await run(t, { files, flags: ['-f', '$new.yaml', '--old', '$old.yaml'] })
   t.equal(err, 'warning: AIMRuntimeConfig ml-team/default: 1 service (ml-team/one) would lose its path, ' +
     'because the template cannot be rendered\n')
@@ -290,7 +290,7 @@ t.test('what-if predicts for each service whether it breaks, heals, moves or sta
     manifest({ namespace: 'other', name: 'unaffected' })
   ]
   const files = {
-    'now.yaml': [config({ routing: { enabled: true, gatewayRef: { name: 'g' } } }), ...services].join('\n---\n'),
+    'now.yaml': [config({ routing: { enabled: true, gatewayRef: { name: 'g' } } }), ...services].join('\n'),
     'new.yaml': config(routed(BY_TEAM))
   }
   const { out, code } = await run(t, { files, flags: ['-f', '$now.yaml', '--what-if', '$new.yaml', '-o', 'json'] })
@@ -311,7 +311,7 @@ t.test('what-if predicts for each service whether it breaks, heals, moves or sta
 t.test('what-if predicts that a moving service takes the path of another one', async (t) => {
   const services = [service('a', { labels: { team: 'x' } }), service('b', { labels: { team: 'x' } })]
   const files = {
-    'now.yaml': [config(routed()), ...services].join('\n---\n'),
+    'now.yaml': [config(routed()), ...services].join('\n'),
     'new.yaml': config(routed("/{.metadata.labels['team']}"))
   }
   const { out } = await run(t, { files, flags: ['-f', '$now.yaml', '--what-if', '$new.yaml', '-o', 'json'] })
@@ -350,8 +350,8 @@ for (const [name, { flags, want }] of Object.entries(misused)) {
 }
 
 t.test('shows progress on a terminal, and clears it', async (t) => {
-  const many = Array.from({ length: 600 }, (_, at) => service(`s${at}`, { spec: { routing: {} } })).join('\n---\n')
-  const files = { 'a.yaml': `${config()}\n---\n${many}` }
+  const many = Array.from({ length: 600 }, (_, at) => service(`s${at}`, { spec: { routing: {} } })).join('\n')
+  const files = { 'a.yaml': `${config()}\n${many}` }
   t.equal(
     (await run(t, { files, flags: ['-f', '$a.yaml'], showsProgress: true })).err,
     '\robjects reviewed: 250 of 601…\robjects reviewed: 500 of 601…\r\u{1B}[K'

@@ -47,7 +47,7 @@ const OBJECTS = [
 
 /** Messages of the program about them: refusals, warnings, and the status of a rollout that breaks services. */
 async function messages (): Promise<readonly string[]> {
-  const folder = t.testdir({ 'objects.yaml': OBJECTS.join('\n---\n') })
+  const folder = t.testdir({ 'objects.yaml': OBJECTS.join('\n') })
   const { stdout } = await runStep(`npm run -s aim-admission -- review -f ${folder} -o report`)
   const read = readRuntimeConfig('AIMRuntimeConfig', aConfig())
   const withoutBlock = readService(aService(), namespace)

@@ -27,6 +27,21 @@ const objects: Record<string, { text: string, want: JsonObject[] }> = {
     text: `${HEAD}a: 2026-01-31\nb: 12:30:45\n`,
     want: [{ apiVersion: 'v1', kind: 'X', a: '2026-01-31', b: '12:30:45' }]
   },
+  'values of JSON need no separator': {
+    text: '{"apiVersion":"v1","kind":"A"}\n{"apiVersion":"v1","kind":"B"}{"apiVersion":"v1","kind":"C"}',
+    want: [{ apiVersion: 'v1', kind: 'A' }, { apiVersion: 'v1', kind: 'B' }, { apiVersion: 'v1', kind: 'C' }]
+  },
+  'items without a kind have that of their List': {
+    text: 'apiVersion: v1\nkind: XList\nitems:\n- {a: 1}\n',
+    want: [{ apiVersion: 'v1', kind: 'X', a: 1 }]
+  },
+  'integers of 64 bits keep their digits': {
+    text: `${HEAD}a: 9007199254740993\n---\n${HEAD}a: -9007199254740993\n`,
+    want: [
+      { apiVersion: 'v1', kind: 'X', a: 9007199254740993n },
+      { apiVersion: 'v1', kind: 'X', a: -9007199254740993n }
+    ]
+  },
   'anchors and merge keys are resolved': {
     text: `${HEAD}a: &a {b: 1}\nc: {<<: *a, d: 2}\n`,
     want: [{ apiVersion: 'v1', kind: 'X', a: { b: 1 }, c: { b: 1, d: 2 } }]
@@ -41,17 +56,37 @@ for (const [name, { text, want }] of Object.entries(objects)) {
 }
 
 const faulty: Record<string, { text: string, line: number, column: number, reason: RegExp }> = {
-  'an open bracket': { text: `${HEAD}a: [1\nb: 2\n`, line: 4, column: 1, reason: /flow sequence/i },
-  'a tab as indentation': { text: `${HEAD}a:\n\tb: 1\n`, line: 4, column: 1, reason: /tabs/i },
-  'a duplicate key': { text: `${HEAD}a: 1\na: 2\n`, line: 4, column: 1, reason: /unique/ },
+  'an open bracket': { text: `${HEAD}a: [1\nb: 2\n`, line: 4, column: 1, reason: /^the closing bracket is missing, / },
+  'a tab as indentation': { text: `${HEAD}a:\n\tb: 1\n`, line: 4, column: 1, reason: /^a tab indents this line/ },
+  'a duplicate key': { text: `${HEAD}a: 1\na: 2\n`, line: 4, column: 1, reason: /^the key "a" occurs twice in this map: remove one$/ },
   'a fault in the second document': { text: `${HEAD}---\n${HEAD}a: "\n`, line: 7, column: 1, reason: /quote/ },
-  'an alias without its anchor': { text: `${HEAD}a: *b\n`, line: 1, column: 1, reason: /alias/i },
-  'too many aliases': {
-    text: `${HEAD}a: &a [${'x,'.repeat(10)}]\nb: &b [${'*a,'.repeat(10)}]\n` +
-      `c: &c [${'*b,'.repeat(10)}]\nd: [*c,*c,*c,*c]\n`,
-    line: 1,
-    column: 1,
-    reason: /alias count/
+  'an alias without its anchor': { text: `${HEAD}a: *b\n`, line: 3, column: 4, reason: /^no anchor &b stands before the alias \*b/ },
+  'aliases that multiply': {
+    text: `${HEAD}a: &a [${'x,'.repeat(99)}]\nb: &b [${'*a,'.repeat(99)}]\nc: [${'*b,'.repeat(99)}]\n`,
+    line: 5,
+    column: 8,
+    reason: /^aliases multiply this document too much/
+  },
+  'an unrendered template as a value': {
+    text: `${HEAD}a: {{ .Values.x }}\n`, line: 3, column: 4, reason: /^this is an unrendered template/
+  },
+  'an unrendered template at the start': {
+    text: `{{- if .Values.x }}\n${HEAD}{{- end }}\n`, line: 1, column: 1, reason: /^this is an unrendered template/
+  },
+  'a quoted template beside another fault': {
+    text: `${HEAD}a: "{{ .x }}"\nb: c: d\n`, line: 4, column: 4, reason: /^a second ": " stands on this line/
+  },
+  'a trailing comma in JSON': {
+    text: '{"apiVersion": "v1",\n"kind": "X",}', line: 2, column: 13, reason: /^this is not JSON, and a text that starts with \{/
+  },
+  'a fault in the second value of JSON': {
+    text: '{"apiVersion": "v1", "kind": "X"}\n{"a": 1', line: 2, column: 8, reason: /^this is not JSON/
+  },
+  'a List in a List': {
+    text: 'apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: List, items: []}\n',
+    line: 4,
+    column: 3,
+    reason: /^a List contains a List: move its items/
   },
   'a document that is not an object': {
     text: `${HEAD}---\nhello\n`,
