@@ -36,7 +36,7 @@ export function certificateFlags (): Option[] {
 }
 
 /** Where the serving pair of an installation comes from, as the chart's `certificates.mode`. */
-export const CERTIFICATE_SOURCES = ['self-managed', 'cert-manager', 'files'] as const
+const CERTIFICATE_SOURCES = ['self-managed', 'cert-manager', 'files'] as const
 export type CertificateSource = typeof CERTIFICATE_SOURCES[number]
 
 /** The flag of the commands that print or check the rights of the program. */
