@@ -3,19 +3,19 @@ import path from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import packageJson from '../package.json' with { type: 'json' }
 import { printDemo } from './cli/commands/serve/demo.ts'
-import type { Terminal } from './cli/output/terminal.ts'
+import { newTerminal, reportUnusable } from './cli/output/terminal.ts'
 import { newProgram, type ProgramDependencies } from './cli/program.ts'
 import { errorMessage } from './platform/error-message.ts'
 import { decodeText } from './platform/printable.ts'
 
-const terminal: Terminal = {
+const terminal = newTerminal({
   stdin: async () => decodeText(await buffer(process.stdin)),
   write: (output) => { process.stdout.write(output) },
   writeError: (output) => { process.stderr.write(output) },
   setExitCode: (code) => { process.exitCode = code },
   colors: process.stdout.isTTY && process.stdout.hasColors(),
   showsProgress: process.stderr.isTTY
-}
+})
 
 const dependencies: ProgramDependencies = {
   // the plugin of `kubectl aim`
@@ -33,6 +33,6 @@ try {
   const program = await newProgram(dependencies, (name) => args.includes(name))
   await program.parseAsync()
 } catch (error) {
-  terminal.writeError(`error: ${errorMessage(error)}\n`)
+  reportUnusable([errorMessage(error)], terminal)
   process.exit(2) // a server that has started in part is not awaited
 }

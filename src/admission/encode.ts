@@ -1,6 +1,7 @@
 import { REVIEW_API_VERSION, REVIEW_KIND, type ReviewStatus, type StatusCause } from '../api/admission-review.ts'
 import type { Fault } from '../core/rules/faults.ts'
 import { ownObject, ownString } from '../platform/json.ts'
+import { oneLine } from '../platform/printable.ts'
 import type { ReviewRequest } from './request.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -21,7 +22,9 @@ const HEAD = `{"apiVersion":"${REVIEW_API_VERSION}","kind":"${REVIEW_KIND}","res
 
 /** The status of a refusal. kubectl lists the causes; without causes it drops the message of an `Invalid`. */
 export function refusal (request: ReviewRequest, faults: readonly Fault[]): ReviewStatus {
-  const causes = faults.map(({ code, message, field }) => ({ reason: code, message: limitMessage(message), field }))
+  const causes = faults.map(({ code, message, field }) => ({
+    reason: code, message: limitMessage(message), field: oneLine(field)
+  }))
   const metadata = ownObject(request.object ?? {}, 'metadata')
   return {
     status: 'Failure',
@@ -31,7 +34,7 @@ export function refusal (request: ReviewRequest, faults: readonly Fault[]): Revi
     details: {
       group: request.group,
       kind: request.kind,
-      name: request.name || ownString(metadata, 'name') || ownString(metadata, 'generateName'),
+      name: oneLine(request.name || ownString(metadata, 'name') || ownString(metadata, 'generateName')),
       causes
     }
   }
@@ -62,10 +65,6 @@ function limitMessage (message: string): string {
 function joinMessages (causes: readonly StatusCause[]): string {
   const text = causes.map(({ field, message }) => `${field}: ${message}`).join('; ')
   return text.length > MAX_MESSAGE ? `${text.slice(0, MAX_MESSAGE - 1).toWellFormed()}…` : text
-}
-
-function oneLine (text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
 }
 
 const ENCODER = new TextEncoder()

@@ -118,7 +118,14 @@ export async function newProgram (
     const examples = entry.examples.map((example) => `  ${example}\n`).join('')
     program.addCommand(command.summary(entry.summary).addHelpText('after', `\nExamples:\n${examples}`))
   }
+  useTerminal(program, dependencies.terminal)
   return program
+}
+
+/** Commander writes help and errors, which may quote an argument, by the terminal too. */
+function useTerminal (command: Command, terminal: Terminal): void {
+  command.configureOutput({ writeOut: terminal.write, writeErr: terminal.writeError })
+  for (const child of command.commands) useTerminal(child, terminal)
 }
 
 /** The webhooks as they are registered. */

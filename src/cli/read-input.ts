@@ -3,7 +3,7 @@ import { objectTitle, readLocalObjects, type GivenObject } from '../offline/loca
 import { readManifestFolder, type ManifestFile } from '../offline/manifest-files.ts'
 import type { Position } from '../offline/read-manifests.ts'
 import { errorMessage } from '../platform/error-message.ts'
-import { decodeText } from '../platform/printable.ts'
+import { decodeText, oneLine } from '../platform/printable.ts'
 
 export interface Input {
   /** Objects of the three kinds, in order. */
@@ -32,7 +32,7 @@ export async function readInput (paths: readonly string[], options: InputOptions
 
 /** `services.yaml:12:1` */
 export function placeText (file: string, { line, column }: Position): string {
-  return `${file}:${line}:${column}`
+  return `${oneLine(file)}:${line}:${column}`
 }
 
 /** One line per violation of a schema. */

@@ -1,3 +1,4 @@
+import { oneLine } from '../platform/printable.ts'
 import { objectTitle, type GivenObject } from './local-object.ts'
 import type { Position } from './read-manifests.ts'
 import type { Reviewed } from './review-objects.ts'
@@ -23,7 +24,15 @@ export interface Diagnostic {
 export function diagnosticsOf ({ given, faults, warnings }: ReviewedObject): Diagnostic[] {
   const [object, file] = [objectTitle(given), given.file]
   const errors = faults.map(({ code, field, message }): Diagnostic =>
-    ({ level: 'error', code, field, message, object, file, position: given.positionOf(field) }))
+    ({
+      level: 'error',
+      code,
+      field: oneLine(field),
+      message: oneLine(message),
+      object,
+      file,
+      position: given.positionOf(field)
+    }))
   const others = warnings.map((message): Diagnostic => {
     const field = leadingField(message)
     const position = field === '' ? given.position : given.positionOf(field)

@@ -3,6 +3,7 @@ import { GROUP } from '../api/meta.ts'
 import { decodeObject, validateObject, type FieldError } from '../api/validate-object.ts'
 import type { ObjectKey } from '../core/ports.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../platform/json.ts'
+import { escapeHidden } from '../platform/printable.ts'
 import { readManifests, type Manifest, type ManifestFault } from './read-manifests.ts'
 
 /** An object of one of our kinds after the steps that the API server performs before it calls a webhook. */
@@ -53,7 +54,7 @@ export function localObject (manifest: JsonObject): LocalObject | undefined {
 /** An object's name in messages: `AIMService ml-team/llama-chat`; with generateName `AIMService ml-team/llama-*`. */
 export function objectTitle ({ kind, key: { namespace, name }, object }: LocalObject): string {
   const shown = name === '' ? `${ownString(ownObject(object, 'metadata'), 'generateName')}*` : name
-  return `${kind.kind} ${namespace === '' ? '' : `${namespace}/`}${shown}`
+  return escapeHidden(`${kind.kind} ${namespace === '' ? '' : `${namespace}/`}${shown}`)
 }
 
 /** kubectl's namespace if neither a flag nor a context sets one. */

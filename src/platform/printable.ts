@@ -1,12 +1,39 @@
 /**
- * Text for a message: one line of at most `limit` visible characters. Control and format characters, line separators
- * and lone surrogates become `\u{…}`.
+ * Characters that act on a terminal or deceive a reader: controls, formats such as bidirectional ones, line separators,
+ * lone surrogates, and all that has no width.
  */
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}]/gu
+
+/** The text with each hidden character as `escape` writes it, except those that `keep` holds. */
+export function escapeHidden (text: string, escape = toCodePoint, keep = ''): string {
+  return text.replace(HIDDEN, (character) => keep.includes(character) ? character : escape(character))
+}
+
+/** Text for a message: one line of at most `limit` visible characters. Hidden characters become `\u{…}`. */
 export function printable (text: string, limit = 120): string {
   const characters = Array.from(text.slice(0, 2 * limit + 2)) // a character has at most two code units
   const cut = characters.length > limit
-  return (cut ? characters.slice(0, limit).join('') + '…' : text)
-    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
+  return escapeHidden(cut ? characters.slice(0, limit).join('') + '…' : text)
+}
+
+/** Text for a line of any length. Line breaks become spaces, other hidden characters `\u{…}`. */
+export function oneLine (text: string): string {
+  return escapeHidden(text.replace(/[\t\n\v\f\r\u0085\u2028\u2029]+/g, ' '))
+}
+
+/** JSON that hides nothing: hidden characters as `\uXXXX`. Keeps the line breaks between its values. */
+export function escapeJson (json: string): string {
+  return escapeHidden(json, toCodeUnits, '\n')
+}
+
+/** `\uXXXX`, twice for a character of two code units. */
+export function toCodeUnits (character: string): string {
+  return Array.from({ length: character.length }, (_, at) =>
+    `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`).join('')
+}
+
+function toCodePoint (character: string): string {
+  return `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`
 }
 
 /** The text of a file: UTF-8, or UTF-16 with a byte order mark, as PowerShell writes it. */

@@ -8,6 +8,7 @@ import type { Log } from '../core/ports.ts'
 import type { ServicePolicy } from '../core/rules/service.ts'
 import type { PathPolicy, World } from '../core/world.ts'
 import type { Clock } from '../platform/clock.ts'
+import { escapeJson } from '../platform/printable.ts'
 import { runSteps, type Steps } from '../platform/steps.ts'
 import { errorMessage } from '../platform/error-message.ts'
 import { RecordFiles, type RecordFilesOptions } from './record-files.ts'
@@ -155,7 +156,7 @@ export class Recorder {
       placeholder: (value: string) => this.#placeholder(value)
     }
     const record = recordOf({ webhook, request, evidence, response }, options)
-    const line = JSON.stringify(record)
+    const line = escapeJson(JSON.stringify(record)) // readline ends a line at U+2028, too
     if (line.length > MAX_RECORD) return 'too_large'
     const digest = createHash('sha256').update(line).digest('base64')
     if (this.#remembered.has(digest)) return 'duplicate'

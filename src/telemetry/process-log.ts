@@ -1,4 +1,6 @@
 import { pino, type DestinationStream, type LevelWithSilent, type Logger } from 'pino'
+import { isJsonObject } from '../platform/json.ts'
+import { escapeHidden, escapeJson } from '../platform/printable.ts'
 
 /** The log of this process, on standard error. */
 export interface ProcessLog {
@@ -17,7 +19,7 @@ const CLOSE_MS = 1_000
 /** `format`: by default text on a terminal, else JSON. */
 export async function openProcessLog (level: LevelWithSilent, format = defaultFormat()): Promise<ProcessLog> {
   const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_BUFFERED })
-  const log = pino({ level }, format === 'text' ? await textStream(destination) : destination)
+  const log = pino({ level }, format === 'text' ? await textStream(destination) : jsonStream(destination))
   let dropped = 0
   destination.on('drop', () => { dropped++ })
   destination.on('drain', () => {
@@ -48,6 +50,11 @@ function defaultFormat (): 'json' | 'text' {
   return process.stderr.isTTY ? 'text' : 'json'
 }
 
+/** Lines of JSON that hide nothing. */
+function jsonStream (destination: DestinationStream): DestinationStream {
+  return { write: (line) => { destination.write(escapeJson(line)) } }
+}
+
 /** One line per event: time, level, message, and the other keys as JSON. */
 async function textStream (destination: DestinationStream): Promise<DestinationStream> {
   const { prettyFactory } = await import('pino-pretty')
@@ -57,5 +64,12 @@ async function textStream (destination: DestinationStream): Promise<DestinationS
     ignore: 'pid,hostname',
     translateTime: 'SYS:HH:MM:ss.l'
   })
-  return { write: (line) => { destination.write(toText(line)) } }
+  return { write: (line) => { destination.write(toText(JSON.parse(line, printableEntry))) } }
+}
+
+/** Line breaks remain: a value is printed as JSON, and a message is constant. */
+function printableEntry (_key: string, value: unknown): unknown {
+  if (typeof value === 'string') return escapeHidden(value, undefined, '\n\t')
+  if (!isJsonObject(value)) return value
+  return Object.fromEntries(Object.entries(value).map(([key, inner]) => [escapeHidden(key), inner]))
 }

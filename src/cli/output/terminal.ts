@@ -1,9 +1,11 @@
+import { randomUUID } from 'node:crypto'
 import { styleText } from 'node:util'
+import { escapeHidden, oneLine } from '../../platform/printable.ts'
 
 /** 0: success; 1: refused, or a problem was found; 2: unusable input. */
 type ExitCode = 0 | 1 | 2
 
-/** Input and output of a command. */
+/** Input and output of a command, from `newTerminal`. */
 export interface Terminal {
   /** The whole standard input. */
   readonly stdin: () => Promise<string>
@@ -16,9 +18,32 @@ export interface Terminal {
   readonly showsProgress: boolean
 }
 
+/** Precedes each control sequence of this program. Random, so that no text from outside holds it. */
+const OWN = randomUUID()
+const OWN_SEQUENCES = new RegExp(`${OWN}(\u001B\\[[\\dK]+m?|\r)`)
+
+/**
+ * The one way out of the program. Text of objects, files and servers may hold anything, so hidden characters are
+ * escaped, except line breaks, tabs, and the control sequences of this program. Formats with rules of their own escape
+ * before.
+ */
+export function newTerminal (given: Terminal): Terminal {
+  return {
+    ...given,
+    write: (text) => { given.write(shownText(text)) },
+    writeError: (text) => { given.writeError(shownText(text)) }
+  }
+}
+
+function shownText (text: string): string {
+  // a split puts the captured sequences at the odd places
+  const parts = text.split(OWN_SEQUENCES)
+  return parts.map((part, at) => at % 2 === 1 ? part : escapeHidden(part, undefined, '\n\t')).join('')
+}
+
 /** Writes each problem on a line, and sets the exit code for unusable input. */
 export function reportUnusable (problems: readonly string[], { writeError, setExitCode }: Terminal): void {
-  writeError(problems.map((problem) => `error: ${problem}\n`).join(''))
+  writeError(problems.map((problem) => `error: ${oneLine(problem)}\n`).join(''))
   setExitCode(2)
 }
 
@@ -36,9 +61,9 @@ export function newProgress (
       done++
       if (!showsProgress || done % PROGRESS_STEPS !== 0) return
       shown = true
-      writeError(`\r${title} ${done}${total === undefined ? '' : ` of ${total}`}…`)
+      writeError(`${OWN}\r${title} ${done}${total === undefined ? '' : ` of ${total}`}…`)
     },
-    end: () => { if (shown) writeError('\r\u{1B}[K') }
+    end: () => { if (shown) writeError(`${OWN}\r${OWN}\u{1B}[K`) }
   }
 }
 
@@ -48,13 +73,20 @@ export type Paint = (style: Style, text: string) => string
 
 /** Styles text, or returns it unchanged without colors. */
 export function painter (colors: boolean): Paint {
-  return (style, text) => colors ? styleText(style, text, { validateStream: false }) : text
+  if (!colors) return (_style, text) => text
+  return (style, text) => {
+    const [start = '', end = ''] = styleText(style, OWN, { validateStream: false }).split(OWN)
+    return `${OWN}${start}${text}${OWN}${end}`
+  }
 }
 
 type PaintCell = (text: string, at: { readonly row: number, readonly column: number }) => string
 
-/** Rows in aligned columns. Widths are those of the unpainted cells; the last column is not padded. */
-export function table (rows: readonly (readonly string[])[], paintCell: PaintCell = (text) => text): string {
+/**
+ * Rows in aligned columns. A cell is one line. Widths are those of the unpainted cells; the last column is not padded.
+ */
+export function table (texts: readonly (readonly string[])[], paintCell: PaintCell = (text) => text): string {
+  const rows = texts.map((cells) => cells.map(oneLine))
   const widths: number[] = []
   for (const row of rows) row.forEach((cell, column) => { widths[column] = Math.max(widths[column] ?? 0, cell.length) })
   return rows.map((cells, row) => cells.map((cell, column) => {

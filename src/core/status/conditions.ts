@@ -1,5 +1,6 @@
 import type { Condition } from '../../api/kubernetes-schemas.ts'
 import { own, ownObject, ownObjects, type JsonObject } from '../../platform/json.ts'
+import { oneLine } from '../../platform/printable.ts'
 
 /** A condition before it is compared with the stored ones. */
 export type ConditionDraft = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>
@@ -7,12 +8,15 @@ export type ConditionDraft = Omit<Condition, 'lastTransitionTime' | 'observedGen
 /** `now`: RFC 3339 in whole seconds. */
 export interface Observation { readonly known: readonly Condition[], readonly generation: number, readonly now: string }
 
-/** Keeps a transition time while the status is unchanged. Source: API conventions, "Typical status properties". */
+/**
+ * Keeps a transition time while the status is unchanged. A client may print a message as it is, so none hides anything.
+ * Source: API conventions, "Typical status properties".
+ */
 export function conditionsOf (drafts: readonly ConditionDraft[], { known, generation, now }: Observation): Condition[] {
   return drafts.map((draft) => {
     const before = known.find(({ type }) => type === draft.type)
     const lastTransitionTime = before?.status === draft.status ? before.lastTransitionTime : now
-    return { ...draft, observedGeneration: generation, lastTransitionTime }
+    return { ...draft, message: oneLine(draft.message), observedGeneration: generation, lastTransitionTime }
   })
 }
 

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { API_VERSION, GROUP } from '../../api/meta.ts'
 import type { EventSink, Log, TransitionEvent } from '../../core/ports.ts'
 import type { Clock } from '../../platform/clock.ts'
+import { oneLine } from '../../platform/printable.ts'
 import type { SendRequest } from '../client/api-connection.ts'
 import type { Fencing } from '../client/fencing.ts'
 import { requestObject } from '../client/responses.ts'
@@ -125,7 +126,7 @@ export class EventRecorder implements EventSink {
         action,
         reason,
         regarding: { apiVersion: API_VERSION, ...regarding },
-        note: truncated(note),
+        note: truncated(oneLine(note)),
         type
       }
     }

@@ -1,4 +1,4 @@
-import type { Terminal } from '../../../src/cli/output/terminal.ts'
+import { newTerminal, type Terminal } from '../../../src/cli/output/terminal.ts'
 
 /** What a command wrote, and how it ended; -1 where it set no exit code. */
 export interface Shown { out: string, err: string, code: number }
@@ -10,13 +10,13 @@ export function fakeTerminal (
   const shown: Shown = { out: '', err: '', code: -1 }
   return {
     shown,
-    terminal: {
+    terminal: newTerminal({
       stdin: async () => given.stdin ?? '',
       write: (text) => { shown.out += text },
       writeError: (text) => { shown.err += text },
       setExitCode: (code) => { shown.code = code },
       colors: given.colors ?? false,
       showsProgress: given.showsProgress ?? false
-    }
+    })
   }
 }

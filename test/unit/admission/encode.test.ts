@@ -43,7 +43,11 @@ const warnings: Record<string, { given: string[], want: string[] }> = {
     given: ['😀'.repeat(65)],
     want: [`${'😀'.repeat(31)}…${'😀'.repeat(31)}`]
   },
-  'replaces line breaks and control characters by a space': { given: ['a\r\nb\u0000c\u2028d'], want: ['a b c d'] },
+  'replaces line breaks by a space': { given: ['a\r\nb\u2028c'], want: ['a b c'] },
+  'escapes control and bidirectional characters': {
+    given: ['a\u001B[31mb\u009Bc\u202Ed'],
+    want: ['a\\u{1b}[31mb\\u{9b}c\\u{202e}d']
+  },
   'keeps the first 4,096 bytes in total': {
     given: Array.from({ length: 20 }, (_, at) => `${at} `.padEnd(256, 'x')),
     want: Array.from({ length: 16 }, (_, at) => `${at} `.padEnd(256, 'x'))

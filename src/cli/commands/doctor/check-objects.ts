@@ -1,6 +1,7 @@
 import jsonpatch, { type Operation } from 'fast-json-patch'
 import type { ReadResult } from '../../../core/ports.ts'
 import { isJsonObject, ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
+import { escapeJson } from '../../../platform/printable.ts'
 import type { ClusterReader } from './cluster-reader.ts'
 import { shellWord, type CheckResult } from './format.ts'
 
@@ -139,7 +140,7 @@ function valueText (value: unknown): string {
 /** The command of a JSON Patch. */
 export function patchCommand (object: JsonObject, operations: readonly JsonObject[]): string {
   const target = `${ownString(object, 'kind').toLowerCase()} ${shellWord(nameOf(object))}`
-  return `kubectl patch ${target} --type=json -p ${shellWord(JSON.stringify(operations))}`
+  return `kubectl patch ${target} --type=json -p ${shellWord(escapeJson(JSON.stringify(operations)))}`
 }
 
 export function nameOf (object: JsonObject): string {

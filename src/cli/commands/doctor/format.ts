@@ -1,3 +1,6 @@
+import { oneLine } from '../../../platform/printable.ts'
+import { toJsonLines } from '../../output/formats.ts'
+
 /** In the order of the output. */
 export const CHECKS = ['definitions', 'registration', 'certificate', 'access', 'other-webhooks', 'leftovers'] as const
 
@@ -18,14 +21,14 @@ export type DoctorFormat = keyof typeof FORMATTERS
 
 export const FORMATTERS = {
   text: (results: readonly CheckResult[]) => results.map(toText).join('') + summary(results),
-  json: (results: readonly CheckResult[]) => results.map((result) => `${JSON.stringify(result)}\n`).join('')
+  json: (results: readonly CheckResult[]) => toJsonLines(results)
 }
 
 const LABELS = { ok: 'ok     ', note: 'note   ', unknown: 'unknown', problem: 'PROBLEM' } as const
 
 function toText (result: CheckResult): string {
-  const line = `${LABELS[result.kind]}  ${result.check}: ${result.subject}: ${result.what}\n`
-  return 'fix' in result ? `${line}         fix: ${result.fix}\n` : line
+  const line = `${LABELS[result.kind]}  ${result.check}: ${oneLine(result.subject)}: ${oneLine(result.what)}\n`
+  return 'fix' in result ? `${line}         fix: ${oneLine(result.fix)}\n` : line
 }
 
 function summary (results: readonly CheckResult[]): string {

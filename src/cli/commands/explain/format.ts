@@ -1,6 +1,7 @@
 import type { Candidate, ConfigCandidate, ExplainedSetting, Explanation } from '../../../core/settings/explain.ts'
 import { configTitle } from '../../../core/settings/runtime-config.ts'
 import type { ReferenceCheck } from '../../../kube/objects/check-references.ts'
+import { oneLine } from '../../../platform/printable.ts'
 import { painter, table, type Paint, type Style } from '../../output/terminal.ts'
 
 export interface Explained {
@@ -13,7 +14,7 @@ export interface Explained {
 export function toText ({ explanation, checks }: Explained, colors: boolean): string {
   const paint = painter(colors)
   return [
-    `${paint('bold', `AIMService ${explanation.namespace}/${explanation.name}`)}\n`,
+    `${paint('bold', oneLine(`AIMService ${explanation.namespace}/${explanation.name}`))}\n`,
     configText(explanation),
     ...(explanation.settings.length === 0 ? [] : ['\n', settingsTable(explanation, paint)]),
     '\n', pathText(explanation, paint),
@@ -25,10 +26,11 @@ const OUTDATED = 'The block differs from what admission would write now. ' +
   'The reconciler updates it, and so does the next change of the service.\n'
 
 function configText ({ lookedAt, config, configNameFrom, current }: Explanation): string {
-  const name = lookedAt[0]?.name ?? ''
+  const name = oneLine(lookedAt[0]?.name ?? '')
   const reason = `spec.runtimeConfigName is ${configNameFrom === 'service' ? '' : 'not set, which means '}${name}`
-  return `Configuration: ${config ?? 'missing, so no settings are injected'} (${reason})\n` +
-    lookedAt.map((candidate) => `  ${configTitle(candidate)}: ${useOf(candidate)}\n`).join('') +
+  const used = config === undefined ? 'missing, so no settings are injected' : oneLine(config)
+  return `Configuration: ${used} (${reason})\n` +
+    lookedAt.map((candidate) => `  ${oneLine(configTitle(candidate))}: ${useOf(candidate)}\n`).join('') +
     (current === undefined ? '' : current ? 'The block is up to date.\n' : OUTDATED)
 }
 
@@ -67,7 +69,7 @@ function candidateText ({ from, value }: Candidate): string {
 
 function pathText ({ path }: Explanation, paint: Paint): string {
   const result = {
-    path: path.path ?? '',
+    path: oneLine(path.path ?? ''),
     disabled: 'none, routing is not enabled',
     pending: 'none yet',
     invalid: 'none, the template cannot be rendered',
@@ -77,7 +79,7 @@ function pathText ({ path }: Explanation, paint: Paint): string {
     [source, kind === 'pending' ? `waits for ${yields}` : kind === 'text' ? '' : yields, inPath])
   const style = path.kind === 'invalid' || path.kind === 'conflict' ? 'red' : 'bold'
   return `Path: ${paint(style, result)}\n${headed(['TEMPLATE', 'YIELDS', 'IN THE PATH'], rows, paint)}` +
-    path.problems.map((problem) => `  ${problem}\n`).join('')
+    path.problems.map((problem) => `  ${oneLine(problem)}\n`).join('')
 }
 
 const STYLES: Readonly<Record<ReferenceCheck['verdict'], Style>> = {

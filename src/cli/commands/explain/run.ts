@@ -9,6 +9,7 @@ import { checkReferences, type References } from '../../../kube/objects/check-re
 import { listObjects } from '../../../kube/objects/list-objects.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
 import type { JsonObject } from '../../../platform/json.ts'
+import { toJsonLines } from '../../output/formats.ts'
 import { reportUnusable, type Terminal } from '../../output/terminal.ts'
 import { placeText, readInput } from '../../read-input.ts'
 import { withCluster } from '../../user-cluster.ts'
@@ -26,7 +27,7 @@ export async function explain (name: string | undefined, flags: ExplainFlags, te
       flags.filename === undefined ? await inCluster(wanted, flags) : await inFiles(wanted, flags, terminal)
     terminal.write(
       flags.output === 'json'
-        ? explained.map(toJson).join('')
+        ? toJsonLines(explained.map(({ explanation, checks }) => ({ ...explanation, ...(checks && { checks }) })))
         : explained.map((one) => toText(one, terminal.colors)).join('\n')
     )
     const unusable = explained.some(({ checks = [] }) =>
@@ -110,8 +111,4 @@ function referencesOf (service: Service, { world }: AdmissionEngine): References
 
 function explained (service: Service, { world }: AdmissionEngine): Explained {
   return { explanation: explainService(service, world) }
-}
-
-function toJson ({ explanation, checks }: Explained): string {
-  return `${JSON.stringify({ ...explanation, ...(checks !== undefined && { checks }) })}\n`
 }

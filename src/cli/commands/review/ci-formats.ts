@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import type { Log, ReportingDescriptor, Result } from 'sarif'
 import { FAULTS } from '../../../core/rules/faults.ts'
 import type { Diagnostic } from '../../../offline/diagnostics.ts'
+import { escapeHidden, escapeJson } from '../../../platform/printable.ts'
 
 /** For code scanning. Source: OASIS SARIF 2.1.0. */
 export function toSarif (diagnostics: readonly Diagnostic[], version: string): string {
@@ -16,7 +17,7 @@ export function toSarif (diagnostics: readonly Diagnostic[], version: string): s
       results: diagnostics.map((diagnostic) => resultOf(diagnostic, rules))
     }]
   }
-  return `${JSON.stringify(log, null, 2)}\n`
+  return `${escapeJson(JSON.stringify(log, null, 2))}\n`
 }
 
 const SUMMARIES: Readonly<Record<string, string>> = {
@@ -65,7 +66,7 @@ export function toGithub (diagnostics: readonly Diagnostic[]): string {
 }
 
 function data (text: string): string {
-  return text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A')
+  return escapeHidden(text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A'))
 }
 
 function property (text: string): string {

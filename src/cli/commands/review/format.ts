@@ -3,7 +3,8 @@ import { GROUP } from '../../../api/meta.ts'
 import { diagnosticsOf, type Diagnostic, type ReviewedObject } from '../../../offline/diagnostics.ts'
 import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
 import { isJsonObject, own, ownObject, ownString } from '../../../platform/json.ts'
-import { toJunit, toYaml, type JunitCase } from '../../output/formats.ts'
+import { escapeJson, oneLine } from '../../../platform/printable.ts'
+import { toJsonLines, toJunit, toYaml, type JunitCase } from '../../output/formats.ts'
 import { painter, type Paint } from '../../output/terminal.ts'
 import { placeText } from '../../read-input.ts'
 import { toGithub, toSarif } from './ci-formats.ts'
@@ -17,10 +18,10 @@ export const FORMATTERS: Readonly<Record<ReviewFormat, Formatter>> = {
   /** The admitted objects as they would be stored. */
   yaml: (reviewed) => toYaml(reviewed.filter(({ faults }) => faults.length === 0).map(({ object }) => object)),
   /** One line per object. */
-  json: (reviewed) => reviewed.map((outcome) => `${JSON.stringify(recordOf(outcome))}\n`).join(''),
+  json: (reviewed) => toJsonLines(reviewed.map(recordOf)),
   /** The JSON Patch of each changed object. */
   patch: (reviewed) => reviewed.filter(({ patch }) => patch.length > 0)
-    .map(({ given, patch }) => `# ${objectTitle(given)}\n${JSON.stringify(patch, null, 2)}\n`).join(''),
+    .map(({ given, patch }) => `# ${objectTitle(given)}\n${escapeJson(JSON.stringify(patch, null, 2))}\n`).join(''),
   /** From each changed object as written to the object as stored. */
   diff: (reviewed) => reviewed.filter(({ patch }) => patch.length > 0).map(difference).join(''),
   report: (reviewed, { colors }) => report(reviewed, painter(colors)),
@@ -114,7 +115,7 @@ function injected ({ object }: ReviewedObject, paint: Paint): string[] {
   const namespace = ownString(block, 'namespace')
   const config = `${ownString(block, 'kind')} ${namespace === '' ? '' : `${namespace}/`}${ownString(block, 'name')}`
   const path = ownString(ownObject(block, 'routing'), 'path')
-  return [paint('dim', `    settings of ${config}${path === '' ? '' : `, served at ${path}`}`) + '\n']
+  return [paint('dim', `    settings of ${oneLine(config)}${path === '' ? '' : `, served at ${oneLine(path)}`}`) + '\n']
 }
 
 function summary (reviewed: readonly ReviewedObject[], paint: Paint): string {

@@ -1,8 +1,10 @@
 import { errorMessage } from '../../../platform/error-message.ts'
 import { ownObject, ownString } from '../../../platform/json.ts'
+import { oneLine } from '../../../platform/printable.ts'
 import { readRecords, type ReadLine } from '../../../recording/record-files.ts'
 import { differencesOf, replayRecord, type ResponseDifference } from '../../../recording/replay.ts'
 import type { ReviewRecord } from '../../../recording/review-record.ts'
+import { toJsonLines } from '../../output/formats.ts'
 import { newProgress, painter, reportUnusable } from '../../output/terminal.ts'
 import type { ReviewDependencies, ReviewFlags } from './command.ts'
 
@@ -88,7 +90,7 @@ function replayLine (read: ReadLine, tally: Tally, options: ReplayOptions): void
   tally.different++
   const { file, line } = read
   write(output === 'json'
-    ? `${JSON.stringify({ file, line, ...subjectOf(record), recordedBy: record.version, changes })}\n`
+    ? toJsonLines([{ file, line, ...subjectOf(record), recordedBy: record.version, changes }])
     : report({ place, record, changes }, colors))
 }
 
@@ -101,13 +103,14 @@ interface Different {
 function report ({ place, record, changes }: Different, colors: boolean): string {
   const paint = painter(colors)
   const { webhook, operation, kind, namespace, name } = subjectOf(record)
-  const title = `${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`
+  const title = oneLine(`${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`)
   const lines = changes.flatMap(({ field, recorded, now }) => [
     `  ${field}\n`,
     `    ${paint('red', `- ${valueText(recorded)}`)}\n`,
     `    ${paint('green', `+ ${valueText(now)}`)}\n`
   ])
-  return `${paint('bold', title)}: ${operation} at ${webhook} has a different response (${place})\n${lines.join('')}`
+  const what = `${oneLine(operation)} at ${webhook} has a different response`
+  return `${paint('bold', title)}: ${what} (${place})\n${lines.join('')}`
 }
 
 type Subject = Readonly<Record<'webhook' | 'operation' | 'kind' | 'namespace' | 'name', string>>
@@ -127,12 +130,13 @@ function subjectOf ({ webhook, review }: ReviewRecord): Subject {
 
 function valueText (value: unknown): string {
   if (value === undefined) return '(none)'
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  return oneLine(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
 function summary ({ replayed, different, versions }: Tally, { version, colors }: ReviewDependencies): string {
   const paint = painter(colors)
-  const title = `${replayed} ${replayed === 1 ? 'review' : 'reviews'} recorded by ${[...versions].sort().join(', ')}`
+  const recorders = oneLine([...versions].sort().join(', '))
+  const title = `${replayed} ${replayed === 1 ? 'review' : 'reviews'} recorded by ${recorders}`
   const changed = paint(different > 0 ? 'red' : 'green', `${different} different`)
   return `${title}, replayed by ${version}: ${replayed - different} equal, ${changed}\n`
 }

@@ -6,6 +6,8 @@ import { configFaults } from '../../../core/rules/config.ts'
 import { EFFECTS, predictChanges, type Effect, type Prediction } from '../../../core/rules/what-if.ts'
 import { configTitle, readRuntimeConfig, type RuntimeConfig } from '../../../core/settings/runtime-config.ts'
 import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
+import { oneLine } from '../../../platform/printable.ts'
+import { toJsonLines } from '../../output/formats.ts'
 import { painter, table, type Style, type Terminal } from '../../output/terminal.ts'
 import { placeText, readInput, schemaProblems, type Input, type InputOptions } from '../../read-input.ts'
 
@@ -29,7 +31,8 @@ export function printWhatIf ({ changes, engine, output }: WhatIf, terminal: Term
   const read = changes.map((given) => ({ given, config: configOf(given) }))
   const refusals = read.flatMap(({ given, config }) =>
     configFaults(config, currentOf(config, engine)).map(({ field, message }) =>
-      `refused: ${objectTitle(given)}\n  ${placeText(given.file, given.positionOf(field))}: ${field}: ${message}\n`))
+      `refused: ${objectTitle(given)}\n  ${placeText(given.file, given.positionOf(field))}: ` +
+      `${oneLine(`${field}: ${message}`)}\n`))
   if (refusals.length > 0) {
     terminal.writeError(refusals.join(''))
     terminal.setExitCode(1)
@@ -39,7 +42,7 @@ export function printWhatIf ({ changes, engine, output }: WhatIf, terminal: Term
   const predictions = predictChanges(read.map(({ config }) => config), world)
   terminal.write(
     output === 'json'
-      ? predictions.map((prediction) => `${JSON.stringify(recordOf(prediction))}\n`).join('')
+      ? toJsonLines(predictions.map(recordOf))
       : report(predictions, terminal.colors)
   )
   terminal.setExitCode(predictions.some(({ effect }) => effect === 'breaks') ? 1 : 0)

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { createTwoFilesPatch } from 'diff'
 import { errorMessage } from '../../../platform/error-message.ts'
+import { oneLine } from '../../../platform/printable.ts'
 import { toJunit } from '../../output/formats.ts'
 import { painter, reportUnusable, type Paint, type Terminal } from '../../output/terminal.ts'
 import type { TestFlags } from './command.ts'
@@ -35,7 +36,7 @@ async function update (cases: readonly TestCase[], { write, setExitCode }: Termi
   for (const { name, file, expected, full } of cases) {
     const differs = expected === undefined || expectedText(expected) !== full
     if (differs) await writeFile(file, HEAD + full)
-    write(`${differs ? 'written' : 'unchanged'}: ${name}\n`)
+    write(`${differs ? 'written' : 'unchanged'}: ${oneLine(name)}\n`)
   }
   setExitCode(0)
 }
@@ -56,9 +57,9 @@ function compare (testCase: TestCase): Compared {
 function report (results: readonly Compared[], paint: Paint): string {
   const failed = results.filter(({ difference }) => difference !== undefined).length
   const lines = results.map(({ testCase: { name }, difference }) => {
-    if (difference === undefined) return `${paint('green', '✓')} ${name}\n`
+    if (difference === undefined) return `${paint('green', '✓')} ${oneLine(name)}\n`
     const diff = difference.trimEnd().split('\n').map((line) => `    ${painted(line, paint)}\n`).join('')
-    return `${paint('red', '✗')} ${paint('bold', name)}\n${diff}`
+    return `${paint('red', '✗')} ${paint('bold', oneLine(name))}\n${diff}`
   })
   const total = `${results.length} ${results.length === 1 ? 'case' : 'cases'}`
   return `${lines.join('')}\n${total}: ${failed} ${failed === 1 ? 'differs' : 'differ'}\n`

@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import path from 'node:path'
-import { isMap, isSeq, parseDocument, stringify } from 'yaml'
+import { isMap, isSeq, parseDocument } from 'yaml'
 import { newAdmissionEngine } from '../../../../webhooks/engine.ts'
 import type { ReviewedObject } from '../../../offline/diagnostics.ts'
 import { objectTitle } from '../../../offline/local-object.ts'
@@ -9,6 +9,7 @@ import { reviewObjects } from '../../../offline/review-objects.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
 import { loadWorld } from '../../known-objects.ts'
+import { yamlText } from '../../output/formats.ts'
 import { readInput, type Input } from '../../read-input.ts'
 import type { TestFlags } from './command.ts'
 
@@ -145,5 +146,5 @@ export function expectedText (text: string): string {
 }
 
 function toText (results: readonly JsonObject[]): string {
-  return stringify(results, { lineWidth: 0, aliasDuplicateObjects: false })
+  return yamlText(results, { lineWidth: 0, aliasDuplicateObjects: false })
 }
