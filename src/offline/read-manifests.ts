@@ -2,7 +2,7 @@ import {
   Lexer, LineCounter, isAlias, isMap, isNode, isScalar, isSeq, parseDocument,
   type Document, type Node, type YAMLParseError
 } from 'yaml'
-import { isJsonObject, own, ownString, parseExactJson, type JsonObject } from '../platform/json.ts'
+import { isJsonObject, own, ownString, type JsonObject } from '../platform/json.ts'
 import { YamlValueError, jsonValue } from './yaml-values.ts'
 
 /** Line and column in a file, from 1. */
@@ -165,11 +165,11 @@ function jsonOf ({ text }: Part, document: Document.Parsed): unknown {
 
 /** As Go's encoding/json: a lone surrogate is replaced, and a number beyond a double is an error. */
 function parseJson (text: string): unknown {
-  if (!/\\u[dD]|[eE]\+?\d{3}/.test(text)) return parseExactJson(text)
-  return JSON.parse(JSON.stringify(parseExactJson(text), (_, value: unknown) => {
+  if (!/\\u[dD]|[eE]\+?\d{3}/.test(text)) return JSON.parse(text)
+  return JSON.parse(text, (_, value: unknown) => {
     if (value === Infinity || value === -Infinity) throw new SyntaxError('a number is too large')
     return typeof value === 'string' ? value.toWellFormed() : value
-  }))
+  })
 }
 
 const UNRENDERED =

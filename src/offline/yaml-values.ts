@@ -2,7 +2,6 @@ import {
   isAlias, isMap, isNode, isScalar, isSeq, visit,
   type Alias, type Document, type Node, type Scalar, type YAMLMap
 } from 'yaml'
-import { exactNumber } from '../platform/json.ts'
 
 /** Why a document has no value, in one line; `offset` counts UTF-16 code units from the start of its text. */
 export class YamlValueError extends Error {
@@ -160,16 +159,18 @@ function keyOf (key: unknown, context: Context): string {
   const value = valueOf(node, context)
   if (typeof value === 'string') return value
   if (typeof value === 'number') return numberKey(value, node)
-  if (typeof value === 'boolean' || typeof value === 'bigint') return String(value)
+  if (typeof value === 'boolean') return String(value)
   throw new YamlValueError(BAD_KEY, node)
 }
 
 const BAD_KEY = 'a key is null, a map, a list or a huge number: write a text, in quotes if necessary'
 
 function numberKey (value: number, node: unknown): string {
-  const isFloat = isScalar(node) && integerOf(String(node.value)) === undefined
-  if (isFloat ? !Number.isFinite(Math.fround(value)) : value >= 2 ** 63) throw new YamlValueError(BAD_KEY, node)
-  return isFloat ? floatKey(value) : String(value)
+  const integer = isScalar(node) ? integerOf(String(node.value)) : undefined
+  if (integer === undefined ? !Number.isFinite(Math.fround(value)) : value >= 2 ** 63) {
+    throw new YamlValueError(BAD_KEY, node)
+  }
+  return integer === undefined ? floatKey(value) : String(integer)
 }
 
 /** A float as go-yaml writes it: the shortest digits of 32 bits, with an exponent from 1e+06 and below 1e-04. */
@@ -251,7 +252,7 @@ function plainValue (text: string): unknown {
   const constant = CONSTANTS.get(text)
   if (constant !== undefined) return constant
   const integer = integerOf(text)
-  if (integer !== undefined) return exactNumber(integer)
+  if (integer !== undefined) return Number(integer)
   const plain = text.startsWith('._') ? text : text.replaceAll('_', '')
   const number = /^[-+.\d]/.test(text) && FLOAT.test(plain) ? Number(plain) + 0 : Infinity
   return Number.isFinite(number) ? number : text

@@ -70,26 +70,4 @@ export function jsonKind (value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
-/** An integer as Kubernetes keeps it: exact with 64 bits, as a bigint above 2^53; else the closest double. */
-export function exactNumber (integer: bigint): bigint | number {
-  const number = Number(integer)
-  return Number.isSafeInteger(number) || BigInt.asIntN(64, integer) !== integer ? number : integer
-}
-
-/** Like JSON.parse, except that integers of 64 bits keep all digits: as a bigint above 2^53. */
-export function parseExactJson (text: string): unknown {
-  return MAYBE_LONG.test(text) ? JSON.parse(text, exactly) : JSON.parse(text)
-}
-
-/** An integer above 2^53 has 16 digits or more. */
-const MAYBE_LONG = /[:,[]\s*-?\d{16}/
-
-/** The context has the text of a number. */
-function exactly (_key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  const source = context?.source ?? ''
-  return typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(source)
-    ? exactNumber(BigInt(source))
-    : value
-}
-
 const EMPTY: JsonObject = Object.freeze({})
