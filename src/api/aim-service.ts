@@ -90,8 +90,7 @@ const TEMPLATES_OWN = 'the template\'s'
 const METRICS = ['latency', 'throughput'] as const
 const PRECISIONS = ['auto', 'fp4', 'fp8', 'fp16', 'fp32', 'bf16', 'int4', 'int8'] as const
 
-/** The fields of the overrides. An operator may refuse to change one once it is set. */
-export const OVERRIDES = {
+const overridesSchema = objectField({
   metric: Type.Optional(enumField(METRICS, 'Optimization target of the template.', {
     Default: TEMPLATES_OWN, Example: 'latency'
   })),
@@ -105,9 +104,7 @@ export const OVERRIDES = {
       Default: 'amd.com/gpu', Example: 'amd.com/gpu'
     }, { default: 'amd.com/gpu' }))
   }, explain('GPUs to run on.', { Default: TEMPLATES_OWN })))
-}
-
-const overridesSchema = objectField(OVERRIDES, explain('Settings that override the template\'s.', { Default: 'none' }))
+}, explain('Settings that override the template\'s.', { Default: 'none' }))
 
 const routingSchema = objectField({
   enabled: Type.Optional(flagField(

@@ -1,4 +1,3 @@
-import { OVERRIDES } from '../../api/aim-service.ts'
 import { objectKey } from '../../api/object-meta.ts'
 import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
@@ -123,7 +122,7 @@ function overrideWarnings (old: Service | undefined, service: Service): string[]
   if (old === undefined) return []
   const overridesOf = ({ object }: Service): JsonObject => ownObject(ownObject(object, 'spec'), 'overrides')
   const [before, after] = [overridesOf(old), overridesOf(service)]
-  const changed = Object.keys(OVERRIDES).filter((key) => !sameJson(own(before, key), own(after, key)))
+  const changed = ['metric', 'precision', 'gpuSelector'].filter((key) => !sameJson(own(before, key), own(after, key)))
   return changed.map((key) => `spec.overrides.${key} changes; an operator may keep the value that it started with, ` +
     'so create a new service to be sure')
 }
