@@ -89,7 +89,7 @@ const dir = t.testdir({})
 let files = 0
 async function file (objects: readonly object[]): Promise<string> {
   const name = path.join(dir, `${files++}${HOSTILE.replaceAll('/', '')}.yaml`)
-  await writeFile(name, objects.map((one) => JSON.stringify(one)).join('\n---\n'))
+  await writeFile(name, JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects }))
   return name
 }
 
