@@ -46,7 +46,7 @@ t.test('finds no problem in a complete installation', async (t) => {
   t.strictSame(results.filter(({ kind }) => kind !== 'ok'), [])
   t.strictSame(
     [...new Set(results.map(({ check }) => check))],
-    ['definitions', 'registration', 'certificate', 'access', 'other-webhooks', 'leftovers']
+    ['definitions', 'registration', 'certificate', 'access', 'policy', 'other-webhooks', 'leftovers']
   )
   const { code: textCode, stdout } = await runProgram([
     'doctor',
@@ -110,6 +110,15 @@ const BROKEN: Readonly<Record<string, { readonly by: Damage, readonly subject: R
     by: deleted(MUTATING),
     subject: /^MutatingWebhookConfiguration aim-admission$/,
     what: /^is missing, so the API server calls no webhook$/
+  },
+  'a missing policy': {
+    by: deleted(`${REGISTRATIONS}/validatingadmissionpolicies/aim-admission-ca-bundle-only`), subject: /^ValidatingAdmissionPolicy aim-admission-ca-bundle-only$/, what: /^is missing, so the rights of serve are not limited/
+  },
+  'a policy binding that only warns': {
+    by: patched(`${REGISTRATIONS}/validatingadmissionpolicybindings/aim-admission-ca-bundle-only`,
+      { op: 'replace', path: '/spec/validationActions', value: ['Warn'] }),
+    subject: /^ValidatingAdmissionPolicyBinding aim-admission-ca-bundle-only$/,
+    what: /^validationActions\[0\] is "Warn", not "Deny"$/
   },
   'a missing definition': {
     by: deleted(`${DEFINITIONS}/aimruntimeconfigs.aim.silogen.ai`), subject: /aimruntimeconfigs\.aim\.silogen\.ai/, what: /^is missing, so no such object can be stored$/

@@ -156,7 +156,7 @@ t.test('rbac grants the reconciler its writes, and nothing else', async (t) => {
 
 t.test('rbac has an unbound role to impersonate the break-glass user, and grants that user the kinds', async (t) => {
   const user = 'aim-admission:break-glass'
-  const objects = (await run('rbac')).objects.slice(10)
+  const objects = (await run('rbac')).objects.slice(10, 13)
   t.match(objects, [
     { kind: 'ClusterRole', metadata: { name: 'aim-admission-break-glass' } },
     { kind: 'ClusterRole', metadata: { name: 'aim-admission-break-glass-user' } },

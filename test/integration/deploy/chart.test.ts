@@ -89,7 +89,7 @@ for (const [name, { values, want, exempt }] of Object.entries(registrations)) {
     const expected = JSON.parse(JSON.stringify(records), (key, value: unknown) =>
       key === 'namespaceSelector' ? selector : value) as JsonObject[]
     const rendered = objectsIn(await renderedChart(values, 'platform')).filter(
-      ({ apiVersion }) => apiVersion === 'admissionregistration.k8s.io/v1'
+      ({ kind }) => String(kind).endsWith('WebhookConfiguration')
     )
     t.strictSame(new Set(rendered.map(titleOf)), new Set(expected.map(titleOf)))
     for (const object of rendered) {
@@ -142,6 +142,13 @@ t.test('the roles for users cover the three kinds, and grant nothing else', asyn
   for (const role of ['aim-admission-view', 'aim-admission-edit']) {
     t.notMatch(JSON.stringify(roles[role]), /impersonate|"\*"/)
   }
+})
+
+t.test('the policy limits the account of the release, and only with self-managed certificates', async (t) => {
+  const policyOf = async (values: JsonObject) =>
+    JSON.stringify(ofKind(objectsIn(await renderedChart(values, 'platform')), 'ValidatingAdmissionPolicy'))
+  t.match(await policyOf({}), /username == 'system:serviceaccount:platform:aim-admission'/)
+  t.equal(await policyOf({ certificates: { mode: 'cert-manager' } }), '{}')
 })
 
 t.test('only self-managed certificates need rights on Secrets and webhook configurations', async (t) => {

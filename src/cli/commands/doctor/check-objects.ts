@@ -104,6 +104,35 @@ function nameTest (at: number, name: string): JsonObject {
   return { op: 'test', path: `/webhooks/${at}/name`, value: name }
 }
 
+/** Whether the policy that limits the rights of the program, and its binding, are those that the program prints. */
+export async function checkPolicy (
+  wanted: readonly JsonObject[], { cluster, fix }: CheckOptions
+): Promise<CheckResult[]> {
+  const policies = wanted.filter(({ kind }) => String(kind).startsWith('ValidatingAdmissionPolicy'))
+  return await Promise.all(policies.map(async (object) =>
+    policyResult(object, await cluster.read(registrationPath(object)), fix)))
+}
+
+function policyResult (wanted: JsonObject, live: ReadResult, fix: string): CheckResult {
+  const about = { check: 'policy', subject: titleOf(wanted) } as const
+  if (live.kind === 'failed') return { ...about, kind: 'unknown', what: live.reason }
+  if (live.kind === 'missing') {
+    const what = 'is missing, so the rights of serve are not limited to the caBundle of its webhooks'
+    return { ...about, kind: 'problem', what, fix }
+  }
+  const { texts, patch } = compare(ownObject(live.object, 'spec'), withDefaults(ownObject(wanted, 'spec')), '/spec')
+  return texts.length === 0
+    ? { ...about, kind: 'ok', what: 'is as the program prints it' }
+    : { ...about, kind: 'problem', what: texts.join('; '), fix: patchCommand(wanted, patch) }
+}
+
+/** With the defaults of the API server. Source: admissionregistration.k8s.io/v1, MatchResources. */
+function withDefaults (spec: JsonObject): JsonObject {
+  if (!('matchConstraints' in spec)) return spec
+  const defaults = { matchPolicy: 'Equivalent', namespaceSelector: {}, objectSelector: {} }
+  return { ...spec, matchConstraints: { ...defaults, ...ownObject(spec, 'matchConstraints') } }
+}
+
 interface Comparison {
   /** `timeoutSeconds is 30, not 5` */
   readonly texts: readonly string[]

@@ -2,7 +2,9 @@ import { oneLine } from '../../../platform/printable.ts'
 import { toJsonLines } from '../../output/formats.ts'
 
 /** In the order of the output. */
-export const CHECKS = ['definitions', 'registration', 'certificate', 'access', 'other-webhooks', 'leftovers'] as const
+export const CHECKS = [
+  'definitions', 'registration', 'certificate', 'access', 'policy', 'other-webhooks', 'leftovers'
+] as const
 
 interface Checked {
   readonly check: typeof CHECKS[number]

@@ -8,7 +8,7 @@ import { connectToCluster } from '../../../kube/client/api-connection.ts'
 import { accessManifests } from '../manifests/access.ts'
 import { checkAccess } from './check-access.ts'
 import { caBundleCommand, checkCertificate } from './check-certificate.ts'
-import { checkDefinitions, checkRegistration, nameOf } from './check-objects.ts'
+import { checkDefinitions, checkPolicy, checkRegistration, nameOf } from './check-objects.ts'
 import { checkLeftovers } from './check-leftovers.ts'
 import { checkOtherWebhooks } from './check-other-webhooks.ts'
 import { clusterReader } from './cluster-reader.ts'
@@ -30,6 +30,7 @@ export interface Examination {
 export async function examine (webhooks: readonly RegisteredWebhook[], options: Examination): Promise<CheckResult[]> {
   const { kubeconfig, server, days, registration: { client, namespace }, certificates, commands } = options
   const registration = webhookConfigurations(webhooks, options.registration)
+  const access = accessManifests({ namespace, certificates })
   const log = pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true }))
   const connection = await connectToCluster({ kubeconfig, log })
   const cluster = clusterReader(connection.request)
@@ -39,7 +40,8 @@ export async function examine (webhooks: readonly RegisteredWebhook[], options: 
       checkDefinitions(customResourceDefinitions(), cluster),
       checkRegistration(registration, { cluster, fix: commands.registration }),
       checkCertificate(registration, { cluster, server, days, fix: certificateFix, now: () => new Date() }),
-      checkAccess(accessManifests({ namespace, certificates }), { cluster, fix: commands.access }),
+      checkAccess(access, { cluster, fix: commands.access }),
+      checkPolicy(access, { cluster, fix: commands.access }),
       checkOtherWebhooks(nameOf(registration[0] ?? {}), cluster),
       checkLeftovers(cluster)
     ])

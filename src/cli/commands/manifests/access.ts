@@ -1,3 +1,4 @@
+import { caBundlePolicy } from '../../../../webhooks/ca-bundle-policy.ts'
 import { BREAK_GLASS_USER, CONFIGURATION_NAME } from '../../../../webhooks/webhook-configurations.ts'
 import { AIM_SERVICE, KINDS } from '../../../api/kinds.ts'
 import { GROUP } from '../../../api/meta.ts'
@@ -72,12 +73,18 @@ export interface AccessOptions {
 }
 
 /**
- * The service accounts of `serve` and `reconcile` with their rights, and the roles of break-glass.
+ * The service accounts of `serve` and `reconcile` with their rights, the roles of break-glass, and the policy that
+ * limits `serve`.
  * `serve --with-reconciler` needs the rights of both.
  */
 export function accessManifests ({ namespace, certificates }: AccessOptions): JsonObject[] {
-  const serve = certificates === 'self-managed' ? SELF_MANAGED_ACCESS : SERVE_ACCESS
-  return [...[serve, RECONCILE_ACCESS].flatMap((access) => manifestsOf(access, namespace)), ...breakGlass()]
+  const isSelfManaged = certificates === 'self-managed'
+  const serve = isSelfManaged ? SELF_MANAGED_ACCESS : SERVE_ACCESS
+  return [
+    ...[serve, RECONCILE_ACCESS].flatMap((access) => manifestsOf(access, namespace)),
+    ...breakGlass(),
+    ...(isSelfManaged ? caBundlePolicy({ namespace, name: serve.name }) : [])
+  ]
 }
 
 function manifestsOf ({ name, clusterRules, namespaceRules }: Access, namespace: string): JsonObject[] {
