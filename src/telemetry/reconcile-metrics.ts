@@ -46,17 +46,19 @@ export function reconcileMetrics (registry: Registry, read: MeasuredReconciler) 
     'Statuses written again because another field manager changed them, by manager.',
     ['manager']
   )
+  conflicts.inc({ manager: OTHERS }, 0) // served from the start, so that alerts can refer to it
   const managers = new Set<string>()
   return {
     onContest: (manager: string): void => {
       if (managers.size < MAX_MANAGERS) managers.add(manager)
-      conflicts.inc({ manager: managers.has(manager) ? manager : 'other' })
+      conflicts.inc({ manager: managers.has(manager) ? manager : OTHERS })
     }
   }
 }
 
 /** Field managers with a metric of their own: clients choose their names. */
 const MAX_MANAGERS = 20
+const OTHERS = 'other'
 
 interface Collection { readonly labelNames: readonly string[], readonly collect: (metric: Gauge) => void }
 
