@@ -40,6 +40,7 @@ t.test('the probes', async (t) => {
       'aim_admission_cache_age_seconds gauge',
       'aim_admission_cache_bytes gauge',
       'aim_admission_cache_objects gauge',
+      'aim_admission_cache_oversized_configs gauge',
       'aim_admission_cache_partial_services gauge',
       'aim_admission_cache_synced gauge',
       'aim_admission_certificate_expiry_timestamp_seconds gauge',
