@@ -37,8 +37,9 @@ function * judgeChange (
   const config = readRuntimeConfig(kind, object)
   if (config.kind === 'malformed') return refuseMalformed(config)
   const faults = configFaults(config, oldObject && readStored(kind, oldObject))
-  if (faults.length === 0 && !dryRun) world.pendingConfigs.announce(config)
-  const warnings = faults.length > 0 ? [] : yield * changeWarnings(config, world)
+  const isKept = faults.length === 0 && !config.oversized
+  if (isKept && !dryRun) world.pendingConfigs.announce(config)
+  const warnings = isKept ? yield * changeWarnings(config, world) : []
   return verdictOf(faults, { warnings, audit: configAudit(config) })
 }
 

@@ -81,18 +81,18 @@ export class ConfigIndex implements ConfigLookup {
 
   /** A configuration that does not fit is left out with its earlier version, which is no longer true. */
   #makeRoom (config: RuntimeConfig, known: RuntimeConfig | undefined): void {
-    const { kind, namespace, spec } = config
+    const { kind, namespace, oversized } = config
     const kept = (this.#kept.get(namespace) ?? 0) - unshared(known) + unshared(config)
-    const fits = spec.length <= MAX_SPEC_CHARACTERS && (namespace === '' || kept <= MAX_NAMESPACE_CHARACTERS)
-    if (fits) {
+    if (!oversized && (namespace === '' || kept <= MAX_NAMESPACE_CHARACTERS)) {
       this.#count(namespace, kept)
       return
     }
     const key = namespace === '' ? config.name : objectKey(config)
     this.#remove(kind, key)
     this.#oversized[kind].add(key)
-    throw new Error(`a spec of ${spec.length} characters exceeds the limit of ${MAX_SPEC_CHARACTERS}, or with others ` +
-      `that of its namespace, ${MAX_NAMESPACE_CHARACTERS}`)
+    throw new Error(oversized
+      ? `the spec exceeds the limit of ${MAX_SPEC_CHARACTERS} characters`
+      : `with this spec, the large ones of the namespace exceed the limit of ${MAX_NAMESPACE_CHARACTERS} characters`)
   }
 
   #remove (kind: RuntimeConfigKind, key: string): void {

@@ -71,3 +71,22 @@ export function jsonKind (value: unknown): string {
 }
 
 const EMPTY: JsonObject = Object.freeze({})
+
+/** Whether the JSON text of a value has at most so many characters, without escapes. Stops reading at the limit. */
+export function fitsText (value: unknown, limit: number): boolean {
+  let room = limit
+  const open = [value]
+  while (open.length > 0) {
+    const next = open.pop()
+    if (typeof next === 'string') room -= next.length + 2
+    else if (typeof next !== 'object' || next === null) room -= String(next).length
+    else {
+      if (!Array.isArray(next)) for (const key of Object.keys(next)) room -= key.length + 3
+      const items: readonly unknown[] = Object.values(next)
+      room -= items.length
+      if (room >= 0) open.push(...items)
+    }
+    if (room < 0) return false
+  }
+  return true
+}

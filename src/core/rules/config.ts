@@ -71,12 +71,12 @@ function templateFaults ({ template, routing }: RuntimeConfig, old: RuntimeConfi
 }
 
 /** Every replica keeps each configuration in memory, with what its services are given. */
-function sizeFaults ({ spec, hash }: RuntimeConfig, old: RuntimeConfig | undefined): Fault[] {
-  if (spec.length <= MAX_SPEC_CHARACTERS || old?.hash === hash) return []
+function sizeFaults ({ oversized }: RuntimeConfig, old: RuntimeConfig | undefined): Fault[] {
+  if (!oversized || old?.oversized === true) return []
   return [{
     code: 'AIM-CONFIG-TOO-LARGE',
     field: 'spec',
-    message: `the spec has ${spec.length} characters as JSON, and at most ${MAX_SPEC_CHARACTERS} are kept; ` +
+    message: `the spec has more than ${MAX_SPEC_CHARACTERS} characters as JSON, which is the most that is kept; ` +
       'shorten spec.imagePullSecrets, or split the configuration'
   }]
 }

@@ -1,7 +1,7 @@
 import { objectKey } from '../../api/object-meta.ts'
-import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
+import { fitsText, isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
-import { fitsText, keptObject, MAX_KEPT_BYTES, type Service } from '../settings/service.ts'
+import { keptObject, MAX_KEPT_BYTES, type Service } from '../settings/service.ts'
 import type { PathClaim, Relatives, World } from '../world.ts'
 import type { Fault } from './faults.ts'
 import {

@@ -5,7 +5,7 @@ import type { ConfigScope } from '../../api/aim-service.ts'
 import { ROLLOUT_ANNOTATION } from '../../api/meta.ts'
 import { annotationOf, createdAt, generationOf, isDeleting, objectKey, uidOf } from '../../api/object-meta.ts'
 import type { CreationScope, RuntimeConfigKind } from '../../api/runtime-config.ts'
-import { nestsAtMost, ownString, type JsonObject } from '../../platform/json.ts'
+import { fitsText, nestsAtMost, ownString, type JsonObject } from '../../platform/json.ts'
 import { compilePathTemplate, type TemplateCompilation } from '../path/template.ts'
 import {
   booleanAt, namesAt, objectAt, orMalformed, routingAt, stringAt, type Malformed, type RoutingFields
@@ -26,6 +26,8 @@ export interface RuntimeConfig {
   /** Value of the rollout annotation; empty if unset. */
   readonly rollout: string
   readonly deleting: boolean
+  /** Whether the spec is too large to be kept; then hash and spec are empty. */
+  readonly oversized: boolean
   /** `sha256:` and 64 hex digits. */
   readonly hash: string
   /** The spec as RFC 8785 canonical JSON, the input of the hash. */
@@ -48,7 +50,7 @@ export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject):
       return { kind: 'malformed', field: 'spec', expected: `at most ${MAX_SPEC_DEPTH} levels of nesting` }
     }
     const routing = routingAt(spec)
-    const canonical = canonicalize(spec) ?? ''
+    const canonical = canonicalSpec(spec)
     return Object.freeze({
       kind,
       scope: kind === 'AIMRuntimeConfig' ? 'Namespace' : 'Cluster',
@@ -59,8 +61,9 @@ export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject):
       createdAt: createdAt(object),
       rollout: rolloutOf(object),
       deleting: isDeleting(object),
-      hash: configHash(canonical),
-      spec: canonical,
+      oversized: canonical === undefined,
+      hash: canonical === undefined ? '' : configHash(canonical),
+      spec: canonical ?? '',
       defaultStorageClassName: stringAt(spec, 'defaultStorageClassName', 'spec.defaultStorageClassName') || undefined,
       serviceAccountName: stringAt(spec, 'serviceAccountName', 'spec.serviceAccountName') || undefined,
       imagePullSecrets: namesAt(spec, 'imagePullSecrets', 'spec.imagePullSecrets'),
@@ -73,6 +76,12 @@ export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject):
 
 /** In characters of canonical JSON. A larger configuration is refused, and not kept. */
 export const MAX_SPEC_CHARACTERS = 64 * 1024
+
+/** Undefined if the spec is too large: the canonical form and the hash of 1 MB would take 60 ms. */
+function canonicalSpec (spec: JsonObject): string | undefined {
+  const canonical = fitsText(spec, MAX_SPEC_CHARACTERS) ? canonicalize(spec) : undefined
+  return canonical !== undefined && canonical.length <= MAX_SPEC_CHARACTERS ? canonical : undefined
+}
 
 /** Longer than each valid value of the annotation. */
 const MAX_ROLLOUT = 64

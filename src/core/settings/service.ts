@@ -110,25 +110,6 @@ export function keptObject (object: JsonObject): JsonObject {
   }
 }
 
-/** Whether the JSON text of a value has at most about so many characters. Reads no more of the value than that. */
-export function fitsText (value: unknown, limit: number): boolean {
-  let room = limit
-  const open = [value]
-  while (open.length > 0) {
-    const next = open.pop()
-    if (typeof next === 'string') room -= next.length + 2
-    else if (typeof next !== 'object' || next === null) room -= String(next).length
-    else {
-      if (!Array.isArray(next)) for (const key of Object.keys(next)) room -= key.length + 3
-      const items: readonly unknown[] = Object.values(next)
-      room -= items.length
-      if (room >= 0) open.push(...items)
-    }
-    if (room < 0) return false
-  }
-  return true
-}
-
 /** The size of a text in memory. V8 stores Latin-1 texts with one byte a character, all others with two. */
 export function textBytes (text: string): number {
   return text.length * (NOT_LATIN_1.test(text) ? 2 : 1)

@@ -333,13 +333,20 @@ t.test('a status that a user with rights on it writes has no effect on paths', a
   t.equal(created.code, 201, created.message)
 })
 
-t.test('a creation time in a server-side apply yields no path', async (t) => {
-  const template = `/victim/${names++}/{.metadata.creationTimestamp}`
-  const metadata = { creationTimestamp: '2001-01-01T00:00:00Z' }
-  const { code, object, message } = await mallory.applyServerSide(service('evil/timed', routed(template), metadata))
-  t.equal(code, 201, message)
-  t.equal(pathIn(object), '')
-})
+/** Fields that the API server sets; it refuses a new object with a uid itself. */
+const SERVER_SET = {
+  creationTimestamp: { value: '2001-01-01T00:00:00Z', answer: 201 },
+  uid: { value: 'llama/chat', answer: 409 }
+}
+for (const [field, { value, answer }] of Object.entries(SERVER_SET)) {
+  t.test(`metadata.${field} in a server-side apply yields no path`, async (t) => {
+    const template = `/victim/${names++}/{.metadata.${field}}`
+    const written = service(`evil/own-${field.toLowerCase()}`, routed(template), { [field]: value })
+    const { code, object, message } = await mallory.applyServerSide(written)
+    t.equal(code, answer, message)
+    t.equal(pathIn(object), '')
+  })
+}
 
 const reconciler = await arena.startReconciler()
 

@@ -4,6 +4,7 @@ import type { Verdict } from '../../../src/admission/verdict.ts'
 import { newAdmissionEngine, type AdmissionOptions } from '../../../webhooks/engine.ts'
 import { aReview } from '../../support/builders/a-review.ts'
 import { aboutObject, aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
+import { readRuntimeConfig } from '../../../src/core/settings/runtime-config.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
 const ENABLED = { enabled: true, gatewayRef: { name: 'gateway' } }
@@ -46,10 +47,12 @@ const LARGE = aConfig({ imagePullSecrets: SECRETS })
 
 t.test('a configuration above 64 KiB is refused, unless it was stored already', async (t) => {
   const found = judge({ object: LARGE })
-  t.match(found, { kind: 'deny', faults: [{ code: 'AIM-CONFIG-TOO-LARGE', field: 'spec', message: /at most 65536/ }] })
+  t.match(found, { kind: 'deny', faults: [{ code: 'AIM-CONFIG-TOO-LARGE', field: 'spec', message: /more than 65536/ }] })
   const labeled = { ...LARGE, metadata: { ...(LARGE['metadata'] as JsonObject), labels: { a: 'b' } } }
   t.match(judge({ operation: 'UPDATE', object: labeled, oldObject: LARGE }), { kind: 'admit' })
   t.match(judge({ operation: 'UPDATE', object: LARGE, oldObject: aConfig() }), { kind: 'deny' })
+  const read = readRuntimeConfig('AIMRuntimeConfig', LARGE)
+  t.match(read, { oversized: true, spec: '', hash: '' }, 'no canonical form is computed')
 })
 
 const DELETED = { deletionTimestamp: '2026-01-01T00:00:00Z' }

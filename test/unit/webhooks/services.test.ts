@@ -53,7 +53,7 @@ t.test('the block', async (t) => {
     const config = aConfig({
       defaultStorageClassName: 'fast-nvme',
       serviceAccountName: 'aim-runtime',
-      imagePullSecrets: [{ name: 'registry' }],
+      imagePullSecrets: [{ name: 'registry' }, { name: '' }],
       ...ROUTED
     })
     const admission = admissionWith(config, aClusterConfig({ model: { creationScope: 'Namespace' } }))

@@ -74,8 +74,7 @@ export interface AccessOptions {
 
 /**
  * The service accounts of `serve` and `reconcile` with their rights, the roles of break-glass, and the policy that
- * limits `serve`.
- * `serve --with-reconciler` needs the rights of both.
+ * limits `serve`. The command `serve --with-reconciler` needs the rights of both.
  */
 export function accessManifests ({ namespace, certificates }: AccessOptions): JsonObject[] {
   const isSelfManaged = certificates === 'self-managed'
