@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 const MAX_PAUSE_MS = 250
 
 /** Default timeout, in milliseconds. */
-const LIMIT_MS = 20_000
+const LIMIT_MS = 60_000
 
 /**
  * Waits until the condition holds, and calls `meanwhile` between two checks; rejects after `limit` milliseconds. A

@@ -4,7 +4,7 @@ import { BY_TEAM, routed } from '../../support/builders/manifests.ts'
 import { conditionOf } from '../../support/cluster/observed.ts'
 import { startProgram } from '../../support/programs/program.ts'
 import { ready } from '../../support/programs/product.ts'
-import { isStored, refOf, type Actor, type Outcome } from '../../support/tenants/actor.ts'
+import { refOf, type Actor, type Outcome } from '../../support/tenants/actor.ts'
 import { aManifest, metricAt, startArena } from '../../support/tenants/arena.ts'
 import { pathIn } from '../../support/tenants/stored.ts'
 import { eventually, until } from '../../support/until.ts'
@@ -125,8 +125,14 @@ const HEAP_MIB = 64
 const [HUGE, HUGE_BYTES] = [30, 1_300 * KIB]
 
 t.test('services of 1.3 MB do not end a process with a small heap', { timeout: 240_000 }, async (t) => {
-  const stored = await createdBy(mallory, numbered(HUGE, 'huge').map((name) => padded(name, HUGE_BYTES)), 2)
-  t.ok(stored.every(isStored), stored.find((outcome) => !isStored(outcome))?.message ?? '')
+  for (const name of numbered(HUGE, 'huge')) {
+    // on a busy machine, the API server itself may exceed the timeout of the webhook with such a request
+    await until(async () => {
+      const { code } = await mallory.create(padded(name, HUGE_BYTES))
+      return code === 201 || code === 409
+    }, undefined, 120_000)
+  }
+  t.equal((await object('-n', 'evil', `aimsvc/huge-${HUGE - 1}`)).metadata.name, `huge-${HUGE - 1}`)
   const env = { NODE_OPTIONS: `--max-old-space-size=${HEAP_MIB}` }
   const common = ['--kubeconfig', cluster.kubeconfig, '--probe-port', '0']
   const commands: Readonly<Record<string, readonly string[]>> = {
