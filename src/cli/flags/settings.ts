@@ -4,6 +4,7 @@ import type {
   ProcessSettings, ReconcilerSettings, ReconcileSettings, RecordSettings, ServeSettings
 } from '../../app/settings.ts'
 import type { PathPolicy } from '../../core/world.ts'
+import { LEASE_SECONDS } from '../../kube/lease/lease.ts'
 import { certificateFlags, certificateSettings, clientSettings, type CertificateFlags } from './certificates.ts'
 import { duration, flag, MISSING_CONFIG, oneOf, wholeNumber, withoutProblems } from './read-flags.ts'
 
@@ -159,7 +160,7 @@ function recordSettings (flags: ServeFlags, problems: string[]): RecordSettings 
 function reconcilerSettings (flags: ReconcilerFlags, problems: string[]): ReconcilerSettings {
   return {
     namespace: flags.namespace,
-    leaseSeconds: wholeNumber('lease-duration', flags.leaseDuration, { from: 3, to: 300, problems }),
+    leaseSeconds: wholeNumber('lease-duration', flags.leaseDuration, { ...LEASE_SECONDS, problems }),
     rate: wholeNumber('rollout-rate', flags.rolloutRate, { from: 1, to: 10_000, problems }),
     concurrency: wholeNumber('rollout-concurrency', flags.rolloutConcurrency, { from: 1, to: 100, problems }),
     failureLimit: wholeNumber('rollout-failure-limit', flags.rolloutFailureLimit, { from: 1, to: 100_000, problems }),

@@ -10,7 +10,7 @@ export interface LeaseTimes {
 }
 
 /** Limits of the lease duration, in seconds: the lower for a busy API server, the upper bounds a failover. */
-const LEASE_SECONDS = { from: 3, to: 300 } as const
+export const LEASE_SECONDS = { from: 3, to: 300 } as const
 
 /** In the proportions of client-go's defaults: 15 s, 10 s and 2 s. Source: client-go, tools/leaderelection. */
 export function leaseTimes (seconds: number): LeaseTimes {
