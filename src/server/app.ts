@@ -43,10 +43,9 @@ export function buildApp (dependencies: AppDependencies): AdmissionApp {
   app.setErrorHandler((error: FastifyError, request, reply) => { sendFailure(error, { request, reply, log: limited }) })
   app.setNotFoundHandler(notFound(webhooks))
   app.decorateRequest(DEADLINE, null)
-  const stepQueue = new StepQueue({ clock })
+  const handling = { ...rest, limits, limited, stepQueue: new StepQueue({ clock }) }
   for (const webhook of webhooks) {
-    const options = { ...rest, limits, limited, stepQueue }
-    app.post(webhook.path, { onRequest: preflight(webhook, options) }, reviewHandler(webhook, options))
+    app.post(webhook.path, { onRequest: preflight(webhook, handling) }, reviewHandler(webhook, handling))
   }
   return { app, connections }
 }

@@ -67,10 +67,10 @@ export function reviewHandler (webhook: Webhook, dependencies: HandlerDependenci
       const late = expiryAt(call, deadline.end)
       if (late !== undefined) { expire(call, late); return }
 
-      record(call, judgement.outcome, { faults: judgement.faults })
+      logEnd(call, judgement.outcome, { faults: judgement.faults })
       sendReview(reply, judgement.response)
     } catch (error) {
-      record(call, 'error', { error })
+      logEnd(call, 'error', { error })
       sendError(reply, 500, 'the review could not be judged because of a defect in this program')
     } finally {
       if (read?.kind === 'review') read.leave?.()
@@ -81,6 +81,7 @@ export function reviewHandler (webhook: Webhook, dependencies: HandlerDependenci
 
   return (request: FastifyRequest, reply: FastifyReply): void => {
     const { body } = request
+    // again: the gate may have closed, or filled, while the body arrived
     if (gate.shedReason() !== undefined) shed(webhook, reply, dependencies)
     else if (!(body instanceof RequestBody)) sendError(reply, 415, 'the content type is missing; send application/json')
     else {
@@ -155,14 +156,14 @@ function rejectMalformed ({ webhook, reply, dependencies }: Call, message: strin
 function expire (call: Call, expiry: Expiry): void {
   const { reply, deadline, dependencies: { metrics, clock } } = call
   if (expiry === 'timeout') metrics.deadlineExceeded.inc()
-  record(call, 'unavailable', { gone: expiry === 'gone' })
+  logEnd(call, 'unavailable', { gone: expiry === 'gone' })
   if (expiry === 'gone' || clock.now() > deadline.end) sendNothing(reply)
   else sendUnavailable(reply, expiry === 'timeout' ? 'the review exceeded its deadline; try again' : TRY_AGAIN)
 }
 
 type Details = Pick<ReviewEnd, 'faults' | 'error' | 'gone'>
 
-function record ({ webhook, review, started, dependencies }: Call, outcome: ReviewOutcome, more: Details): void {
+function logEnd ({ webhook, review, started, dependencies }: Call, outcome: ReviewOutcome, more: Details): void {
   recordReview(dependencies, {
     webhook: webhook.name,
     review,

@@ -13,18 +13,18 @@ import type { Expiry } from '../deadline.ts'
 import type { RequestBody } from '../overload/request-body.ts'
 import { answerLookup, type Answers, type Lookup } from './lookups.ts'
 
-/** A decoded review and its judge, or why it gets no judgement. */
+/** What reading a body yields, in this thread or in the worker: a review and its judge, or why it gets no judgement. */
 export type ReadReview =
-  | LargeReview
+  | JudgeableReview
   | { readonly kind: 'malformed', readonly message: string }
   | { readonly kind: 'expired', readonly expiry: Expiry }
 
-interface LargeReview {
+interface JudgeableReview {
   readonly kind: 'review'
   /** The objects of a large review are outlines: what the wait for a configuration depends on. */
   readonly request: ReviewRequest
   readonly judge: () => Judged | Promise<Judged>
-  /** To be called after the response, judged or not. */
+  /** Ends the turn of a large review: to be called after the response, judged or not. */
   readonly leave?: () => void
 }
 
