@@ -46,22 +46,28 @@ export interface Status {
   readonly message: string
   /** 0 if absent. */
   readonly retryAfterSeconds: number
+  /** The `reason` of each of `details.causes`. */
+  readonly causes: readonly string[]
 }
 
 export function readStatus (status: JsonObject): Status {
+  const details = ownObject(status, 'details')
+  const causes = own(details, 'causes')
   return {
     code: numberOr(own(status, 'code'), 500),
     message: ownString(status, 'message'),
-    retryAfterSeconds: numberOr(own(ownObject(status, 'details'), 'retryAfterSeconds'), 0)
+    retryAfterSeconds: numberOr(own(details, 'retryAfterSeconds'), 0),
+    causes: Array.isArray(causes) ? causes.filter(isJsonObject).map((cause) => ownString(cause, 'reason')) : []
   }
 }
 
 /** The status of a failed response; reads its body. */
 export async function statusOf ({ statusCode, headers, body }: ApiResponse): Promise<Status> {
-  const { message } = readStatus(parseObject(await body.text()))
+  const { message, causes } = readStatus(parseObject(await body.text()))
   return {
     code: statusCode,
     message: message || STATUS_CODES[statusCode] || 'unknown',
+    causes,
     retryAfterSeconds: numberOr(Number(headers['retry-after']), 0) // the API server sends whole seconds, never a date
   }
 }

@@ -64,10 +64,10 @@ t.test('a list replaces the watch', async (t) => {
 
 t.test('the status code decides the reason of a refusal', async (t) => {
   const reasons = [400, 401, 403, 404, 410, 429, 500, 503].map(
-    (code) => refusal({ code, message: 'no', retryAfterSeconds: 0 }).reason
+    (code) => refusal({ code, message: 'no', retryAfterSeconds: 0, causes: [] }).reason
   )
   t.strictSame(reasons, ['refused', 'refused', 'refused', 'missing', 'expired', 'refused', 'refused', 'refused'])
-  t.match(refusal({ code: 403, message: 'may not list', retryAfterSeconds: 2 }), {
+  t.match(refusal({ code: 403, message: 'may not list', retryAfterSeconds: 2, causes: [] }), {
     message: 'the API server returned 403: may not list',
     retryAfter: 2_000
   })
