@@ -19,6 +19,9 @@ export function buildProbes (dependencies: ProbeDependencies): FastifyInstance {
   const { fastify: options, node } = connectionOptions(SERVER_LIMITS)
   const app = fastify({ ...options, http: node, clientErrorHandler: refuseConnection, logger: false })
   app.removeAllContentTypeParsers()
+  app.addHook('onRequest', async ({ url }, reply) => {
+    reply.headers({ ...SECURITY_HEADERS, 'content-security-policy': url.startsWith('/playground') ? PAGE : NO_PAGE })
+  })
   app.get('/healthz', async () => 'ok\n')
   app.get('/readyz', async (_request, reply) => {
     const reason = notReadyReason()
@@ -33,3 +36,8 @@ export function buildProbes (dependencies: ProbeDependencies): FastifyInstance {
   }
   return app
 }
+
+const SECURITY_HEADERS = { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }
+const NO_PAGE = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+/** No network access. ajv compiles schemas, which needs `unsafe-eval`; the editor adds inline styles. */
+const PAGE = `${NO_PAGE}; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; img-src data:`

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, readlink, symlink } from 'node:fs/promises'
 import { XMLParser } from 'fast-xml-parser'
 import t, { type Test } from 'tap'
 import { testCommand } from '../../../src/cli/commands/test/command.ts'
@@ -96,6 +96,25 @@ t.test('--update writes results that differ, which then pass', async (t) => {
   )
   t.match(await run(dir), { code: 0, out: '2 cases: 0 differ' })
   t.same((await run(dir, '--update')).out, 'unchanged: a\nunchanged: b\n')
+})
+
+for (const target of ['outside.yaml', 'missing.yaml']) {
+  t.test(`--update writes nothing if an expected.yaml is a symbolic link to ${target}`, async (t) => {
+    const dir = t.testdir({ 'outside.yaml': '[]\n', cases: { a: { 's.yaml': labelled }, b: { 's.yaml': labelled } } })
+    await symlink(`${dir}/${target}`, `${dir}/cases/b/expected.yaml`)
+    t.match(await run(`${dir}/cases`, '--update'), { code: 2, out: '', err: /b\/expected\.yaml is a symbolic link/ })
+    t.equal(await readFile(`${dir}/outside.yaml`, 'utf8'), '[]\n')
+    t.equal(await readlink(`${dir}/cases/b/expected.yaml`), `${dir}/${target}`)
+    await t.rejects(readFile(`${dir}/missing.yaml`), { code: 'ENOENT' })
+    await t.rejects(readFile(`${dir}/cases/a/expected.yaml`), { code: 'ENOENT' })
+  })
+}
+
+t.test('a folder that is a symbolic link is no case', async (t) => {
+  const dir = t.testdir({ outside: { 's.yaml': labelled }, cases: { a: { 's.yaml': labelled } } })
+  await symlink(`${dir}/outside`, `${dir}/cases/b`)
+  t.equal((await run(`${dir}/cases`, '--update')).out, 'written: a\n')
+  await t.rejects(readFile(`${dir}/outside/expected.yaml`), { code: 'ENOENT' })
 })
 
 t.test('junit has a case per folder, with the difference as its failure', async (t) => {

@@ -90,3 +90,19 @@ t.test('/ redirects to the playground where it is served', async (t) => {
   t.match(await probes.inject('/'), { statusCode: 302, headers: { location: '/playground/' } })
   t.match(await probes.inject('/playground/'), { statusCode: 200, body: /playground/ })
 })
+
+t.test('every response limits what a browser may do with it', async (t) => {
+  const playground = t.testdir({ 'index.html': '<title>playground</title>', 'app.js': '' })
+  const probes = buildProbes({ notReadyReason: () => '', registry: createMetrics('1.2.3').registry, playground })
+  t.teardown(async () => { await probes.close() })
+  for (const url of ['/', '/playground/', '/playground/app.js', '/playground/missing', '/readyz', '/metrics', '/x']) {
+    const { headers } = await probes.inject(url)
+    t.match(headers, { 'x-content-type-options': 'nosniff', 'referrer-policy': 'no-referrer' }, url)
+    const policy = String(headers['content-security-policy'])
+    for (const part of ["default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'", "form-action 'none'"]) {
+      t.ok(policy.includes(part), `${url}: ${part}`)
+    }
+    t.notMatch(policy, /script-src[^;]*(unsafe-inline|\*|https?:)/, url)
+    t.equal(policy.includes('script-src'), url.startsWith('/playground'), url)
+  }
+})

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { lstat, writeFile } from 'node:fs/promises'
 import { createTwoFilesPatch } from 'diff'
 import { errorMessage } from '../../../platform/error-message.ts'
 import { oneLine } from '../../../platform/printable.ts'
@@ -12,7 +13,8 @@ export async function test (dir: string, flags: TestFlags, terminal: Terminal): 
   try {
     const cases = await runCases(dir, flags)
     const problems = cases.flatMap((one) => one.problems)
-    if (flags.update !== true) {
+    if (flags.update === true) problems.push(...await linksIn(cases))
+    else {
       const missing = cases.filter(({ expected }) => expected === undefined)
       problems.push(...missing.map(({ file }) => `${file} is missing; write it with --update`))
     }
@@ -29,13 +31,25 @@ export async function test (dir: string, flags: TestFlags, terminal: Terminal): 
   }
 }
 
+const { O_CREAT, O_NOFOLLOW, O_TRUNC, O_WRONLY } = constants
+/** Also fails if the file has become a symbolic link since the check. */
+const NEW_CONTENT = O_CREAT | O_NOFOLLOW | O_TRUNC | O_WRONLY
+
 const HEAD = '# Results of admission for the objects in this folder, written by "aim-admission test --update". ' +
   'Fields that are left out are not compared.\n'
+
+/** What --update must not write: a link leads out of the folder. A folder that is a link is no case. */
+async function linksIn (cases: readonly TestCase[]): Promise<string[]> {
+  const links = await Promise.all(cases.map(async ({ file }) =>
+    (await lstat(file).catch(() => undefined))?.isSymbolicLink()))
+  return cases.filter((_case, at) => links[at] === true).map(({ file }) =>
+    `${file} is a symbolic link, which --update does not follow; replace it with a file`)
+}
 
 async function update (cases: readonly TestCase[], { write, setExitCode }: Terminal): Promise<void> {
   for (const { name, file, expected, full } of cases) {
     const differs = expected === undefined || expectedText(expected) !== full
-    if (differs) await writeFile(file, HEAD + full)
+    if (differs) await writeFile(file, HEAD + full, { flag: NEW_CONTENT })
     write(`${differs ? 'written' : 'unchanged'}: ${oneLine(name)}\n`)
   }
   setExitCode(0)
