@@ -2,8 +2,9 @@ import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG, type Kind } from '../sr
 import { ConfigIndex } from '../src/cache/config-index.ts'
 import { PendingConfigCache } from '../src/cache/pending-configs.ts'
 import { ServiceIndex, type KeptTextLimits } from '../src/cache/service-index.ts'
-import type { ObjectSink } from '../src/core/ports.ts'
+import type { ObjectSink, ServedFields } from '../src/core/ports.ts'
 import type { ServicePolicy } from '../src/core/rules/service.ts'
+import { PRODUCT_FIELDS } from '../src/core/served-fields.ts'
 import { DEFAULT_PATH_POLICY, type PathPolicy, type World } from '../src/core/world.ts'
 import { systemClock, type Clock } from '../src/platform/clock.ts'
 import { mutateService } from './mutate-service.ts'
@@ -25,6 +26,8 @@ export interface AdmissionEngine {
 export interface AdmissionOptions {
   readonly clock?: Clock
   readonly pathPolicy?: PathPolicy
+  /** Of AIMService; by default those of the product's own definition. */
+  readonly served?: ServedFields
   /** By default every service is kept whole. */
   readonly serviceLimits?: KeptTextLimits
   /** Builds the webhooks; by default those of the product. */
@@ -33,7 +36,8 @@ export interface AdmissionOptions {
 
 /** An engine without any object. */
 export function newAdmissionEngine (policy: ServicePolicy, options: AdmissionOptions = {}): AdmissionEngine {
-  const { clock = systemClock, pathPolicy = DEFAULT_PATH_POLICY, webhooksOver = webhooksFor } = options
+  const { clock = systemClock, pathPolicy = DEFAULT_PATH_POLICY, served = PRODUCT_FIELDS } = options
+  const { webhooksOver = webhooksFor } = options
   const configs = new ConfigIndex()
   const services = new ServiceIndex(options.serviceLimits)
   const world = {
@@ -41,7 +45,8 @@ export function newAdmissionEngine (policy: ServicePolicy, options: AdmissionOpt
     services,
     paths: services.paths,
     pathPolicy,
-    pendingConfigs: new PendingConfigCache(configs, clock)
+    pendingConfigs: new PendingConfigCache(configs, clock),
+    served
   }
   return {
     world,

@@ -14,6 +14,12 @@ export interface ObjectSink {
   remove (key: ObjectKey): void
 }
 
+/** The fields of a kind that its served definition has. */
+export interface ServedFields {
+  /** `path`: property names from the root of an object. A list stands for its items. */
+  has (...path: readonly string[]): boolean
+}
+
 /** `outdated`: the object has changed since it was read. `reason` is one line. */
 export type WriteResult =
   | { readonly kind: 'written', readonly object: JsonObject }

@@ -1,5 +1,5 @@
 import type { ParentReference } from '../api/runtime-config.ts'
-import type { ObjectKey } from './ports.ts'
+import type { ObjectKey, ServedFields } from './ports.ts'
 import type { RuntimeConfig } from './settings/runtime-config.ts'
 import type { StoredService } from './settings/service.ts'
 
@@ -10,6 +10,8 @@ export interface World {
   readonly pathPolicy: PathPolicy
   readonly services: ServiceLookup
   readonly pendingConfigs: PendingConfigs
+  /** Of AIMService. */
+  readonly served: ServedFields
 }
 
 export interface ConfigLookup {

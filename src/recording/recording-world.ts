@@ -11,6 +11,8 @@ export interface Evidence {
   readonly claims: ReadonlyMap<string, HeldPath>
   /** Users of a configuration, in the order of the lookup. */
   readonly services: readonly StoredService[]
+  /** Whether the definition of AIMService has a field, by its path. */
+  readonly fields: ReadonlyMap<string, boolean>
 }
 
 /** Records the lookups of the rules. Rules are synchronous, so the evidence belongs to one review at a time. */
@@ -19,8 +21,9 @@ export class RecordingWorld {
   #configs = new Map<RuntimeConfig, boolean>()
   #claims = new Map<string, HeldPath>()
   #services: StoredService[] = []
+  #fields = new Map<string, boolean>()
 
-  constructor ({ configs, services, paths, pathPolicy, pendingConfigs }: World) {
+  constructor ({ configs, services, paths, pathPolicy, pendingConfigs, served }: World) {
     const config = (found: RuntimeConfig | undefined): RuntimeConfig | undefined => {
       if (found !== undefined) this.#configs.set(found, pendingConfigs.isRecent(found))
       return found
@@ -40,16 +43,24 @@ export class RecordingWorld {
         below: (sought, relatives) => this.#recordClaims(paths.below(sought, relatives))
       },
       pathPolicy,
-      pendingConfigs
+      pendingConfigs,
+      served: {
+        has: (...path) => {
+          const has = served.has(...path)
+          this.#fields.set(path.join('.'), has)
+          return has
+        }
+      }
     }
   }
 
   /** The evidence since the last call. */
   take (): Evidence {
-    const evidence = { configs: this.#configs, claims: this.#claims, services: this.#services }
+    const evidence = { configs: this.#configs, claims: this.#claims, services: this.#services, fields: this.#fields }
     this.#configs = new Map()
     this.#claims = new Map()
     this.#services = []
+    this.#fields = new Map()
     return evidence
   }
 

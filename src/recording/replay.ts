@@ -6,6 +6,7 @@ import type { Verdict } from '../admission/verdict.ts'
 import { ConfigIndex } from '../cache/config-index.ts'
 import { ServiceIndex } from '../cache/service-index.ts'
 import type { ObjectSink } from '../core/ports.ts'
+import { PRODUCT_FIELDS } from '../core/served-fields.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { World } from '../core/world.ts'
 import { errorMessage } from '../platform/error-message.ts'
@@ -57,7 +58,7 @@ export function differencesOf (recorded: ReplayedResponse, now: ReplayedResponse
 }
 
 /** The objects that the recorded review depended on. */
-function worldOf ({ configs: recorded, services: users, paths, pathPolicy }: ReviewRecord): World {
+function worldOf ({ configs: recorded, services: users, paths, pathPolicy, fields }: ReviewRecord): World {
   const configs = new ConfigIndex()
   const services = new ServiceIndex()
   for (const { kind, object } of recorded) feed(configs.sink(kind), object)
@@ -71,7 +72,8 @@ function worldOf ({ configs: recorded, services: users, paths, pathPolicy }: Rev
     isRecent: ({ kind, namespace, name }: RuntimeConfig) => recent.has(keyOf(kind, { namespace, name })),
     waitForConfig: () => undefined
   }
-  return { configs, services, paths: services.paths, pathPolicy, pendingConfigs }
+  const served = { has: (...path: readonly string[]) => fields[path.join('.')] ?? PRODUCT_FIELDS.has(...path) }
+  return { configs, services, paths: services.paths, pathPolicy, pendingConfigs, served }
 }
 
 /** Skips an object that this version cannot read, as the caches of a server do. */

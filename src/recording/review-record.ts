@@ -57,6 +57,8 @@ const recordSchema = Type.Object({
     path: Type.String(),
     since: Type.String()
   })),
+  /** Whether the definition of AIMService has a field, by its path. */
+  fields: Type.Record(Type.String(), Type.Boolean()),
   response: Type.Unsafe<ReplayedResponse>({ type: 'object' })
 })
 
@@ -91,6 +93,7 @@ export function recordOf (
       ({ kind: config.kind, object: configObject(config), recent })),
     services: evidence.services.flatMap((service) => serviceObject(service, redaction)),
     paths: [...evidence.claims.values()],
+    fields: Object.fromEntries(evidence.fields),
     response
   }
 }

@@ -6,12 +6,13 @@ export type Lookup =
   | { readonly kind: 'namespaced', readonly namespace: string, readonly name: string }
   | { readonly kind: 'cluster', readonly name: string }
   | { readonly kind: 'isRecent', readonly namespace: string, readonly name: string }
+  | { readonly kind: 'has', readonly path: readonly string[] }
   | { readonly kind: 'holders', readonly claim: PathClaim }
   | { readonly kind: 'above' | 'below', readonly claim: PathClaim, readonly relatives: Relatives }
 
 export type Answers = ReadonlyArray<readonly [Lookup, unknown]>
 
-export function answerLookup ({ configs, paths, pendingConfigs }: World, lookup: Lookup): unknown {
+export function answerLookup ({ configs, paths, pendingConfigs, served }: World, lookup: Lookup): unknown {
   switch (lookup.kind) {
     case 'namespaced': return configs.namespaced(lookup.namespace, lookup.name)
     case 'cluster': return configs.cluster(lookup.name)
@@ -20,6 +21,7 @@ export function answerLookup ({ configs, paths, pendingConfigs }: World, lookup:
       const config = namespace === '' ? configs.cluster(name) : configs.namespaced(namespace, name)
       return config !== undefined && pendingConfigs.isRecent(config)
     }
+    case 'has': return served.has(...lookup.path)
     case 'holders': return first(paths.holders(lookup.claim))
     default: return first(paths[lookup.kind](lookup.claim, lookup.relatives))
   }
@@ -63,7 +65,8 @@ export function worldOf (
       isRecent: ({ namespace, name }) => look({ kind: 'isRecent', namespace, name }, false),
       waitForConfig: unavailable
     },
-    services: { users: unavailable }
+    services: { users: unavailable },
+    served: { has: (...path) => look({ kind: 'has', path }, true) }
   }
   return { world, missing }
 }
