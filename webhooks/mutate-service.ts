@@ -1,13 +1,14 @@
 import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
 import type { PatchOperation } from '../src/api/admission-review.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
+import { RECORD_ANNOTATION } from '../src/api/meta.ts'
 import { createdAt } from '../src/api/object-meta.ts'
 import { missingConfigWarning } from '../src/core/rules/service-faults.ts'
 import type { ServicePolicy } from '../src/core/rules/service.ts'
 import { assessService, type Assessment } from '../src/core/settings/assess.ts'
-import type { Service } from '../src/core/settings/service.ts'
+import { recordText, type Service } from '../src/core/settings/service.ts'
 import type { World } from '../src/core/world.ts'
-import { own, ownObject, sameJson } from '../src/platform/json.ts'
+import { isJsonObject, own, ownObject, sameJson, type JsonObject } from '../src/platform/json.ts'
 import { readReviewedService, waitForConfigOf, type ReviewedService } from './service-change.ts'
 import { serviceAudit } from './verdicts.ts'
 import { type Webhook, resourceOf } from './webhook.ts'
@@ -31,11 +32,11 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
       const assessment = assessService(service, world, change.old)
       const isMissing = assessment.config === undefined
       const warnings = [
-        ...(blockIsSupplied(assessment, change.old?.block) ? [SUPPLIED_BLOCK] : []),
+        ...(blockIsSupplied(assessment, change.old?.block) ? [suppliedBlock(assessment.service)] : []),
         ...(isMissing && policy.missingConfig === 'warn' ? [missingConfigWarning(change.service)] : [])
       ]
       const result = { warnings, audit: serviceAudit(assessment) }
-      return patched(blockPatch(assessment), result)
+      return patched(recordPatch(request.object, assessment), result)
     }
   }
 }
@@ -51,13 +52,10 @@ function withoutCreationTime (service: Service): Service {
  * Puts the stored block of a service that is being deleted back: it keeps the path that it holds, and gets no other.
  */
 function restored ({ object, oldObject }: Extract<ReviewedService, { kind: 'deleting' }>): Verdict {
-  const [given, stored] = [object, oldObject].map((each) => own(ownObject(each, 'spec'), 'resolvedRuntimeConfig'))
-  const isUnchanged = stored === undefined ? given === undefined : sameJson(stored, given)
-  const path = '/spec/resolvedRuntimeConfig'
-  return patched(
-    isUnchanged ? [] : [stored === undefined ? { op: 'remove', path } : { op: 'add', path, value: stored }],
-    NO_REMARKS
-  )
+  return patched([
+    ...write(object, BLOCK, own(ownObject(oldObject, 'spec'), 'resolvedRuntimeConfig')),
+    ...write(object, ANNOTATION, own(annotationsOf(oldObject), RECORD_ANNOTATION))
+  ], NO_REMARKS)
 }
 
 const NO_REMARKS = { warnings: [], audit: {} }
@@ -66,19 +64,49 @@ function patched ([first, ...more]: readonly PatchOperation[], result: Pick<Verd
   return first === undefined ? { kind: 'admit', ...result } : { kind: 'patch', operations: [first, ...more], ...result }
 }
 
-/** The operations that are missing between the service and the block. `/spec` exists: otherwise it is malformed. */
-function blockPatch ({ service, block }: Assessment): PatchOperation[] {
-  const operations: PatchOperation[] = []
-  if (service.givenConfigName === undefined) {
-    operations.push({ op: 'add', path: '/spec/runtimeConfigName', value: service.configName })
+/** The operations that are missing between the service and the record. `/spec` exists: otherwise it is malformed. */
+function recordPatch (object: JsonObject | undefined, { service, block, recordIn }: Assessment): PatchOperation[] {
+  if (object === undefined) return []
+  const { givenConfigName, configName } = service
+  return [
+    ...(givenConfigName === undefined
+      ? [{ op: 'add', path: '/spec/runtimeConfigName', value: configName } as const]
+      : []),
+    ...write(object, BLOCK, recordIn === 'spec' ? block : undefined),
+    ...write(object, ANNOTATION, recordIn === 'annotation' && block !== undefined ? recordText(block) : undefined)
+  ]
+}
+
+const BLOCK = ['spec', 'resolvedRuntimeConfig'] as const
+const ANNOTATION = ['metadata', 'annotations', RECORD_ANNOTATION] as const
+
+/** Sets a field unless it has the value, with the objects around it; undefined removes it. */
+function write (object: JsonObject, path: readonly string[], value: unknown): PatchOperation[] {
+  let parent = object
+  for (const [at, name] of path.entries()) {
+    const found = own(parent, name)
+    const pointer = path.slice(0, at + 1).map((step) => `/${escapePointer(step)}`).join('')
+    const below = path.slice(at + 1)
+    if (below.length === 0) {
+      if (value === undefined ? found === undefined : sameJson(value, found)) return []
+      return [value === undefined ? { op: 'remove', path: pointer } : { op: 'add', path: pointer, value }]
+    }
+    if (!isJsonObject(found)) {
+      if (value === undefined) return []
+      return [{ op: 'add', path: pointer, value: below.reduceRight((inner, name) => ({ [name]: inner }), value) }]
+    }
+    parent = found
   }
-  if (block === undefined && service.block !== undefined) {
-    operations.push({ op: 'remove', path: '/spec/resolvedRuntimeConfig' })
-  }
-  if (block !== undefined && !sameJson(block, service.block)) {
-    operations.push({ op: 'add', path: '/spec/resolvedRuntimeConfig', value: block })
-  }
-  return operations
+  return []
+}
+
+/** Source: RFC 6901. */
+function escapePointer (name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+}
+
+function annotationsOf (object: JsonObject): JsonObject {
+  return ownObject(ownObject(object, 'metadata'), 'annotations')
 }
 
 /** Whether the user wrote the block: it equals neither the stored block nor what admission writes. */
@@ -86,5 +114,8 @@ function blockIsSupplied ({ service, block }: Assessment, stored: unknown): bool
   return service.block !== undefined && !sameJson(block, service.block) && !sameJson(stored, service.block)
 }
 
-const SUPPLIED_BLOCK = 'spec.resolvedRuntimeConfig is written by admission only, so the given value was replaced; ' +
-  'remove it from the manifest'
+function suppliedBlock ({ object }: Service): string {
+  const isInSpec = own(ownObject(object, 'spec'), 'resolvedRuntimeConfig') !== undefined
+  const place = isInSpec ? 'spec.resolvedRuntimeConfig' : `annotation ${RECORD_ANNOTATION}`
+  return `${place} is written by admission only, so the given value was replaced; remove it from the manifest`
+}

@@ -198,7 +198,7 @@ export const aimServiceStatusSchema = Type.Object({
     }))
   }, { ...explain('How the service is reached over HTTP.', { Default: 'none' }), ...OPEN })),
   conditions: conditionsField(
-    'Observations by type: RuntimeConfigResolved, RoutingReady, Degraded, StatusContested, ' +
+    'Observations by type: RuntimeConfigResolved, PathResolved, RoutingReady, Degraded, StatusContested, ' +
     'and those of other controllers.')
 }, { ...explain('The observed state of the service, read-only.'), ...OPEN })
 

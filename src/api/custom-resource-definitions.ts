@@ -75,7 +75,7 @@ const PRINTER_COLUMNS: Readonly<Record<Kind['kind'], readonly PrinterColumn[]>> 
     ['Degraded', 'string', condition('Degraded', 'status'), 'Whether the service has a problem.'],
     ['Reason', 'string', condition('Degraded', 'reason'), 'Why it is degraded.'],
     ['Message', 'string', condition('Degraded', 'message'), 'Why it is degraded, as a sentence.', 1],
-    ['Routing', 'string', condition('RoutingReady', 'reason'), 'State of its routing.', 1],
+    ['Routing', 'string', condition('PathResolved', 'reason'), 'State of its path.', 1],
     ['Model', 'string', '.spec.model.ref', 'Name of the model; empty if an image is given.', 1],
     ['Hash', 'string', '.spec.resolvedRuntimeConfig.hash', 'Hash of the resolved configuration.', 1]
   ]

@@ -11,5 +11,11 @@ export const SYSTEM_NAMESPACE = 'aim-system'
 /** The default of `spec.runtimeConfigName`. */
 export const DEFAULT_CONFIG_NAME = 'default'
 
+/**
+ * On a service: the resolved configuration as canonical JSON, where the definition has no
+ * `spec.resolvedRuntimeConfig`.
+ */
+export const RECORD_ANNOTATION = `${GROUP}/resolved-runtime-config`
+
 /** On a configuration: how its changes are rolled out to the services that use it. */
 export const ROLLOUT_ANNOTATION = `${GROUP}/rollout`

@@ -15,6 +15,7 @@ import { EventRecorder } from '../kube/events/event-recorder.ts'
 import { LeaderElection } from '../kube/lease/leader-election.ts'
 import { leaseTimes, type LeaseTimes } from '../kube/lease/lease.ts'
 import { objectStore } from '../kube/objects/object-store.ts'
+import { ServedDefinitions } from '../kube/watch/served-definitions.ts'
 import { objectPath, objectWriter } from '../kube/objects/object-writer.ts'
 import { systemClock } from '../platform/clock.ts'
 import { Controller } from '../reconcile/controller.ts'
@@ -35,15 +36,18 @@ export async function startReconciler (settings: ReconcileSettings, log: Logger,
   const registry = newRegistry(version)
   const metrics = cacheMetrics(registry)
   const connection = await countedConnection({ kubeconfig, metrics, log })
+  const definitions = new ServedDefinitions({ request: connection.request, clock: systemClock, log })
   const configs = new ConfigIndex()
   const services = new ServiceIndex(KEPT_TEXT_LIMITS)
   countObjects(metrics, (kind) => kind === 'AIMService' ? services.count() : configs.count(kind))
   measureCaches(metrics, { services, configs })
   const reconciler = newReconciler({
-    connection, configs, services, settings: settings.reconciler, pathPolicy, registry, log
+    connection, definitions, configs, services, settings: settings.reconciler, pathPolicy, registry, log
   })
   const { sinks } = reconciler
-  const source = clusterSource({ connection, sinks, metrics, log, onSynced: () => { reconciler.start() } })
+  const source = clusterSource({
+    connection, definitions, sinks, metrics, log, onSynced: () => { reconciler.start() }
+  })
   let stopping = false
   const probes = buildProbes({
     notReadyReason: () =>
@@ -65,6 +69,7 @@ export async function startReconciler (settings: ReconcileSettings, log: Logger,
 
 export interface ReconcilerOptions {
   readonly connection: ApiConnection
+  readonly definitions: ServedDefinitions
   readonly configs: ConfigIndex
   readonly services: ServiceIndex
   readonly settings: ReconcilerSettings
@@ -86,7 +91,8 @@ export interface Reconciler {
 }
 
 export function newReconciler (options: ReconcilerOptions): Reconciler {
-  const { connection: { request, contextNamespace }, configs, services, settings, pathPolicy, registry, log } = options
+  const { connection: { request, contextNamespace }, definitions, configs, services } = options
+  const { settings, pathPolicy, registry, log } = options
   const identity = `${hostname()}_${randomUUID()}`
   const wallTime = (): Date => new Date()
   const times = leaseTimes(settings.leaseSeconds)
@@ -107,7 +113,7 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
     times,
     onLead: () => {
       controller = new Controller({
-        world, limits: settings, clock: systemClock, random: Math.random, log, observers, onContest
+        world, limits: settings, clock: systemClock, random: Math.random, log, observers, onContest, onGivenUp
       })
       controller.start()
       probe.start()
@@ -133,12 +139,14 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
   const world = {
     ...watched,
     pathPolicy,
+    definitions,
     events,
     writer: objectWriter({ request, fencing, timeoutMs: writeTimeout(times) }),
     readService: async (key: ObjectKey) => await store.read(objectPath(AIM_SERVICE, key)),
     now: () => wallTime().toISOString().replace(/\.\d+/, '')
   }
-  const { onContest } = reconcileMetrics(registry, {
+  definitions.onChange(() => { controller?.definitionsChanged() })
+  const { onContest, onGivenUp } = reconcileMetrics(registry, {
     election: LEASE_NAME,
     leads: fencing,
     unobserved: () => controller?.unobserved ?? 0,

@@ -6,6 +6,7 @@ import { KEPT_TEXT_LIMITS } from '../cache/service-index.ts'
 import type { World } from '../core/world.ts'
 import type { ApiConnection } from '../kube/client/api-connection.ts'
 import { objectStore } from '../kube/objects/object-store.ts'
+import { ServedDefinitions } from '../kube/watch/served-definitions.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Recorder } from '../recording/recorder.ts'
 import { buildApp } from '../server/app.ts'
@@ -37,8 +38,10 @@ export async function startServer (settings: ServeSettings, options: ServeOption
   const metrics = createMetrics(version)
   const recorder = settings.record && await startRecorder(settings.record, { version, metrics, log })
   const policy = { missingConfig, missingBlock: failurePolicy === 'Fail' ? 'refuse' : 'admit' } as const
+  const { connection, definitions } = await clusterOf(settings, { metrics, log })
   const engine = newAdmissionEngine(policy, {
     pathPolicy,
+    ...(definitions && { served: definitions.service }),
     serviceLimits: KEPT_TEXT_LIMITS,
     ...(recorder && { webhooksOver: (world: World) => recorder.webhooksOver(world, policy) })
   })
@@ -48,7 +51,7 @@ export async function startServer (settings: ServeSettings, options: ServeOption
     waitingBytes: SERVER_LIMITS.arrivingBytes,
     onJudged: () => { recorder?.skipLarge() }
   })
-  const { source, connection, reconciler } = await objectsFor(settings, { engine, metrics, log })
+  const { source, reconciler } = await objectsFor(settings, { engine, connection, definitions, metrics, log })
   const store = connection && objectStore(connection.request)
   const certificates = newCertificates(settings, { store, webhooks: engine.webhooks, metrics, log })
   const gate = new AdmissionGate(() => certificates.notReadyReason() ?? source.notReadyReason())
@@ -90,23 +93,41 @@ export async function startServer (settings: ServeSettings, options: ServeOption
   }
 }
 
-interface Dependencies { readonly engine: AdmissionEngine, readonly metrics: Metrics, readonly log: Logger }
+interface Dependencies {
+  readonly engine: AdmissionEngine
+  readonly connection: ApiConnection | undefined
+  readonly definitions: ServedDefinitions | undefined
+  readonly metrics: Metrics
+  readonly log: Logger
+}
 
 interface ServedObjects {
   readonly source: Source
-  readonly connection?: ApiConnection
   readonly reconciler?: Reconciler | undefined
 }
 
+/** Neither for a folder of manifests. */
+async function clusterOf (
+  { manifests, kubeconfig }: ServeSettings, { metrics, log }: Pick<Dependencies, 'metrics' | 'log'>
+): Promise<Pick<Dependencies, 'connection' | 'definitions'>> {
+  if (manifests !== undefined) return { connection: undefined, definitions: undefined }
+  const connection = await countedConnection({ kubeconfig, metrics, log })
+  return { connection, definitions: new ServedDefinitions({ request: connection.request, clock: systemClock, log }) }
+}
+
 /** The folder, or the cluster with the reconciler if that runs here. */
-async function objectsFor (settings: ServeSettings, { engine, metrics, log }: Dependencies): Promise<ServedObjects> {
-  const { manifests, kubeconfig, reconciler: reconcilerSettings, pathPolicy } = settings
+async function objectsFor (
+  settings: ServeSettings, { engine, connection, definitions, metrics, log }: Dependencies
+): Promise<ServedObjects> {
+  const { manifests = '', reconciler: reconcilerSettings, pathPolicy } = settings
   countObjects(metrics, engine.count)
   measureCaches(metrics, engine)
-  if (manifests !== undefined) return { source: await folderSource(manifests, { engine, metrics, log }) }
-  const connection = await countedConnection({ kubeconfig, metrics, log })
+  if (connection === undefined || definitions === undefined) {
+    return { source: await folderSource(manifests, { engine, metrics, log }) }
+  }
   const reconciler = reconcilerSettings && (await import('./reconcile.ts')).newReconciler({
     connection,
+    definitions,
     configs: engine.configs,
     services: engine.services,
     settings: reconcilerSettings,
@@ -116,12 +137,13 @@ async function objectsFor (settings: ServeSettings, { engine, metrics, log }: De
   })
   const source = clusterSource({
     connection,
+    definitions,
     sinks: reconciler?.sinks ?? engine.sinks,
     metrics,
     log,
     onSynced: () => { reconciler?.start() }
   })
-  return { source, connection, reconciler }
+  return { source, reconciler }
 }
 
 interface RecorderDependencies { readonly version: string, readonly metrics: Metrics, readonly log: Logger }

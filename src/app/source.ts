@@ -7,6 +7,7 @@ import type { ObjectSink } from '../core/ports.ts'
 import { connectToCluster, type ApiConnection } from '../kube/client/api-connection.ts'
 import { ClusterCaches } from '../kube/watch/cluster-caches.ts'
 import { systemClock } from '../platform/clock.ts'
+import type { ServedDefinitions } from '../kube/watch/served-definitions.ts'
 import type { CacheMetrics } from '../telemetry/metrics.ts'
 
 /** Fills the caches, and keeps them up to date. */
@@ -21,6 +22,7 @@ interface Telemetry { readonly metrics: CacheMetrics, readonly log: Logger }
 
 export interface ClusterSourceOptions extends Telemetry {
   readonly connection: ApiConnection
+  readonly definitions: ServedDefinitions
   readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
   /** Called once, when every cache is filled. */
   readonly onSynced: () => void
@@ -38,7 +40,9 @@ export async function countedConnection (
 }
 
 /** The objects of a cluster, by list and watch. */
-export function clusterSource ({ connection, sinks, metrics, log, onSynced }: ClusterSourceOptions): Source {
+export function clusterSource ({
+  connection, definitions, sinks, metrics, log, onSynced
+}: ClusterSourceOptions): Source {
   for (const { kind } of KINDS) {
     metrics.cacheSynced.set({ kind }, 0)
     metrics.watchRestarts.inc({ kind }, 0) // makes the first restart an increase
@@ -65,8 +69,8 @@ export function clusterSource ({ connection, sinks, metrics, log, onSynced }: Cl
     }
   })
   return {
-    start: async () => { caches.start() },
-    stop: async () => { await caches.stop() },
+    start: async () => { definitions.start(() => { caches.start() }) },
+    stop: async () => { await Promise.all([definitions.stop(), caches.stop()]) },
     notReadyReason: () => caches.synced ? undefined : caches.unsynced().join('; ')
   }
 }

@@ -1,4 +1,5 @@
 import type { ParentReference } from '../api/runtime-config.ts'
+import type { ObjectKey } from '../core/ports.ts'
 import type { HeldPath, PathClaim, PathIndex, Relatives } from '../core/world.ts'
 
 /**
@@ -8,6 +9,12 @@ import type { HeldPath, PathClaim, PathIndex, Relatives } from '../core/world.ts
 export class PathClaims implements PathIndex {
   /** Trees of path segments. A claim is in each tree that a look-up for overlapping listeners reads. */
   readonly #trees = new Map<string, Segment>()
+  readonly heldBy: (service: ObjectKey) => HeldPath | undefined
+
+  /** `heldBy`: from an index of services. */
+  constructor (heldBy: PathClaims['heldBy'] = () => undefined) {
+    this.heldBy = heldBy
+  }
 
   add (claim: HeldPath): void {
     for (const key of treesHolding(claim.gateway)) {

@@ -1,6 +1,6 @@
 import { objectKey } from '../api/object-meta.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
-import type { ServiceLookup } from '../core/world.ts'
+import type { HeldPath, ServiceLookup } from '../core/world.ts'
 import { ownObject, ownString } from '../platform/json.ts'
 import { MAX_KEPT_BYTES, readService, type Service } from '../core/settings/service.ts'
 import { CompactService, InternedParts } from './compact/compact-service.ts'
@@ -19,7 +19,7 @@ const UNLIMITED: KeptTextLimits = { service: Infinity, total: Infinity }
 
 /** The known services, by key, by configuration name, and by the path that they hold. */
 export class ServiceIndex implements ServiceLookup {
-  readonly paths = new PathClaims()
+  readonly paths = new PathClaims((service) => this.#held(service))
   readonly #services = new Map<string, CompactService>()
   readonly #parts = new InternedParts()
   readonly #limits: KeptTextLimits
@@ -62,11 +62,16 @@ export class ServiceIndex implements ServiceLookup {
       upsert: (object) => {
         const service = readService(object, ownString(ownObject(object, 'metadata'), 'namespace'))
         if (service.kind === 'malformed') throw new Error(`${service.field} is not ${service.expected}`)
+        const before = this.get(service)
         this.#remove(service)
-        this.#add(service)
+        this.#add(before?.withDroppedBlock(service) ?? service)
       },
       remove: (key) => { this.#remove(key) }
     }
+  }
+
+  #held (service: ObjectKey): HeldPath | undefined {
+    return this.get(service)?.held
   }
 
   #add (read: Service): void {

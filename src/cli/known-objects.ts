@@ -7,7 +7,7 @@ import { listObjects } from '../kube/objects/list-objects.ts'
 import { admittedService } from '../offline/admitted-services.ts'
 import { localObject, objectTitle, type LocalObject } from '../offline/local-object.ts'
 import { errorMessage } from '../platform/error-message.ts'
-import { own, ownObject, type JsonObject } from '../platform/json.ts'
+import type { JsonObject } from '../platform/json.ts'
 import { newProgress, type Terminal } from './output/terminal.ts'
 import { readInput, schemaProblems, type InputOptions } from './read-input.ts'
 import { withCluster, type ClusterFlags } from './user-cluster.ts'
@@ -63,9 +63,10 @@ export function loadWorld (
 }
 
 /** Admits a service that was never admitted. */
-function asStored ({ kind, object }: LocalObject, engine: AdmissionEngine): JsonObject {
-  const isAdmitted = own(ownObject(object, 'spec'), 'resolvedRuntimeConfig') !== undefined
-  return kind !== AIM_SERVICE || isAdmitted ? object : admittedService(object, engine)
+function asStored ({ kind, object, key }: LocalObject, engine: AdmissionEngine): JsonObject {
+  if (kind !== AIM_SERVICE) return object
+  const service = readService(object, key.namespace)
+  return service.kind === 'service' && service.block !== undefined ? object : admittedService(object, engine)
 }
 
 /** A stored object may be older than its schema; the server skips unreadable ones. */

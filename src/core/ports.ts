@@ -20,12 +20,22 @@ export interface ServedFields {
   has (...path: readonly string[]): boolean
 }
 
+/** The definitions of the three kinds, as the API server serves them. Those of AIMService change at any time. */
+export interface Definitions {
+  fieldsOf (kind: Kind['kind']): ServedFields
+  /** Milliseconds since the last change; Infinity without one. */
+  sinceChange (): number
+  /** Reads the definitions now. Never rejects. */
+  refresh (): Promise<void>
+}
+
 /** `outdated`: the object has changed since it was read. `reason` is one line. */
 export type WriteResult =
   | { readonly kind: 'written', readonly object: JsonObject }
   | { readonly kind: 'outdated' }
   | { readonly kind: 'gone' }
-  | { readonly kind: 'failed', readonly reason: string }
+  /** `invalid`: the definition of the kind does not allow the object, so the same write fails again. */
+  | { readonly kind: 'failed', readonly reason: string, readonly invalid?: boolean }
 
 /** The API server did not process the request (no response, 429 or 5xx). */
 export interface Unavailable {

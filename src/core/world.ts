@@ -42,6 +42,8 @@ export type Relatives = 'same namespace' | 'other namespaces'
 
 /** The paths that stored services hold. Each look-up is lazy, on overlapping gateways, without the claiming service. */
 export interface PathIndex {
+  /** The path of a service. */
+  heldBy (service: ObjectKey): HeldPath | undefined
   /** Services that hold the same path. */
   holders (claim: PathClaim): Iterable<HeldPath>
   /** Services whose path is a prefix of this one, from the root down. */

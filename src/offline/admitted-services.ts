@@ -50,13 +50,13 @@ export class AdmittedServices implements ObjectSink {
 export function admittedService (
   object: JsonObject, { world, services }: Pick<AdmissionEngine, 'world' | 'services'>
 ): JsonObject {
-  const { resolvedRuntimeConfig: _, ...spec } = ownObject(object, 'spec')
   const key = keyOf(object)
-  const service = readService({ ...object, spec }, key.namespace)
+  const service = readService(object, key.namespace)
   if (service.kind === 'malformed') return object
+  const { resolvedRuntimeConfig: _, ...spec } = ownObject(object, 'spec')
   const { block } = assessService(service, world, services.get(key)?.parse())
   const resolved = block !== undefined && { resolvedRuntimeConfig: block }
-  return { ...object, spec: { ...spec, runtimeConfigName: service.configName, ...resolved } }
+  return { ...service.object, spec: { ...spec, runtimeConfigName: service.configName, ...resolved } }
 }
 
 function keyOf (object: JsonObject): ObjectKey {

@@ -1,14 +1,14 @@
-import { KINDS } from '../api/kinds.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import { contestEvents } from '../core/status/events.ts'
 import { planRollout, type OwnConfigStatus, type RolloutPlan } from '../core/status/rollout.ts'
 import type { Clock } from '../platform/clock.ts'
 import { sameJson } from '../platform/json.ts'
-import { afterWrite, DONE, type Enqueue, type Reconciled } from './reconciled.ts'
+import { DONE, type Enqueue, type Reconciled } from './reconciled.ts'
 import type { RolloutState } from './rollout-state.ts'
 import type { Forecast } from './rollouts.ts'
 import { snapshotOf } from './service-snapshot.ts'
-import { withoutCounters, type StatusBrake } from './status-brake.ts'
+import { withoutCounters } from './status-brake.ts'
+import type { StatusWriter } from './status-writer.ts'
 import type { WorkResult } from './work-queue.ts'
 import { configOf, type Observed, type ReconcileWorld } from './world.ts'
 
@@ -16,7 +16,7 @@ export interface ConfigReconcilerDependencies {
   readonly world: ReconcileWorld
   readonly state: RolloutState
   readonly clock: Clock
-  readonly brake: StatusBrake
+  readonly statuses: StatusWriter
   /** How many services a rollout may break before it halts. */
   readonly failureLimit: number
 }
@@ -50,7 +50,7 @@ export class ConfigReconciler {
     if (before === undefined) {
       this.#paces.delete(id)
       state.rollouts.forget(id)
-      this.#dependencies.brake.forget(id)
+      this.#dependencies.statuses.forget(id)
       return { result: DONE, enqueue: [] }
     }
     const pace = this.#paces.get(id) ?? { planned: -Infinity, written: -Infinity }
@@ -79,29 +79,22 @@ export class ConfigReconciler {
   }
 
   async #write (snapshot: ConfigSnapshot, pace: Pace): Promise<WorkResult> {
-    const { world, clock, brake } = this.#dependencies
+    const { world, clock, statuses } = this.#dependencies
     const { id, config: { kind, namespace, name }, observed } = snapshot
-    const { uid, version, status: known } = observed
-    const { status } = this.#plan(snapshot)
-    const step = brake.next(id, { wanted: status, observed, now: world.now() })
-    if (step.kind !== 'write') return step
-    const wait = pace.written + WRITE_GAP_MS - clock.now()
-    if (wait > 0 && sameJson(withoutCounters(step.status), withoutCounters(known))) {
-      return { kind: 'again', afterMs: wait }
-    }
-    const target = {
-      kind: KINDS.find((each) => each.kind === kind) ?? KINDS[0], key: { namespace, name }, uid, version
-    }
-    const result = await world.writer.applyStatus(target, step.status)
-    pace.written = clock.now()
-    if (result.kind === 'outdated') brake.outdated(id, step)
-    if (result.kind !== 'written') return afterWrite(result)
-    world.configStatuses[kind].upsert(result.object)
-    const regarding = { kind, namespace, name, uid }
-    for (const event of contestEvents(known, step.status)) {
-      world.events.record({ regarding, action: 'Reconcile', ...event })
-    }
-    return brake.written(id, step)
+    return await statuses.write({
+      id,
+      object: { kind, namespace, name },
+      observed,
+      wanted: this.#plan(snapshot).status,
+      delay: (status) => {
+        const isCounting = sameJson(withoutCounters(status), withoutCounters(observed.status))
+        const wait = isCounting ? pace.written + WRITE_GAP_MS - clock.now() : 0
+        if (wait <= 0) pace.written = clock.now()
+        return wait
+      },
+      onWritten: (object) => { world.configStatuses[kind].upsert(object) },
+      eventsOf: contestEvents
+    })
   }
 
   #release (snapshot: ConfigSnapshot): Enqueue[] {

@@ -12,6 +12,7 @@ import { RateLimiter, RollForward } from './roll-forward.ts'
 import { RolloutState } from './rollout-state.ts'
 import { ServiceReconciler } from './service-reconciler.ts'
 import { StatusBrake } from './status-brake.ts'
+import { StatusWriter } from './status-writer.ts'
 import type { Changes } from './watched-sinks.ts'
 import { WorkQueue, type WorkQueueObserver } from './work-queue.ts'
 import { configId, isConfigId, namespaceOf, serviceId, type ConfigKey, type ReconcileWorld } from './world.ts'
@@ -36,6 +37,8 @@ export interface ControllerOptions {
   readonly observers: Readonly<Record<QueueName, WorkQueueObserver>>
   /** Called for each write of a status that another field manager changed. */
   readonly onContest?: (manager: string) => void
+  /** Called for each part of a status that is given up to another field manager. */
+  readonly onGivenUp?: (manager: string) => void
 }
 
 /** Status writes in flight. Three of the six connections are watches, and one is reserved for the lease. */
@@ -52,15 +55,17 @@ export class Controller implements Changes {
   readonly #world: ReconcileWorld
   readonly #log: Log
   readonly #state = new RolloutState()
+  readonly #brake: StatusBrake
   readonly queues: Readonly<Record<QueueName, WorkQueue>>
 
-  constructor ({ world, limits, clock, log, random, observers, onContest }: ControllerOptions) {
+  constructor ({ world, limits, clock, log, random, observers, onContest, onGivenUp }: ControllerOptions) {
     this.#world = world
     this.#log = log
     const state = this.#state
-    const brake = new StatusBrake(clock, onContest)
-    const services = new ServiceReconciler(world, state, brake)
-    const configs = new ConfigReconciler({ world, state, clock, brake, failureLimit: limits.failureLimit })
+    this.#brake = new StatusBrake(clock, onContest)
+    const statuses = new StatusWriter({ world, brake: this.#brake, log, onGivenUp })
+    const services = new ServiceReconciler(world, state, statuses)
+    const configs = new ConfigReconciler({ world, state, clock, statuses, failureLimit: limits.failureLimit })
     const rollForward = new RollForward({ world, state, rateLimiter: new RateLimiter(clock, limits.rate) })
     const queue = (
       name: QueueName, concurrency: number, reconcile: (key: string) => Promise<Reconciled>
@@ -98,6 +103,14 @@ export class Controller implements Changes {
     for (const service of this.#world.services.all()) this.serviceChanged(serviceId(service), { edited: false })
     for (const config of this.#world.configs.all()) this.queues.status.add(configId(config), 'low')
     this.#count(Array.from(this.#world.services.all(), serviceId))
+  }
+
+  /** Services and statuses may have to be written in another form. */
+  definitionsChanged (): void {
+    this.#state.admissionErrors.clear()
+    this.#brake.forgetRefusals()
+    for (const service of this.#world.services.all()) this.queues.status.add(serviceId(service), 'low')
+    for (const config of this.#world.configs.all()) this.queues.status.add(configId(config), 'low')
   }
 
   /** In slices, because this process may serve reviews as well. */

@@ -1,3 +1,4 @@
+import { generationOf } from '../api/object-meta.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
 import { assessService, type Assessment } from '../core/settings/assess.ts'
 import { configTitle } from '../core/settings/runtime-config.ts'
@@ -17,6 +18,9 @@ export interface RollForwardDependencies {
   readonly rateLimiter: RateLimiter
 }
 
+/** In milliseconds: by then every replica has read a changed definition, and admits by it. */
+const SETTLE_MS = 5_000
+
 /** Runs admission for one service again, so that its block is what admission would write today. */
 export class RollForward {
   readonly #dependencies: RollForwardDependencies
@@ -30,6 +34,8 @@ export class RollForward {
     const snapshot = await readSnapshot(id, world)
     if (snapshot !== undefined && 'reason' in snapshot) return { result: snapshot, enqueue: [] }
     if (snapshot === undefined || !this.#needsAdmission(snapshot)) return this.#finish(id, DONE)
+    const settling = SETTLE_MS - world.definitions.sinceChange()
+    if (settling > 0) return { result: { kind: 'again', afterMs: settling }, enqueue: [] }
     await rateLimiter.turn()
     if (!isUpToDate(snapshot, world)) return { result: { kind: 'again', afterMs: 0 }, enqueue: [] }
     if (!this.#needsAdmission(snapshot)) return this.#finish(id, DONE) // the rollout was halted meanwhile
@@ -40,7 +46,7 @@ export class RollForward {
     const { id } = snapshot
     const { world } = this.#dependencies
     const result = await world.writer.triggerAdmission(serviceKey(id))
-    if (result.kind === 'written') return this.#check(snapshot, result.object)
+    if (result.kind === 'written') return await this.#check(snapshot, result.object)
     if (result.kind === 'outdated') return { result: afterWrite(result), enqueue: [] }
     if (result.kind === 'gone') return this.#finish(id, DONE)
     const error = `admission failed: ${result.reason}`
@@ -57,7 +63,7 @@ export class RollForward {
    * A replica with an outdated cache returns old settings, and a failed webhook may be ignored; both are retried. The
    * whole block counts, because two configurations with equal settings have the same hash.
    */
-  #check (snapshot: ServiceSnapshot, object: JsonObject): Reconciled {
+  async #check (snapshot: ServiceSnapshot, object: JsonObject): Promise<Reconciled> {
     const { id } = snapshot
     const { world } = this.#dependencies
     const admitted = readService(object, serviceKey(id).namespace)
@@ -65,6 +71,10 @@ export class RollForward {
       ? assessService(admitted, assessmentWorld(world), admitted)
       : undefined
     if (after !== undefined) this.#recordVersion(snapshot, after)
+    if (after?.service.block === undefined && isChanged(snapshot, object)) {
+      await world.definitions.refresh()
+      return this.#finish(id, DONE, DROPPED)
+    }
     if (after === undefined || stalenessOf(after) !== 'current') {
       const error = `admission returned ${settingsIn(after)}, retrying`
       return this.#finish(id, { kind: 'retry', reason: error }, error)
@@ -100,6 +110,13 @@ export class RollForward {
     return { result, enqueue: keys.map((key) => ({ queue: 'status', key, priority: 'low' })) }
   }
 }
+
+/** Whether admission changed the spec. A response without settings then shows that the definition dropped them. */
+function isChanged ({ assessment: { service, block } }: ServiceSnapshot, object: JsonObject): boolean {
+  return block !== undefined && generationOf(object) > generationOf(service.object)
+}
+
+const DROPPED = 'the definition of AIMService drops spec.resolvedRuntimeConfig, which admission writes'
 
 /** The settings in a response, in words. */
 function settingsIn (assessment: Assessment | undefined): string {

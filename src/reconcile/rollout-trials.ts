@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { RECORD_ANNOTATION } from '../api/meta.ts'
 import { generationOf } from '../api/object-meta.ts'
 import { own, ownObject, type JsonObject } from '../platform/json.ts'
 import type { ServiceSnapshot } from './service-snapshot.ts'
@@ -56,13 +57,13 @@ export class RolloutTrials {
 }
 
 /** Not kept in the cache. */
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
+const NOT_KEPT: ReadonlySet<string> = new Set(['kubectl.kubernetes.io/last-applied-configuration', RECORD_ANNOTATION])
 
 /** Of the labels and annotations, which do not change the generation. */
 function digestOf (object: JsonObject): string {
   const metadata = ownObject(object, 'metadata')
   const sorted = (field: string): unknown[] =>
-    Object.entries(own(metadata, field) ?? {}).filter(([key]) => key !== LAST_APPLIED).sort(byKey)
+    Object.entries(own(metadata, field) ?? {}).filter(([key]) => !NOT_KEPT.has(key)).sort(byKey)
   return createHash('sha256').update(JSON.stringify([sorted('labels'), sorted('annotations')])).digest('base64')
 }
 

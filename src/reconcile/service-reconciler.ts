@@ -3,8 +3,8 @@ import { statusEvents, type ServiceEvent } from '../core/status/events.ts'
 import { serviceStatus, type OwnServiceStatus } from '../core/status/service.ts'
 import type { RolloutState } from './rollout-state.ts'
 import { readSnapshot, type ServiceSnapshot } from './service-snapshot.ts'
-import { afterWrite, DONE, type Enqueue, type Reconciled } from './reconciled.ts'
-import type { StatusBrake } from './status-brake.ts'
+import { DONE, type Enqueue, type Reconciled } from './reconciled.ts'
+import type { StatusWriter } from './status-writer.ts'
 import { configId, serviceKey, type ReconcileWorld } from './world.ts'
 import type { Priority } from './work-queue.ts'
 
@@ -19,10 +19,10 @@ interface Decision {
 export class ServiceReconciler {
   readonly #world: ReconcileWorld
   readonly #state: RolloutState
-  readonly #brake: StatusBrake
+  readonly #statuses: StatusWriter
 
-  constructor (world: ReconcileWorld, state: RolloutState, brake: StatusBrake) {
-    this.#brake = brake
+  constructor (world: ReconcileWorld, state: RolloutState, statuses: StatusWriter) {
+    this.#statuses = statuses
     this.#world = world
     this.#state = state
   }
@@ -31,11 +31,13 @@ export class ServiceReconciler {
     const snapshot = await readSnapshot(id, this.#world)
     if (snapshot !== undefined && 'reason' in snapshot) return { result: snapshot, enqueue: [] }
     const decision: Decision = snapshot === undefined ? {} : this.#decide(snapshot)
-    if (snapshot?.staleness === 'unobserved' && !this.#state.unobserved.has(id)) this.#record(snapshot, UNOBSERVED)
+    if (snapshot?.staleness === 'unobserved' && !this.#state.unobserved.has(id)) {
+      this.#statuses.record({ kind: AIM_SERVICE.kind, ...serviceKey(id), uid: snapshot.observed.uid }, UNOBSERVED)
+    }
     const enqueue: Enqueue[] = this.#state.count(id, snapshot)
       .map((config) => ({ queue: 'status', key: config, priority: 'low' }))
     if (snapshot === undefined) {
-      this.#brake.forget(id)
+      this.#statuses.forget(id)
       return { result: DONE, enqueue }
     }
     const { triggerAdmission, status } = decision
@@ -64,23 +66,15 @@ export class ServiceReconciler {
     return serviceStatus(assessment, { configs, faults, known: observed.status, now: now(), waiting })
   }
 
-  async #write (snapshot: ServiceSnapshot, status: OwnServiceStatus): Promise<Reconciled['result']> {
-    const { id, observed } = snapshot
-    const step = this.#brake.next(id, { wanted: status, observed, now: this.#world.now() })
-    if (step.kind !== 'write') return step
-    const { uid, version, status: known } = observed
-    const target = { kind: AIM_SERVICE, key: serviceKey(id), uid, version }
-    const result = await this.#world.writer.applyStatus(target, step.status)
-    if (result.kind === 'outdated') this.#brake.outdated(id, step)
-    if (result.kind !== 'written') return afterWrite(result)
-    this.#world.serviceStatuses.upsert(result.object)
-    for (const event of statusEvents(known, step.status)) this.#record(snapshot, event)
-    return this.#brake.written(id, step)
-  }
-
-  #record ({ id, observed: { uid } }: ServiceSnapshot, event: ServiceEvent): void {
-    const regarding = { kind: AIM_SERVICE.kind, ...serviceKey(id), uid }
-    this.#world.events.record({ regarding, action: 'Reconcile', ...event })
+  async #write ({ id, observed }: ServiceSnapshot, wanted: OwnServiceStatus): Promise<Reconciled['result']> {
+    return await this.#statuses.write({
+      id,
+      object: { kind: AIM_SERVICE.kind, ...serviceKey(id) },
+      observed,
+      wanted,
+      onWritten: (object) => { this.#world.serviceStatuses.upsert(object) },
+      eventsOf: statusEvents
+    })
   }
 }
 

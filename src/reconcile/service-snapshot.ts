@@ -32,6 +32,17 @@ export type ReadFailure = Extract<WorkResult, { kind: 'retry' }>
 export async function readSnapshot (
   id: string, world: ReconcileWorld
 ): Promise<ServiceSnapshot | ReadFailure | undefined> {
+  const snapshot = await readOnce(id, world)
+  if (snapshot === undefined || 'reason' in snapshot || !isWithoutRecord(snapshot)) return snapshot
+  await world.definitions.refresh() // a changed definition may have dropped it
+  return await readOnce(id, world)
+}
+
+function isWithoutRecord ({ staleness, assessment: { service, config } }: ServiceSnapshot): boolean {
+  return staleness === 'unobserved' && config !== undefined && service.block === undefined
+}
+
+async function readOnce (id: string, world: ReconcileWorld): Promise<ServiceSnapshot | ReadFailure | undefined> {
   const observed = world.serviceStatuses.get(serviceKey(id))
   if (observed === undefined || world.services.get(serviceKey(id))?.partial !== true) return snapshotOf(id, world)
   const result = await world.readService(serviceKey(id))
@@ -51,16 +62,21 @@ export function snapshotOf (id: string, world: ReconcileWorld): ServiceSnapshot 
   return service && assessed({ id, service, observed }, world)
 }
 
+/** In milliseconds: a definition that changed so recently may have dropped what admission wrote. */
+const RECENT_MS = 60_000
+
 interface ObservedService extends Pick<ServiceSnapshot, 'id' | 'observed'> { readonly service: Service }
 
 function assessed ({ id, service, observed }: ObservedService, world: ReconcileWorld): ServiceSnapshot {
   const assessment = assessService(service, assessmentWorld(world), service)
+  const staleness = stalenessOf(assessment)
+  const isRecent = service.block === undefined && world.definitions.sinceChange() < RECENT_MS
   const { conflictDetails } = world.pathPolicy
   const faults = serviceFaults(assessment, { stored: true, conflictDetails })
   return {
     id,
     assessment,
-    staleness: stalenessOf(assessment),
+    staleness: staleness === 'unobserved' && isRecent ? 'misplaced' : staleness,
     faults,
     fails: degradedCause(assessment, faults) !== undefined,
     observed,

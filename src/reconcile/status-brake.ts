@@ -40,6 +40,8 @@ export class StatusBrake {
   readonly #clock: Clock
   readonly #onContest: (manager: string) => void
   readonly #writes = new Map<string, LastWrite>()
+  /** Statuses that the definition of their kind does not allow, without transition times. */
+  readonly #refused = new Map<string, object>()
 
   /** `onContest`: called for each write of a status that another field manager changed. */
   constructor (clock: Clock, onContest: (manager: string) => void = () => {}) {
@@ -51,7 +53,8 @@ export class StatusBrake {
   next (id: string, { wanted, observed, now }: {
     readonly wanted: OwnStatus, readonly observed: Observed<OwnStatus>, readonly now: string
   }): StatusStep {
-    const { status: known, otherManager } = observed
+    const { status: known, ownership: { lastWriter } } = observed
+    if (sameJson(this.#refused.get(id), withoutTimes(wanted))) return { kind: 'done' }
     if (sameJson(wanted, withoutContest(known))) return this.#kept(id, wanted, known)
     const last = this.#contested(id, wanted, known)
     const contests = last === undefined ? 0 : last.contests + 1
@@ -59,14 +62,14 @@ export class StatusBrake {
     if (left > 0) return { kind: 'again', afterMs: left }
     const report = contests < REPORTED_CONTESTS
       ? contestIn(known) // it may have begun before the content changed
-      : conditionsOf([contestedDraft(wanted, known, otherManager)], {
+      : conditionsOf([contestedDraft(wanted, known, lastWriter)], {
         known: known.conditions, generation: wanted.observedGeneration ?? 0, now
       })[0]
     return {
       kind: 'write',
       status: report === undefined ? wanted : { ...wanted, conditions: [...wanted.conditions, report] },
       write: { status: withoutTimes(wanted), at: this.#clock.now(), contests },
-      manager: contests === 0 ? undefined : otherManager
+      manager: contests === 0 ? undefined : lastWriter
     }
   }
 
@@ -82,8 +85,19 @@ export class StatusBrake {
     if (write.contests > 0) this.#writes.set(id, write)
   }
 
+  /** The definition does not allow this status: it is not written again until either changes. */
+  refused (id: string, { write }: StatusWriteStep): void {
+    this.#refused.set(id, write.status)
+  }
+
+  /** After a change of the definitions. */
+  forgetRefusals (): void {
+    this.#refused.clear()
+  }
+
   forget (id: string): void {
     this.#writes.delete(id)
+    this.#refused.delete(id)
   }
 
   /** The report ends some time after the last contest. A new leader takes it over. */

@@ -3,12 +3,13 @@ import { isNewerVersion, objectKey, uidOf } from '../api/object-meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ConfigIndex } from '../cache/config-index.ts'
 import type { ServiceIndex } from '../cache/service-index.ts'
-import type { EventSink, ObjectKey, ObjectSink, ObjectWriter, ReadResult } from '../core/ports.ts'
+import type { Definitions, EventSink, ObjectKey, ObjectSink, ObjectWriter, ReadResult } from '../core/ports.ts'
 import type { AssessmentWorld } from '../core/settings/assess.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
-import { CONTESTED, otherManager } from '../core/status/contest.ts'
-import { CONFIG_CONDITIONS, type OwnConfigStatus } from '../core/status/rollout.ts'
-import { SERVICE_CONDITIONS, type OwnServiceStatus } from '../core/status/service.ts'
+import type { OwnStatus } from '../core/status/contest.ts'
+import { ownershipOf, type StatusOwnership } from '../core/status/ownership.ts'
+import type { OwnConfigStatus } from '../core/status/rollout.ts'
+import type { OwnServiceStatus } from '../core/status/service.ts'
 import type { PathPolicy } from '../core/world.ts'
 import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
 
@@ -19,6 +20,7 @@ export interface ReconcileWorld {
   readonly serviceStatuses: ObservedObjects<OwnServiceStatus>
   readonly configStatuses: Readonly<Record<RuntimeConfigKind, ObservedObjects<OwnConfigStatus>>>
   readonly pathPolicy: PathPolicy
+  readonly definitions: Definitions
   readonly writer: ObjectWriter
   /** Reads a service whose object is not in the cache. Never rejects. */
   readonly readService: (key: ObjectKey) => Promise<ReadResult>
@@ -28,8 +30,8 @@ export interface ReconcileWorld {
 }
 
 /** The part of the world that an assessment depends on. */
-export function assessmentWorld ({ configs, services, pathPolicy }: ReconcileWorld): AssessmentWorld {
-  return { configs, paths: services.paths, pathPolicy }
+export function assessmentWorld ({ configs, services, pathPolicy, definitions }: ReconcileWorld): AssessmentWorld {
+  return { configs, paths: services.paths, pathPolicy, served: definitions.fieldsOf('AIMService') }
 }
 
 /** The key of a service in queues and maps: `namespace/name`. */
@@ -71,17 +73,13 @@ export interface Observed<T> {
   readonly uid: string
   /** `metadata.resourceVersion`: a write with it is refused if the object has changed since. */
   readonly version: string
+  /** What this program owns of it. */
   readonly status: T
-  /** Which other field manager changed the status. See `otherManager`. */
-  readonly otherManager: string
+  readonly ownership: StatusOwnership
 }
 
-/** What this program writes in a status of any kind. */
-const FIELDS = ['observedGeneration', 'resolvedRuntimeConfig', 'routing', 'hash', 'services']
-const TYPES = [...SERVICE_CONDITIONS, ...CONFIG_CONDITIONS, CONTESTED]
-
 /** The status of every object of a kind, as far as this program writes it. */
-export class ObservedObjects<T> implements ObjectSink {
+export class ObservedObjects<T extends OwnStatus> implements ObjectSink {
   readonly #read: (object: JsonObject) => T
   readonly #observed = new Map<string, Observed<T>>()
 
@@ -100,8 +98,7 @@ export class ObservedObjects<T> implements ObjectSink {
     const version = ownString(ownObject(object, 'metadata'), 'resourceVersion')
     const known = this.#observed.get(key)
     if (known !== undefined && !isNewerVersion(version, known.version)) return
-    const status = this.#read(object)
-    this.#observed.set(key, { uid: uidOf(object), version, status, otherManager: otherManager(object, FIELDS, TYPES) })
+    this.#observed.set(key, { uid: uidOf(object), version, ...ownershipOf(object, this.#read(object)) })
   }
 
   remove (key: ObjectKey): void {

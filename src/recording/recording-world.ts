@@ -38,6 +38,11 @@ export class RecordingWorld {
       },
       services: { users: (configName, namespace) => this.#recordServices(services.users(configName, namespace)) },
       paths: {
+        heldBy: (service) => {
+          const held = paths.heldBy(service)
+          if (held !== undefined) this.#claims.set(objectKey(service), held)
+          return held
+        },
         holders: (sought) => this.#recordClaims(paths.holders(sought)),
         above: (sought, relatives) => this.#recordClaims(paths.above(sought, relatives)),
         below: (sought, relatives) => this.#recordClaims(paths.below(sought, relatives))

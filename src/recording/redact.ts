@@ -1,4 +1,4 @@
-import { ROLLOUT_ANNOTATION } from '../api/meta.ts'
+import { RECORD_ANNOTATION, ROLLOUT_ANNOTATION } from '../api/meta.ts'
 import { relevantMetadata } from '../core/settings/service.ts'
 import { isJsonObject, own, type JsonObject } from '../platform/json.ts'
 
@@ -38,7 +38,7 @@ function redactSpec (spec: JsonObject, redaction: Redaction): JsonObject {
 function redactAnnotations (annotations: unknown, { placeholder, kept }: Redaction): unknown {
   if (!isJsonObject(annotations)) return redactValue(annotations, placeholder)
   return Object.fromEntries(Object.entries(annotations).map(([key, value]) => {
-    const isKept = kept.has(key) || key === ROLLOUT_ANNOTATION
+    const isKept = kept.has(key) || key === ROLLOUT_ANNOTATION || key === RECORD_ANNOTATION
     return [key, isKept ? value : redactValue(value, placeholder)]
   }))
 }

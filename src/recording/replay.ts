@@ -8,7 +8,8 @@ import { ServiceIndex } from '../cache/service-index.ts'
 import type { ObjectSink } from '../core/ports.ts'
 import { PRODUCT_FIELDS } from '../core/served-fields.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
-import type { World } from '../core/world.ts'
+import type { PathIndex, World } from '../core/world.ts'
+import { objectKey } from '../api/object-meta.ts'
 import { errorMessage } from '../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../platform/json.ts'
 import { RESPONSE_FIELDS, type ReplayedResponse, type ResponseField, type ReviewRecord } from './review-record.ts'
@@ -73,7 +74,13 @@ function worldOf ({ configs: recorded, services: users, paths, pathPolicy, field
     waitForConfig: () => undefined
   }
   const served = { has: (...path: readonly string[]) => fields[path.join('.')] ?? PRODUCT_FIELDS.has(...path) }
-  return { configs, services, paths: services.paths, pathPolicy, pendingConfigs, served }
+  const index: PathIndex = {
+    heldBy: (service) => paths.find((claim) => objectKey(claim.service) === objectKey(service)),
+    holders: (claim) => services.paths.holders(claim),
+    above: (claim, relatives) => services.paths.above(claim, relatives),
+    below: (claim, relatives) => services.paths.below(claim, relatives)
+  }
+  return { configs, services, paths: index, pathPolicy, pendingConfigs, served }
 }
 
 /** Skips an object that this version cannot read, as the caches of a server do. */

@@ -43,16 +43,24 @@ export function reconcileMetrics (registry: Registry, read: MeasuredReconciler) 
   )
   const conflicts = metricsIn(registry).counter(
     'aim_admission_status_conflicts_total',
-    'Statuses written again because another field manager changed them, by manager.',
+    'Statuses written again because another writer removed a part, by field manager.',
     ['manager']
   )
   conflicts.inc({ manager: OTHERS }, 0) // served from the start, so that alerts can refer to it
   const managers = new Set<string>()
+  const givenUp = metricsIn(registry).counter(
+    'aim_admission_status_fields_given_up_total',
+    'Fields and conditions of a status that were left to another field manager, by manager.',
+    ['manager']
+  )
+  givenUp.inc({ manager: OTHERS }, 0)
+  const label = (manager: string): { manager: string } => {
+    if (managers.size < MAX_MANAGERS) managers.add(manager)
+    return { manager: managers.has(manager) ? manager : OTHERS }
+  }
   return {
-    onContest: (manager: string): void => {
-      if (managers.size < MAX_MANAGERS) managers.add(manager)
-      conflicts.inc({ manager: managers.has(manager) ? manager : OTHERS })
-    }
+    onContest: (manager: string): void => { conflicts.inc(label(manager)) },
+    onGivenUp: (manager: string): void => { givenUp.inc(label(manager)) }
   }
 }
 

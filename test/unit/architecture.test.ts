@@ -151,6 +151,7 @@ t.test('every fault is in docs/faults.md, and no other', async (t) => {
 
 const DOCUMENTED: Readonly<Record<string, readonly string[]>> = {
   RuntimeConfigResolved: RESOLVED_REASONS,
+  PathResolved: ROUTING_REASONS,
   RoutingReady: ROUTING_REASONS,
   Degraded: DEGRADED_REASONS,
   StatusContested: CONTESTED_REASONS,

@@ -2,6 +2,7 @@
 // remove a part if its gain drops below 10 %.
 import type { ParentReference } from '../../api/runtime-config.ts'
 import { claimInBlock } from '../../core/settings/service-path.ts'
+import { generationOf } from '../../api/object-meta.ts'
 import { keptObject, readService, textBytes, type Service, type StoredService } from '../../core/settings/service.ts'
 import type { HeldPath } from '../../core/world.ts'
 import { isJsonObject, own, ownObject, type JsonObject } from '../../platform/json.ts'
@@ -36,6 +37,8 @@ export class CompactService implements StoredService {
   readonly name: string
   readonly deleting: boolean
   readonly configName: string
+  readonly recordedIn: Service['recordedIn']
+  readonly #generation: number
   /** The path in the block, with its gateway. */
   readonly held: HeldPath | undefined
   readonly partial: boolean
@@ -49,10 +52,12 @@ export class CompactService implements StoredService {
   readonly #block: string
 
   constructor (service: Service, { texts, gateways }: InternedParts, limits: TextLimits) {
-    const { namespace, name, object, block, deleting, configName } = service
+    const { namespace, name, object, block, recordedIn, deleting, configName } = service
     this.namespace = texts.intern(namespace)
     this.name = name
     this.deleting = deleting
+    this.recordedIn = recordedIn
+    this.#generation = generationOf(object)
     this.configName = configName.length > MAX_NAME ? '' : texts.intern(configName)
     const held = claimInBlock(service)
     this.held = held && JSON.stringify(held).length <= MAX_CLAIM
@@ -93,7 +98,19 @@ export class CompactService implements StoredService {
     const service = readService(object, this.namespace)
     if (service.kind === 'malformed') throw new Error(`a service in the index is malformed at ${service.field}`)
     const shared: unknown = this.#block === '' ? undefined : JSON.parse(this.#block)
-    return { ...service, block: this.held === undefined ? shared : withPath(shared, this.held.path) }
+    const block = this.held === undefined ? shared : withPath(shared, this.held.path)
+    return { ...service, block, recordedIn: this.recordedIn }
+  }
+
+  /**
+   * The next version of this service with the block of this one, if the definition of AIMService dropped
+   * that. Every write that removes it changes the generation.
+   */
+  withDroppedBlock (next: Service): Service | undefined {
+    const isDropped = this.recordedIn === 'spec' && next.recordedIn === undefined &&
+      this.#generation === generationOf(next.object)
+    const block = isDropped ? this.parse()?.block : undefined
+    return block === undefined ? undefined : { ...next, block, recordedIn: 'spec' }
   }
 
   /** Whether both have the same object apart from block and status, as far as a partial one shows. Does not parse. */

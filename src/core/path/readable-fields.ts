@@ -1,3 +1,4 @@
+import { RECORD_ANNOTATION } from '../../api/meta.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import { spend, type Budget, type PathStep } from './selection.ts'
 
@@ -25,14 +26,14 @@ interface WithheldField {
 
 /** The first withheld field that the steps name. `viewOf` hides those that a wildcard would reach. */
 export function withheldField (steps: readonly PathStep[]): WithheldField | undefined {
-  let place: Place | undefined = ''
+  let place: Place | typeof ANNOTATIONS | undefined = ''
   for (const step of steps) {
     if (place === undefined) return undefined
     for (const name of namesOf(step)) {
       const withheld = withheldAt(place, name)
       if (withheld !== undefined) return withheld
     }
-    place = PLACES.find((inner) => step.kind === 'field' && inner === `${place}.${step.name}`)
+    place = WALKED.find((inner) => step.kind === 'field' && inner === `${place}.${step.name}`)
   }
   return undefined
 }
@@ -73,7 +74,11 @@ export function placeAt (fields: readonly (string | number)[]): Place | undefine
 }
 
 const PLACES: readonly Place[] = ['', '.metadata', '.spec']
+const ANNOTATIONS = '.metadata.annotations'
+/** Where names are looked at. */
+const WALKED: ReadonlyArray<Place | typeof ANNOTATIONS> = [...PLACES, ANNOTATIONS]
 
+const RESULT = 'it is the result of admission and contains the path itself'
 const REASONS = new Map([
   ['.status', 'it is written after admission'],
   ['.metadata.resourceVersion', 'it changes with every write'],
@@ -81,14 +86,16 @@ const REASONS = new Map([
   ['.metadata.managedFields', 'it changes with every write'],
   ['.metadata.deletionTimestamp', 'it is set only while the service is being deleted'],
   ['.metadata.deletionGracePeriodSeconds', 'it is set only while the service is being deleted'],
-  [`.spec.${WITHHELD_SPEC}`, 'it is the result of admission and contains the path itself']
+  [`.spec.${WITHHELD_SPEC}`, RESULT],
+  [`${ANNOTATIONS}.${RECORD_ANNOTATION}`, RESULT]
 ])
 
-function withheldAt (place: Place, name: string): WithheldField | undefined {
+function withheldAt (place: Place | typeof ANNOTATIONS, name: string): WithheldField | undefined {
   const path = `${place}.${name}`
   const why = REASONS.get(path)
   if (why !== undefined) return { path, why, instead: undefined }
-  if (place === '.spec' || (place === '' ? READABLE_ROOT : READABLE_METADATA).includes(name)) return undefined
+  if (place === '.spec' || place === ANNOTATIONS) return undefined
+  if ((place === '' ? READABLE_ROOT : READABLE_METADATA).includes(name)) return undefined
   return { path, why, instead: intended(place, name) }
 }
 

@@ -1,3 +1,4 @@
+import { RECORD_ANNOTATION } from '../../api/meta.ts'
 import { objectKey } from '../../api/object-meta.ts'
 import { problemText, type TemplateProblem } from '../path/problem.ts'
 import type { Assessment } from '../settings/assess.ts'
@@ -43,11 +44,11 @@ function missingConfig ({ namespace, configName }: Service): string {
 }
 
 /** For a service that reaches the validating webhook without the block of the mutating one. */
-export function missingBlockFault ({ config }: Assessment): Fault {
+export function missingBlockFault ({ config, recordIn }: Assessment): Fault {
   const settings = config === undefined ? '' : ` of ${configTitle(config)}`
   return {
     code: 'AIM-BLOCK-MISSING',
-    field: 'spec.resolvedRuntimeConfig',
+    field: recordIn === 'spec' ? 'spec.resolvedRuntimeConfig' : `metadata.annotations[${RECORD_ANNOTATION}]`,
     message: `another admission webhook removed the settings${settings} that were written here; ` +
       'ask the cluster administrator which webhook changes AIMServices: kubectl get mutatingwebhookconfigurations'
   }

@@ -4,7 +4,7 @@ import type { ObjectKey } from '../ports.ts'
 import type { ConfigLookup, HeldPath, PathClaim, World } from '../world.ts'
 import { PRECEDENCE, settle } from './precedence.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
-import type { Service } from './service.ts'
+import type { RecordPlace, Service } from './service.ts'
 import {
   claimInBlock, effectiveRouting, isSameClaim, pathClaim, pathConflict, renderServicePath, type EffectiveRouting,
   type RenderedServicePath, type ServicePath
@@ -24,12 +24,13 @@ export interface PathAssessment {
 }
 
 export interface Assessment extends PathAssessment {
-  /** The `spec.resolvedRuntimeConfig` that admission writes; undefined without a configuration. */
+  /** The resolved configuration that admission records; undefined without a configuration. */
   readonly block: ResolvedRuntimeConfig | undefined
+  readonly recordIn: RecordPlace
 }
 
 export type PathWorld = Pick<World, 'paths' | 'pathPolicy'>
-export type AssessmentWorld = PathWorld & Pick<World, 'configs'>
+export type AssessmentWorld = PathWorld & Pick<World, 'configs' | 'served'>
 
 /**
  * Resolves the configuration, settles the routing, renders the path, and composes the block. Pure. `stored` is the
@@ -38,7 +39,8 @@ export type AssessmentWorld = PathWorld & Pick<World, 'configs'>
 export function assessService (service: Service, world: AssessmentWorld, stored: Service | undefined): Assessment {
   const config = resolveConfig({ namespace: service.namespace, name: service.configName }, world.configs)
   const assessed = assessPath({ service, config, stored }, world)
-  return { ...assessed, block: config && resolvedBlock(config, assessed) }
+  const recordIn = world.served.has('spec', 'resolvedRuntimeConfig') ? 'spec' : 'annotation'
+  return { ...assessed, block: config && resolvedBlock(config, assessed), recordIn }
 }
 
 export interface PathInput {
@@ -49,11 +51,16 @@ export interface PathInput {
 
 export function assessPath ({ service, config, stored }: PathInput, world: PathWorld): PathAssessment {
   const routing = effectiveRouting(service, config)
-  const held = stored && claimInBlock(stored)
+  const held = stored && heldPath(stored, world)
   const rendered = inScope(renderServicePath(service, routing), { service, routing, held, world })
   const wanted = config && rendered.kind === 'path' ? pathClaim(service, routing, rendered.path) : undefined
   const conflict = wanted && pathConflict(wanted, held, world)
   return { service, config, routing, path: conflict ?? rendered, wanted, claim: conflict ? undefined : wanted }
+}
+
+/** The path in the stored block, or in the index if a changed definition dropped the block. */
+function heldPath (stored: Service, { paths }: PathWorld): HeldPath | undefined {
+  return stored.block === undefined ? paths.heldBy(stored) : claimInBlock(stored)
 }
 
 interface ScopeContext {

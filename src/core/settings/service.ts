@@ -1,7 +1,8 @@
-import { DEFAULT_CONFIG_NAME } from '../../api/meta.ts'
+import canonicalize from 'canonicalize'
+import { DEFAULT_CONFIG_NAME, RECORD_ANNOTATION } from '../../api/meta.ts'
 import { isDeleting } from '../../api/object-meta.ts'
 import type { ObjectKey } from '../ports.ts'
-import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
+import { isJsonObject, nestsAtMost, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import { READABLE_METADATA } from '../path/readable-fields.ts'
 import {
   nameAt, namesAt, objectAt, orMalformed, routingAt, stringAt, type Malformed, type RoutingFields
@@ -26,11 +27,15 @@ export interface ServiceFields {
 /** An AIMService as the rules read it. */
 export interface Service extends ServiceFields {
   readonly kind: 'service'
-  /** `spec.resolvedRuntimeConfig` as found, unchecked: users can write anything there. */
+  /** The resolved configuration as recorded, unchecked: users can write anything there. */
   readonly block: unknown
-  /** The object that path expressions read. */
+  readonly recordedIn: RecordPlace | 'several' | undefined
+  /** The object that path expressions read, without the annotation. */
   readonly object: JsonObject
 }
+
+/** Where admission records the resolved configuration: in `spec.resolvedRuntimeConfig`, or in an annotation. */
+export type RecordPlace = 'spec' | 'annotation'
 
 /** A service in an index. */
 export interface StoredService extends ObjectKey {
@@ -63,10 +68,47 @@ export function readService (object: JsonObject, namespace: string): Service | M
       serviceAccountName: stringAt(spec, 'serviceAccountName', 'spec.serviceAccountName') || undefined,
       imagePullSecrets: namesAt(spec, 'imagePullSecrets', 'spec.imagePullSecrets'),
       routing: routingAt(spec),
-      block: own(spec, 'resolvedRuntimeConfig'),
-      object: inNamespace(object, namespace)
+      ...recordIn(spec, metadata),
+      object: withoutRecord(inNamespace(object, namespace))
     }
   })
+}
+
+/** The block has precedence. An annotation in another form than admission writes counts as being in several places. */
+function recordIn (spec: JsonObject, metadata: JsonObject): Pick<Service, 'block' | 'recordedIn'> {
+  const block = own(spec, 'resolvedRuntimeConfig')
+  const text = own(ownObject(metadata, 'annotations'), RECORD_ANNOTATION)
+  if (text === undefined) return { block, recordedIn: block === undefined ? undefined : 'spec' }
+  if (block !== undefined) return { block, recordedIn: 'several' }
+  const read = readRecord(text)
+  return { block: read, recordedIn: isJsonObject(read) && recordText(read) === text ? 'annotation' : 'several' }
+}
+
+/** The value of the annotation for a block. */
+export function recordText (block: object): string {
+  return canonicalize(block) ?? ''
+}
+
+/** A text that is no JSON object of a possible size stays a text, which equals no block. */
+function readRecord (text: unknown): unknown {
+  try {
+    const value: unknown = typeof text === 'string' && text.length <= MAX_RECORD ? JSON.parse(text) : undefined
+    return isJsonObject(value) && nestsAtMost(value, MAX_RECORD_DEPTH) ? value : String(text)
+  } catch {
+    return String(text)
+  }
+}
+
+/** In characters. Source: Kubernetes, the limit of all annotations of an object. */
+const MAX_RECORD = 256 * 1024
+const MAX_RECORD_DEPTH = 8
+
+function withoutRecord (object: JsonObject): JsonObject {
+  const metadata = ownObject(object, 'metadata')
+  const annotations = ownObject(metadata, 'annotations')
+  if (!Object.hasOwn(annotations, RECORD_ANNOTATION)) return object
+  const { [RECORD_ANNOTATION]: _, ...others } = annotations
+  return { ...object, metadata: { ...metadata, annotations: others } }
 }
 
 /** The configuration name of a service, without reading the rest; undefined if spec or name is malformed. */

@@ -18,12 +18,15 @@ type ServiceEventReason = typeof SERVICE_EVENT_REASONS[number]
 export function statusEvents (known: OwnStatus, next: OwnStatus): ServiceEvent[] {
   const events = next.conditions.flatMap(({ type, status, reason, message }) => {
     const before = known.conditions.find((condition) => condition.type === type)?.reason
-    const event = type === 'Degraded' || type === CONTESTED ? undefined : eventReason(reason, before)
+    const event = EVENTFUL.has(type) ? eventReason(reason, before) : undefined
     if (event === undefined) return []
     return [{ type: status === 'True' ? 'Normal' : 'Warning', reason: event, note: message } as const]
   })
   return [...events, ...contestEvents(known, next)]
 }
+
+/** The types whose reasons become events. The others repeat them. */
+const EVENTFUL: ReadonlySet<string> = new Set(['RuntimeConfigResolved', 'PathResolved'])
 
 /** One event when a contest begins. */
 export function contestEvents (known: OwnStatus, next: OwnStatus): ServiceEvent[] {

@@ -5,7 +5,7 @@ import type { ConditionDraft } from './conditions.ts'
 
 /** Reasons of the condition `RuntimeConfigResolved`. */
 export const RESOLVED_REASONS = ['Resolved', 'RuntimeConfigMissing', 'RollingOut'] as const
-/** Reasons of the condition `RoutingReady`. */
+/** Reasons of the conditions `PathResolved` and `RoutingReady`. */
 export const ROUTING_REASONS = [
   'PathRendered', 'RoutingDisabled', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict',
   'PathOutOfScope', 'PathPending', 'GatewayMissing'
@@ -23,11 +23,19 @@ type DegradedReason = Exclude<typeof DEGRADED_REASONS[number], 'AsExpected'>
 /** Why a service is degraded. */
 export interface Cause { readonly reason: DegradedReason, readonly message: string }
 
-/** The condition `RoutingReady`. `faults`: of the path. Pure. */
-export function routingCondition (assessment: Assessment, faults: readonly Fault[]): ConditionDraft {
+/**
+ * The conditions `PathResolved` and `RoutingReady`, which is the same for programs that wait for it. An operator that
+ * makes routes may own the second one. `faults`: of the path. Pure.
+ */
+export function pathConditions (assessment: Assessment, faults: readonly Fault[]): ConditionDraft[] {
+  const resolved = pathCondition(assessment, faults)
+  return [resolved, { ...resolved, type: 'RoutingReady' }]
+}
+
+function pathCondition (assessment: Assessment, faults: readonly Fault[]): ConditionDraft {
   const { config, path, routing } = assessment
   const condition = (reason: RoutingReason, message: string): ConditionDraft =>
-    ({ type: 'RoutingReady', status: reason === 'PathRendered' ? 'True' : 'False', reason, message })
+    ({ type: 'PathResolved', status: reason === 'PathRendered' ? 'True' : 'False', reason, message })
   const cause = routingCause(assessment, faults)
   if (cause !== undefined) return condition(cause.reason, cause.message)
   if (path.kind === 'disabled') {

@@ -8,11 +8,11 @@ import { configTitle } from '../settings/runtime-config.ts'
 import type { ConfigLookup } from '../world.ts'
 import { conditionsOf, knownConditions, knownFields, type ConditionDraft } from './conditions.ts'
 import { CONTESTED } from './contest.ts'
-import { degradedCause, routingCondition, type ResolvedReason } from './health.ts'
+import { degradedCause, pathConditions, type ResolvedReason } from './health.ts'
 import { storedPath } from './staleness.ts'
 
 /** The condition types that this program writes, in order; it keeps those of others. */
-export const SERVICE_CONDITIONS = ['RuntimeConfigResolved', 'RoutingReady', 'Degraded'] as const
+export const SERVICE_CONDITIONS = ['RuntimeConfigResolved', 'PathResolved', 'RoutingReady', 'Degraded'] as const
 
 /** The part of a service's status that this program writes. */
 export type OwnServiceStatus = Readonly<
@@ -81,7 +81,7 @@ function settledDrafts (assessment: Assessment, faults: readonly Fault[]): Condi
     config === undefined && cause !== undefined
       ? resolvedCondition('RuntimeConfigMissing', cause.message)
       : resolvedCondition('Resolved', config === undefined ? '' : configTitle(config)),
-    routingCondition(assessment, faults),
+    ...pathConditions(assessment, faults),
     cause === undefined ? HEALTHY : { type: 'Degraded', status: 'True', ...cause }
   ]
 }
@@ -92,12 +92,8 @@ function waitingDrafts ({ config }: Assessment, { conditions }: OwnServiceStatus
   const known = (draft: ConditionDraft): ConditionDraft => conditions.find(({ type }) => type === draft.type) ?? draft
   return [
     resolvedCondition('RollingOut', `${title} is not rolled out to this service yet: ${waiting}`),
-    known({
-      type: 'RoutingReady',
-      status: 'False',
-      reason: 'PathPending',
-      message: 'the path waits for the runtime configuration'
-    }),
+    known({ ...WAITING, type: 'PathResolved' }),
+    known({ ...WAITING, type: 'RoutingReady' }),
     known(HEALTHY)
   ]
 }
@@ -105,5 +101,9 @@ function waitingDrafts ({ config }: Assessment, { conditions }: OwnServiceStatus
 function resolvedCondition (reason: ResolvedReason, message: string): ConditionDraft {
   return { type: 'RuntimeConfigResolved', status: reason === 'Resolved' ? 'True' : 'False', reason, message }
 }
+
+const WAITING = {
+  status: 'False', reason: 'PathPending', message: 'the path waits for the runtime configuration'
+} as const
 
 const HEALTHY: ConditionDraft = { type: 'Degraded', status: 'False', reason: 'AsExpected', message: '' }

@@ -11,11 +11,20 @@ export type Staleness =
   | 'outdated'
   /** Its path has become available, or an older service has it. */
   | 'pending'
+  /** Its block is not where the definition of AIMService has a place for it. */
+  | 'misplaced'
   /** No webhook saw its last write, because one would have written something else. */
   | 'unobserved'
 
 /** Pure. */
-export function stalenessOf ({ service, config, block, path }: Assessment): Staleness {
+export function stalenessOf (assessment: Assessment): Staleness {
+  const staleness = contentStaleness(assessment)
+  const { service: { block, recordedIn }, recordIn } = assessment
+  if (block === undefined || recordedIn === recordIn) return staleness
+  return staleness === 'current' || staleness === 'unobserved' ? 'misplaced' : staleness
+}
+
+function contentStaleness ({ service, config, block, path }: Assessment): Staleness {
   if (service.givenConfigName === undefined) return 'unobserved'
   if (sameJson(block, service.block)) return 'current'
   if (!isJsonObject(service.block)) {

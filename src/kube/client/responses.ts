@@ -24,10 +24,16 @@ async function resultOf (response: ApiResponse): Promise<WriteResult | Unavailab
       : { kind: 'written', object }
   }
   const status = await statusOf(response)
+  return failureOf(status)
+}
+
+function failureOf (status: Status): WriteResult | Unavailable {
   const { code, message } = status
   if (code === 404) return { kind: 'gone' }
   if (code === 409 || (code === 422 && PATCH_TEST_FAILED.test(message))) return { kind: 'outdated' }
-  return code === 429 || code >= 500 ? unavailable(status) : { kind: 'failed', reason: describeStatus(status) }
+  const reason = describeStatus(status)
+  if (code === 422 || (code === 500 && UNDECLARED.test(message))) return { kind: 'failed', reason, invalid: true }
+  return code === 429 || code >= 500 ? unavailable(status) : { kind: 'failed', reason }
 }
 
 function unavailable (status: Status): Unavailable {
@@ -38,6 +44,9 @@ function unavailable (status: Status): Unavailable {
 
 /** Source: evanphx/json-patch, `ErrTestFailed`, which the API server returns with code 422. */
 const PATCH_TEST_FAILED = /testing value .* failed|test failed/
+
+/** Of server-side apply. Source: structured-merge-diff, typed. */
+const UNDECLARED = /field not declared in schema/
 
 /** A failure reported by the API server. Source: metav1.Status. */
 export interface Status {

@@ -15,9 +15,9 @@ export interface ObjectWriterOptions {
 /** The writes of the reconciler, while this replica is the leader. */
 export function objectWriter (options: ObjectWriterOptions): ObjectWriter {
   return {
+    // without force: see `StatusOwnership`
     applyStatus: async ({ kind, key, uid, version }, status) => await patch(options, {
       path: `${objectPath(kind, key)}/status`,
-      query: { force: 'true' },
       contentType: 'application/apply-patch+yaml',
       body: {
         apiVersion: API_VERSION,

@@ -7,6 +7,7 @@ export type Lookup =
   | { readonly kind: 'cluster', readonly name: string }
   | { readonly kind: 'isRecent', readonly namespace: string, readonly name: string }
   | { readonly kind: 'has', readonly path: readonly string[] }
+  | { readonly kind: 'heldBy', readonly namespace: string, readonly name: string }
   | { readonly kind: 'holders', readonly claim: PathClaim }
   | { readonly kind: 'above' | 'below', readonly claim: PathClaim, readonly relatives: Relatives }
 
@@ -22,6 +23,7 @@ export function answerLookup ({ configs, paths, pendingConfigs, served }: World,
       return config !== undefined && pendingConfigs.isRecent(config)
     }
     case 'has': return served.has(...lookup.path)
+    case 'heldBy': return paths.heldBy(lookup)
     case 'holders': return first(paths.holders(lookup.claim))
     default: return first(paths[lookup.kind](lookup.claim, lookup.relatives))
   }
@@ -55,6 +57,7 @@ export function worldOf (
       cluster: (name) => look<RuntimeConfig | undefined>({ kind: 'cluster', name }, undefined)
     },
     paths: {
+      heldBy: ({ namespace, name }) => look<HeldPath | undefined>({ kind: 'heldBy', namespace, name }, undefined),
       holders: (claim) => look<HeldPath[]>({ kind: 'holders', claim }, []),
       above: (claim, relatives) => look<HeldPath[]>({ kind: 'above', claim, relatives }, []),
       below: (claim, relatives) => look<HeldPath[]>({ kind: 'below', claim, relatives }, [])

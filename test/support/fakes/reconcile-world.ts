@@ -1,7 +1,10 @@
 import { assessService } from '../../../src/core/settings/assess.ts'
 import { ConfigIndex } from '../../../src/cache/config-index.ts'
-import { ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
-import type { ObjectKey, ReadResult, TransitionEvent, Unavailable, WriteResult } from '../../../src/core/ports.ts'
+import { isJsonObject, ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
+import { PRODUCT_FIELDS } from '../../../src/core/served-fields.ts'
+import type {
+  Definitions, ObjectKey, ReadResult, TransitionEvent, Unavailable, WriteResult
+} from '../../../src/core/ports.ts'
 import { DEFAULT_PATH_POLICY, type ConfigLookup } from '../../../src/core/world.ts'
 import { anAssessmentWorld } from '../builders/assessment.ts'
 import { ownConfigStatus } from '../../../src/core/status/rollout.ts'
@@ -10,6 +13,11 @@ import { ServiceIndex, type KeptTextLimits } from '../../../src/cache/service-in
 import { ownServiceStatus } from '../../../src/core/status/service.ts'
 import { watchedSinks } from '../../../src/reconcile/watched-sinks.ts'
 import { ObservedObjects } from '../../../src/reconcile/world.ts'
+
+/** The product's own, which never change. */
+export const FIXED_DEFINITIONS: Definitions = {
+  fieldsOf: () => PRODUCT_FIELDS, sinceChange: () => Infinity, refresh: async () => {}
+}
 
 export interface StatusWrite {
   readonly key: ObjectKey
@@ -51,6 +59,7 @@ export function aReconcileWorld ({ serviceLimits }: { readonly serviceLimits?: K
     world: {
       ...watched,
       pathPolicy: DEFAULT_PATH_POLICY,
+      definitions: FIXED_DEFINITIONS,
       writer: {
         applyStatus: async ({ key, uid, version }: Omit<StatusWrite, 'status'>, status: object) => {
           written.push({ key, uid, version, status })
@@ -85,6 +94,19 @@ export function stored (object: JsonObject, version: number, metadata: JsonObjec
       ...metadata
     }
   }
+}
+
+/** The entry of a field manager that owns a status. Source: FieldsV1. */
+export function managed (manager: string, { conditions = [], ...fields }: JsonObject, time = ''): JsonObject {
+  const items = (conditions as readonly JsonObject[]).map(({ type, ...others }) =>
+    [`k:${JSON.stringify({ type })}`, { '.': {}, 'f:type': {}, ...treeOf(others) }] as const)
+  const status = { ...treeOf(fields), ...(items.length > 0 && { 'f:conditions': Object.fromEntries(items) }) }
+  return { manager, time, subresource: 'status', fieldsV1: { 'f:status': status } }
+}
+
+function treeOf (fields: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(fields).map(([key, value]) =>
+    [`f:${key}`, isJsonObject(value) ? treeOf(value) : {}]))
 }
 
 /** A service as admission would write it now. */

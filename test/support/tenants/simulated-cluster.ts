@@ -17,6 +17,7 @@ import { ConfigIndex } from '../../../src/cache/config-index.ts'
 import { ServiceIndex } from '../../../src/cache/service-index.ts'
 import { newAdmissionEngine, type AdmissionEngine } from '../../../webhooks/engine.ts'
 import { ManualClock } from '../fakes/manual-clock.ts'
+import { FIXED_DEFINITIONS } from '../fakes/reconcile-world.ts'
 import { silentLog } from '../fakes/silent-log.ts'
 
 export type KindName = Kind['kind']
@@ -253,6 +254,7 @@ export class SimulatedCluster {
     const world = {
       ...watched,
       pathPolicy: DEFAULT_PATH_POLICY,
+      definitions: FIXED_DEFINITIONS,
       writer: {
         applyStatus: async (target: WriteTarget, status: object) =>
           await settled(() => this.#applyStatus(target, status)),

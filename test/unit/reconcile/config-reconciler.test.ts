@@ -2,6 +2,8 @@ import t from 'tap'
 import { ConfigReconciler } from '../../../src/reconcile/config-reconciler.ts'
 import { RolloutState } from '../../../src/reconcile/rollout-state.ts'
 import { StatusBrake } from '../../../src/reconcile/status-brake.ts'
+import { StatusWriter } from '../../../src/reconcile/status-writer.ts'
+import { silentLog } from '../../support/fakes/silent-log.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { aConfig, aService } from '../../support/builders/objects.ts'
 import { admitted, aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
@@ -27,7 +29,8 @@ function aReconciler ({ config = NEW }: { config?: JsonObject } = {}) {
     state.contribute(`ml-team/${name}`, { config: ID, hash, failing })
   }
   for (const name of ['a', 'b', 'c']) carries(name, oldHash)
-  const reconciler = new ConfigReconciler({ world, state, clock, brake: new StatusBrake(clock), failureLimit: 1 })
+  const statuses = new StatusWriter({ world, brake: new StatusBrake(clock), log: silentLog })
+  const reconciler = new ConfigReconciler({ world, state, clock, statuses, failureLimit: 1 })
   /** Lets the API server store the next write. */
   const storeNext = (status: object, version: number): void => {
     parts.results.push({ kind: 'written', object: { ...stored(config, version), status } })

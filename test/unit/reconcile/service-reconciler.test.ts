@@ -2,12 +2,19 @@ import t from 'tap'
 import { RolloutState } from '../../../src/reconcile/rollout-state.ts'
 import { ServiceReconciler } from '../../../src/reconcile/service-reconciler.ts'
 import { StatusBrake } from '../../../src/reconcile/status-brake.ts'
+import { StatusWriter } from '../../../src/reconcile/status-writer.ts'
+import type { ReconcileWorld } from '../../../src/reconcile/world.ts'
+import { silentLog } from '../../support/fakes/silent-log.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { aConfig, aService } from '../../support/builders/objects.ts'
-import { admitted, aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
+import { admitted, aReconcileWorld, managed, stored } from '../../support/fakes/reconcile-world.ts'
 import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
 
 const ID = 'ml-team/llama-chat'
+
+function statusesOf (world: ReconcileWorld, brake = new StatusBrake(new ManualClock())): StatusWriter {
+  return new StatusWriter({ world, brake, log: silentLog })
+}
 
 /** A service with a current block and without a status. */
 function aReconciler () {
@@ -18,7 +25,7 @@ function aReconciler () {
   const clock = new ManualClock()
   const contests: string[] = []
   const brake = new StatusBrake(clock, (manager) => { contests.push(manager) })
-  const reconciler = new ServiceReconciler(parts.world, new RolloutState(), brake)
+  const reconciler = new ServiceReconciler(parts.world, new RolloutState(), statusesOf(parts.world, brake))
   return { ...parts, clock, service, contests, reconciler }
 }
 
@@ -44,7 +51,7 @@ t.test('writes a changed status once, guarded by uid and version, and records an
       key: { namespace: 'ml-team', name: 'llama-chat' },
       uid: 'u1',
       version: '5',
-      status: { conditions: [{ type: 'RuntimeConfigResolved', status: 'True', reason: 'Resolved' }, {}, {}] }
+      status: { conditions: [{ type: 'RuntimeConfigResolved', status: 'True', reason: 'Resolved' }, {}, {}, {}] }
     }
   ])
   t.match(events, [{ reason: 'RuntimeConfigResolved' }])
@@ -110,7 +117,7 @@ t.test('reads a service that is too large for the cache', async (t) => {
   const { world, sinks, results, reads, readResults, written } = aReconcileWorld({
     serviceLimits: { service: 2_000, total: 10_000 }
   })
-  const reconciler = new ServiceReconciler(world, new RolloutState(), new StatusBrake(new ManualClock()))
+  const reconciler = new ServiceReconciler(world, new RolloutState(), statusesOf(world))
   sinks.AIMRuntimeConfig.upsert(stored(aConfig(), 1))
   const service = stored(admitted(aService({ spec: { note: 'x'.repeat(3_000) } }), world.configs), 5)
   sinks.AIMService.upsert(service)
@@ -168,7 +175,7 @@ t.test('writes a changed status at once, even while another writer contests it',
 t.test('a service waits for a path until it holds it, even while the path is free', async (t) => {
   const { world, sinks } = aReconcileWorld()
   const state = new RolloutState()
-  const reconciler = new ServiceReconciler(world, state, new StatusBrake(new ManualClock()))
+  const reconciler = new ServiceReconciler(world, state, statusesOf(world))
   const gateway = { name: 'gateway', namespace: 'ml-team' }
   const routing = { enabled: true, gatewayRef: gateway, pathTemplate: '/x' }
   sinks.AIMRuntimeConfig.upsert(stored(aConfig({ routing }), 1))
@@ -187,15 +194,17 @@ t.test('a service waits for a path until it holds it, even while the path is fre
   t.equal(waiting(), 0)
 })
 
-/** Stores each write, and then what another manager makes of it. */
+/** Stores each write, and then what another manager leaves of it. */
 function aRival () {
   const parts = aReconciler()
   const { reconciler, written, results, service, sinks, clock } = parts
   let version = 10
-  const store = (status: object, manager: string): void => {
-    const entry = { manager, subresource: 'status', time: 'now', fieldsV1: { 'f:status': { 'f:routing': {} } } }
-    sinks.AIMService.upsert(stored({ ...service, status }, ++version, { managedFields: [entry] }))
+  const store = (status: JsonObject, manager: string): void => {
+    const others = manager === 'rival' ? [managed('rival', { x: 1 })] : []
+    const managedFields = [managed('aim-admission', status), ...others]
+    sinks.AIMService.upsert(stored({ ...service, status }, ++version, { managedFields }))
   }
+  const last = (): JsonObject => written.at(-1)?.status as JsonObject
   /** Until the next write, which is stored. Returns the wait before it, and how the work ended. */
   const write = async (): Promise<{ waited: number, result: object }> => {
     const before = written.length
@@ -207,11 +216,13 @@ function aRival () {
       clock.pass(result.afterMs)
       result = (await reconciler.reconcile(ID)).result
     }
-    store(written.at(-1)?.status ?? {}, 'aim-admission')
+    store(last(), 'aim-admission')
     return { waited, result }
   }
-  const last = (): JsonObject => written.at(-1)?.status as JsonObject
-  const strike = (): void => { store({ ...last(), routing: { path: '/rival' } }, 'rival') }
+  const strike = (): void => {
+    const { observedGeneration, ...others } = last()
+    store(others, 'rival')
+  }
   return { ...parts, write, strike, last }
 }
 
@@ -221,21 +232,21 @@ t.test('reports a contested status with its rival once, and ends the report afte
   await write()
   strike()
   await write()
-  t.equal((last()['conditions'] as unknown[]).length, 3, 'a single change is an accident')
+  t.equal((last()['conditions'] as unknown[]).length, 4, 'a single change is an accident')
   strike()
   t.match(await write(), { waited: 2_000, result: { kind: 'again', afterMs: 60_000 } })
   t.match(last(), {
-    conditions: [{}, {}, {}, {
-      ...CONTESTED, message: /^field manager rival keeps changing routing of the status, .*; stop the other writer$/
+    conditions: [{}, {}, {}, {}, {
+      ...CONTESTED, message: /^field manager rival keeps changing observedGeneration of the status, .*; stop the other writer$/
     }]
   })
   strike()
   await write()
-  t.match(last(), { conditions: [{}, {}, {}, CONTESTED] })
+  t.match(last(), { conditions: [{}, {}, {}, {}, CONTESTED] })
   t.match(events.filter(({ reason }) => reason === 'StatusContested'), [{ type: 'Warning', note: /rival/ }])
   t.strictSame(contests, ['rival', 'rival', 'rival'])
   t.match(await write(), { waited: 60_000, result: { kind: 'done' } })
-  t.equal((last()['conditions'] as unknown[]).length, 3)
+  t.equal((last()['conditions'] as unknown[]).length, 4)
   const before = written.length
   t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'done' })
   t.equal(written.length, before)
@@ -250,13 +261,13 @@ t.test('a new leader ends the report of a contest that is over', async (t) => {
     strike()
   }
   await write()
-  t.match(last(), { conditions: [{}, {}, {}, { type: 'StatusContested' }] })
+  t.match(last(), { conditions: [{}, {}, {}, {}, { type: 'StatusContested' }] })
   const clock = new ManualClock()
-  const next = new ServiceReconciler(world, new RolloutState(), new StatusBrake(clock))
+  const next = new ServiceReconciler(world, new RolloutState(), statusesOf(world, new StatusBrake(clock)))
   t.strictSame((await next.reconcile(ID)).result, { kind: 'again', afterMs: 60_000 })
   clock.pass(60_000)
   results.push({ kind: 'written', object: stored(service, 99) })
   t.strictSame((await next.reconcile(ID)).result, { kind: 'done' })
-  t.match(written.at(-1)?.status, { conditions: { length: 3 } })
+  t.match(written.at(-1)?.status, { conditions: { length: 4 } })
   sinks.AIMService.remove({ namespace: 'ml-team', name: 'llama-chat' })
 })

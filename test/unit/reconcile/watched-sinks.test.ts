@@ -98,38 +98,6 @@ t.test('reports a configuration as edited if more than its status differs', asyn
   )
 })
 
-const managed = (manager: string, time: string, status: object): object =>
-  ({ manager, time, operation: 'Update', subresource: 'status', fieldsV1: { 'f:status': status } })
-const OURS = { 'f:conditions': { 'k:{"type":"Degraded"}': {} } }
-const THEIRS = { 'f:conditions': { 'k:{"type":"Theirs"}': {} } }
-const managers: Readonly<Record<string, { readonly entries: readonly object[], readonly want: string }>> = {
-  'the last other writer of our fields': {
-    entries: [
-      managed('first', '2026-01-01T00:00:01Z', OURS), managed('last', '2026-01-01T00:00:02Z', OURS),
-      managed('elsewhere', '2026-01-01T00:00:03Z', THEIRS)
-    ],
-    want: 'last'
-  },
-  'the last other writer of the status, if our fields were removed': {
-    entries: [
-      managed('aim-admission', '2026-01-01T00:00:04Z', OURS),
-      { ...managed('kubectl', '2026-01-01T00:00:05Z', OURS), subresource: '' },
-      managed('elsewhere', '2026-01-01T00:00:03Z', THEIRS), managed('before', '2026-01-01T00:00:02Z', THEIRS)
-    ],
-    want: 'elsewhere'
-  },
-  'this program, if no other wrote the status': {
-    entries: [managed('aim-admission', '2026-01-01T00:00:04Z', OURS)], want: 'aim-admission'
-  }
-}
-for (const [name, { entries, want }] of Object.entries(managers)) {
-  t.test(`the manager that changed a status is ${name}`, async (t) => {
-    const { world, sinks } = aWatch()
-    sinks.AIMService.upsert(stored(aService(), 5, { managedFields: entries }))
-    t.equal(world.serviceStatuses.get({ namespace: 'ml-team', name: 'llama-chat' })?.otherManager, want)
-  })
-}
-
 t.test('keeps the latest own status, with its uid and version', async (t) => {
   const { world, sinks } = aWatch()
   const key = { namespace: 'ml-team', name: 'llama-chat' }
@@ -142,7 +110,7 @@ t.test('keeps the latest own status, with its uid and version', async (t) => {
     uid: 'u1',
     version: '5',
     status: { observedGeneration: 2, routing: { path: '/new' }, conditions: [] },
-    otherManager: 'aim-admission'
+    ownership: { others: new Map(), kept: undefined, lastWriter: 'aim-admission' }
   })
   sinks.AIMService.remove(key)
   t.equal(world.serviceStatuses.get(key), undefined)

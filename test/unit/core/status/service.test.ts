@@ -52,7 +52,7 @@ function statusOf (given: Case): OwnServiceStatus {
 const of = ({ conditions }: OwnServiceStatus, type: string): Condition | undefined =>
   conditions.find((condition) => condition.type === type)
 const reasonsOf = (status: OwnServiceStatus): string[] =>
-  status.conditions.map(({ status, reason }) => `${status} ${reason}`)
+  status.conditions.filter(({ type }) => type !== 'RoutingReady').map(({ status, reason }) => `${status} ${reason}`)
 
 const NONE = { kind: 'none' }
 const OLDER = aService({
@@ -144,7 +144,8 @@ for (const [name, { want, path, says, ...given }] of Object.entries(cases)) {
     const status = statusOf(given)
     t.strictSame(reasonsOf(status), want)
     t.equal(status.routing?.path, path)
-    if (says !== undefined) t.match(of(status, 'RoutingReady')?.message, says)
+    if (says !== undefined) t.match(of(status, 'PathResolved')?.message, says)
+    t.strictSame(of(status, 'RoutingReady'), { ...of(status, 'PathResolved'), type: 'RoutingReady' })
     t.equal(status.observedGeneration, 3)
     t.ok(status.conditions.every(({ observedGeneration }) => observedGeneration === 3))
   })
@@ -152,11 +153,13 @@ for (const [name, { want, path, says, ...given }] of Object.entries(cases)) {
 
 t.test('every reason belongs to a closed set, and every one is reached', async (t) => {
   const reached = Object.values(cases).map((given) => statusOf(given).conditions.map(({ reason }) => reason))
-  const sets: ReadonlyArray<readonly string[]> = [RESOLVED_REASONS, ROUTING_REASONS, DEGRADED_REASONS]
+  const sets: ReadonlyArray<readonly string[]> = [
+    RESOLVED_REASONS, ROUTING_REASONS, ROUTING_REASONS, DEGRADED_REASONS
+  ]
   for (const [at, set] of sets.entries()) {
     t.strictSame([...new Set(reached.map((reasons) => reasons[at] ?? ''))].sort(), [...set].sort())
   }
-  t.strictSame(SERVICE_CONDITIONS, ['RuntimeConfigResolved', 'RoutingReady', 'Degraded'])
+  t.strictSame(SERVICE_CONDITIONS, ['RuntimeConfigResolved', 'PathResolved', 'RoutingReady', 'Degraded'])
 })
 
 t.test('every fault of a stored service has a reason of its condition', async (t) => {
@@ -190,11 +193,12 @@ t.test('keeps a transition time while the status is unchanged, even if the reaso
   t.strictSame(conditions.map(({ type, reason, lastTransitionTime }) => [type, reason, lastTransitionTime]), [
     [
       'RuntimeConfigResolved', 'Resolved', LONG_AGO
-    ], ['RoutingReady', 'PathTooLong', LONG_AGO], ['Degraded', 'PathTooLong', LONG_AGO]
+    ], ['PathResolved', 'PathTooLong', LONG_AGO], ['RoutingReady', 'PathTooLong', LONG_AGO],
+    ['Degraded', 'PathTooLong', LONG_AGO]
   ])
   t.strictSame(
     statusOf({ known: broken }).conditions.map(({ lastTransitionTime }) => lastTransitionTime),
-    [LONG_AGO, NOW, NOW]
+    [LONG_AGO, NOW, NOW, NOW]
   )
 })
 
@@ -215,7 +219,8 @@ t.test('keeps the other conditions while the service waits for new settings', as
     of(status, 'RuntimeConfigResolved')?.message,
     'AIMRuntimeConfig ml-team/default is not rolled out to this service yet: the rollout is paused'
   )
-  t.strictSame(status.conditions.map(({ lastTransitionTime }) => lastTransitionTime), [NOW, LONG_AGO, LONG_AGO])
+  const times = status.conditions.map(({ lastTransitionTime }) => lastTransitionTime)
+  t.strictSame(times, [NOW, LONG_AGO, LONG_AGO, LONG_AGO])
 })
 
 t.test('reads only this program\'s part of a stored status', async (t) => {
