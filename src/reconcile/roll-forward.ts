@@ -71,7 +71,7 @@ export class RollForward {
       ? assessService(admitted, assessmentWorld(world), admitted)
       : undefined
     if (after !== undefined) this.#recordVersion(snapshot, after)
-    if (after?.service.block === undefined && isChanged(snapshot, object)) {
+    if (after?.recordIn === 'spec' && after.service.block === undefined && isChanged(snapshot, object)) {
       await world.definitions.refresh()
       return this.#finish(id, DONE, DROPPED)
     }
@@ -111,7 +111,7 @@ export class RollForward {
   }
 }
 
-/** Whether admission changed the spec. A response without settings then shows that the definition dropped them. */
+/** Whether admission changed the spec. A response without a block then shows that the definition dropped it. */
 function isChanged ({ assessment: { service, block } }: ServiceSnapshot, object: JsonObject): boolean {
   return block !== undefined && generationOf(object) > generationOf(service.object)
 }

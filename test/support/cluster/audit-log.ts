@@ -6,8 +6,8 @@ export function isWrite ({ verb, objectRef, responseStatus }: AuditEvent): boole
 }
 
 /** A request that a replica may send while nothing changes. */
-export function isHousekeeping ({ verb, objectRef }: AuditEvent): boolean {
-  return verb === 'watch' || objectRef?.resource === 'leases'
+export function isHousekeeping ({ verb, objectRef, requestURI }: AuditEvent): boolean {
+  return verb === 'watch' || objectRef?.resource === 'leases' || requestURI.startsWith('/openapi/')
 }
 
 /** A successful change of the Lease by a replica. */

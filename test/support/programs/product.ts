@@ -94,6 +94,11 @@ export async function startReconciler (
 export async function installCrds ({ client }: Pick<Cluster, 'client'>): Promise<void> {
   if (await servesKinds(client)) return
   await client.apply(...await manifestsOf('crds'))
+  await installed({ client })
+}
+
+/** Waits until the three kinds are served. */
+export async function installed ({ client }: Pick<Cluster, 'client'>): Promise<void> {
   await until(async () => await servesKinds(client))
 }
 
