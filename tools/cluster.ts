@@ -1,10 +1,19 @@
-// `npm run cluster`: runs a real API server with the product registered in it, until Ctrl-C.
+// `npm run cluster`: runs a real API server with the product registered in it, until Ctrl-C. With `--operator`, the
+// definitions are those of a stand-in for an operator that runs models, which runs beside the product.
 import { once } from 'node:events'
 import { startOwnCluster } from '../test/support/cluster/cluster.ts'
+import { httpRouteDefinition, installDefinitions, operatorDefinitions } from '../test/support/operator/install.ts'
+import { startOperator } from '../test/support/operator/operator.ts'
 import { startProduct } from '../test/support/programs/product.ts'
 
 const cluster = await startOwnCluster()
+const besideOperator = process.argv.includes('--operator')
+if (besideOperator) {
+  await installDefinitions(cluster, [await httpRouteDefinition(), ...await operatorDefinitions()])
+  process.env['AIM_ADMISSION_INJECT'] = 'record,fields'
+}
 const product = await startProduct(cluster, ['--with-reconciler'])
+const operator = besideOperator ? startOperator({ request: cluster.client.request }) : undefined
 process.stdout.write(`API server:    ${cluster.url}
 aim-admission: ${product.url}
 
@@ -15,9 +24,10 @@ In another terminal:
   kubectl get aimservices --all-namespaces
   kubectl -n ml-team get aimservice -o jsonpath='{.items[0].spec.resolvedRuntimeConfig}'
   kubectl explain aimservice.spec.routing.pathTemplate
-
-Ctrl-C stops both and removes their data.
+${besideOperator ? '  kubectl get httproutes --all-namespaces -o yaml\n' : ''}
+Ctrl-C stops all and removes their data.
 `)
 await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')])
+await operator?.stop()
 await product.stop()
 await cluster.stop()

@@ -2,10 +2,12 @@
 import { chromium } from '../test/support/binaries/chromium.ts'
 import { helmBinary } from '../test/support/binaries/helm.ts'
 import { kubernetesBinaries } from '../test/support/binaries/kubernetes-binaries.ts'
+import { httpRouteDefinition } from '../test/support/operator/install.ts'
 
 try {
   await kubernetesBinaries()
   await helmBinary()
+  await httpRouteDefinition()
   await chromium()
 } catch (error) {
   // Only a warning: each test that needs the binary fails.

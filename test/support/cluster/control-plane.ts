@@ -84,7 +84,7 @@ const ADMIN_TOKEN = 'admin-token'
 /** Users without a group: they have the rights that a test binds to them. */
 const BOUND_USERS = ['bound', 'mallory', 'victim', 'platform'] as const
 /** The other users have every right. */
-const TEST_USERS = ['replica-a', 'replica-b', 'replica-c', ...BOUND_USERS] as const
+const TEST_USERS = ['replica-a', 'replica-b', 'replica-c', 'operator', ...BOUND_USERS] as const
 export type TestUser = typeof TEST_USERS[number]
 
 /** A kubeconfig as JSON, which is YAML; of the administrator by default. */

@@ -1,0 +1,61 @@
+import { execFile } from 'node:child_process'
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { promisify } from 'node:util'
+import { parse, parseAllDocuments } from 'yaml'
+import type { JsonObject } from '../../../src/platform/json.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import { until } from '../until.ts'
+
+const GROUP = 'aim.silogen.ai'
+
+/** The operator's definitions of the three kinds, in another API group if one is given. */
+export async function operatorDefinitions (group = GROUP): Promise<JsonObject[]> {
+  const text = await readFile(path.join(import.meta.dirname, 'definitions.yaml'), 'utf8')
+  return parseAllDocuments(text.replaceAll(GROUP, group)).map((document) => document.toJS() as JsonObject) // our file
+}
+
+/** The Gateway API's definition of HTTPRoute, from its Go module. */
+export async function httpRouteDefinition (): Promise<JsonObject> {
+  const cwd = path.resolve(import.meta.dirname, '../../../tools/go/gateway-api')
+  const { stdout } = await promisify(execFile)('go', ['mod', 'download', '-json', 'sigs.k8s.io/gateway-api'], { cwd })
+  const { Dir } = JSON.parse(stdout) as { Dir: string } // as `go help mod download` documents it
+  const file = path.join(Dir, 'config/crd/standard/gateway.networking.k8s.io_httproutes.yaml')
+  return parse(await readFile(file, 'utf8')) as JsonObject // a CustomResourceDefinition
+}
+
+/** Applies definitions with the given field manager, over any others, and waits until each schema is served. */
+export async function installDefinitions (
+  { client }: Pick<Cluster, 'client'>, definitions: readonly JsonObject[], fieldManager = 'aim-operator'
+): Promise<void> {
+  for (const definition of definitions) {
+    const { metadata, spec } = definition as unknown as Definition
+    const crd = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${metadata.name}`
+    const live = await client.stored<JsonObject & { metadata: { resourceVersion: string } }>(crd)
+    const response = await client.request(live === undefined ? path.posix.dirname(crd) : crd, {
+      method: live === undefined ? 'POST' : 'PUT',
+      query: { fieldManager },
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify(live === undefined
+        ? definition
+        : { ...definition, metadata: { ...metadata, resourceVersion: live.metadata.resourceVersion } })
+    })
+    const answer = await response.body.text()
+    if (response.statusCode > 299) throw new Error(answer)
+    const version = spec.versions[0]?.name ?? ''
+    await until(async () => {
+      const list = await client.request(`/apis/${spec.group}/${version}/${spec.names.plural}`)
+      await list.body.dump()
+      return list.statusCode === 200
+    })
+  }
+}
+
+interface Definition {
+  readonly metadata: { readonly name: string }
+  readonly spec: {
+    readonly group: string
+    readonly names: { readonly plural: string }
+    readonly versions: ReadonlyArray<{ readonly name: string }>
+  }
+}
