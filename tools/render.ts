@@ -2,7 +2,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { commandLinePage, referencePage } from './reference-pages.ts'
-import { chartFiles, installManifest } from './rendered-files.ts'
+import { chartFiles, installManifests } from './rendered-files.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
 
@@ -10,5 +10,6 @@ for (const [name, render] of [['reference', referencePage], ['command-line', com
   const file = path.join(ROOT, 'docs', `${name}.md`)
   await writeFile(file, await render(await readFile(file, 'utf8')))
 }
-for (const [file, content] of Object.entries(await chartFiles())) await writeFile(path.join(ROOT, file), content)
-await writeFile(path.join(ROOT, 'deploy/install.yaml'), await installManifest()) // last: it is made from the chart
+for (const files of [chartFiles, installManifests]) { // the manifests last: they are made from the chart
+  for (const [file, content] of Object.entries(await files())) await writeFile(path.join(ROOT, file), content)
+}

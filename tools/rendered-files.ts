@@ -32,11 +32,22 @@ export async function chartFiles (): Promise<Record<string, string>> {
   }
 }
 
-/** `deploy/install.yaml`: the chart with its default values in the default namespace. */
-export async function installManifest (): Promise<string> {
+const DEFAULTS = '# Rendered from deploy/chart by `npm run render`. ' +
+  'docs/installation.md describes installation and removal with kubectl.\n'
+const BESIDE = '# Rendered from deploy/chart by `npm run render`, without definitions: those of the operator stay. ' +
+  'See docs/beside-an-operator.md.\n'
+
+/** The chart in the default namespace as manifests: with its default values, and beside an operator. */
+export async function installManifests (): Promise<Record<string, string>> {
+  return {
+    'deploy/install.yaml': DEFAULTS + await installed(),
+    'deploy/install-beside-operator.yaml': BESIDE + await installed('--set', 'definitions=operator')
+  }
+}
+
+async function installed (...values: readonly string[]): Promise<string> {
   const namespace = ['--namespace', NAMESPACE, '--set', 'namespace.create=true']
-  const { code, stdout, stderr } = await helm(['template', 'aim-admission', CHART, ...namespace])
+  const { code, stdout, stderr } = await helm(['template', 'aim-admission', CHART, ...namespace, ...values])
   if (code !== 0) throw new Error(stderr)
-  return '# Rendered from deploy/chart by `npm run render`. ' +
-    `docs/installation.md describes installation and removal with kubectl.\n${stdout}`
+  return stdout
 }

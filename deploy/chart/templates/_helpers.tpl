@@ -28,6 +28,9 @@ app.kubernetes.io/component: {{ last . }}
 - {name: AIM_ADMISSION_PROBE_PORT, value: "8080"}
 - {name: AIM_ADMISSION_LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
 - {name: AIM_ADMISSION_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+{{- if eq .Values.definitions "operator" }}
+- {name: AIM_ADMISSION_INJECT, value: "record,fields"}
+{{- end }}
 {{- end }}
 
 {{- define "aim-admission.serve.env" -}}

@@ -150,7 +150,7 @@ for (const [name, { by, subject, what }] of Object.entries(BROKEN)) {
     const [problem, ...more] = problemsIn(results)
     t.strictSame([code, more], [1, []])
     t.match(problem, { subject, what })
-    const fixed = await runPasted(problem?.kind === 'problem' ? problem.fix : 'false', {
+    const fixed = await runPasted(problem?.kind === 'problem' ? problem.fix ?? 'false' : 'false', {
       KUBECONFIG: cluster.kubeconfig,
       HOME: cluster.dir
     })
@@ -174,7 +174,7 @@ t.test('reports an unexpected webhook, and prints a command that removes it', as
   t.match(problem, { subject: /stray\.example\.com/, what: 'is not a webhook of the program' })
   t.equal(
     (
-      await runPasted(problem?.kind === 'problem' ? problem.fix : 'false', {
+      await runPasted(problem?.kind === 'problem' ? problem.fix ?? 'false' : 'false', {
         KUBECONFIG: cluster.kubeconfig,
         HOME: cluster.dir
       })

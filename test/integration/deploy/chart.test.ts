@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import packageJson from '../../../package.json' with { type: 'json' }
-import { chartFiles, installManifest } from '../../../tools/rendered-files.ts'
+import { chartFiles, installManifests } from '../../../tools/rendered-files.ts'
 import { KINDS } from '../../../src/api/kinds.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { reconcileCommand } from '../../../src/cli/commands/reconcile/command.ts'
@@ -16,10 +16,9 @@ const ROOT = path.resolve(import.meta.dirname, '../../..')
 const fileText = async (file: string): Promise<string> => await readFile(path.join(ROOT, file), 'utf8')
 
 t.test('the generated files of deploy/ are up to date', async (t) => {
-  for (const [file, content] of Object.entries(await chartFiles())) {
+  for (const [file, content] of Object.entries({ ...await chartFiles(), ...await installManifests() })) {
     t.ok(await fileText(file) === content, `${file}: run npm run render`)
   }
-  t.ok(await fileText('deploy/install.yaml') === await installManifest(), 'deploy/install.yaml: run npm run render')
 })
 
 for (const [name, values] of Object.entries(CHART_VARIANTS)) {
@@ -38,6 +37,7 @@ const refused: Record<string, { values: JsonObject, want: RegExp }> = {
   'an unknown failurePolicy': { values: { webhooks: { failurePolicy: 'Maybe' } }, want: /failurePolicy/ },
   'a timeout of more than 5 s': { values: { webhooks: { timeoutSeconds: 10 } }, want: /timeoutSeconds/ },
   'zero replicas': { values: { serve: { replicas: 0 } }, want: /replicas/ },
+  'definitions of a third party': { values: { definitions: 'theirs' }, want: /definitions/ },
   'a misspelt value': { values: { serve: { replica: 3 } }, want: /replica/ },
   'an unknown certificate mode': { values: { certificates: { mode: 'magic' } }, want: /mode/ },
   'a key as caBundle': {
@@ -125,6 +125,14 @@ t.test('every variable of a pod is a flag of its command, and each command has i
       t.strictSame(container?.env.filter((variable) => !flags.includes(variable.name)), [], `${variant}: ${name}`)
     }
   }
+})
+
+t.test('beside an operator the chart has no definition and fills fields; all else is the same', async (t) => {
+  const beside = await renderedChart({ definitions: 'operator' })
+  const inject = /^ *- \{name: AIM_ADMISSION_INJECT, value: "record,fields"\}\n/gm
+  t.equal(beside.match(inject)?.length, 2, 'serve and reconcile')
+  const others = objectsIn(await renderedChart()).filter(({ kind }) => kind !== 'CustomResourceDefinition')
+  t.strictSame(objectsIn(beside.replace(inject, '')), others)
 })
 
 t.test('the roles for users cover the three kinds, and grant nothing else', async (t) => {

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import { parse, parseAllDocuments } from 'yaml'
+import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { until } from '../until.ts'
@@ -13,6 +14,17 @@ const GROUP = 'aim.silogen.ai'
 export async function operatorDefinitions (group = GROUP): Promise<JsonObject[]> {
   const text = await readFile(path.join(import.meta.dirname, 'definitions.yaml'), 'utf8')
   return parseAllDocuments(text.replaceAll(GROUP, group)).map((document) => document.toJS() as JsonObject) // our file
+}
+
+/** An operator's definitions with the block of the product's added to AIMService, which keeps all else. */
+export function withBlock (definitions: readonly JsonObject[]): JsonObject[] {
+  const properties = (all: readonly JsonObject[]): JsonObject =>
+    (all[2] as ServiceDefinition).spec.versions[0].schema.openAPIV3Schema.properties.spec.properties
+  const extended = structuredClone(definitions)
+  Object.assign(properties(extended), {
+    resolvedRuntimeConfig: properties(customResourceDefinitions())['resolvedRuntimeConfig']
+  })
+  return [...extended]
 }
 
 /** The Gateway API's definition of HTTPRoute, from its Go module. */
@@ -48,6 +60,16 @@ export async function installDefinitions (
       await list.body.dump()
       return list.statusCode === 200
     })
+  }
+}
+
+interface ServiceDefinition extends JsonObject {
+  readonly spec: {
+    readonly versions: readonly [{
+      readonly schema: {
+        readonly openAPIV3Schema: { readonly properties: { readonly spec: { readonly properties: JsonObject } } }
+      }
+    }]
   }
 }
 

@@ -1,4 +1,5 @@
 import jsonpatch, { type Operation } from 'fast-json-patch'
+import { GROUP } from '../../../api/meta.ts'
 import type { ReadResult } from '../../../core/ports.ts'
 import { isJsonObject, ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
 import { escapeJson } from '../../../platform/printable.ts'
@@ -7,23 +8,93 @@ import { shellWord, type CheckResult } from './format.ts'
 
 const CRD_FIX = 'aim-admission manifests crds | kubectl apply --server-side --force-conflicts -f -'
 
-/** Whether the CustomResourceDefinitions exist, are served, and are those of this version of the program. */
+/**
+ * Whether the CustomResourceDefinitions exist, are served, and whose they are: those of this version of the program,
+ * or an operator's. No fix replaces a definition while one of them is an operator's.
+ */
 export async function checkDefinitions (wanted: readonly JsonObject[], cluster: ClusterReader): Promise<CheckResult[]> {
-  return await Promise.all(wanted.map(async (definition) => {
-    const path = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${nameOf(definition)}`
-    return definitionResult(definition, await cluster.read(path))
+  const read = await Promise.all(wanted.map(async (definition) => {
+    const live = await cluster.read(`/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${nameOf(definition)}`)
+    return { wanted: definition, live, isTheirs: live.kind === 'found' && !isOurs(definition, live.object) }
   }))
+  const theirs = read.filter(({ isTheirs }) => isTheirs)
+  const ours = read.filter(({ isTheirs, live }) => live.kind === 'found' && !isTheirs)
+  const isReplaceable = theirs.length === 0 && read.every(({ live }) => live.kind !== 'failed')
+  const results = read.map((definition) => definitionResult(definition, isReplaceable))
+  return theirs.length === 0 || ours.length === 0 ? results : [...results, mixedResult(ours, theirs)]
 }
 
-function definitionResult (wanted: JsonObject, live: ReadResult): CheckResult {
+interface Definition {
+  readonly wanted: JsonObject
+  readonly live: ReadResult
+  /** Whether it is an operator's. */
+  readonly isTheirs: boolean
+}
+
+/** Whether a definition is of this program, in any version: the descriptions of its spec or status are. */
+function isOurs (wanted: JsonObject, live: JsonObject): boolean {
+  return ['spec', 'status'].some((part) => {
+    const [ours, found] = [wanted, live].map((definition) => ownString(schemaOf(definition, part), 'description'))
+    return ours === found && ours !== ''
+  })
+}
+
+/** The schema of a field of the stored version. */
+function schemaOf (definition: JsonObject, ...path: readonly string[]): JsonObject {
+  const version = ownObjects(ownObject(definition, 'spec'), 'versions').find(({ storage }) => storage === true) ?? {}
+  const root = ownObject(ownObject(version, 'schema'), 'openAPIV3Schema')
+  return path.reduce((schema, field) => ownObject(ownObject(schema, 'properties'), field), root)
+}
+
+function definitionResult ({ wanted, live, isTheirs }: Definition, isReplaceable: boolean): CheckResult {
   const about = { check: 'definitions', subject: titleOf(wanted) } as const
   if (live.kind === 'failed') return { ...about, kind: 'unknown', what: live.reason }
   const problem = live.kind === 'missing'
     ? 'is missing, so no such object can be stored'
-    : definitionProblem(wanted, live.object)
-  return problem === undefined
-    ? { ...about, kind: 'ok', what: 'is served, in this version of the program' }
-    : { ...about, kind: 'problem', what: problem, fix: CRD_FIX }
+    : isTheirs ? establishedProblem(live.object) : definitionProblem(wanted, live.object)
+  if (problem !== undefined) {
+    return isReplaceable
+      ? { ...about, kind: 'problem', what: problem, fix: CRD_FIX }
+      : { ...about, kind: 'problem', what: `${problem}; apply the definitions of the operator again` }
+  }
+  return isTheirs && live.kind === 'found'
+    ? { ...about, kind: 'note', what: `is an operator's, ${consequence(wanted, live.object)}` }
+    : { ...about, kind: 'ok', what: 'is served, in this version of the program' }
+}
+
+const RECORD = `${GROUP}/resolved-runtime-config`
+
+/** What follows for the program from a definition of an operator. */
+function consequence (wanted: JsonObject, live: JsonObject): string {
+  if (ownString(ownObject(ownObject(wanted, 'spec'), 'names'), 'kind') === 'AIMService') {
+    const where = hasField(live, 'resolvedRuntimeConfig')
+      ? 'with the field spec.resolvedRuntimeConfig: results are recorded there'
+      : `without the field spec.resolvedRuntimeConfig: results are recorded in the annotation ${RECORD}`
+    return `${where}; the operator acts on the fields that --inject record,fields fills`
+  }
+  const hasStatus = ownObjects(ownObject(live, 'spec'), 'versions')
+    .some((version) => version['storage'] === true && 'status' in ownObject(version, 'subresources'))
+  return hasStatus && 'services' in ownObject(schemaOf(live, 'status'), 'properties')
+    ? 'with the status of this program: rollouts are recorded there'
+    : 'without the status of this program: events and metrics show rollouts'
+}
+
+function hasField (definition: JsonObject, field: string): boolean {
+  const spec = schemaOf(definition, 'spec')
+  return Object.hasOwn(ownObject(spec, 'properties'), field) || spec['x-kubernetes-preserve-unknown-fields'] === true
+}
+
+/** Each side's next apply replaces the definitions of the other. */
+function mixedResult (ours: readonly Definition[], theirs: readonly Definition[]): CheckResult {
+  const names = (definitions: readonly Definition[]): string =>
+    definitions.map(({ wanted }) => nameOf(wanted).split('.')[0]).join(', ')
+  return {
+    check: 'definitions',
+    kind: 'note',
+    subject: 'the three definitions',
+    what: `are of two programs (${names(ours)}: this one; ${names(theirs)}: an operator), and the last apply of ` +
+      'either wins: beside an operator, install this program without definitions (chart value definitions=operator)'
+  }
 }
 
 function definitionProblem (wanted: JsonObject, live: JsonObject): string | undefined {
@@ -32,6 +103,10 @@ function definitionProblem (wanted: JsonObject, live: JsonObject): string | unde
   if (first !== undefined) {
     return `differs from this version of the program: ${first}${more.length === 0 ? '' : `, and ${more.length} more`}`
   }
+  return establishedProblem(live)
+}
+
+function establishedProblem (live: JsonObject): string | undefined {
   const established = ownObjects(ownObject(live, 'status'), 'conditions')
     .some(({ type, status }) => type === 'Established' && status === 'True')
   return established ? undefined : 'is not established'

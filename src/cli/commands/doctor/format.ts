@@ -13,11 +13,13 @@ interface Checked {
   readonly what: string
 }
 
-/** `note`: information, no problem. `unknown`: could not be checked. `fix` is one command for a shell. */
+/**
+ * `note`: information, no problem. `unknown`: could not be checked. `fix` is one command for a shell; a problem has
+ * none if only the installation of an operator can fix it.
+ */
 export type CheckResult =
   | Checked & { readonly kind: 'ok' | 'unknown' }
-  | Checked & { readonly kind: 'note', readonly fix?: string }
-  | Checked & { readonly kind: 'problem', readonly fix: string }
+  | Checked & { readonly kind: 'note' | 'problem', readonly fix?: string }
 
 export type DoctorFormat = keyof typeof FORMATTERS
 
