@@ -1,7 +1,7 @@
 import type { Registry } from 'prom-client'
 import type { Logger } from 'pino'
 import { pause, systemClock } from '../platform/clock.ts'
-import { probeAdmission } from '../kube/objects/admission-probe.ts'
+import { admissionProbe } from '../kube/objects/admission-probe.ts'
 import type { SendRequest } from '../kube/client/api-connection.ts'
 import type { Fencing } from '../kube/client/fencing.ts'
 import { probeMetrics } from '../telemetry/reconcile-metrics.ts'
@@ -20,10 +20,11 @@ export function endToEndProbe (
   { settings: { interval, namespace }, request, fencing, registry, log }: EndToEndProbeOptions
 ) {
   const metrics = probeMetrics(registry)
+  const probeAdmission = admissionProbe({ request, namespace, fencing })
   let last: string | undefined
   const probe = async (): Promise<void> => {
     const started = performance.now()
-    const result = await probeAdmission({ request, namespace, fencing })
+    const result = await probeAdmission()
     if (!fencing()) return
     const failure = result.kind === 'failed' ? result.failure : undefined
     metrics.record(failure, (performance.now() - started) / 1_000)

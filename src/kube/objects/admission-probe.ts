@@ -1,6 +1,6 @@
 import { API_VERSION } from '../../api/meta.ts'
 import { errorMessage } from '../../platform/error-message.ts'
-import { ownObject, ownString } from '../../platform/json.ts'
+import { ownObject, ownString, ownStrings, type JsonObject } from '../../platform/json.ts'
 import type { ApiResponse, SendRequest } from '../client/api-connection.ts'
 import type { Fencing } from '../client/fencing.ts'
 import { parseObject, statusOf } from '../client/responses.ts'
@@ -31,30 +31,86 @@ export interface AdmissionProbeOptions {
 const TIMEOUT_MS = 12_000
 
 /**
- * Has the API server admit a service without storing it, and checks that the response holds what admission writes, or
- * a refusal by this program's own webhook. Never rejects.
+ * A probe that has the API server admit a service without storing it, and checks that the response holds what admission
+ * writes, or a refusal by this program's own webhook. It never rejects. If the schema refuses the service, it tries
+ * those that the served definition allows.
  */
-export async function probeAdmission ({ request, namespace, fencing }: AdmissionProbeOptions): Promise<ProbeResult> {
-  try {
-    return await resultOf(await request(`/apis/${API_VERSION}/namespaces/${namespace}/aimservices`, {
+export function admissionProbe ({ request, namespace, fencing }: AdmissionProbeOptions): () => Promise<ProbeResult> {
+  let accepted = SPEC
+  const attempt = async (spec: JsonObject): Promise<ProbeResult> =>
+    await resultOf(await request(`/apis/${API_VERSION}/namespaces/${namespace}/aimservices`, {
       method: 'POST',
       query: { dryRun: 'All', fieldManager: 'aim-admission-probe' },
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify(PROBE),
+      body: JSON.stringify({ ...PROBE, spec }),
       timeoutMs: TIMEOUT_MS,
       fencing
     }))
-  } catch (error) {
-    return { kind: 'failed', failure: 'ApiServerUnreachable', message: errorMessage(error) }
+  const attemptOthers = async (refused: ProbeResult): Promise<ProbeResult> => {
+    for (const spec of servedSpecs(await servedSchema(request))) {
+      const result = await attempt(spec)
+      if (isOfSchema(result)) continue
+      accepted = spec
+      return result
+    }
+    return refused
+  }
+  return async () => {
+    try {
+      const result = await attempt(accepted)
+      return isOfSchema(result) ? await attemptOthers(result) : result
+    } catch (error) {
+      return { kind: 'failed', failure: 'ApiServerUnreachable', message: errorMessage(error) }
+    }
   }
 }
 
-/** Without a route, so that no path template can fail it, and with a generated name, which cannot be taken. */
-const PROBE = {
-  apiVersion: API_VERSION,
-  kind: 'AIMService',
-  metadata: { generateName: 'aim-admission-probe-' },
-  spec: { model: { ref: 'aim-admission-probe' }, routing: { enabled: false } }
+/** With a generated name, which cannot be taken. */
+const PROBE = { apiVersion: API_VERSION, kind: 'AIMService', metadata: { generateName: 'aim-admission-probe-' } }
+
+/** Without a route, so that no path template can fail it. */
+const SPEC: JsonObject = { model: { ref: 'aim-admission-probe' }, routing: { enabled: false } }
+
+/** Whether the schema refused the service, not a webhook or policy. */
+function isOfSchema (result: ProbeResult): boolean {
+  return result.kind === 'failed' && result.failure === 'Refused' && !DENIED.test(result.message)
+}
+
+/** The schema of a service's spec in the OpenAPI document, which every authenticated user may read; can be empty. */
+async function servedSchema (request: SendRequest): Promise<JsonObject> {
+  const response = await request(`/openapi/v3/apis/${API_VERSION}`, { timeoutMs: TIMEOUT_MS })
+  const schemas = ownObject(ownObject(parseObject(await response.body.text()), 'components'), 'schemas')
+  const service = Object.keys(schemas).find((name) => name.endsWith('.AIMService'))
+  return ownObject(ownObject(ownObject(schemas, service ?? ''), 'properties'), 'spec')
+}
+
+/** The smallest specs that a schema allows, one for each way to name a model. */
+function servedSpecs (schema: JsonObject): JsonObject[] {
+  const fields = ownObject(schema, 'properties')
+  const model = ownObject(fields, 'model')
+  const ways = ['ref', 'name', 'image'].filter((field) => field in ownObject(model, 'properties'))
+  return ways.map((way) => ({
+    ...smallestObject(schema),
+    model: { ...smallestObject(model), [way]: 'aim-admission-probe' },
+    ...('routing' in fields && { routing: { ...smallestObject(ownObject(fields, 'routing')), enabled: false } })
+  }))
+}
+
+function smallestObject (schema: JsonObject): JsonObject {
+  const fields = ownObject(schema, 'properties')
+  return Object.fromEntries(ownStrings(schema, 'required').map((field) => [field, smallest(ownObject(fields, field))]))
+}
+
+/** The smallest value that a schema allows, apart from its patterns and rules. */
+function smallest (schema: JsonObject): unknown {
+  const [choice] = ownStrings(schema, 'enum')
+  switch (schema['type']) {
+    case 'object': return smallestObject(schema)
+    case 'array': return schema['minItems'] === undefined ? [] : [smallest(ownObject(schema, 'items'))]
+    case 'boolean': return false
+    case 'string': return choice ?? 'aim-admission-probe'
+    default: return schema['minimum'] ?? 1
+  }
 }
 
 async function resultOf (response: ApiResponse): Promise<ProbeResult> {
