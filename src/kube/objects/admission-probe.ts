@@ -1,6 +1,7 @@
-import { API_VERSION } from '../../api/meta.ts'
+import { API_VERSION, RECORD_ANNOTATION } from '../../api/meta.ts'
+import { annotationOf } from '../../api/object-meta.ts'
 import { errorMessage } from '../../platform/error-message.ts'
-import { ownObject, ownString, ownStrings, type JsonObject } from '../../platform/json.ts'
+import { ownObject, ownStrings, type JsonObject } from '../../platform/json.ts'
 import type { ApiResponse, SendRequest } from '../client/api-connection.ts'
 import type { Fencing } from '../client/fencing.ts'
 import { parseObject, statusOf } from '../client/responses.ts'
@@ -65,8 +66,15 @@ export function admissionProbe ({ request, namespace, fencing }: AdmissionProbeO
   }
 }
 
+/** Admission alone writes the record, so it removes or replaces this one. */
+const MARK = { [RECORD_ANNOTATION]: 'probe' }
+
 /** With a generated name, which cannot be taken. */
-const PROBE = { apiVersion: API_VERSION, kind: 'AIMService', metadata: { generateName: 'aim-admission-probe-' } }
+const PROBE = {
+  apiVersion: API_VERSION,
+  kind: 'AIMService',
+  metadata: { generateName: 'aim-admission-probe-', annotations: MARK }
+}
 
 /** Without a route, so that no path template can fail it. */
 const SPEC: JsonObject = { model: { ref: 'aim-admission-probe' }, routing: { enabled: false } }
@@ -120,7 +128,7 @@ async function resultOf (response: ApiResponse): Promise<ProbeResult> {
     return { kind: 'failed', failure: failureOf(code, message), message }
   }
   const created = parseObject(await response.body.text())
-  if (ownString(ownObject(created, 'spec'), 'runtimeConfigName') !== '') return { kind: 'success' }
+  if (annotationOf(created, RECORD_ANNOTATION) !== MARK[RECORD_ANNOTATION]) return { kind: 'success' }
   const message = 'the API server admits services without calling the mutating webhook'
   return { kind: 'failed', failure: 'NotRegistered', message }
 }

@@ -2,7 +2,10 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
+import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
+import type { JsonObject } from '../../../src/platform/json.ts'
 import { startOwnCluster } from '../../support/cluster/cluster.ts'
+import { installDefinitions, operatorDefinitions } from '../../support/operator/install.ts'
 import { manifestsOf, startProduct, startReconciler } from '../../support/programs/product.ts'
 import { eventually } from '../../support/until.ts'
 
@@ -54,6 +57,18 @@ t.test('a registration that is gone', async (t) => {
   t.match(await probed({ success: 0, reason: 'NotRegistered' }), /reason="NotRegistered"/)
   await register(product.url, caFile)
   await probed({ success: 1 })
+})
+
+t.test('definitions of an operator, which name models another way and default the name of the configuration', async (t) => {
+  const theirs = await operatorDefinitions()
+  const text = JSON.stringify(theirs).replace('"ref":{"type":"string"}', '"name":{"type":"string"}')
+    .replace('has(self.ref)', 'has(self.name)')
+  await installDefinitions(cluster, JSON.parse(text) as JsonObject[]) // as above
+  await client.remove(`${REGISTRATIONS}/mutatingwebhookconfigurations/aim-admission`)
+  t.match(await probed({ success: 0, reason: 'NotRegistered' }), /reason="NotRegistered"/)
+  await register(product.url, caFile)
+  await probed({ success: 1 })
+  await installDefinitions(cluster, customResourceDefinitions())
 })
 
 t.test('a policy that refuses the probe', async (t) => {

@@ -34,7 +34,7 @@ t.test('an operator\'s definitions are no problem, and each note says what follo
   t.match(found, [
     { what: /^is an operator's, without the status of this program: events and metrics show rollouts$/ },
     { what: /^is an operator's, without the status of this program/ },
-    { what: /^is an operator's, without the field spec\.resolvedRuntimeConfig: .* annotation aim\.silogen\.ai\/resolved-/ }
+    { what: /^is an operator's, without the field spec\.resolvedRuntimeConfig: .* in annotation aim\.silogen\.ai\/resolved-/ }
   ])
   t.ok(found.every((result) => !('fix' in result)))
 })

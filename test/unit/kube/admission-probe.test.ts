@@ -16,10 +16,10 @@ function probeOf (schema: object, accepts: (spec: JsonObject) => boolean, messag
         components: { schemas: { 'ai.silogen.aim.v1alpha1.AIMService': service } }
       }))
     }
-    const { spec } = JSON.parse(body) as { spec: JsonObject }
+    const { spec } = JSON.parse(body) as { spec: JsonObject } // as the probe writes it
     posted.push(spec)
     return accepts(spec)
-      ? apiResponse(201, { spec: { ...spec, runtimeConfigName: 'default' } })
+      ? apiResponse(201, { spec })
       : apiResponse(422, { kind: 'Status', code: 422, reason: 'Invalid', message })
   }
   return { posted, probe: admissionProbe({ request, namespace: 'default', fencing: () => true }) }

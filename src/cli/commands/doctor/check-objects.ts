@@ -1,5 +1,5 @@
 import jsonpatch, { type Operation } from 'fast-json-patch'
-import { GROUP } from '../../../api/meta.ts'
+import { RECORD_ANNOTATION } from '../../../api/meta.ts'
 import type { ReadResult } from '../../../core/ports.ts'
 import { isJsonObject, ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
 import { escapeJson } from '../../../platform/printable.ts'
@@ -62,14 +62,12 @@ function definitionResult ({ wanted, live, isTheirs }: Definition, isReplaceable
     : { ...about, kind: 'ok', what: 'is served, in this version of the program' }
 }
 
-const RECORD = `${GROUP}/resolved-runtime-config`
-
 /** What follows for the program from a definition of an operator. */
 function consequence (wanted: JsonObject, live: JsonObject): string {
   if (ownString(ownObject(ownObject(wanted, 'spec'), 'names'), 'kind') === 'AIMService') {
     const where = hasField(live, 'resolvedRuntimeConfig')
       ? 'with the field spec.resolvedRuntimeConfig: results are recorded there'
-      : `without the field spec.resolvedRuntimeConfig: results are recorded in the annotation ${RECORD}`
+      : `without the field spec.resolvedRuntimeConfig: results are recorded in annotation ${RECORD_ANNOTATION}`
     return `${where}; the operator acts on the fields that --inject record,fields fills`
   }
   const hasStatus = ownObjects(ownObject(live, 'spec'), 'versions')
