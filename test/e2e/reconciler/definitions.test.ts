@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { RECORD_ANNOTATION } from '../../../src/api/meta.ts'
-import { own, ownObject, type JsonObject } from '../../../src/platform/json.ts'
+import { own, ownObject } from '../../../src/platform/json.ts'
 import { actionsOf, manifest, routed } from '../../support/builders/manifests.ts'
 import { isWrite } from '../../support/cluster/audit-log.ts'
 import { inNamespace } from '../../support/cluster/cluster-client.ts'
@@ -60,7 +60,7 @@ interface Definition {
 }
 
 const annotationOf = (service: StoredObject): string | undefined =>
-  own(ownObject(service.metadata as unknown as JsonObject, 'annotations'), RECORD_ANNOTATION) as string | undefined
+  own(ownObject(service.metadata, 'annotations'), RECORD_ANNOTATION) as string | undefined
 
 async function writesAtRest (): Promise<number> {
   const before = (await cluster.audited()).filter(isWrite).length
