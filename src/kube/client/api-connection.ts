@@ -84,7 +84,7 @@ export function withTimeouts (send: SendRequest, clock: Clock): SendRequest {
 /** What a request needs from the kubeconfig; read again for each request, since files and tokens rotate. */
 interface Access {
   readonly server: string
-  readonly headers: Readonly<Record<string, string>>
+  readonly headers: Readonly<Record<string, string | string[]>>
   readonly transport: ReturnType<KubeConfig['createDispatcherOptions']>
   /** Kept while the transport stays the same. */
   readonly connections: Connections
@@ -162,14 +162,14 @@ class ClusterConnection implements ApiConnection {
 
   async #readAccess (): Promise<Access> {
     const { kubeconfig: file, context } = this.#options
-    const { config, cluster, namespace } = this.#loaded ??= await loadKubeConfig({ file, context })
+    const { config, cluster, namespace, impersonation } = this.#loaded ??= await loadKubeConfig({ file, context })
     if (file !== undefined) this.contextNamespace = namespace
     const options: RequestOptions = {}
     await config.applyToHTTPSOptions(options)
     // only an agent's TLS options are read, which both types share
     const transport = config.createDispatcherOptions(cluster, options as AgentOptions)
     const connections = this.#connectionsFor(transport)
-    return { server: cluster.server, headers: headersOf(options), transport, connections }
+    return { server: cluster.server, headers: { ...headersOf(options), ...impersonation }, transport, connections }
   }
 
   #connectionsFor (transport: Access['transport']): Connections {
@@ -203,7 +203,13 @@ function dispatcherOver (transport: Access['transport'], connections: number): D
     case 'none': return new Agent(limits)
     case 'proxy':
     case 'socks':
-      return new ProxyAgent({ ...limits, uri: transport.uri, requestTls: transport.requestTls as TlsOptions })
+      return new ProxyAgent({
+        ...limits,
+        uri: transport.uri,
+        requestTls: transport.requestTls as TlsOptions,
+        // of requests without TLS only
+        proxyTunnel: false
+      })
   }
 }
 

@@ -2,13 +2,11 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 
-export interface Question { readonly template: string, readonly object: unknown }
-
 /** The values that client-go selects, in order; null with an error if it refuses. */
 export interface Answer { readonly values: readonly unknown[] | null, readonly error?: string }
 
-/** Sends all questions to client-go, as kubectl uses it. `binary` is the built tools/go/kubernetes/jsonpath-oracle. */
-export async function askOracle (binary: string, questions: readonly Question[]): Promise<Answer[]> {
+/** Sends all questions to client-go, as kubectl uses it. `binary` is a built oracle of tools/go/kubernetes. */
+export async function askOracle<A = Answer> (binary: string, questions: readonly unknown[]): Promise<A[]> {
   const oracle = spawn(binary, { stdio: ['pipe', 'pipe', 'inherit'] })
   const exit = once(oracle, 'exit')
   oracle.stdin.end(questions.map((question) => `${JSON.stringify(question)}\n`).join(''))
@@ -16,7 +14,7 @@ export async function askOracle (binary: string, questions: readonly Question[])
   const answers = (await text(oracle.stdout))
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line) as Answer)
+    .map((line) => JSON.parse(line) as A)
   const [code] = await exit as [number | null] // node:child_process, event 'exit'
   if (code !== 0 || answers.length !== questions.length) {
     throw new Error(

@@ -6,6 +6,7 @@ export interface KubernetesBinaries {
   readonly kubeApiserver: string
   readonly etcd: string
   readonly jsonpathOracle: string
+  readonly kubeconfigOracle: string
 }
 
 /** The binaries in KUBEBUILDER_ASSETS or on the PATH, else those of tools/go/kubernetes, built once. */
@@ -14,7 +15,8 @@ export async function kubernetesBinaries (): Promise<KubernetesBinaries> {
     kubeApiserver:
       (await installed('kube-apiserver')) ?? (await built('kube-apiserver', 'k8s.io/kubernetes/cmd/kube-apiserver')),
     etcd: await installed('etcd') ?? await built('etcd', 'go.etcd.io/etcd/server/v3'),
-    jsonpathOracle: await jsonpathOracle()
+    jsonpathOracle: await jsonpathOracle(),
+    kubeconfigOracle: await kubeconfigOracle()
   }
 }
 
@@ -23,16 +25,21 @@ export async function jsonpathOracle (): Promise<string> {
   return await built('jsonpath-oracle', './jsonpath-oracle')
 }
 
+/** client-go's loader of kubeconfig files as a program; see tools/go/kubernetes/kubeconfig-oracle. */
+export async function kubeconfigOracle (): Promise<string> {
+  return await built('kubeconfig-oracle', './kubeconfig-oracle', ['kubeconfig-oracle/main.go'])
+}
+
 async function installed (name: string): Promise<string | undefined> {
   const assets = process.env['KUBEBUILDER_ASSETS']
   return await foundIn(assets === undefined ? (process.env['PATH'] ?? '').split(path.delimiter) : [assets], name)
 }
 
-async function built (name: string, source: string): Promise<string> {
+async function built (name: string, source: string, sources = ['jsonpath-oracle/main.go']): Promise<string> {
   return await goBinary({
     name,
     source,
     module: path.resolve(import.meta.dirname, '../../../tools/go/kubernetes'),
-    sources: ['jsonpath-oracle/main.go']
+    sources
   })
 }

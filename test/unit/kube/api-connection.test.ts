@@ -1,4 +1,4 @@
-import { readFile, rm, writeFile } from 'node:fs/promises'
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer, connect as openSocket, type AddressInfo, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
@@ -91,9 +91,11 @@ function lastCaller (api: FakeApiServer): { authorization: string | undefined, c
 }
 
 const [alice, bob]: [KeyPair, KeyPair] = [await authority.issue('alice'), await authority.issue('bob')]
+const EXEC_API = 'client.authentication.k8s.io/v1'
+const EXEC = { apiVersion: EXEC_API, interactiveMode: 'Never', command: process.execPath }
 const base64 = (text: string) => Buffer.from(text).toString('base64')
 const printToken = (token: string) =>
-  `console.log(JSON.stringify({ kind: 'ExecCredential', status: { token: ${token} } }))`
+  `console.log(JSON.stringify({ kind: 'ExecCredential', apiVersion: '${EXEC_API}', status: { token: ${token} } }))`
 
 const credentialCases: Record<string, {
   user: JsonObject, files?: Record<string, string>, authorization?: string, certificate?: string
@@ -127,7 +129,7 @@ const credentialCases: Record<string, {
   'an exec plugin': {
     user: {
       exec: {
-        apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', printToken('"secret"')]
+        ...EXEC, args: ['-e', printToken('"secret"')]
       }
     },
     authorization: 'Bearer secret'
@@ -175,8 +177,7 @@ t.test('rotation:', async (t) => {
     'the token of an exec plugin': {
       user: (folder) => ({
         exec: {
-          apiVersion: 'client.authentication.k8s.io/v1',
-          command: process.execPath,
+          ...EXEC,
           args: ['-e', printToken(`fs.readFileSync('${folder}/token', 'utf8')`)]
         }
       }),
@@ -206,7 +207,7 @@ t.test('rotation:', async (t) => {
     await writeFile(
       `${folder}/kubeconfig`,
       kubeconfig(api.url, {
-        exec: { apiVersion: 'client.authentication.k8s.io/v1', command: process.execPath, args: ['-e', command] }
+        exec: { ...EXEC, args: ['-e', command] }
       })
     )
     api.next('list', status(401))
@@ -382,8 +383,7 @@ t.test('a request', async (t) => {
     const { api, folder, connect } = await setUp(t, { user: { token: 'old' } })
     const connection = await connect()
     const plugin = {
-      apiVersion: 'client.authentication.k8s.io/v1',
-      command: process.execPath,
+      ...EXEC,
       args: ['-e', 'setTimeout(() => {}, 3_000)']
     }
     await writeFile(`${folder}/kubeconfig`, kubeconfig(api.url, { exec: plugin }))
@@ -436,18 +436,15 @@ const unusable: Record<string, { kubeconfig: string, wanted: RegExp }> = {
   },
   'is not YAML': { kubeconfig: '{', wanted: /^cannot connect to a cluster: failed to read kubeconfig .*: / },
   'has a cluster without a server': {
-    kubeconfig: '{"clusters": [{"name": "test", "cluster": {}}]}', wanted: /^cannot connect to a cluster: failed to read kubeconfig .*: clusters\[0\]\.cluster\.server is missing/
+    kubeconfig: kubeconfig(''),
+    wanted: /^cannot connect to a cluster: context "test" of the kubeconfig: the cluster has no server$/
   },
   'has no current context': {
     kubeconfig: '{"clusters": []}',
-    wanted:
-      /^cannot connect to a cluster: kubeconfig .* names no cluster: its current-context is undefined; select one with kubectl config use-context$/
+    wanted: /^cannot connect to a cluster: kubeconfig .* names no cluster: .*; select one with kubectl config use-context$/
   },
   'references a missing CA file': {
     kubeconfig: kubeconfig('https://127.0.0.1:1'), wanted: /^cannot connect to a cluster: ENOENT.*ca\.crt/
-  },
-  'has a server without TLS': {
-    kubeconfig: '{"current-context": "test", "contexts": [{"name": "test", "context": {"cluster": "test"}}], "clusters": [{"name": "test", "cluster": {"server": "http://127.0.0.1:1"}}]}', wanted: /^cannot connect to a cluster: HTTP protocol is not allowed/
   }
 }
 
@@ -468,4 +465,64 @@ t.test('without a kubeconfig and outside a pod, the error says how to fix it', a
   await t.rejects(connectToCluster({ log: silentLog }), {
     message: /^cannot connect to a cluster: KUBERNETES_SERVICE_HOST .*pass --kubeconfig$/
   })
+})
+
+t.test('a server without TLS gets the impersonated user, and no credentials', async (t) => {
+  const api = new FakeApiServer()
+  await api.start()
+  t.teardown(async () => { await api.stop() })
+  api.serve(PATH)
+  const impersonated = { as: 'jane', 'as-uid': '7', 'as-groups': ['a', 'b'], 'as-user-extra': { 'x/Y%': ['1'] } }
+  const user = { token: 'secret', ...impersonated }
+  const folder = t.testdir({ kubeconfig: kubeconfig(api.url, user) })
+  const connection = await connectToCluster({ kubeconfig: `${folder}/kubeconfig`, log: silentLog })
+  t.teardown(async () => { await connection.close() })
+  t.equal(await get(connection), 200)
+  const headers = api.requests.at(-1)?.request.headersDistinct ?? {}
+  t.equal(headers['authorization'], undefined)
+  t.strictSame(headers['impersonate-user'], ['jane'])
+  t.strictSame(headers['impersonate-uid'], ['7'])
+  t.strictSame(headers['impersonate-group'], ['a', 'b'])
+  t.strictSame(headers['impersonate-extra-x%2fy%25'], ['1'])
+})
+
+t.test('an exec plugin', async (t) => {
+  t.test('with a relative command reads the cluster from KUBERNETES_EXEC_INFO', async (t) => {
+    const script = `#!${process.execPath}\n${printToken('process.env.KUBERNETES_EXEC_INFO')}`
+    const { api, folder, connect } = await setUp(t, {
+      user: { exec: { ...EXEC, command: './login', provideClusterInfo: true } }, files: { login: script }
+    })
+    await chmod(`${folder}/login`, 0o755)
+    await get(await connect())
+    t.strictSame(JSON.parse(lastCaller(api).authorization?.replace('Bearer ', '') ?? ''), {
+      kind: 'ExecCredential',
+      apiVersion: EXEC_API,
+      spec: {
+        cluster: { server: api.url, 'certificate-authority-data': base64(authority.cert) },
+        interactive: false
+      }
+    })
+  })
+
+  const failures: Record<string, { exec: JsonObject, wanted: RegExp }> = {
+    'that is not installed': {
+      exec: { command: 'no-such-plugin', installHint: 'see \u001b[1mhttps://example.com' },
+      wanted: /: exec plugin no-such-plugin not found; see \[1mhttps:\/\/example.com$/
+    },
+    'that fails': { exec: { args: ['-e', 'process.exit(3)'] }, wanted: /: exec plugin .* failed with exit code 3$/ },
+    'that prints text': { exec: { args: ['-e', 'console.log("hi")'] }, wanted: /: exec plugin .* printed no JSON: / },
+    'that returns nothing': { exec: { args: ['-e', printToken('""')] }, wanted: /returned no token and no certificate$/ },
+    'of another version': {
+      exec: { apiVersion: `${EXEC_API}beta1`, args: ['-e', printToken('"secret"')] },
+      wanted: /returned apiVersion "client.authentication.k8s.io\/v1", not client.authentication.k8s.io\/v1beta1/
+    },
+    'that needs a terminal': { exec: { interactiveMode: 'Always' }, wanted: /needs a terminal/ }
+  }
+  for (const [name, { exec, wanted }] of Object.entries(failures)) {
+    t.test(`${name} is an error`, async (t) => {
+      t.intercept(process.stdin, 'isTTY', { value: false })
+      const { connect } = await setUp(t, { user: { exec: { ...EXEC, ...exec } } })
+      await t.rejects(connect(), { message: wanted })
+    })
+  }
 })
