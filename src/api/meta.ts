@@ -8,6 +8,9 @@ export const FIELD_MANAGER = 'aim-admission'
 /** The namespace that the program runs in, unless configured. */
 export const SYSTEM_NAMESPACE = 'aim-system'
 
+/** kubectl's namespace if neither a flag nor a context sets one. */
+export const DEFAULT_NAMESPACE = 'default'
+
 /** The default of `spec.runtimeConfigName`. */
 export const DEFAULT_CONFIG_NAME = 'default'
 

@@ -16,12 +16,14 @@ export interface InputOptions {
   readonly stdin: () => Promise<string>
   /** Whether folders are read recursively. */
   readonly recursive?: boolean
+  /** Of manifests without one. */
+  readonly namespace?: string
 }
 
 /** Reads files, folders, patterns and, for `-`, standard input. */
 export async function readInput (paths: readonly string[], options: InputOptions): Promise<Input> {
   const files = (await Promise.all(paths.map((path) => filesAt(path, options)))).flat()
-  const inputs = files.map(inputOf)
+  const inputs = files.map((file) => inputOf(file, options))
   const objects = inputs.flatMap((input) => input.objects)
   const problems = inputs.flatMap((input) => input.problems)
   if (paths.length > 0 && objects.length === 0 && problems.length === 0) {
@@ -53,8 +55,8 @@ async function filesAt (path: string, options: InputOptions): Promise<ManifestFi
   }
 }
 
-function inputOf (file: ManifestFile): Input {
+function inputOf (file: ManifestFile, { namespace }: InputOptions): Input {
   if ('problem' in file) return { objects: [], problems: [`${file.path}: ${file.problem}`] }
-  const { objects, faults } = readLocalObjects(file.text, file.path)
+  const { objects, faults } = readLocalObjects(file.text, file.path, namespace)
   return { objects, problems: faults.map(({ position, reason }) => `${placeText(file.path, position)}: ${reason}`) }
 }

@@ -1,5 +1,5 @@
 import { KINDS, type Kind } from '../api/kinds.ts'
-import { GROUP } from '../api/meta.ts'
+import { DEFAULT_NAMESPACE, GROUP } from '../api/meta.ts'
 import { decodeObject, validateObject, type FieldError } from '../api/validate-object.ts'
 import type { ObjectKey } from '../core/ports.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../platform/json.ts'
@@ -26,26 +26,26 @@ export interface GivenObject extends LocalObject, Pick<Manifest, 'position' | 'p
 }
 
 /** Reads the objects of our kinds in a text; other kinds are skipped. */
-export function readLocalObjects (text: string, file: string): {
+export function readLocalObjects (text: string, file: string, namespace?: string): {
   readonly objects: readonly GivenObject[]
   readonly faults: readonly ManifestFault[]
 } {
   const { manifests, faults } = readManifests(text)
   const objects = manifests.flatMap(({ object, position, positionOf }) => {
-    const local = localObject(object)
+    const local = localObject(object, namespace)
     return local === undefined ? [] : [{ ...local, file, position, positionOf }]
   })
   return { objects, faults }
 }
 
-/** Undefined for an object of another kind. */
-export function localObject (manifest: JsonObject): LocalObject | undefined {
+/** Undefined for an object of another kind. The namespace is that of a manifest without one. */
+export function localObject (manifest: JsonObject, namespace = DEFAULT_NAMESPACE): LocalObject | undefined {
   const kind = KINDS.find(
     (known) => known.kind === manifest['kind'] && ownString(manifest, 'apiVersion').startsWith(`${GROUP}/`)
   )
   if (kind === undefined) return undefined
   const isNamespaced = kind.scope === 'Namespaced'
-  const object = decodeObject(kind.kind, isNamespaced ? withNamespace(manifest) : manifest)
+  const object = decodeObject(kind.kind, isNamespaced ? withNamespace(manifest, namespace) : manifest)
   const metadata = ownObject(object, 'metadata')
   const key = { namespace: isNamespaced ? ownString(metadata, 'namespace') : '', name: ownString(metadata, 'name') }
   return { kind, key, written: manifest, object, errors: validateObject(kind.kind, object) }
@@ -57,11 +57,8 @@ export function objectTitle ({ kind, key: { namespace, name }, object }: LocalOb
   return escapeHidden(`${kind.kind} ${namespace === '' ? '' : `${namespace}/`}${shown}`)
 }
 
-/** kubectl's namespace if neither a flag nor a context sets one. */
-const DEFAULT_NAMESPACE = 'default'
-
-function withNamespace (object: JsonObject): JsonObject {
+function withNamespace (object: JsonObject, namespace: string): JsonObject {
   const metadata = own(object, 'metadata')
-  if (!isJsonObject(metadata) || own(metadata, 'namespace') !== undefined) return object
-  return { ...object, metadata: { ...metadata, namespace: DEFAULT_NAMESPACE } }
+  if (!isJsonObject(metadata) || (own(metadata, 'namespace') ?? '') !== '') return object
+  return { ...object, metadata: { ...metadata, namespace } }
 }

@@ -4,3 +4,5 @@ import processOnSpawn from 'process-on-spawn'
 
 processOnSpawn.removeAllListeners()
 process.env['NODE_OPTIONS'] = ''
+// the contexts of the developer's kubeconfig have no effect
+process.env['KUBECONFIG'] = '/nonexistent/kubeconfig'

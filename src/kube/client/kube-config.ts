@@ -7,6 +7,7 @@ import { errorMessage } from '../../platform/error-message.ts'
 import {
   isJsonObject, own, ownObject, ownObjects, ownString, ownStrings, type JsonObject
 } from '../../platform/json.ts'
+import { DEFAULT_NAMESPACE } from '../../api/meta.ts'
 import { ExecPlugin } from './exec-plugin.ts'
 import { proxyFromEnvironment } from './proxy.ts'
 
@@ -50,6 +51,13 @@ export async function loadKubeConfig ({ file, context, podRoot = '' }: KubeConfi
   return loadSelected(config, selected)
 }
 
+/** The namespace that kubectl would use. Reads no credentials. */
+export function contextNamespace ({ file = [], context, podRoot = '' }: KubeConfigChoice): string {
+  const selected = select(mergeFiles(file), context)
+  if (selected !== undefined) return selected.namespace || DEFAULT_NAMESPACE
+  return isInPod(podRoot) ? podNamespace(podRoot) : DEFAULT_NAMESPACE
+}
+
 function loadSelected (config: KubeConfig, { name, server, cluster, user, namespace }: Selected): LoadedKubeConfig {
   const isSecure = server.startsWith('https:')
   const proxy = ownString(cluster, 'proxy-url') || proxyFromEnvironment(server, process.env)
@@ -66,7 +74,8 @@ function loadSelected (config: KubeConfig, { name, server, cluster, user, namesp
   const loaded = config.getCurrentCluster() as Cluster // set above
   const exec = ownObject(user, 'exec')
   if (isSecure && Object.keys(exec).length > 0) config.addAuthenticator(new ExecPlugin(exec, loaded, cluster))
-  return { config, cluster: loaded, namespace: namespace || 'default', impersonation: impersonationHeaders(user) }
+  const impersonation = impersonationHeaders(user)
+  return { config, cluster: loaded, namespace: namespace || DEFAULT_NAMESPACE, impersonation }
 }
 
 /** A token file overrides a token. client-node reads token files in a pod only, as those of an auth provider. */
@@ -260,9 +269,18 @@ function loadFromPod (config: KubeConfig, root: string): LoadedKubeConfig {
   const proxyUrl = proxyFromEnvironment(pod.server, process.env)
   const cluster = proxyUrl === '' ? pod : { ...pod, proxyUrl }
   config.clusters = [cluster]
-  const namespace =
-    process.env['POD_NAMESPACE'] || config.getContextObject(config.currentContext)?.namespace?.trim() || 'default'
-  return { config, cluster, namespace, impersonation: {} }
+  return { config, cluster, namespace: podNamespace(root), impersonation: {} }
+}
+
+/** Source: client-go, tools/clientcmd, inClusterClientConfig. */
+function podNamespace (root: string): string {
+  const { POD_NAMESPACE } = process.env
+  if (POD_NAMESPACE !== undefined && POD_NAMESPACE !== '') return POD_NAMESPACE
+  try {
+    return readFileSync(`${root}${POD_FOLDER}/namespace`, 'utf8').trim() || DEFAULT_NAMESPACE
+  } catch {
+    return DEFAULT_NAMESPACE
+  }
 }
 
 /**

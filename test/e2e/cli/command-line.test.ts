@@ -1,4 +1,4 @@
-import { writeFile } from 'node:fs/promises'
+import { chmod, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { newProgram } from '../../../src/cli/program.ts'
@@ -7,6 +7,7 @@ import { startCluster } from '../../support/cluster/cluster.ts'
 import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
 import { actionsOf, manifest, PATH, routed } from '../../support/builders/manifests.ts'
 import { startProduct, startReconciler } from '../../support/programs/product.ts'
+import { runPasted } from '../../support/programs/program.ts'
 import { until } from '../../support/until.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
@@ -89,6 +90,33 @@ t.test('a missing context is unusable', async (t) => {
   )
   t.equal(err, 'error: cannot connect to a cluster: the kubeconfig has no context "none"; its contexts are test\n')
   t.equal(code, 2)
+})
+
+t.test('commands use the files, user and namespace that kubectl uses', async (t) => {
+  const namespace = await aNamespace('context')
+  await store(config(namespace, routed()), manifest({ namespace, name: 'one' }))
+  // the test cluster writes JSON
+  const { clusters, users: [{ user: { token } }] } = JSON.parse(await readFile(kubeconfig, 'utf8')) as {
+    clusters: object[], users: [{ user: { token: string } }]
+  }
+  await file('credential', JSON.stringify({
+    apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status: { token }
+  }))
+  await file('login', '#!/bin/sh', `echo "log in at example.com" >&2; exec cat ${path.join(dir, 'credential')}`)
+  await chmod(path.join(dir, 'login'), 0o755)
+  const exec = { apiVersion: 'client.authentication.k8s.io/v1', command: './login', interactiveMode: 'Never' }
+  const contexts = [{ name: 'work', context: { cluster: 'test', user: 'me', namespace } }]
+  const first = await file('contexts', JSON.stringify({ contexts, 'current-context': 'work' }))
+  const second = await file('rest', JSON.stringify({ clusters, users: [{ name: 'me', user: { exec } }] }))
+  const KUBECONFIG = [path.join(dir, 'none'), first, second].join(path.delimiter)
+  const commands = ['explain one -o json', 'review -f a.json -o json --context work', 'doctor -o json']
+  await file('a.json', manifest({ name: 'a' }))
+  const [explained, reviewed, examined] = await Promise.all(commands.map(async (command) =>
+    await runPasted(`aim-admission ${command.replace('a.json', path.join(dir, 'a.json'))}`, { KUBECONFIG, HOME: dir })))
+  t.match(explained, { code: 0, stderr: 'log in at example.com\n' })
+  t.match(lines(explained?.stdout ?? ''), [{ namespace, name: 'one' }])
+  t.match(lines(reviewed?.stdout ?? ''), [{ namespace, name: 'a', allowed: true }])
+  t.match(examined, { code: 1, stdout: /"kind":"ok"/ })
 })
 
 const CLASS = JSON.stringify({

@@ -3,6 +3,7 @@ import type { RegisteredWebhook } from '../../../../webhooks/webhook-configurati
 import { certificateSourceFlag, type CertificateSource } from '../../flags/certificates.ts'
 import { flag, wholeNumber } from '../../flags/read-flags.ts'
 import { webhookFlags, webhookOptions, type WebhookFlags } from '../../flags/webhooks.ts'
+import { clusterFlags, kubectlFiles } from '../../user-cluster.ts'
 import { FORMATTERS, shellWord, type DoctorFormat } from './format.ts'
 import { examine } from './run.ts'
 
@@ -15,6 +16,7 @@ export interface DoctorDependencies {
 interface DoctorFlags extends WebhookFlags {
   readonly certificates: CertificateSource
   readonly kubeconfig?: string
+  readonly context?: string
   readonly server?: string
   readonly certificateDays: string
   readonly output: DoctorFormat
@@ -24,12 +26,12 @@ interface DoctorFlags extends WebhookFlags {
 export function doctorCommand ({ webhooks, write, setExitCode }: DoctorDependencies): Command {
   const command = new Command('doctor')
     .description('compare a cluster with what the program needs, and print a fix for each problem; exit 1 if any')
-    .addOption(flag('--kubeconfig <file>', 'kubeconfig of the cluster (default: the cluster of this pod)'))
     .addOption(flag('--server <host:port>', 'address of the server, instead of the registered one'))
     .addOption(flag('--certificate-days <days>', 'report certificates that expire sooner', '3'))
     .addOption(flag('-o, --output <format>', 'text, or json with one line per result', 'text')
       .choices(Object.keys(FORMATTERS)))
-  for (const option of [...webhookFlags(), certificateSourceFlag()]) command.addOption(option)
+  const options = [...clusterFlags('the cluster (default: that of kubectl, or of this pod)'), ...webhookFlags()]
+  for (const option of [...options, certificateSourceFlag()]) command.addOption(option)
   return command.action(async (flags: DoctorFlags) => {
     const problems: string[] = []
     const options = webhookOptions(flags, problems)
@@ -39,7 +41,8 @@ export function doctorCommand ({ webhooks, write, setExitCode }: DoctorDependenc
     }
     if (problems.length > 0) command.error(problems.map((problem) => `error: ${problem}`).join('\n'), { exitCode: 2 })
     const results = await examine(webhooks, {
-      kubeconfig: flags.kubeconfig,
+      kubeconfig: flags.kubeconfig ?? kubectlFiles(),
+      context: flags.context,
       server: flags.server,
       days,
       registration: options,

@@ -4,7 +4,7 @@ import {
 } from '../../../../webhooks/webhook-configurations.ts'
 import { customResourceDefinitions } from '../../../api/custom-resource-definitions.ts'
 import type { CertificateSource } from '../../flags/certificates.ts'
-import { connectToCluster } from '../../../kube/client/api-connection.ts'
+import { connectToCluster, type ConnectionOptions } from '../../../kube/client/api-connection.ts'
 import { accessManifests } from '../manifests/access.ts'
 import { checkAccess } from './check-access.ts'
 import { caBundleCommand, checkCertificate } from './check-certificate.ts'
@@ -14,8 +14,7 @@ import { checkOtherWebhooks } from './check-other-webhooks.ts'
 import { clusterReader } from './cluster-reader.ts'
 import { CHECKS, type CheckResult } from './format.ts'
 
-export interface Examination {
-  readonly kubeconfig: string | undefined
+export interface Examination extends Pick<ConnectionOptions, 'kubeconfig' | 'context'> {
   /** `host:port` of the server, instead of its registered address. */
   readonly server: string | undefined
   /** A certificate that expires sooner, in days, is a problem. */
@@ -28,11 +27,11 @@ export interface Examination {
 
 /** Compares a cluster with what the program needs; changes nothing. Rejects if the API server does not respond. */
 export async function examine (webhooks: readonly RegisteredWebhook[], options: Examination): Promise<CheckResult[]> {
-  const { kubeconfig, server, days, registration: { client, namespace }, certificates, commands } = options
+  const { kubeconfig, context, server, days, registration: { client, namespace }, certificates, commands } = options
   const registration = webhookConfigurations(webhooks, options.registration)
   const access = accessManifests({ namespace, certificates })
   const log = pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true }))
-  const connection = await connectToCluster({ kubeconfig, log })
+  const connection = await connectToCluster({ kubeconfig, context, log })
   const cluster = clusterReader(connection.request)
   const certificateFix = client.kind === 'url' ? caBundleCommand(registration, client.caBundle) : commands.restart
   try {

@@ -1,13 +1,12 @@
 import { Command } from 'commander'
 import { flag } from '../../flags/read-flags.ts'
 import type { Terminal } from '../../output/terminal.ts'
-import { clusterFlags, type ClusterFlags } from '../../user-cluster.ts'
+import { clusterFlags, objectNamespaceFlag, type ClusterFlags } from '../../user-cluster.ts'
 
 /** As given. */
 export interface ExplainFlags extends ClusterFlags {
   readonly filename?: readonly string[]
   readonly recursive?: true
-  readonly namespace?: string
   readonly output: 'table' | 'json'
   readonly check?: true
 }
@@ -22,9 +21,7 @@ export function explainCommand (terminal: Terminal): Command {
       'file, folder or pattern, - for standard input; repeatable (default: the cluster)')
       .argParser((file: string, before: readonly string[] | undefined) => [...before ?? [], file]))
     .addOption(flag('-R, --recursive', 'read folders recursively'))
-    // the variable of --namespace is that of the program's own namespace
-    .addOption(flag('-n, --namespace <name>', 'namespace of the service (default in a cluster: that of the context)')
-      .env('AIM_ADMISSION_SERVICE_NAMESPACE'))
+    .addOption(objectNamespaceFlag('namespace of the service (default in a cluster: that of the context)'))
     .addOption(flag('-o, --output <format>', 'output format', 'table').choices(['table', 'json']))
     .addOption(flag('--check', 'check in the cluster, with your rights, whether the settings name usable objects'))
   for (const option of clusterFlags('cluster of the service (default: that of kubectl)')) command.addOption(option)

@@ -12,7 +12,7 @@ import type { JsonObject } from '../../../platform/json.ts'
 import { toJsonLines } from '../../output/formats.ts'
 import { reportUnusable, type Terminal } from '../../output/terminal.ts'
 import { placeText, readInput } from '../../read-input.ts'
-import { withCluster } from '../../user-cluster.ts'
+import { manifestNamespace, withCluster } from '../../user-cluster.ts'
 import type { ExplainFlags } from './command.ts'
 import { toText, type Explained } from './format.ts'
 
@@ -21,7 +21,7 @@ export async function explain (name: string | undefined, flags: ExplainFlags, te
   try {
     const wanted = {
       name: name?.replace(/^(aimsvc|aimservices?)(\.aim\.silogen\.ai)?\//, ''),
-      namespace: flags.namespace
+      namespace: flags.namespace || undefined
     }
     const explained =
       flags.filename === undefined ? await inCluster(wanted, flags) : await inFiles(wanted, flags, terminal)
@@ -42,7 +42,9 @@ interface Wanted { readonly name: string | undefined, readonly namespace: string
 
 async function inFiles (wanted: Wanted, flags: ExplainFlags, terminal: Terminal): Promise<Explained[]> {
   const { filename = [], recursive } = flags
-  const { objects, problems } = await readInput(filename, { stdin: terminal.stdin, recursive: recursive === true })
+  const { objects, problems } = await readInput(filename, {
+    stdin: terminal.stdin, recursive: recursive === true, namespace: manifestNamespace(flags)
+  })
   const violations = objects.flatMap(({ errors, file, positionOf }) =>
     errors.map(({ field, message }) => `${placeText(file, positionOf(field))}: ${field}: ${message}`))
   if (problems.length + violations.length > 0) throw new Error([...problems, ...violations].join('\n'))

@@ -4,7 +4,7 @@ import type { WebhooksOver } from '../../../recording/replay.ts'
 import { flag, missingConfigFlag } from '../../flags/read-flags.ts'
 import type { KnownFlags } from '../../known-objects.ts'
 import type { Terminal } from '../../output/terminal.ts'
-import { clusterFlags } from '../../user-cluster.ts'
+import { clusterFlags, objectNamespaceFlag } from '../../user-cluster.ts'
 
 export interface ReviewDependencies extends Terminal {
   readonly version: string
@@ -33,6 +33,7 @@ export function reviewCommand (dependencies: ReviewDependencies): Command {
     .description('admit objects in files, as a cluster would; exit 1 if one is refused, 2 on unusable input')
     .addOption(flag('-f, --filename <file...>', 'files, folders or patterns of YAML or JSON, - for standard input'))
     .addOption(flag('-R, --recursive', 'read folders recursively'))
+    .addOption(objectNamespaceFlag('namespace of objects without one (default: as for kubectl)'))
     .addOption(flag('-o, --output <format>', 'output format', 'yaml').choices(REVIEW_FORMATS))
     .addOption(flag('--configs <file...>', 'files or folders of objects that exist already, and are not reviewed'))
     .addOption(flag('--old <file...>', 'files of stored objects; an object of the same name is reviewed as a change'))

@@ -1,8 +1,10 @@
 import { newAdmissionEngine } from '../../../../webhooks/engine.ts'
+import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
 import { reviewObjects } from '../../../offline/review-objects.ts'
 import { knownObjects, loadWorld } from '../../known-objects.ts'
 import { newProgress, reportUnusable } from '../../output/terminal.ts'
-import { readInput } from '../../read-input.ts'
+import { placeText, readInput } from '../../read-input.ts'
+import { manifestNamespace } from '../../user-cluster.ts'
 import type { ReviewDependencies, ReviewFlags } from './command.ts'
 import { FORMATTERS, remarks, WITH_REMARKS } from './format.ts'
 import { printWhatIf, readWhatIf } from './what-if.ts'
@@ -15,11 +17,14 @@ export async function review (flags: ReviewFlags, dependencies: ReviewDependenci
     reportUnusable([flagProblem], dependencies)
     return
   }
-  const options = { stdin: dependencies.stdin, recursive: flags.recursive === true }
+  const options = {
+    stdin: dependencies.stdin, recursive: flags.recursive === true, namespace: manifestNamespace(flags)
+  }
   const [{ objects, problems }, known, changes] = await Promise.all([
     readInput(filename, options), knownObjects(flags, options, dependencies), readWhatIf(flags.whatIf ?? [], options)
   ])
-  const allProblems = [...problems, ...known.problems, ...changes.problems]
+  const elsewhere = namespaceProblems(objects, flags)
+  const allProblems = [...problems, ...elsewhere, ...known.problems, ...changes.problems]
   if (allProblems.length > 0) {
     reportUnusable(allProblems, dependencies)
     return
@@ -45,6 +50,13 @@ function flagProblemOf ({ filename, whatIf, output }: ReviewFlags): string | und
     return WHAT_IF_FORMATS.has(output) ? undefined : `--what-if prints report or json, not ${output}; change -o`
   }
   return filename === undefined ? 'nothing to review: give files with -f, or - for standard input' : undefined
+}
+
+/** As kubectl, which refuses an object outside the namespace of its flag. */
+function namespaceProblems (objects: readonly GivenObject[], { namespace = '' }: ReviewFlags): string[] {
+  return objects.filter(({ key }) => ![namespace, ''].includes(key.namespace) && namespace !== '').map((given) =>
+    `${placeText(given.file, given.positionOf('metadata.namespace'))}: ${objectTitle(given)} is not in the namespace ` +
+    `${namespace} of -n: remove one of the two`)
 }
 
 /** `yaml`, the default of -o, stands for a report here. */

@@ -1,0 +1,58 @@
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import t, { type Test } from 'tap'
+import { newProgram } from '../../../src/cli/program.ts'
+import { manifest } from '../../support/builders/manifests.ts'
+import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
+
+/** Runs a command in this process, in an environment. */
+async function run (args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Shown> {
+  const { terminal, shown } = fakeTerminal()
+  const before = Object.keys(env).map((name) => [name, process.env[name]] as const)
+  Object.assign(process.env, env)
+  try {
+    const program = await newProgram({ name: 'a', version: '1', description: '', terminal }, (name) => name === args[0])
+    await program.parseAsync(args, { from: 'user' })
+  } finally {
+    for (const [name, value] of before) {
+      if (value === undefined) Reflect.deleteProperty(process.env, name)
+      else process.env[name] = value
+    }
+  }
+  return shown
+}
+
+/** A kubeconfig of a cluster that does not respond, with the contexts `team` and `other`. */
+const KUBECONFIG = JSON.stringify({
+  clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1' } }],
+  contexts: ['team', 'other'].map((name) => ({ name, context: { cluster: 'c', user: 'u', namespace: `${name}-ns` } })),
+  'current-context': 'team'
+})
+
+async function given (t: Test) {
+  const folder = t.testdir({ kubeconfig: KUBECONFIG, 's.json': manifest({ name: 'a' }) })
+  return { folder, kubeconfig: path.join(folder, 'kubeconfig'), file: path.join(folder, 's.json') }
+}
+
+t.test('a manifest without namespace is in the namespace of the context, as for kubectl apply', async (t) => {
+  const { kubeconfig, file } = await given(t)
+  const namespaceOf = ({ out }: Shown): unknown => (JSON.parse(out) as { namespace: unknown }).namespace
+  const review = ['review', '-o', 'json', '-f', file]
+  const inContext = { KUBECONFIG: `${kubeconfig}.none:${kubeconfig}` }
+  t.equal(namespaceOf(await run(review)), 'default')
+  t.equal(namespaceOf(await run(review, inContext)), 'team-ns')
+  t.equal(namespaceOf(await run([...review, '-n', 'mine'], inContext)), 'mine')
+  const explained = await run(['explain', 'a', '-f', file, '-o', 'json', '--context', 'other'], inContext)
+  t.equal(namespaceOf(explained), 'other-ns')
+  const pod = { POD_NAMESPACE: 'mine' }
+  t.equal(namespaceOf(await run(review, pod)), 'default', 'no pod without the token of a service account')
+})
+
+t.test('-n refuses a manifest of another namespace', async (t) => {
+  const { folder } = await given(t)
+  const file = path.join(folder, 'b.json')
+  await writeFile(file, manifest({ name: 'b', namespace: 'theirs' }))
+  const { err, code } = await run(['review', '-n', 'mine', '-f', file])
+  t.match(err, /b\.json:1:\d+: AIMService theirs\/b is not in the namespace mine of -n: remove one of the two\n$/)
+  t.equal(code, 2)
+})
