@@ -127,7 +127,7 @@ const routingSchema = objectField({
 
 export const aimServiceSpecSchema = objectField({
   model: modelSchema,
-  templateRef: Type.Optional(nameField(
+  templateRef: Type.Optional(nameOrEmptyField(
     'Name of an AIMServiceTemplate of the same namespace, otherwise of an AIMClusterServiceTemplate.', {
       Default: 'the best template of the model', Example: 'llama-3-8b-latency'
     })),
@@ -137,7 +137,7 @@ export const aimServiceSpecSchema = objectField({
   replicas: Type.Optional(countField('Pods to run.', { Unit: 'pods', Default: '1', Example: '2' }, {
     minimum: 0, default: 1
   })),
-  runtimeConfigName: Type.Optional(nameField(
+  runtimeConfigName: Type.Optional(nameOrEmptyField(
     'Name of the runtime configuration: the AIMRuntimeConfig of the same namespace, otherwise the ' +
     'AIMClusterRuntimeConfig. Admission sets the default.', { Default: 'default', Example: 'team-config' })),
   serviceAccountName: Type.Optional(nameOrEmptyField('ServiceAccount of the service\'s pods.', {

@@ -3,41 +3,98 @@ import { aimServiceSpecSchema, aimServiceStatusSchema } from './aim-service.ts'
 import {
   DNS_1123_LABEL, DNS_1123_SUBDOMAIN, enumField, explain, mapField, objectField, type SchemaRule
 } from './field-schemas.ts'
+import { ownObjects, ownString } from '../platform/json.ts'
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG, AIM_SERVICE, type Kind } from './kinds.ts'
 import { API_VERSION } from './meta.ts'
 import { clusterRuntimeConfigSpecSchema, runtimeConfigSpecSchema, runtimeConfigStatusSchema } from './runtime-config.ts'
 
-const NAMED: SchemaRule = {
-  rule: 'has(self.name) || has(self.generateName)',
-  holds: (self) => Object.hasOwn(self, 'name') || Object.hasOwn(self, 'generateName'),
+/** A rule of offline validation only: no CRD states it. */
+function offlineRule (rule: Pick<SchemaRule, 'holds' | 'message' | 'reason' | 'fieldPath'>): SchemaRule {
+  return { rule: '', ...rule }
+}
+
+const NAMED = offlineRule({
+  holds: (self) => ownString(self, 'name') !== '' || ownString(self, 'generateName') !== '',
   message: 'name or generateName is required',
   fieldPath: '.name',
   reason: 'FieldValueRequired'
-}
+})
 
-/** Written by the API server and found in the output of `kubectl get`; not validated. */
-const SERVER_METADATA = [
-  'creationTimestamp', 'deletionGracePeriodSeconds', 'deletionTimestamp', 'finalizers', 'generation', 'managedFields',
-  'ownerReferences', 'resourceVersion', 'selfLink', 'uid'
-]
+const ENCODER = new TextEncoder()
+/** Source: apimachinery, TotalAnnotationSizeLimitB. */
+const MAX_ANNOTATIONS = 256 * 1_024
+
+const ANNOTATIONS_FIT = offlineRule({
+  holds: (self) => Object.entries(self).reduce((size, entry) => size + ENCODER.encode(entry.join('')).length, 0) <=
+    MAX_ANNOTATIONS,
+  message: `keys and values have more than ${MAX_ANNOTATIONS} bytes together; remove annotations`,
+  reason: 'FieldValueInvalid'
+})
+
+const ONE_CONTROLLER = offlineRule({
+  holds: (self) => ownObjects(self, 'ownerReferences').filter((owner) => owner['controller'] === true).length <= 1,
+  message: 'only one reference can have controller set to true',
+  fieldPath: '.ownerReferences',
+  reason: 'FieldValueInvalid'
+})
+
+const NO_EVENT = offlineRule({
+  holds: (self) => !/^\/?v1$/.test(ownString(self, 'apiVersion')) || self['kind'] !== 'Event',
+  message: 'an Event is disallowed from being an owner',
+  reason: 'FieldValueInvalid'
+})
+
 const LABEL_VALUE = '^(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?$'
-const LABEL_KEY = '^(?=.{1,317}$)([a-z0-9][-a-z0-9.]*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'
+const SUBDOMAIN = DNS_1123_SUBDOMAIN.slice(1, -1)
+const KEY = `^((?=.{1,253}/)${SUBDOMAIN}/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$`
+const TIME = '^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])T([01]\\d|2[0-3])(:[0-5]\\d){2}([.,]\\d+)?' +
+  '(Z|[-+]([01]\\d|2[0-4]):[0-5]\\d)$'
+
+const text = (pattern?: string) => Type.String(pattern === undefined ? {} : { pattern })
+const optional = (fields: TProperties): TProperties =>
+  Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, Type.Optional(field)]))
+
+const ownerReferenceSchema = objectField({
+  apiVersion: text('^([^/]*/)?[^/]+$'),
+  ...Object.fromEntries(['kind', 'name', 'uid'].map((field) => [field, Type.String({ minLength: 1 })])),
+  ...optional({ controller: Type.Boolean(), blockOwnerDeletion: Type.Boolean() })
+}, { ...explain('An owner.'), 'x-kubernetes-validations': [NO_EVENT] })
+
+const managedFieldsSchema = Type.Unsafe({
+  ...objectField(optional({
+    ...Object.fromEntries(
+      ['manager', 'operation', 'apiVersion', 'fieldsType', 'subresource'].map((field) => [field, text()])
+    ),
+    time: text(TIME),
+    fieldsV1: Type.Unknown()
+  }), explain('Fields of one manager.')),
+  type: ['object', 'null']
+})
 
 /**
  * The API server's own checks of metadata, for offline validation; no CRD contains them.
- * Source: metav1.ObjectMeta; apimachinery, IsQualifiedName, IsValidLabelValue.
+ * Source: metav1.ObjectMeta; apimachinery, ValidateObjectMeta, IsQualifiedName, IsValidLabelValue.
  */
-const objectMetaSchema = objectField({
-  name: Type.Optional(Type.String({ minLength: 1, maxLength: 253, pattern: DNS_1123_SUBDOMAIN })),
-  generateName: Type.Optional(Type.String({ pattern: DNS_1123_SUBDOMAIN.replace('$', '-*$') })),
-  namespace: Type.Optional(Type.String({ maxLength: 63, pattern: `^$|${DNS_1123_LABEL}` })),
-  labels: Type.Optional({
+const objectMetaSchema = objectField(optional({
+  name: Type.String({ maxLength: 253, pattern: `^$|${DNS_1123_SUBDOMAIN}` }),
+  generateName: Type.String({ maxLength: 253, pattern: `^$|${DNS_1123_SUBDOMAIN.replace('$', '-*$')}` }),
+  namespace: Type.String({ maxLength: 63, pattern: `^$|${DNS_1123_LABEL}` }),
+  labels: {
     ...mapField(Type.String({ maxLength: 63, pattern: LABEL_VALUE }), 'Labels.', {}),
-    propertyNames: { type: 'string', pattern: LABEL_KEY }
-  }),
-  annotations: Type.Optional(mapField(Type.String(), 'Annotations.', {})),
-  ...Object.fromEntries(SERVER_METADATA.map((field) => [field, Type.Optional(Type.Unknown())]))
-}, { ...explain('Standard object metadata.'), 'x-kubernetes-validations': [NAMED] })
+    propertyNames: { type: 'string', pattern: KEY }
+  },
+  annotations: {
+    ...mapField(Type.String(), 'Annotations.', {}),
+    propertyNames: { type: 'string', pattern: KEY.replaceAll('a-z0-9', 'A-Za-z0-9').replaceAll('A-ZA-Z', 'A-Z') },
+    'x-kubernetes-validations': [ANNOTATIONS_FIT]
+  },
+  finalizers: Type.Array(text(KEY)),
+  ownerReferences: Type.Array(ownerReferenceSchema),
+  managedFields: Type.Array(managedFieldsSchema),
+  ...Object.fromEntries(['uid', 'resourceVersion', 'selfLink'].map((field) => [field, text()])),
+  ...Object.fromEntries(['creationTimestamp', 'deletionTimestamp'].map((field) => [field, text(TIME)])),
+  ...Object.fromEntries(['generation', 'deletionGracePeriodSeconds'].map((field) => [field, Type.Integer()]))
+}), { ...explain('Standard object metadata.'), 'x-kubernetes-validations': [NAMED, ONE_CONTROLLER] })
 
 /** The schema of a whole object of each kind: the source of its CRD and of offline validation. */
 export const OBJECT_SCHEMAS: Readonly<Record<Kind['kind'], TObject>> = {

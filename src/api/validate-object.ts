@@ -28,9 +28,18 @@ export interface FieldError {
 export function validateObject (kind: Kind['kind'], object: JsonObject): FieldError[] {
   const { status, ...validated } = object
   const validate = validator(kind)
-  validate(validated)
+  validate(asDoubles(validated))
   const errors = (validate.errors ?? []).filter(({ keyword }) => keyword !== 'propertyNames').map(fieldError)
   return [...new Map(errors.toReversed().map((error) => [error.field, error])).values()].toReversed()
+}
+
+/** ajv takes a bigint for no integer. */
+function asDoubles (value: unknown): unknown {
+  if (typeof value === 'bigint') return Number(value)
+  if (Array.isArray(value)) return value.map(asDoubles)
+  return isJsonObject(value)
+    ? Object.fromEntries(Object.entries(value).map(([key, item]) => [key, asDoubles(item)]))
+    : value
 }
 
 /** The keywords of a schema that describe nested values. */

@@ -2,7 +2,7 @@ import {
   Lexer, LineCounter, isAlias, isMap, isNode, isScalar, isSeq, parseDocument,
   type Document, type Node, type YAMLParseError
 } from 'yaml'
-import { isJsonObject, own, ownString, type JsonObject } from '../platform/json.ts'
+import { isJsonObject, own, ownString, parseJson, type JsonObject } from '../platform/json.ts'
 import { YamlValueError, jsonValue } from './yaml-values.ts'
 
 /** Line and column in a file, from 1. */
@@ -157,19 +157,19 @@ function yamlOf (part: Part, document: Document.Parsed): unknown {
 }
 
 function jsonOf ({ text }: Part, document: Document.Parsed): unknown {
-  const value = parseJson(text)
+  const parsed = parseJson(text)
+  const value = /\\u[dD]|[eE]\+?\d{3}/.test(text) ? asInGo(parsed) : parsed
   const error = document.errors.find(({ code }) => code === 'DUPLICATE_KEY')
   if (error !== undefined) throw new YamlValueError(plainWords(error), error.pos[0])
   return value
 }
 
 /** As Go's encoding/json: a lone surrogate is replaced, and a number beyond a double is an error. */
-function parseJson (text: string): unknown {
-  if (!/\\u[dD]|[eE]\+?\d{3}/.test(text)) return JSON.parse(text)
-  return JSON.parse(text, (_, value: unknown) => {
-    if (value === Infinity || value === -Infinity) throw new SyntaxError('a number is too large')
-    return typeof value === 'string' ? value.toWellFormed() : value
-  })
+function asInGo (value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(asInGo)
+  if (isJsonObject(value)) return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, asInGo(item)]))
+  if (value === Infinity || value === -Infinity) throw new SyntaxError('a number is too large')
+  return typeof value === 'string' ? value.toWellFormed() : value
 }
 
 const UNRENDERED =

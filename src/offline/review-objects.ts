@@ -76,7 +76,7 @@ function review<T extends LocalObject> (
     .filter((webhook) => webhook.type === type)
     .reduce((before, webhook) => before.faults.length > 0 ? before : afterWebhook(before, webhook, old), start)
 
-  const object = old === undefined ? given.object : asUpdate(given.object, old)
+  const object = old === undefined ? asCreate(given.object) : asUpdate(given.object, old)
   const mutated = callAll('mutating', { given, faults: [], warnings: [], patch: [], object })
   const errors = given.errors.length === 0 ? [] : newErrors(mutated.object, validateObject(kind, mutated.object), old)
   if (errors.length > 0) return { ...refused(given, errors), warnings: mutated.warnings }
@@ -89,6 +89,16 @@ function review<T extends LocalObject> (
 function refused<T extends LocalObject> (given: T, errors: readonly FieldError[]): Reviewed<T> {
   const faults = errors.map((error) => ({ ...error, code: 'SCHEMA' }))
   return { given, faults, warnings: [], patch: [], object: given.object }
+}
+
+/** Metadata that the API server drops on create. Source: apiserver, registry/rest, WipeObjectMetaSystemFields. */
+const DROPPED_ON_CREATE = ['uid', 'creationTimestamp', 'deletionTimestamp', 'deletionGracePeriodSeconds', 'selfLink']
+
+function asCreate (object: JsonObject): JsonObject {
+  const metadata = ownObject(object, 'metadata')
+  if (!DROPPED_ON_CREATE.some((field) => Object.hasOwn(metadata, field))) return object
+  const kept = Object.entries(metadata).filter(([field]) => !DROPPED_ON_CREATE.includes(field))
+  return { ...object, metadata: Object.fromEntries(kept) }
 }
 
 /** Metadata that the API server keeps on update. Source: apiserver, registry/rest, BeforeUpdate. */

@@ -159,7 +159,7 @@ function keyOf (key: unknown, context: Context): string {
   const value = valueOf(node, context)
   if (typeof value === 'string') return value
   if (typeof value === 'number') return numberKey(value, node)
-  if (typeof value === 'boolean') return String(value)
+  if (typeof value === 'boolean' || typeof value === 'bigint') return String(value)
   throw new YamlValueError(BAD_KEY, node)
 }
 
@@ -252,7 +252,10 @@ function plainValue (text: string): unknown {
   const constant = CONSTANTS.get(text)
   if (constant !== undefined) return constant
   const integer = integerOf(text)
-  if (integer !== undefined) return Number(integer)
+  if (integer !== undefined) {
+    const isExact = String(Number(integer)) === String(integer) || BigInt.asIntN(64, integer) !== integer
+    return isExact ? Number(integer) : integer
+  }
   const plain = text.startsWith('._') ? text : text.replaceAll('_', '')
   const number = /^[-+.\d]/.test(text) && FLOAT.test(plain) ? Number(plain) + 0 : Infinity
   return Number.isFinite(number) ? number : text

@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline'
 import type { Log } from '../core/ports.ts'
 import type { Clock } from '../platform/clock.ts'
 import { errorMessage } from '../platform/error-message.ts'
+import { parseJson } from '../platform/json.ts'
 import { readRecord, type ReviewRecord } from './review-record.ts'
 
 export interface RecordFilesOptions {
@@ -119,7 +120,7 @@ export async function * readRecords (folder: string): AsyncGenerator<ReadLine> {
     let line = 0
     for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
       if (invalid !== undefined) yield { ...invalid, kind: 'problem', problem: 'not JSON' }
-      const parsed = parseJson(text)
+      const parsed = parseLine(text)
       const place = { file, line: ++line }
       invalid = parsed === undefined ? place : undefined
       if (parsed === undefined) continue
@@ -135,9 +136,9 @@ async function recordFiles (folder: string): Promise<string[]> {
   return (await readdir(folder)).filter((name) => RECORD_FILE.test(name)).sort()
 }
 
-function parseJson (text: string): { readonly value: unknown } | undefined {
+function parseLine (text: string): { readonly value: unknown } | undefined {
   try {
-    return { value: JSON.parse(text) }
+    return { value: parseJson(text) }
   } catch {
     return undefined
   }

@@ -5,7 +5,7 @@ import { claimInBlock } from '../../core/settings/service-path.ts'
 import { generationOf } from '../../api/object-meta.ts'
 import { keptObject, readService, textBytes, type Service, type StoredService } from '../../core/settings/service.ts'
 import type { HeldPath } from '../../core/world.ts'
-import { isJsonObject, own, ownObject, type JsonObject } from '../../platform/json.ts'
+import { isJsonObject, own, ownObject, parseJson, type JsonObject } from '../../platform/json.ts'
 import { Interner, textInterner } from './interner.ts'
 import { fromShape, toShape } from './shape.ts'
 
@@ -94,7 +94,7 @@ export class CompactService implements StoredService {
 
   parse (): Service | undefined {
     if (this.partial) return undefined
-    const object = JSON.parse(fromShape({ shape: this.#shape, values: this.#values })) as JsonObject // as stringified
+    const object = parseJson(fromShape({ shape: this.#shape, values: this.#values })) as JsonObject // as stringified
     const service = readService(object, this.namespace)
     if (service.kind === 'malformed') throw new Error(`a service in the index is malformed at ${service.field}`)
     const shared: unknown = this.#block === '' ? undefined : JSON.parse(this.#block)

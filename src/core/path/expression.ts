@@ -137,11 +137,10 @@ function toReading (expression: PathExpression, value: unknown, service: JsonObj
   const title = expression.steps.length > 0 ? 'the selected value' : titleOf(expression.path)
   switch (typeof value) {
     case 'string': return isUsable(value) ? value : unusableText(expression, title, value)
-    case 'number':
-    case 'boolean': return String(value)
     case 'symbol': return { kind: 'pending', needs: value.description ?? '' }
     case 'undefined': return problem(expression, 'AIM-PATH-FIELD-MISSING', missingField(service, expression.path))
-    default: return value === null ? empty(expression, `${title} is null`) : notScalar(expression, title, value)
+    case 'object': return value === null ? empty(expression, `${title} is null`) : notScalar(expression, title, value)
+    default: return String(value)
   }
 }
 

@@ -173,15 +173,16 @@ function incomparable ({ values, failure }: Selection): false | string | undefin
 
 /** Numbers compare by value; client-go refuses to compare 3 with 2.5. */
 function compare (operator: ComparisonOperator, left: unknown, right: unknown): boolean | string {
-  if (operator === '==' || operator === '!=') {
-    if (!isScalar(left) || typeof left !== typeof right) return mismatch(left, right)
-    return (left === right) === (operator === '==')
-  }
-  if (typeof left === 'number' && typeof right === 'number') return inOrder(operator, left - right)
-  if (typeof left === 'string' && typeof right === 'string') {
-    return inOrder(operator, left < right ? -1 : Number(left !== right))
-  }
-  return mismatch(left, right)
+  if (!isScalar(left) || jsonKind(left) !== jsonKind(right)) return mismatch(left, right)
+  // a bigint never equals a number: a double would lose its digits
+  if (operator === '==' || operator === '!=') return (left === right) === (operator === '==')
+  if (typeof left === 'boolean') return mismatch(left, right)
+  return inOrder(operator, isLess(left, right) ? -1 : Number(left !== right))
+}
+
+/** Of two texts or two numbers. */
+function isLess (left: unknown, right: unknown): boolean {
+  return (left as string) < (right as string) // numbers compare by value
 }
 
 function inOrder (operator: Exclude<ComparisonOperator, '==' | '!='>, difference: number): boolean {
@@ -194,7 +195,7 @@ function inOrder (operator: Exclude<ComparisonOperator, '==' | '!='>, difference
 }
 
 function isScalar (value: unknown): boolean {
-  return ['string', 'number', 'boolean'].includes(typeof value)
+  return ['string', 'number', 'bigint', 'boolean'].includes(typeof value)
 }
 
 function mismatch (left: unknown, right: unknown): string {

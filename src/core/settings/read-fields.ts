@@ -44,7 +44,7 @@ export function stringAt (parent: JsonObject, key: string, path: string): string
 }
 
 /** A string field that is not empty if set. */
-export function nameAt (parent: JsonObject, key: string, path: string): string | undefined {
+function nameAt (parent: JsonObject, key: string, path: string): string | undefined {
   const value = stringAt(parent, key, path)
   if (value === '') throw new WrongType(path, 'a name of at least one character')
   return value
@@ -99,6 +99,6 @@ export function routingAt (spec: JsonObject): RoutingFields {
   return {
     enabled: booleanAt(routing, 'enabled', 'spec.routing.enabled'),
     gatewayRef: parentReferenceAt(routing, 'gatewayRef', 'spec.routing.gatewayRef'),
-    pathTemplate: stringAt(routing, 'pathTemplate', 'spec.routing.pathTemplate')
+    pathTemplate: stringAt(routing, 'pathTemplate', 'spec.routing.pathTemplate') || undefined
   }
 }

@@ -5,7 +5,7 @@ import type { ObjectKey } from '../ports.ts'
 import { isJsonObject, nestsAtMost, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import { READABLE_METADATA } from '../path/readable-fields.ts'
 import {
-  nameAt, namesAt, objectAt, orMalformed, routingAt, stringAt, type Malformed, type RoutingFields
+  namesAt, objectAt, orMalformed, routingAt, stringAt, type Malformed, type RoutingFields
 } from './read-fields.ts'
 
 /** The checked fields of an AIMService. */
@@ -56,7 +56,7 @@ export function readService (object: JsonObject, namespace: string): Service | M
   return orMalformed(() => {
     const spec = objectAt(object, 'spec', 'spec')
     const metadata = objectAt(object, 'metadata', 'metadata')
-    const given = nameAt(spec, 'runtimeConfigName', 'spec.runtimeConfigName')
+    const given = stringAt(spec, 'runtimeConfigName', 'spec.runtimeConfigName') || undefined
     return {
       kind: 'service',
       namespace,
@@ -114,8 +114,8 @@ function withoutRecord (object: JsonObject): JsonObject {
 /** The configuration name of a service, without reading the rest; undefined if spec or name is malformed. */
 export function configNameOf (object: JsonObject): string | undefined {
   const spec = own(object, 'spec')
-  const given = isJsonObject(spec) ? own(spec, 'runtimeConfigName') ?? DEFAULT_CONFIG_NAME : undefined
-  return typeof given === 'string' && given !== '' ? given : undefined
+  const given = isJsonObject(spec) ? own(spec, 'runtimeConfigName') || DEFAULT_CONFIG_NAME : undefined
+  return typeof given === 'string' ? given : undefined
 }
 
 /** The name in messages: `llama-*` while only `generateName` is set. */

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http'
 import type { ObjectKey, Unavailable, WriteResult } from '../../core/ports.ts'
 import { errorMessage } from '../../platform/error-message.ts'
-import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
+import { isJsonObject, own, ownObject, ownString, parseJson, type JsonObject } from '../../platform/json.ts'
 import type { ApiRequest, ApiResponse, SendRequest } from './api-connection.ts'
 
 /** Sends one request for an object or a list; `written` stands for any success. Never rejects. */
@@ -106,7 +106,7 @@ export function versionedObject (value: unknown): VersionedObject | undefined {
 /** The JSON object in a text; an empty object if the text is anything else. */
 export function parseObject (text: string): JsonObject {
   try {
-    const value: unknown = JSON.parse(text)
+    const value = parseJson(text)
     return isJsonObject(value) ? value : {}
   } catch {
     return {}

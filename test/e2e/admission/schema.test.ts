@@ -1,8 +1,12 @@
+import { writeFile } from 'node:fs/promises'
+import path from 'node:path'
 import t from 'tap'
 import { KINDS } from '../../../src/api/kinds.ts'
 import { API_VERSION } from '../../../src/api/meta.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { installCrds } from '../../support/programs/product.ts'
+import { METADATA_CASES } from '../../support/builders/metadata-cases.ts'
+import { localObject } from '../../../src/offline/local-object.ts'
 import { SCHEMA_CASES } from '../../support/builders/schema-cases.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
@@ -30,6 +34,41 @@ t.test('the API server judges every object as the offline validator does', async
     t.equal(code < 300, Object.keys(faults).length === 0, `${name}: ${code} ${message}`)
   }
 })
+
+t.test('kubectl --dry-run=server refuses the same metadata as the offline validator', async (t) => {
+  const folder = t.testdir()
+  const objects = METADATA_CASES.map((metadata, at) => ({
+    apiVersion: API_VERSION,
+    kind: 'AIMService',
+    metadata: { name: `case-${at}`, namespace: 'default', labels: { at: String(at) }, ...metadata },
+    spec: { model: { ref: 'a' } }
+  }))
+  await Promise.all(objects.map((object, at) => writeFile(path.join(folder, `${at}.json`), JSON.stringify(object))))
+  // one process for each, since kubectl stops at a file that it cannot decode
+  const results = await mapLimit(objects, async (_, at) =>
+    await cluster.kubectl(['create', '--dry-run=server', '-f', path.join(folder, `${at}.json`)]))
+  const differing = objects.flatMap((object, at) => {
+    const local = localObject(object)
+    const [ours, theirs] = [local?.errors.length === 0, results[at]?.code === 0]
+    const text = JSON.stringify(METADATA_CASES[at])
+    const shown = { metadata: text.slice(0, 200), errors: local?.errors, kubectl: results[at]?.stderr }
+    return ours === theirs ? [] : [shown]
+  })
+  t.same(differing, [])
+  const refused = results.filter(({ code }) => code !== 0).length
+  t.comment(`${objects.length} objects, of which kubectl refuses ${refused}`)
+  t.ok(objects.length > 250 && refused > 100)
+})
+
+/** Four at a time. */
+async function mapLimit<T, R> (items: readonly T[], work: (item: T, at: number) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  const left = items.entries()
+  await Promise.all(Array.from({ length: 4 }, async () => {
+    for (const [at, item] of left) results[at] = await work(item, at)
+  }))
+  return results
+}
 
 t.test('the status of an operator is stored, and shown as a column', async (t) => {
   const services = `/apis/${API_VERSION}/namespaces/default/aimservices`

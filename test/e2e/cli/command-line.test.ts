@@ -18,7 +18,7 @@ t.teardown(async () => {
   await cluster.stop()
 })
 const { client, kubeconfig, dir } = cluster
-const { store, aNamespace, get } = actionsOf(cluster)
+const { store, apply, aNamespace, get } = actionsOf(cluster)
 
 /** Runs a command of the program against the cluster. */
 async function run (...args: string[]): Promise<Shown> {
@@ -117,6 +117,20 @@ t.test('commands use the files, user and namespace that kubectl uses', async (t)
   t.match(lines(explained?.stdout ?? ''), [{ namespace, name: 'one' }])
   t.match(lines(reviewed?.stdout ?? ''), [{ namespace, name: 'a', allowed: true }])
   t.match(examined, { code: 1, stdout: /"kind":"ok"/ })
+})
+
+t.test('a large integer keeps its digits in the path, also in review', async (t) => {
+  const namespace = await aNamespace('digits')
+  await store(config(namespace, routed('/{.spec.resources.limits.cpu}')))
+  for (const digits of ['9007199254740992', '9007199254740993']) {
+    const text = manifest({ namespace, name: `s${digits}`, spec: { resources: { limits: { cpu: 'CPU' } } } })
+      .replace('"CPU"', digits)
+    t.equal((await apply(text)).code, 0)
+    t.equal(await get(namespace, `s${digits}`, PATH), `/${digits}`)
+    const { out } = await run('review', '-f', await file('digits.json', text), '--kubeconfig', kubeconfig)
+    t.match(out, new RegExp(`cpu: ${digits}\n`))
+    t.match(out, `path: /${digits}`)
+  }
 })
 
 const CLASS = JSON.stringify({

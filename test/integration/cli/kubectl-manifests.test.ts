@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
 import { readManifests } from '../../../src/offline/read-manifests.ts'
-import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
+import { ownObject, parseJson, type JsonObject } from '../../../src/platform/json.ts'
 import { decodeText } from '../../../src/platform/printable.ts'
 import { MANIFEST_CASES, REFUSED_BESIDE_KUBECTL } from '../../support/builders/manifest-cases.ts'
 
@@ -23,7 +23,7 @@ async function kubectls (files: readonly Uint8Array[], folder: string): Promise<
     execFile('kubectl', args, { maxBuffer: 2 ** 28 }, (_, stdout, stderr) => { resolve({ stdout, stderr }) })
   })
   const objects = stdout.split(/(?<=^\})\n/m).filter((json) => json.trim() !== '')
-    .map((json) => JSON.parse(json) as JsonObject) // what kubectl prints
+    .map((json) => parseJson(json) as JsonObject) // what kubectl prints
   const byName = Map.groupBy(objects, (object) => ownObject(object, 'metadata')['name'])
   const refused = new Set([...stderr.matchAll(/case-(\d+)\.yaml/g)].map(([, at]) => Number(at)))
   return files.map((_, at) => refused.has(at) ? undefined : (byName.get(`case-${at}`) ?? []).map(withoutAnnotation))
@@ -67,7 +67,7 @@ function shown (value: unknown): string {
   return text.length > 400 ? `${text.slice(0, 400)}…` : text
 }
 
-/** With sorted keys. Integers above 2^53 are compared as doubles, as both sides parse them. */
+/** With sorted keys. */
 function canonical (value: unknown): unknown {
   if (Array.isArray(value)) return value.map(canonical)
   if (typeof value !== 'object' || value === null) return value

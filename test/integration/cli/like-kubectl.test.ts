@@ -2,6 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { newProgram } from '../../../src/cli/program.ts'
+import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
 import { manifest } from '../../support/builders/manifests.ts'
 import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
 
@@ -46,6 +47,19 @@ t.test('a manifest without namespace is in the namespace of the context, as for 
   t.equal(namespaceOf(explained), 'other-ns')
   const pod = { POD_NAMESPACE: 'mine' }
   t.equal(namespaceOf(await run(review, pod)), 'default', 'no pod without the token of a service account')
+})
+
+t.test('an exported object that is being deleted is reviewed as a new one', async (t) => {
+  const metadata = { uid: 'u', deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 0 }
+  const folder = t.testdir({
+    'a.json': manifest({ name: 'a', metadata, spec: { routing: { pathTemplate: '/{.metadata.nothing}' } } }),
+    'b.json': manifest({ name: 'b', metadata })
+  })
+  const { out, code } = await run(['review', '-f', folder, '-o', 'json'])
+  const [a, b] = out.trim().split('\n').map((line) => JSON.parse(line) as { allowed: boolean, object: object })
+  t.match([a, b], [{ allowed: false }, { allowed: true }])
+  t.strictSame(ownObject(b?.object as JsonObject, 'metadata'), { namespace: 'default', name: 'b' })
+  t.equal(code, 1)
 })
 
 t.test('-n refuses a manifest of another namespace', async (t) => {

@@ -22,7 +22,7 @@ const clusterConfig = (spec: unknown): JsonObject =>
   ({ apiVersion: API_VERSION, kind: 'AIMClusterRuntimeConfig', metadata: { name: NAME }, spec })
 
 const wrongType = (given: string, wanted: string) => `Invalid value: "${given}": must be of type ${wanted}`
-const SUBDOMAIN = '\'^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$\''
+const SUBDOMAIN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$'
 const MODEL =
   'Invalid value: exactly one of ref and image must be set: ' +
   'ref names an AIMModel or AIMClusterModel, image a container image'
@@ -58,7 +58,7 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
   },
   'a model name is a DNS name': {
     object: service({ model: { ref: 'Llama_3' } }),
-    faults: { 'spec.model.ref': `Invalid value: "Llama_3": should match ${SUBDOMAIN}` }
+    faults: { 'spec.model.ref': `Invalid value: "Llama_3": should match '${SUBDOMAIN}'` }
   },
   'a name of 253 characters is allowed': { object: service({ runtimeConfigName: 'a'.repeat(253) }), faults: {} },
   'a name of 254 characters is refused': {
@@ -218,10 +218,16 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
     object: service({}, { name: undefined }),
     faults: { 'metadata.name': 'Required value: name or generateName is required' }
   },
+  'a name that is empty as in a chart is unset': {
+    object: service({ runtimeConfigName: '', templateRef: '', routing: { pathTemplate: '' } }, {
+      name: '', generateName: 'llama-'
+    }),
+    faults: {}
+  },
   'generateName is enough': { object: service({}, { name: undefined, generateName: 'llama-' }), faults: {} },
   'a name is a DNS name': {
     object: service({}, { name: 'Llama' }),
-    faults: { 'metadata.name': `Invalid value: "Llama": should match ${SUBDOMAIN}` }
+    faults: { 'metadata.name': `Invalid value: "Llama": should match '^$|${SUBDOMAIN}'` }
   },
   'a label value with a space is refused': {
     object: service({}, { labels: { team: 'A B' } }),

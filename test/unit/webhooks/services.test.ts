@@ -508,3 +508,34 @@ t.test('a block that another webhook removed', async (t) => {
     t.match(judge(admission, '/validate/aimservices', robbed), { kind: 'admit' })
   })
 })
+
+t.test('services that differ in the last digit of a large integer have different paths', async (t) => {
+  const routing = { ...ROUTED.routing, pathTemplate: '/{.spec.resources.limits.cpu}' }
+  const admission = admissionWith(aConfig({ routing }))
+  for (const digits of ['9007199254740992', '9007199254740993']) {
+    const name = `s${digits}`
+    const object = aService({ metadata: { name }, spec: { resources: { limits: { cpu: 'CPU' } } } })
+    const decoded = decodeReview(Buffer.from(aReview(aboutObject({ object })).replace('"CPU"', digits)))
+    if (decoded.kind !== 'review') throw new Error('no review')
+    const verdict = admission.webhooks.find(({ path }) => path === '/mutate/aimservices')?.decide(decoded.request)
+    const operations = verdict?.kind === 'patch' ? verdict.operations : []
+    t.match(operations.at(-1), { value: { routing: { path: `/${digits}` } } })
+    admission.sinks.AIMService.upsert(decoded.request.object ?? {})
+    const [cached] = [...admission.services.all()].filter((service) => service.name === name)
+    const cpu = digits.endsWith('3') ? BigInt(digits) : Number(digits)
+    t.match(cached?.parse()?.object, { spec: { resources: { limits: { cpu } } } }, 'in the cache, too')
+  }
+})
+
+t.test('empty names and templates are unset', async (t) => {
+  const spec = { runtimeConfigName: '', routing: { pathTemplate: '' } }
+  const object = aService({ metadata: { name: 'a', labels: { team: 'x' } }, spec })
+  const { namespace } = object['metadata'] as { namespace: string }
+  t.match(mutated(admissionWith(aConfig(ROUTED)), { object }), {
+    spec: { runtimeConfigName: 'default', resolvedRuntimeConfig: { routing: { path: `/${namespace}/x/a` } } }
+  })
+  const untemplated = admissionWith(aConfig({ routing: { ...ROUTED.routing, pathTemplate: '' } }))
+  t.match(mutated(untemplated, { object }), {
+    spec: { resolvedRuntimeConfig: { routing: { path: `/${namespace}/a` } } }
+  })
+})
