@@ -83,11 +83,16 @@ function listOf (part: string): string {
 function partsOf (fields: JsonObject): Map<string, JsonObject> {
   return new Map(Object.keys(fields).flatMap((key): Array<readonly [string, JsonObject]> => {
     const tree = ownObject(fields, key)
-    if (!key.startsWith('f:')) return []
+    if (!key.startsWith('f:') || (key === 'f:routing' && !ownsPath(tree))) return []
     if (key !== 'f:conditions' || Object.keys(tree).length === 0) return [[key.slice(2), tree]]
     return Object.keys(tree).flatMap((item) =>
       item.startsWith('k:') ? [[`${CONDITION}${typeIn(item.slice(2))}`, ownObject(tree, item)] as const] : [])
   }))
+}
+
+/** This program writes no other field of the routing. */
+function ownsPath (routing: JsonObject): boolean {
+  return Object.keys(routing).length === 0 || Object.hasOwn(routing, 'f:path')
 }
 
 function typeIn (key: string): string {

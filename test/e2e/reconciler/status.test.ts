@@ -68,7 +68,7 @@ const healthy = (path: string): object => ({
 function isObserved (t: Test, { metadata: { generation }, status }: StoredObject): void {
   t.strictSame(
     [status?.observedGeneration, ...(status?.conditions ?? []).map(({ observedGeneration }) => observedGeneration)],
-    Array(4).fill(generation)
+    Array(5).fill(generation)
   )
 }
 
@@ -328,7 +328,7 @@ t.test('another field manager writes its own conditions and fields concurrently,
     fields: [
       'f:observedGeneration', 'f:resolvedRuntimeConfig', 'f:routing'
     ],
-    conditions: ['Degraded', 'RoutingReady', 'RuntimeConfigResolved'].map(key)
+    conditions: ['Degraded', 'PathResolved', 'RoutingReady', 'RuntimeConfigResolved'].map(key)
   })
   t.strictSame(owned('serving'), { fields: ['f:replicas', 'f:routing', 'f:serving'], conditions: [key('Ready')] })
 })

@@ -275,8 +275,6 @@ const MOST_RIVAL_WRITES = 60
 const FIGHT_WRITES = 300
 const MOST_OWN_WRITES = 10
 
-type Contest = (name: string) => Promise<Outcome>
-
 const rivalStatus = (): JsonObject => ({
   conditions: [{
     type: 'Degraded',
@@ -286,39 +284,54 @@ const rivalStatus = (): JsonObject => ({
     lastTransitionTime: new Date().toISOString().replace(/\.\d+/, '')
   }]
 })
-const CONTESTS: Readonly<Record<string, Contest>> = {
-  'server-side apply': async (name) => {
-    const rival = { ...service('victim', name, {}), status: rivalStatus() }
-    return await platform.applyStatus({ ...rival, spec: undefined }, { fieldManager: 'rival' })
-  },
-  'merge patch': async (name) => await platform.statusPatch(
-    { kind: 'AIMService', namespace: 'victim', name }, rivalStatus(), { fieldManager: 'rival' })
-}
 
-for (const [form, contest] of Object.entries(CONTESTS)) {
-  t.test(`a status that another manager changes by ${form} is contested less and less often`, async (t) => {
+t.test('a status whose conditions another manager removes is written less and less often', async (t) => {
+  const leader = reconciler ?? await reconcileWith([], 'replica-a')
+  const name = 'contested'
+  const ref = ['-n', 'victim', `aimsvc/${name}`]
+  await created(victim, service('victim', name, {}))
+  t.equal(await reaches(ref, 'RuntimeConfigResolved', 'RuntimeConfigMissing'), '')
+  let writes = 0
+  const reported = await eventually(async () => {
+    const stored = await object(...ref)
+    const contested = conditionOf(stored, 'StatusContested')
+    if (contested?.status === 'True' || writes >= MOST_RIVAL_WRITES) return { contested }
+    if (conditionOf(stored, 'Degraded') !== undefined) {
+      writes++
+      const target = { kind: 'AIMService', namespace: 'victim', name } as const
+      await platform.statusPatch(target, { status: 'Rival', conditions: [] }, { fieldManager: 'rival' })
+    }
+    return undefined
+  }, LONG_MS)
+  t.match(reported.contested, { status: 'True', reason: 'OtherFieldManager', message: /rival/ })
+  t.ok(writes <= 10, `${writes} writes of the rival`)
+  const seen = await eventually(async () =>
+    (await events('victim', name)).find(({ reason }) => reason === 'StatusContested'))
+  t.match(seen.note, /rival/)
+  const count = await metricAt(leader.probeUrl, 'aim_admission_status_conflicts_total', '{manager="rival"}')
+  t.ok((count ?? 0) >= 1)
+})
+
+for (const form of ['server-side apply by force', 'merge patch']) {
+  t.test(`a condition that another manager sets by ${form} is left to it`, async (t) => {
     const leader = reconciler ?? await reconcileWith([], 'replica-a')
-    const name = `contested-${form.replaceAll(' ', '-')}`
+    const name = `given-up-${form.replaceAll(' ', '-')}`
     const ref = ['-n', 'victim', `aimsvc/${name}`]
     await created(victim, service('victim', name, {}))
     t.equal(await reaches(ref, 'RuntimeConfigResolved', 'RuntimeConfigMissing'), '')
-    let writes = 0
-    const reported = await eventually(async () => {
-      const stored = await object(...ref)
-      const contested = conditionOf(stored, 'StatusContested')
-      if (contested?.status === 'True' || writes >= MOST_RIVAL_WRITES) return { contested }
-      if (conditionOf(stored, 'Degraded')?.reason !== 'Rival') {
-        writes++
-        await contest(name)
-      }
-      return undefined
-    }, LONG_MS)
-    t.match(reported.contested, { status: 'True', reason: 'OtherFieldManager', message: /rival/ })
-    t.ok(writes <= 10, `${writes} writes of the rival`)
-    const seen = await eventually(async () =>
-      (await events('victim', name)).find(({ reason }) => reason === 'StatusContested'))
-    t.match(seen.note, /rival/)
-    const count = await metricAt(leader.probeUrl, 'aim_admission_status_conflicts_total', '{manager="rival"}')
+    const rival = { ...service('victim', name, {}), status: rivalStatus() }
+    const target = { kind: 'AIMService', namespace: 'victim', name } as const
+    await (form === 'merge patch'
+      ? platform.statusPatch(target, rivalStatus(), { fieldManager: 'rival' })
+      : platform.applyStatus({ ...rival, spec: undefined }, { fieldManager: 'rival' }))
+    await victim.mergePatch(target, { spec: { routing: { enabled: false } } })
+    const stored = await eventually(async () => {
+      const now = await object(...ref)
+      return now.status?.observedGeneration === now.metadata.generation ? now : undefined
+    })
+    t.match(conditionOf(stored, 'Degraded'), { reason: 'Rival' })
+    t.match(conditionOf(stored, 'RuntimeConfigResolved'), { reason: 'RuntimeConfigMissing' })
+    const count = await metricAt(leader.probeUrl, 'aim_admission_status_fields_given_up_total', '{manager="rival"}')
     t.ok((count ?? 0) >= 1)
   })
 }

@@ -38,6 +38,13 @@ t.test('gives up a field or condition of which another manager owns any part', a
   t.strictSame([...givenUp(STATUS, owners)], [['routing', 'operator'], ['condition RoutingReady', 'operator']])
 })
 
+t.test('shares the routing with a manager of its other fields', async (t) => {
+  const { status } = ownership(STATUS, [
+    managed('aim-admission', STATUS), managed('serving', { routing: { httpRouteRef: { name: 'a' } } })
+  ])
+  t.strictSame(status, STATUS)
+})
+
 t.test('keeps what it alone owns of a part that it gives up, because leaving it out would remove it', async (t) => {
   const { ownership: owners } = ownership(STATUS, [
     managed('aim-admission', STATUS),
