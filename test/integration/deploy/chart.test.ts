@@ -133,6 +133,11 @@ t.test('beside an operator the chart has no definition and fills fields; all els
   t.equal(beside.match(inject)?.length, 2, 'serve and reconcile')
   const others = objectsIn(await renderedChart()).filter(({ kind }) => kind !== 'CustomResourceDefinition')
   t.strictSame(objectsIn(beside.replace(inject, '')), others)
+  for (const deployment of Object.values(ofKind(objectsIn(beside), 'Deployment'))) {
+    const [container] = (deployment['spec'] as { template: PodTemplate }).template.spec.containers
+    const names = container?.env.map((variable) => variable.name) ?? []
+    t.strictSame(names, [...new Set(names)], 'no variable is set twice')
+  }
 })
 
 t.test('the roles for users cover the three kinds, and grant nothing else', async (t) => {
