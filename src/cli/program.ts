@@ -1,6 +1,7 @@
 import { Command } from 'commander'
 import type { RegisteredWebhook } from '../../webhooks/webhook-configurations.ts'
 import type { Listening } from '../app/serve.ts'
+import { readSwitches } from './flags/read-flags.ts'
 import type { Terminal } from './output/terminal.ts'
 
 export interface ProgramDependencies {
@@ -113,6 +114,7 @@ export async function newProgram (
     .description(description)
     .version(version)
     .showHelpAfterError('(--help shows commands and flags)')
+    .hook('preAction', (_, command) => { readSwitches(command) })
   for (const entry of COMMANDS) {
     const command = wanted(entry.name) ? await entry.load(dependencies) : new Command(entry.name)
     const examples = entry.examples.map((example) => `  ${example}\n`).join('')

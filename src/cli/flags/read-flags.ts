@@ -1,4 +1,4 @@
-import { Option } from 'commander'
+import { Option, type Command } from 'commander'
 import { SYSTEM_NAMESPACE } from '../../api/meta.ts'
 
 /** A flag with the environment variable of its name: `AIM_ADMISSION_PROBE_PORT` for `--probe-port`. */
@@ -6,6 +6,21 @@ export function flag (flags: string, description: string, defaultValue?: string)
   const option = new Option(flags, description)
   const variable = (option.long ?? '').replace('--', '').replaceAll('-', '_').toUpperCase()
   return option.env(`AIM_ADMISSION_${variable}`).default(defaultValue)
+}
+
+/**
+ * Switches off the flags without value whose variable says so: for commander, any value of a variable is on. Ends the
+ * program at an unknown value. Source of the values: Go, strconv.ParseBool.
+ */
+export function readSwitches (command: Command): void {
+  for (const option of command.options) {
+    const { envVar = '' } = option
+    const name = option.attributeName()
+    if (!option.isBoolean() || command.getOptionValueSource(name) !== 'env') continue
+    const value = process.env[envVar] ?? ''
+    if (/^(?:|0|f|false)$/i.test(value)) command.setOptionValueWithSource(name, undefined, 'default')
+    else if (!/^(?:1|t|true)$/i.test(value)) command.error(`error: ${envVar} must be true or false, not "${value}"`)
+  }
 }
 
 /** A list: the flag is given several times, or its values are separated by commas. */

@@ -1,9 +1,10 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { newProgram } from '../../../src/cli/program.ts'
 import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
 import { manifest } from '../../support/builders/manifests.ts'
+import { runPasted } from '../../support/programs/program.ts'
 import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
 
 /** Runs a command in this process, in an environment. */
@@ -60,6 +61,23 @@ t.test('an exported object that is being deleted is reviewed as a new one', asyn
   t.match([a, b], [{ allowed: false }, { allowed: true }])
   t.strictSame(ownObject(b?.object as JsonObject, 'metadata'), { namespace: 'default', name: 'b' })
   t.equal(code, 1)
+})
+
+t.test('a variable of a flag without value is read, not only found', async (t) => {
+  const folder = t.testdir({ 'a.yaml': manifest({ name: 'a' }), 'expected.yaml': '[]\n' })
+  const file = path.join(folder, 'expected.yaml')
+  for (const AIM_ADMISSION_UPDATE of ['false', 'False', '0', 'f', '']) {
+    await run(['test', folder], { AIM_ADMISSION_UPDATE })
+    t.equal(await readFile(file, 'utf8'), '[]\n', AIM_ADMISSION_UPDATE)
+  }
+  const unknown = await runPasted(`aim-admission test ${folder}`, { AIM_ADMISSION_UPDATE: 'maybe' })
+  t.match(unknown, { code: 1, stderr: /^error: AIM_ADMISSION_UPDATE must be true or false, not "maybe"/ })
+  t.equal(await readFile(file, 'utf8'), '[]\n')
+  await run(['test', folder, '--update'], { AIM_ADMISSION_UPDATE: 'false' })
+  t.match(await readFile(file, 'utf8'), 'AIMService default/a', 'the flag takes precedence')
+  await writeFile(file, '[]\n')
+  await run(['test', folder], { AIM_ADMISSION_UPDATE: 'true' })
+  t.match(await readFile(file, 'utf8'), 'AIMService default/a')
 })
 
 t.test('-n refuses a manifest of another namespace', async (t) => {
