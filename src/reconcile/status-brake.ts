@@ -34,12 +34,16 @@ const PEACE_MS = 10 * 60_000
 const SHORTEST_CALM_MS = 60_000
 /** Changes in a row from which on a status is reported as contested. A single one is an accident. */
 const REPORTED_CONTESTS = 2
+/** A status may change so many times in a row between its reading and its write without being contested. */
+const FREE_TRIES = 3
 
 /** Slows down and reports the writes of a status whose fields another writer keeps changing. */
 export class StatusBrake {
   readonly #clock: Clock
   readonly #onContest: (manager: string) => void
   readonly #writes = new Map<string, LastWrite>()
+  /** Failed tries in a row. */
+  readonly #outdated = new Map<string, number>()
   /** Statuses that the definition of their kind does not allow, without transition times. */
   readonly #refused = new Map<string, object>()
 
@@ -76,13 +80,16 @@ export class StatusBrake {
   /** How the work ends after the write, which the API server stored. */
   written (id: string, { status, write, manager }: StatusWriteStep): WorkResult {
     this.#writes.set(id, write)
+    this.#outdated.delete(id)
     if (manager !== undefined) this.#onContest(manager)
     return contestIn(status) === undefined ? DONE : { kind: 'again', afterMs: calmAfter(write) }
   }
 
-  /** The other writer was faster: in a contest, a failed try counts like a write. */
+  /** The other writer was faster: in a contest, and after several times in a row, a failed try counts like a write. */
   outdated (id: string, { write }: StatusWriteStep): void {
-    if (write.contests > 0) this.#writes.set(id, write)
+    const inARow = (this.#outdated.get(id) ?? 0) + 1
+    this.#outdated.set(id, inARow)
+    if (write.contests > 0 || inARow >= FREE_TRIES) this.#writes.set(id, write)
   }
 
   /** The definition does not allow this status: it is not written again until either changes. */
@@ -97,6 +104,7 @@ export class StatusBrake {
 
   forget (id: string): void {
     this.#writes.delete(id)
+    this.#outdated.delete(id)
     this.#refused.delete(id)
   }
 
