@@ -1,5 +1,6 @@
 import { fastify, type FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
+import { oneLine } from '../platform/printable.ts'
 import { connectionOptions, SERVER_LIMITS } from './listener.ts'
 import { refuseConnection } from './overload/refuse-connection.ts'
 
@@ -25,9 +26,9 @@ export function buildProbes (dependencies: ProbeDependencies): FastifyInstance {
   app.get('/healthz', async () => 'ok\n')
   app.get('/readyz', async (_request, reply) => {
     const reason = notReadyReason()
-    if (reason !== undefined) return await reply.code(503).send(`not ready: ${reason}\n`)
+    if (reason !== undefined) return await reply.code(503).send(`not ready: ${oneLine(reason)}\n`)
     const warning = problem()
-    return warning === undefined ? 'ok\n' : `ok\nwarning: ${warning}\n`
+    return warning === undefined ? 'ok\n' : `ok\nwarning: ${oneLine(warning)}\n`
   })
   app.get('/metrics', async (_request, reply) => await reply.type(registry.contentType).send(await registry.metrics()))
   if (playground !== undefined) {

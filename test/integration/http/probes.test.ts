@@ -32,6 +32,16 @@ t.test('the probes', async (t) => {
     problem = undefined
   })
 
+  t.test('/readyz escapes hidden characters of a reason', async (t) => {
+    problem = 'a\u001B[31m\nb'
+    const warned = await get('/readyz')
+    why = 'c\u202E\nd'
+    const refused = await get('/readyz')
+    why = problem = undefined
+    t.equal(warned.body, 'ok\nwarning: a\\u{1b}[31m b\n')
+    t.equal(refused.body, 'not ready: c\\u{202e} d\n')
+  })
+
   t.test('/metrics has the documented names and no others', async (t) => {
     const { status, body, type } = await get('/metrics')
     t.match({ status, type }, { status: 200, type: /^text\/plain; version=0\.0\.4/ })
