@@ -11,7 +11,7 @@ import { duration, flag, MISSING_CONFIG, oneOf, wholeNumber, withoutProblems } f
 type ProcessFlags = PathFlags & Readonly<Record<'host' | 'probePort' | 'logLevel', string>> &
   Readonly<Partial<Record<'kubeconfig' | 'logFormat', string>>>
 
-type PathFlags = Readonly<Record<keyof PathPolicy, string>>
+export type PathFlags = Readonly<Record<keyof PathPolicy, string>>
 
 type ReconcilerFlags = Readonly<Record<
   'leaseDuration' | 'rolloutRate' | 'rolloutConcurrency' | 'rolloutFailureLimit' | 'admissionProbeInterval' |
@@ -63,7 +63,7 @@ function processFlags (): Option[] {
 }
 
 /** The flags about paths of every command that judges services. */
-function pathFlags (): Option[] {
+export function pathFlags (): Option[] {
   return [
     flag('--cross-namespace-overlap <action>',
       'action for a path above or below one of another namespace: refuse or warn', 'refuse'),
@@ -136,6 +136,11 @@ function processSettings (flags: ProcessFlags, problems: string[]): ProcessSetti
     logFormat: logFormat === undefined ? undefined : oneOf('log-format', logFormat, { choices: LOG_FORMATS, problems }),
     pathPolicy: pathPolicyOf(flags, problems)
   }
+}
+
+/** Throws one line with every problem. */
+export function pathPolicySettings (flags: PathFlags): PathPolicy {
+  return withoutProblems((problems) => pathPolicyOf(flags, problems))
 }
 
 function pathPolicyOf (flags: PathFlags, problems: string[]): PathPolicy {

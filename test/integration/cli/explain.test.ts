@@ -72,3 +72,16 @@ for (const [name, { flags, want }] of Object.entries(unusable)) {
     t.equal(out, '')
   })
 }
+
+t.test('--path-scope namespace applies as in serve', async (t) => {
+  const folder = t.testdir({
+    'c.yaml': FILES['c.yaml'], 's.yaml': manifest({ namespace: 'ml-team', name: 'one', spec: routed('/other/one') })
+  })
+  const explainedWith = async (...flags: string[]): Promise<string> => {
+    const { terminal, shown } = fakeTerminal()
+    await explainCommand(terminal).parseAsync(['-f', folder, ...flags], { from: 'user' })
+    return shown.out
+  }
+  t.not(await explainedWith('--path-scope', 'namespace'), await explainedWith())
+  t.match(await explainedWith('--path-scope', 'namespace'), /outside \/ml-team\//)
+})

@@ -358,3 +358,29 @@ t.test('shows progress on a terminal, and clears it', async (t) => {
   )
   t.equal((await run(t, { files, flags: ['-f', '$a.yaml'] })).err, '')
 })
+
+const OVERLAP = {
+  'default.yaml': manifest({ kind: 'AIMClusterRuntimeConfig', name: 'default' }),
+  'a.yaml': manifest({ namespace: 'victim', name: 'llama', spec: routed('/shared/llama') }),
+  'b.yaml': manifest({ namespace: 'evil', name: 'below', spec: routed('/shared/llama/v1') })
+}
+const OF_OVERLAP = ['--configs', '$default.yaml', '-f', '$a.yaml', '$b.yaml', '-o', 'json']
+const PATH_FLAGS: ReadonlyArray<readonly [readonly string[], RegExp, readonly boolean[]]> = [
+  [[], /victim\/llama/, [true, false]],
+  [['--cross-namespace-overlap', 'warn'], /victim\/llama/, [true, true]],
+  [['--path-scope', 'namespace'], /is outside \/victim\//, [false, false]]
+]
+for (const [flags, expected, allowed] of PATH_FLAGS) {
+  t.test(`judges paths as serve ${flags.join(' ')}`, async (t) => {
+    const { out } = await run(t, { files: OVERLAP, flags: [...OF_OVERLAP, ...flags] })
+    t.strictSame(lines(out).map((line) => line['allowed']), allowed)
+    t.match(out, expected)
+  })
+}
+
+t.test('--conflict-details hidden leaves out the holder of a path', async (t) => {
+  const flags = [...OF_OVERLAP, '--conflict-details', 'hidden']
+  const refused = lines((await run(t, { files: OVERLAP, flags })).out)[1] ?? {}
+  t.match(refused, { allowed: false, name: 'below' })
+  t.notMatch(JSON.stringify(refused), /victim/)
+})

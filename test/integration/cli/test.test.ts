@@ -117,6 +117,14 @@ t.test('a folder that is a symbolic link is no case', async (t) => {
   await t.rejects(readFile(`${dir}/outside/expected.yaml`), { code: 'ENOENT' })
 })
 
+t.test('path flags apply as in serve', async (t) => {
+  const outside = manifest({ namespace: 'ml-team', name: 'one', spec: routed('/other/one') })
+  const away = t.testdir({ a: { 'c.yaml': config, 's.yaml': outside, 'expected.yaml': admitted() } })
+  t.match(await run(away), { code: 0 })
+  t.match(await run(away, '--path-scope', 'namespace'), { code: 1, out: /\+ {2}allowed: false/ })
+  t.match(await run(away, '--path-scope', 'all'), { code: 2, err: /--path-scope must be one of any, namespace/ })
+})
+
 t.test('junit has a case per folder, with the difference as its failure', async (t) => {
   const dir = t.testdir({
     a: { 's.yaml': labelled, 'expected.yaml': admitted() },

@@ -1,10 +1,11 @@
 import { Command } from 'commander'
 import { flag } from '../../flags/read-flags.ts'
+import { pathFlags, type PathFlags } from '../../flags/settings.ts'
 import type { Terminal } from '../../output/terminal.ts'
 import { clusterFlags, objectNamespaceFlag, type ClusterFlags } from '../../user-cluster.ts'
 
 /** As given. */
-export interface ExplainFlags extends ClusterFlags {
+export interface ExplainFlags extends ClusterFlags, PathFlags {
   readonly filename?: readonly string[]
   readonly recursive?: true
   readonly output: 'table' | 'json'
@@ -24,7 +25,8 @@ export function explainCommand (terminal: Terminal): Command {
     .addOption(objectNamespaceFlag('namespace of the service (default in a cluster: that of the context)'))
     .addOption(flag('-o, --output <format>', 'output format', 'table').choices(['table', 'json']))
     .addOption(flag('--check', 'check in the cluster, with your rights, whether the settings name usable objects'))
-  for (const option of clusterFlags('cluster of the service (default: that of kubectl)')) command.addOption(option)
+  const cluster = clusterFlags('cluster of the service (default: that of kubectl)')
+  for (const option of [...pathFlags(), ...cluster]) command.addOption(option)
   return command.action(async (name: string | undefined, flags: ExplainFlags) => {
     await (await import('./run.ts')).explain(name, flags, terminal)
   })

@@ -9,6 +9,7 @@ import { checkReferences, type References } from '../../../kube/objects/check-re
 import { listObjects } from '../../../kube/objects/list-objects.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
 import type { JsonObject } from '../../../platform/json.ts'
+import { pathPolicySettings } from '../../flags/settings.ts'
 import { toJsonLines } from '../../output/formats.ts'
 import { reportUnusable, type Terminal } from '../../output/terminal.ts'
 import { placeText, readInput } from '../../read-input.ts'
@@ -48,7 +49,7 @@ async function inFiles (wanted: Wanted, flags: ExplainFlags, terminal: Terminal)
   const violations = objects.flatMap(({ errors, file, positionOf }) =>
     errors.map(({ field, message }) => `${placeText(file, positionOf(field))}: ${field}: ${message}`))
   if (problems.length + violations.length > 0) throw new Error([...problems, ...violations].join('\n'))
-  const engine = engineOf(objects.map(({ object }) => object))
+  const engine = engineOf(objects.map(({ object }) => object), flags)
   const services = servicesIn(engine, wanted)
   if (flags.check !== true) return services.map((service) => explained(service, engine))
   return await withCluster(flags, async ({ request }) => await checked(services, engine, request))
@@ -63,7 +64,7 @@ async function inCluster (wanted: Wanted, flags: ExplainFlags): Promise<Explaine
       const path = `/apis/${API_VERSION}/${scope === 'Cluster' ? plural : `namespaces/${namespace}/${plural}`}`
       for await (const object of listObjects(path, request)) objects.push(object)
     }
-    const engine = engineOf(objects)
+    const engine = engineOf(objects, flags)
     const services = servicesIn(engine, { ...wanted, namespace })
     return flags.check === true
       ? await checked(services, engine, request)
@@ -71,8 +72,10 @@ async function inCluster (wanted: Wanted, flags: ExplainFlags): Promise<Explaine
   })
 }
 
-function engineOf (objects: readonly JsonObject[]): AdmissionEngine {
-  const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'admit' })
+function engineOf (objects: readonly JsonObject[], flags: ExplainFlags): AdmissionEngine {
+  const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'admit' }, {
+    pathPolicy: pathPolicySettings(flags)
+  })
   for (const object of objects) {
     const kind = KINDS.find((known) => known.kind === object['kind'])
     if (kind !== undefined) engine.sinks[kind.kind].upsert(object)

@@ -2,6 +2,7 @@ import { Command } from 'commander'
 import type { AdmissionEngine } from '../../../../webhooks/engine.ts'
 import type { WebhooksOver } from '../../../recording/replay.ts'
 import { flag, missingConfigFlag } from '../../flags/read-flags.ts'
+import { pathFlags, type PathFlags } from '../../flags/settings.ts'
 import type { KnownFlags } from '../../known-objects.ts'
 import type { Terminal } from '../../output/terminal.ts'
 import { clusterFlags, objectNamespaceFlag } from '../../user-cluster.ts'
@@ -18,7 +19,7 @@ export const REVIEW_FORMATS = ['yaml', 'json', 'patch', 'diff', 'report', 'junit
 export type ReviewFormat = typeof REVIEW_FORMATS[number]
 
 /** As given. */
-export interface ReviewFlags extends KnownFlags {
+export interface ReviewFlags extends KnownFlags, PathFlags {
   readonly filename?: readonly string[]
   readonly recursive?: true
   readonly output: ReviewFormat
@@ -41,7 +42,7 @@ export function reviewCommand (dependencies: ReviewDependencies): Command {
     .addOption(flag('--replay <dir>', 'folder of serve --record: print only the responses that differ in a replay'))
     .addOption(missingConfigFlag())
   const cluster = 'cluster of stored objects; an object of the same name is reviewed as a change'
-  for (const option of clusterFlags(cluster)) command.addOption(option)
+  for (const option of [...pathFlags(), ...clusterFlags(cluster)]) command.addOption(option)
   return command.action(async (flags: ReviewFlags) => {
     if (flags.replay === undefined) await (await import('./run.ts')).review(flags, dependencies)
     else await (await import('./replay.ts')).replay({ ...flags, replay: flags.replay }, dependencies)

@@ -1,6 +1,7 @@
 import { newAdmissionEngine } from '../../../../webhooks/engine.ts'
 import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
 import { reviewObjects } from '../../../offline/review-objects.ts'
+import { pathPolicySettings } from '../../flags/settings.ts'
 import { knownObjects, loadWorld } from '../../known-objects.ts'
 import { newProgress, reportUnusable } from '../../output/terminal.ts'
 import { placeText, readInput } from '../../read-input.ts'
@@ -29,7 +30,9 @@ export async function review (flags: ReviewFlags, dependencies: ReviewDependenci
     reportUnusable(allProblems, dependencies)
     return
   }
-  const engine = dependencies.admission?.() ?? newAdmissionEngine({ missingConfig, missingBlock: 'refuse' })
+  const engine = dependencies.admission?.() ?? newAdmissionEngine({ missingConfig, missingBlock: 'refuse' }, {
+    pathPolicy: pathPolicySettings(flags)
+  })
   const stored = loadWorld(known, engine, objects)
   const progress = newProgress('objects reviewed:', dependencies)
   const reviewed = reviewObjects(objects, engine, { stored, onReviewed: () => { progress.step(objects.length) } })

@@ -9,6 +9,7 @@ import { reviewObjects } from '../../../offline/review-objects.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
 import { loadWorld } from '../../known-objects.ts'
+import { pathPolicySettings, type PathFlags } from '../../flags/settings.ts'
 import { yamlText } from '../../output/formats.ts'
 import { readInput, type Input } from '../../read-input.ts'
 import type { TestFlags } from './command.ts'
@@ -31,7 +32,7 @@ export interface TestCase {
   readonly problems: readonly string[]
 }
 
-type CaseOptions = Pick<TestFlags, 'missingConfig'>
+type CaseOptions = PathFlags & Pick<TestFlags, 'missingConfig'>
 
 /** Runs every case below a folder, in the order of names. Rejects with a system error if the folder is unreadable. */
 export async function runCases (dir: string, options: CaseOptions): Promise<TestCase[]> {
@@ -43,7 +44,7 @@ export async function runCases (dir: string, options: CaseOptions): Promise<Test
 }
 
 /** Undefined if the folder has no manifest. */
-async function runCase (dir: string, folder: string, { missingConfig }: CaseOptions): Promise<TestCase | undefined> {
+async function runCase (dir: string, folder: string, options: CaseOptions): Promise<TestCase | undefined> {
   const files = (await readManifestFolder(folder))
     .map((file) => path.basename(file.path))
     .filter((name) => name !== EXPECTED)
@@ -58,7 +59,9 @@ async function runCase (dir: string, folder: string, { missingConfig }: CaseOpti
   const problems = [known, old, given].flatMap((one) => one.problems)
   const about = { name: path.relative(dir, folder) || '.', file, expected }
   if (problems.length > 0) return { ...about, actual: '', full: '', problems }
-  const engine = newAdmissionEngine({ missingConfig, missingBlock: 'refuse' })
+  const engine = newAdmissionEngine({ missingConfig: options.missingConfig, missingBlock: 'refuse' }, {
+    pathPolicy: pathPolicySettings(options)
+  })
   const stored = loadWorld({ objects: known.objects, stored: old.objects, problems }, engine, given.objects)
   const results = reviewObjects(given.objects, engine, { stored }).map(resultOf)
   const expectations = readExpected(expected ?? '[]')
