@@ -1,11 +1,12 @@
 import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
 import type { PatchOperation } from '../src/api/admission-review.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
-import { RECORD_ANNOTATION } from '../src/api/meta.ts'
+import { INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION } from '../src/api/meta.ts'
 import { createdAt } from '../src/api/object-meta.ts'
 import { missingConfigWarning } from '../src/core/rules/service-faults.ts'
 import type { ServicePolicy } from '../src/core/rules/service.ts'
 import { assessService, type Assessment } from '../src/core/settings/assess.ts'
+import { fillPatch, fillRecord } from '../src/core/settings/filled-fields.ts'
 import { recordText, type Service } from '../src/core/settings/service.ts'
 import type { World } from '../src/core/world.ts'
 import { isJsonObject, own, ownObject, sameJson, type JsonObject } from '../src/platform/json.ts'
@@ -36,7 +37,7 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
         ...(isMissing && policy.missingConfig === 'warn' ? [missingConfigWarning(change.service)] : [])
       ]
       const result = { warnings, audit: serviceAudit(assessment) }
-      return patched(recordPatch(request.object, assessment), result)
+      return patched(servicePatch(request.object, assessment), result)
     }
   }
 }
@@ -64,8 +65,10 @@ function patched ([first, ...more]: readonly PatchOperation[], result: Pick<Verd
   return first === undefined ? { kind: 'admit', ...result } : { kind: 'patch', operations: [first, ...more], ...result }
 }
 
-/** The operations that are missing between the service and the record. `/spec` exists: otherwise it is malformed. */
-function recordPatch (object: JsonObject | undefined, { service, block, recordIn }: Assessment): PatchOperation[] {
+/** What makes the service the one that admission writes. `/spec` exists: otherwise it is malformed. */
+function servicePatch (
+  object: JsonObject | undefined, { service, block, recordIn, filled }: Assessment
+): PatchOperation[] {
   if (object === undefined) return []
   const { givenConfigName, configName } = service
   return [
@@ -73,12 +76,28 @@ function recordPatch (object: JsonObject | undefined, { service, block, recordIn
       ? [{ op: 'add', path: '/spec/runtimeConfigName', value: configName } as const]
       : []),
     ...write(object, BLOCK, recordIn === 'spec' ? block : undefined),
-    ...write(object, ANNOTATION, recordIn === 'annotation' && block !== undefined ? recordText(block) : undefined)
+    ...fillPatch(object, service, filled),
+    ...annotate(object, [
+      [RECORD_ANNOTATION, recordIn === 'annotation' && block !== undefined ? recordText(block) : undefined],
+      [INJECTED_FIELDS_ANNOTATION, fillRecord(filled)]
+    ])
   ]
 }
 
 const BLOCK = ['spec', 'resolvedRuntimeConfig'] as const
 const ANNOTATION = ['metadata', 'annotations', RECORD_ANNOTATION] as const
+
+/** Writes or removes annotations. All are one operation if the object has none yet. */
+function annotate (
+  object: JsonObject, annotations: ReadonlyArray<readonly [string, string | undefined]>
+): PatchOperation[] {
+  const path = ANNOTATION.slice(0, -1)
+  if (isJsonObject(own(ownObject(object, 'metadata'), 'annotations'))) {
+    return annotations.flatMap(([key, value]) => write(object, [...path, key], value))
+  }
+  const set = annotations.filter(([, value]) => value !== undefined)
+  return set.length === 0 ? [] : write(object, path, Object.fromEntries(set))
+}
 
 /** Sets a field unless it has the value, with the objects around it; undefined removes it. */
 function write (object: JsonObject, path: readonly string[], value: unknown): PatchOperation[] {

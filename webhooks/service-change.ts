@@ -17,7 +17,7 @@ export function readReviewedService ({ object, oldObject, namespace }: ReviewReq
   if (object === undefined) return { kind: 'no-object' }
   if (oldObject !== undefined && isDeleting(oldObject)) return { kind: 'deleting', object, oldObject }
   if (!isJsonObject(own(object, 'spec'))) return { kind: 'malformed', field: 'spec', expected: 'an object' }
-  const service = readService(object, namespace)
+  const service = readService(object, namespace, oldObject ?? {})
   if (service.kind === 'malformed') return service
   const old = oldObject === undefined ? undefined : readService(oldObject, namespace)
   return { kind: 'change', service, old: old?.kind === 'service' ? old : undefined }

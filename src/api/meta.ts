@@ -22,3 +22,9 @@ export const RECORD_ANNOTATION = `${GROUP}/resolved-runtime-config`
 
 /** On a configuration: how its changes are rolled out to the services that use it. */
 export const ROLLOUT_ANNOTATION = `${GROUP}/rollout`
+
+/** On a service: the fields that admission filled, with their values, as JSON. */
+export const INJECTED_FIELDS_ANNOTATION = `${GROUP}/injected-fields`
+
+/** kubectl's copy of the applied manifest, which is no setting of the service. */
+export const LAST_APPLIED_ANNOTATION = 'kubectl.kubernetes.io/last-applied-configuration'

@@ -60,12 +60,17 @@ export interface PathPolicy {
   readonly pathScope: 'any' | 'namespace'
   /** `hidden`: messages leave out the namespace and name of a holder in another namespace. */
   readonly conflictDetails: 'shown' | 'hidden'
+  /** `record,fields`: admission also fills the unset fields of a service, for programs that read only those. */
+  readonly inject: Inject
 }
+
+export type Inject = 'record' | 'record,fields'
 
 export const DEFAULT_PATH_POLICY: PathPolicy = {
   crossNamespaceOverlap: 'refuse',
   pathScope: 'any',
-  conflictDetails: 'shown'
+  conflictDetails: 'shown',
+  inject: 'record'
 }
 
 /** Configurations that were admitted but have not reached every cache. */

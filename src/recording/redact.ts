@@ -1,4 +1,4 @@
-import { RECORD_ANNOTATION, ROLLOUT_ANNOTATION } from '../api/meta.ts'
+import { INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION, ROLLOUT_ANNOTATION } from '../api/meta.ts'
 import { relevantMetadata } from '../core/settings/service.ts'
 import { isJsonObject, own, type JsonObject } from '../platform/json.ts'
 
@@ -35,10 +35,12 @@ function redactSpec (spec: JsonObject, redaction: Redaction): JsonObject {
   })
 }
 
+const KEPT_ANNOTATIONS = new Set([ROLLOUT_ANNOTATION, RECORD_ANNOTATION, INJECTED_FIELDS_ANNOTATION])
+
 function redactAnnotations (annotations: unknown, { placeholder, kept }: Redaction): unknown {
   if (!isJsonObject(annotations)) return redactValue(annotations, placeholder)
   return Object.fromEntries(Object.entries(annotations).map(([key, value]) => {
-    const isKept = kept.has(key) || key === ROLLOUT_ANNOTATION || key === RECORD_ANNOTATION
+    const isKept = kept.has(key) || KEPT_ANNOTATIONS.has(key)
     return [key, isKept ? value : redactValue(value, placeholder)]
   }))
 }

@@ -38,7 +38,8 @@ const recordSchema = Type.Object({
   pathPolicy: Type.Object({
     crossNamespaceOverlap: Type.Union([Type.Literal('refuse'), Type.Literal('warn')]),
     pathScope: Type.Union([Type.Literal('any'), Type.Literal('namespace')]),
-    conflictDetails: Type.Union([Type.Literal('shown'), Type.Literal('hidden')])
+    conflictDetails: Type.Union([Type.Literal('shown'), Type.Literal('hidden')]),
+    inject: Type.Union([Type.Literal('record'), Type.Literal('record,fields')])
   }),
   /** The AdmissionReview, redacted and without userInfo. */
   review: anObject,

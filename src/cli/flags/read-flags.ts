@@ -1,5 +1,6 @@
 import { Option, type Command } from 'commander'
 import { SYSTEM_NAMESPACE } from '../../api/meta.ts'
+import type { Inject } from '../../core/world.ts'
 
 /** A flag with the environment variable of its name: `AIM_ADMISSION_PROBE_PORT` for `--probe-port`. */
 export function flag (flags: string, description: string, defaultValue?: string): Option {
@@ -38,6 +39,18 @@ export function namespaceFlag (): Option {
 export function missingConfigFlag (): Option {
   return flag('--missing-config <action>', 'action for a service without its runtime configuration', 'warn')
     .choices(MISSING_CONFIG)
+}
+
+export function injectFlag (): Option {
+  return flag('--inject <parts>', 'what admission writes into services: record, or record,fields to fill their unset ' +
+    'fields for an operator that reads only those', 'record')
+}
+
+const INJECT_FLAGS = ['record', 'fields', 'record,fields'] as const
+
+/** `record` is always among the parts. */
+export function injectOf (text: string, problems: string[]): Inject {
+  return oneOf('inject', text, { choices: INJECT_FLAGS, problems }) === 'record' ? 'record' : 'record,fields'
 }
 
 export const MISSING_CONFIG = ['warn', 'refuse'] as const

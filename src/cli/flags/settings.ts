@@ -6,7 +6,9 @@ import type {
 import type { PathPolicy } from '../../core/world.ts'
 import { LEASE_SECONDS } from '../../kube/lease/lease.ts'
 import { certificateFlags, certificateSettings, clientSettings, type CertificateFlags } from './certificates.ts'
-import { duration, flag, MISSING_CONFIG, oneOf, wholeNumber, withoutProblems } from './read-flags.ts'
+import {
+  duration, flag, injectFlag, injectOf, MISSING_CONFIG, oneOf, wholeNumber, withoutProblems
+} from './read-flags.ts'
 
 type ProcessFlags = PathFlags & Readonly<Record<'host' | 'probePort' | 'logLevel', string>> &
   Readonly<Partial<Record<'kubeconfig' | 'logFormat', string>>>
@@ -68,7 +70,8 @@ export function pathFlags (): Option[] {
     flag('--cross-namespace-overlap <action>',
       'action for a path above or below one of another namespace: refuse or warn', 'refuse'),
     flag('--path-scope <scope>', 'any, or namespace: a path must start with the namespace of its service', 'any'),
-    flag('--conflict-details <details>', 'holder of a path in messages to other namespaces: shown or hidden', 'shown')
+    flag('--conflict-details <details>', 'holder of a path in messages to other namespaces: shown or hidden', 'shown'),
+    injectFlag()
   ]
 }
 
@@ -144,14 +147,15 @@ export function pathPolicySettings (flags: PathFlags): PathPolicy {
 }
 
 function pathPolicyOf (flags: PathFlags, problems: string[]): PathPolicy {
-  const { crossNamespaceOverlap, pathScope, conflictDetails } = flags
+  const { crossNamespaceOverlap, pathScope, conflictDetails, inject } = flags
   return {
     crossNamespaceOverlap: oneOf('cross-namespace-overlap', crossNamespaceOverlap, {
       choices: ['refuse', 'warn'],
       problems
     }),
     pathScope: oneOf('path-scope', pathScope, { choices: ['any', 'namespace'], problems }),
-    conflictDetails: oneOf('conflict-details', conflictDetails, { choices: ['shown', 'hidden'], problems })
+    conflictDetails: oneOf('conflict-details', conflictDetails, { choices: ['shown', 'hidden'], problems }),
+    inject: injectOf(inject, problems)
   }
 }
 

@@ -54,6 +54,7 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
       ...movedWarnings(old, assessment),
       ...overlapWarnings(assessment, world),
       ...overrideWarnings(old, service),
+      ...secretWarnings(assessment, world),
       ...sizeWarnings(service)
     ]
   }
@@ -100,6 +101,15 @@ function stateWarnings ({ service, config, routing }: Assessment, policy: Servic
     ...(config === undefined && policy.missingConfig === 'warn' ? [missingConfigWarning(service)] : []),
     ...(routing.enabled && routing.gatewayRef === undefined ? [NO_GATEWAY] : [])
   ]
+}
+
+/** `kubectl apply` would remove what admission adds to an own list, so the list is not completed. */
+function secretWarnings ({ service, block }: Assessment, { pathPolicy }: World): string[] {
+  const { imagePullSecrets: own } = service
+  const missing = (block?.imagePullSecrets ?? []).flatMap(({ name = '' }) => own.includes(name) ? [] : [name])
+  if (pathPolicy.inject === 'record' || own.length === 0 || missing.length === 0) return []
+  return ['spec.imagePullSecrets is your own list, which is not completed; to use all secrets, ' +
+    `add ${missing.join(', ')}, or remove the list`]
 }
 
 function sizeWarnings ({ object }: Service): string[] {

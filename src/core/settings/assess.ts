@@ -1,7 +1,9 @@
 import type { ResolvedRuntimeConfig } from '../../api/aim-service.ts'
+import { GROUP } from '../../api/meta.ts'
 import { encodeSegment, outOfScope } from '../path/segment.ts'
 import type { ObjectKey } from '../ports.ts'
 import type { ConfigLookup, HeldPath, PathClaim, World } from '../world.ts'
+import { valueAt, type FillableField, type FilledFields } from './filled-fields.ts'
 import { PRECEDENCE, settle } from './precedence.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
 import type { RecordPlace, Service } from './service.ts'
@@ -24,6 +26,8 @@ export interface PathAssessment {
 }
 
 export interface Assessment extends PathAssessment {
+  /** The fields of the service that admission fills. */
+  readonly filled: FilledFields
   /** The resolved configuration that admission records; undefined without a configuration. */
   readonly block: ResolvedRuntimeConfig | undefined
   readonly recordIn: RecordPlace
@@ -40,7 +44,9 @@ export function assessService (service: Service, world: AssessmentWorld, stored:
   const config = resolveConfig({ namespace: service.namespace, name: service.configName }, world.configs)
   const assessed = assessPath({ service, config, stored }, world)
   const recordIn = world.served.has('spec', 'resolvedRuntimeConfig') ? 'spec' : 'annotation'
-  return { ...assessed, block: config && resolvedBlock(config, assessed), recordIn }
+  const block = config && resolvedBlock(config, assessed)
+  const filled = block === undefined || world.pathPolicy.inject === 'record' ? {} : fieldsToFill(assessed, block, world)
+  return { ...assessed, block, filled, recordIn }
 }
 
 export interface PathInput {
@@ -83,6 +89,31 @@ function inScope (path: RenderedServicePath, { service, routing, held, world }: 
 export function resolveConfig ({ namespace, name }: ObjectKey, configs: ConfigLookup): RuntimeConfig | undefined {
   return configs.namespaced(namespace, name) ?? configs.cluster(name)
 }
+
+/**
+ * What the service gets in those fields that its user left unset, so that a program that reads only them does what the
+ * block says. Without a path, or without a gateway, the service must not be served: that program would render the
+ * template itself.
+ */
+function fieldsToFill (
+  { service: { object }, routing, path }: PathAssessment, block: ResolvedRuntimeConfig,
+  { served }: AssessmentWorld
+): FilledFields {
+  const servedPath = path.kind === 'path' && routing.gatewayRef !== undefined ? path.path : undefined
+  const values: FilledFields = {
+    'spec.routing.enabled': routing.enabled && servedPath !== undefined,
+    'spec.routing.gatewayRef': routing.gatewayRef,
+    'spec.routing.pathTemplate':
+      servedPath ?? (valueAt(object, 'spec.routing.enabled') === true ? NO_PATH_TEMPLATE : undefined),
+    'spec.imagePullSecrets': block.imagePullSecrets,
+    'spec.serviceAccountName': block.serviceAccountName
+  }
+  return Object.fromEntries(Object.entries(values).filter(([field, value]) =>
+    value !== undefined && valueAt(object, field as FillableField) === undefined && served.has(...field.split('.'))))
+}
+
+/** No service has this label, so no program can render a path from the template. */
+const NO_PATH_TEMPLATE = `/{.metadata.labels['${GROUP}/no-path']}`
 
 /** Unset fields are left out. */
 function resolvedBlock (config: RuntimeConfig, { service, routing, path }: PathAssessment): ResolvedRuntimeConfig {

@@ -1,8 +1,9 @@
 import canonicalize from 'canonicalize'
-import { DEFAULT_CONFIG_NAME, RECORD_ANNOTATION } from '../../api/meta.ts'
+import { DEFAULT_CONFIG_NAME, LAST_APPLIED_ANNOTATION, RECORD_ANNOTATION } from '../../api/meta.ts'
 import { isDeleting } from '../../api/object-meta.ts'
 import type { ObjectKey } from '../ports.ts'
 import { isJsonObject, nestsAtMost, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
+import { separateFilled, type FilledFields } from './filled-fields.ts'
 import { READABLE_METADATA } from '../path/readable-fields.ts'
 import {
   namesAt, objectAt, orMalformed, routingAt, stringAt, type Malformed, type RoutingFields
@@ -30,8 +31,10 @@ export interface Service extends ServiceFields {
   /** The resolved configuration as recorded, unchecked: users can write anything there. */
   readonly block: unknown
   readonly recordedIn: RecordPlace | 'several' | undefined
-  /** The object that path expressions read, without the annotation. */
+  /** The user's own part of the object, which path expressions read. */
   readonly object: JsonObject
+  /** The fields that admission filled, as found. */
+  readonly filled: FilledFields
 }
 
 /** Where admission records the resolved configuration: in `spec.resolvedRuntimeConfig`, or in an annotation. */
@@ -51,25 +54,30 @@ export interface StoredService extends ObjectKey {
 /** A service whose kept text is larger is stored without its object. */
 export const MAX_KEPT_BYTES = 16 * 1024
 
-/** Reads an AIMService. `namespace` is the request's and takes precedence over the object's. */
-export function readService (object: JsonObject, namespace: string): Service | Malformed {
+/**
+ * Reads an AIMService. `namespace` is the request's and takes precedence over the object's; `stored` is the object
+ * that a request changes, empty if it creates one. A stored object stands for itself.
+ */
+export function readService (given: JsonObject, namespace: string, stored: JsonObject = given): Service | Malformed {
   return orMalformed(() => {
+    const { object, filled } = separateFilled(given, stored)
     const spec = objectAt(object, 'spec', 'spec')
     const metadata = objectAt(object, 'metadata', 'metadata')
-    const given = stringAt(spec, 'runtimeConfigName', 'spec.runtimeConfigName') || undefined
+    const givenConfigName = stringAt(spec, 'runtimeConfigName', 'spec.runtimeConfigName') || undefined
     return {
       kind: 'service',
       namespace,
       name: ownString(metadata, 'name'),
       generateName: ownString(metadata, 'generateName'),
       deleting: isDeleting(object),
-      givenConfigName: given,
-      configName: given ?? DEFAULT_CONFIG_NAME,
+      givenConfigName,
+      configName: givenConfigName ?? DEFAULT_CONFIG_NAME,
       serviceAccountName: stringAt(spec, 'serviceAccountName', 'spec.serviceAccountName') || undefined,
       imagePullSecrets: namesAt(spec, 'imagePullSecrets', 'spec.imagePullSecrets'),
       routing: routingAt(spec),
       ...recordIn(spec, metadata),
-      object: withoutRecord(inNamespace(object, namespace))
+      object: withoutRecord(inNamespace(object, namespace)),
+      filled
     }
   })
 }
@@ -125,12 +133,9 @@ export function displayName ({ name, generateName }: ServiceFields): string {
 
 /** The keys of the labels or annotations, in the object's order. */
 export function keysOf (service: Service, field: 'labels' | 'annotations'): string[] {
-  return Object.keys(ownObject(ownObject(service.object, 'metadata'), field)).filter((key) => key !== LAST_APPLIED)
+  return Object.keys(ownObject(ownObject(service.object, 'metadata'), field))
+    .filter((key) => key !== LAST_APPLIED_ANNOTATION)
 }
-
-/** kubectl's copy of the applied manifest, which is no setting of the service. */
-const LAST_APPLIED = 'kubectl.kubernetes.io/last-applied-configuration'
-
 /** What rules and path expressions read of an object's metadata: without managed fields and the applied manifest. */
 export function relevantMetadata (object: JsonObject): JsonObject {
   const metadata = ownObject(object, 'metadata')
@@ -138,7 +143,7 @@ export function relevantMetadata (object: JsonObject): JsonObject {
   const kept = Object.fromEntries(keys.map((key) => [key, metadata[key]]))
   const annotations = own(metadata, 'annotations')
   if (!isJsonObject(annotations)) return kept
-  const { [LAST_APPLIED]: applied, ...others } = annotations
+  const { [LAST_APPLIED_ANNOTATION]: applied, ...others } = annotations
   return { ...kept, annotations: others }
 }
 

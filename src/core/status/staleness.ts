@@ -9,6 +9,8 @@ export type Staleness =
   | 'current'
   /** Its configuration was created, changed, or deleted since. */
   | 'outdated'
+  /** Its fields are not those that admission fills: `--inject` was changed, or no webhook saw a write. */
+  | 'unfilled'
   /** Its path has become available, or an older service has it. */
   | 'pending'
   /** Its block is not where the definition of AIMService has a place for it. */
@@ -24,9 +26,14 @@ export function stalenessOf (assessment: Assessment): Staleness {
   return staleness === 'current' || staleness === 'unobserved' ? 'misplaced' : staleness
 }
 
-function contentStaleness ({ service, config, block, path }: Assessment): Staleness {
+function contentStaleness (assessment: Assessment): Staleness {
+  const { service, block, filled } = assessment
   if (service.givenConfigName === undefined) return 'unobserved'
-  if (sameJson(block, service.block)) return 'current'
+  if (!sameJson(block, service.block)) return stalenessOfBlock(assessment)
+  return sameJson(filled, service.filled) ? 'current' : 'unfilled'
+}
+
+function stalenessOfBlock ({ service, config, block, path }: Assessment): Staleness {
   if (!isJsonObject(service.block)) {
     return config === undefined || isYounger(config.createdAt, createdAt(service.object)) ? 'outdated' : 'unobserved'
   }

@@ -7,6 +7,7 @@ export const SERVE_FLAGS = {
   crossNamespaceOverlap: 'refuse',
   pathScope: 'any',
   conflictDetails: 'shown',
+  inject: 'record',
   failurePolicy: 'Fail',
   logLevel: 'info',
   drainMin: '10s',

@@ -1,0 +1,288 @@
+import type { PatchOperation } from '../../api/admission-review.ts'
+import { INJECTED_FIELDS_ANNOTATION, LAST_APPLIED_ANNOTATION } from '../../api/meta.ts'
+import { annotationOf } from '../../api/object-meta.ts'
+import { isJsonObject, own, ownObject, ownObjects, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
+
+/** The fields of a service that admission can fill, by their path. */
+export const FILLABLE_FIELDS = [
+  'spec.routing.enabled', 'spec.routing.gatewayRef', 'spec.routing.pathTemplate', 'spec.imagePullSecrets',
+  'spec.serviceAccountName'
+] as const
+export type FillableField = typeof FILLABLE_FIELDS[number]
+
+/** The fields that admission filled, with their values. The annotation has the same as JSON. */
+export type FilledFields = Readonly<Partial<Record<FillableField, unknown>>>
+
+/** An object without what admission filled. */
+export interface OwnPart {
+  /** The user's own part, which everything is resolved from. */
+  readonly object: JsonObject
+  readonly filled: FilledFields
+}
+
+/**
+ * Separates what admission filled from what the user wrote. A field is filled if the annotation has its value, and no
+ * user claims it. A claim is server-side apply, the manifest of `kubectl apply`, or an own value that is stored. What
+ * no client wrote, because the definition of the kind defaults it, is not the user's either. Pure.
+ */
+export function separateFilled (object: JsonObject, stored: JsonObject): OwnPart {
+  const [hasRecord, hadRecord] = [object, stored].map((each) => annotationOf(each, INJECTED_FIELDS_ANNOTATION) !== '')
+  if (!hasRecord && !hadRecord && !FILLABLE_FIELDS.some((field) => isEmpty(valueAt(object, field)))) {
+    return { object, filled: NONE }
+  }
+  const evidence = { stored, records: [recordIn(object), recordIn(stored)], claims: newClaims(object, stored) }
+  const filled: Partial<Record<FillableField, unknown>> = {}
+  let rest = object
+  for (const field of FILLABLE_FIELDS) {
+    const value = valueAt(object, field)
+    const { own: kept, filled: recorded } = separateField(field, value, evidence)
+    if (recorded !== undefined) filled[field] = recorded
+    if (kept === undefined && value !== undefined) rest = withoutValue(rest, PATHS[field], evidence.claims)
+    else if (kept !== value) rest = withValue(rest, PATHS[field], kept)
+  }
+  return { object: hasRecord ? withAnnotation(rest, undefined) : rest, filled }
+}
+
+interface Evidence {
+  readonly stored: JsonObject
+  /** What was filled, as the object and the stored one say. */
+  readonly records: readonly FilledFields[]
+  readonly claims: Claims
+}
+
+/** Which part of a value is the user's, and what admission filled. */
+function separateField (
+  field: FillableField, value: unknown, { stored, records, claims }: Evidence
+): { readonly own: unknown, readonly filled?: unknown } {
+  if (value === undefined) return { own: undefined }
+  const recorded = records.map((record) => record[field]).filter((each) => each !== undefined)
+  if (claims.isDeclared(field, value)) {
+    return { own: recorded.reduce<unknown>((left, each) => withoutLeftovers(left, each, claims.parts(field)), value) }
+  }
+  const same = recorded.find((each) => isSameValue(each, value))
+  if (same !== undefined && !isStoredAsOwn(field, value, { stored, claims })) return { own: undefined, filled: same }
+  return { own: isEmpty(value) && claims.isUnclaimed(field) ? undefined : value }
+}
+
+/** A value that the definition of the kind may set, or that server-side apply leaves behind. */
+function isEmpty (value: unknown): boolean {
+  return value === false || (Array.isArray(value) && value.length === 0)
+}
+
+const NONE: FilledFields = Object.freeze({})
+
+/** The service with the filled fields and their annotation. */
+export function withFilled (object: JsonObject, filled: FilledFields): JsonObject {
+  const record = fillRecord(filled)
+  return record === undefined ? object : withAnnotation(withFields(object, filled), record)
+}
+
+function withFields (object: JsonObject, filled: FilledFields): JsonObject {
+  return fieldsIn(filled).reduce((whole, field) => withValue(whole, PATHS[field], filled[field]), object)
+}
+
+/** The value of the annotation; undefined if nothing is filled. */
+export function fillRecord (filled: FilledFields): string | undefined {
+  const fields = fieldsIn(filled)
+  const record = Object.fromEntries(fields.map((field) => [field, filled[field]]))
+  return fields.length === 0 ? undefined : JSON.stringify(record)
+}
+
+function fieldsIn (filled: FilledFields): FillableField[] {
+  return FILLABLE_FIELDS.filter((field) => filled[field] !== undefined)
+}
+
+/** The operations that replace the filled fields of an object by others, apart from the annotation. */
+export function fillPatch (given: JsonObject, { object, filled }: OwnPart, next: FilledFields): PatchOperation[] {
+  const wanted = withFields(object, next)
+  const goes = (path: string): boolean => Object.keys(filled).some((field) => field.startsWith(path))
+  const difference = (parent: readonly string[], keys: readonly string[]): PatchOperation[] => {
+    const [before, after] = [at(given, parent), at(wanted, parent)]
+    const pointer = pointerOf(parent)
+    if (!isJsonObject(after)) return goes(parent.join('.')) ? [{ op: 'remove', path: pointer }] : []
+    if (!isJsonObject(before)) return [{ op: 'add', path: pointer, value: after }]
+    return keys.flatMap((key): PatchOperation[] => {
+      const [old, value] = [own(before, key), own(after, key)]
+      const path = pointerOf([...parent, key])
+      if (value === undefined) return goes([...parent, key].join('.')) ? [{ op: 'remove', path }] : []
+      return isSameValue(value, old) ? [] : [{ op: 'add', path, value }]
+    })
+  }
+  return [
+    ...difference(['spec', 'routing'], ['enabled', 'gatewayRef', 'pathTemplate']),
+    ...difference(['spec'], ['imagePullSecrets', 'serviceAccountName'])
+  ]
+}
+
+/** No key has a character to escape. Source: RFC 6901. */
+function pointerOf (path: readonly string[]): string {
+  return path.map((key) => `/${key}`).join('')
+}
+
+/** What an annotation says was filled. Users can write anything there; only known fields count. */
+function recordIn (object: JsonObject): FilledFields {
+  const record = parsed(annotationOf(object, INJECTED_FIELDS_ANNOTATION))
+  return Object.fromEntries(FILLABLE_FIELDS.flatMap((field) => {
+    const value = record && own(record, field)
+    return value === undefined ? [] : [[field, value]]
+  }))
+}
+
+function parsed (text: string): JsonObject | undefined {
+  if (text === '') return undefined
+  try {
+    const value: unknown = JSON.parse(text)
+    return isJsonObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Whether the value was the user's before this request, so that an annotation in the request cannot make it a filled
+ * one. A value that no client claims was filled in this request, before another webhook had admission run again.
+ */
+function isStoredAsOwn (
+  field: FillableField, value: unknown, { stored, claims }: Pick<Evidence, 'stored' | 'claims'>
+): boolean {
+  if (claims.isUnclaimed(field)) return false
+  const before = valueAt(stored, field)
+  return before !== undefined && isSameValue(value, before) && !isSameValue(recordIn(stored)[field], before)
+}
+
+/** What a user says about fields besides their values. */
+interface Claims {
+  /** Whether server-side apply, or the manifest of `kubectl apply` in this request, has the field. */
+  isDeclared (field: FillableField, value: unknown): boolean
+  /** Whether no client claims the field, as far as the object has managed fields. Manifests in files have none. */
+  isUnclaimed (field: FillableField): boolean
+  /** The fields of an object, or the names of a list, that are declared; undefined: all. */
+  parts (field: FillableField): ReadonlySet<string> | undefined
+  /** Whether an object around fields is declared, also without them. */
+  declaresObject (path: readonly string[]): boolean
+}
+
+/** Source: Kubernetes, "Server-Side Apply", and FieldsV1 of meta/v1. */
+function newClaims (object: JsonObject, stored: JsonObject): Claims {
+  const managers = ownObjects(ownObject(object, 'metadata'), 'managedFields')
+    .filter((manager) => ownString(manager, 'subresource') === '')
+    .map((manager) => ({ applies: own(manager, 'operation') === 'Apply', fields: ownObject(manager, 'fieldsV1') }))
+  const applied = managers.filter(({ applies }) => applies)
+  const text = annotationOf(object, LAST_APPLIED_ANNOTATION)
+  const manifest = parsed(text) ?? {}
+  // an older one may have what another client removed since
+  const isNew = text !== annotationOf(stored, LAST_APPLIED_ANNOTATION)
+  const owners = (field: FillableField): typeof managers =>
+    managers.filter(({ fields }) => ownedAt(fields, PATHS[field]) !== undefined)
+  return {
+    isDeclared: (field, value) =>
+      owners(field).some(({ applies }) => applies) || (isNew && isPartOf(valueAt(manifest, field), value)),
+    isUnclaimed: (field) => managers.length > 0 && valueAt(manifest, field) === undefined &&
+      owners(field).every(({ applies, fields }) => !applies && ownedAt(fields, MANIFEST_PATH) !== undefined),
+    parts: (field) => {
+      const parts = [...partsOf(valueAt(manifest, field)).keys()]
+      for (const { fields } of applied) {
+        const owned = ownedAt(fields, PATHS[field])
+        const keys = Object.keys(owned ?? {}).filter((key) => key !== '.')
+        if (owned !== undefined && keys.length === 0) return undefined
+        parts.push(...keys.map(partOf))
+      }
+      return new Set(parts)
+    },
+    declaresObject: (path) =>
+      at(manifest, path) !== undefined || applied.some(({ fields }) => ownedAt(fields, path) !== undefined)
+  }
+}
+
+/** Its owner declares in this annotation what it wrote. */
+const MANIFEST_PATH = ['metadata', 'annotations', LAST_APPLIED_ANNOTATION]
+
+function ownedAt (fields: JsonObject, path: readonly string[]): JsonObject | undefined {
+  const owned = at(fields, path.map((key) => `f:${key}`))
+  return isJsonObject(owned) ? owned : undefined
+}
+
+/** `f:name` is the field `name`; `k:{"name":"x"}` the entry `x` of a list. */
+function partOf (key: string): string {
+  return key.startsWith('k:') ? ownString(parsed(key.slice(2)) ?? {}, 'name') : key.slice(2)
+}
+
+/** The fields of an object, or the entries of a list by name. */
+function partsOf (value: unknown): ReadonlyMap<string, unknown> {
+  if (Array.isArray(value)) return new Map(value.filter(isJsonObject).map((item) => [ownString(item, 'name'), item]))
+  return new Map(isJsonObject(value) ? Object.entries(value) : [])
+}
+
+/** Whether a declared value is all or a part of the value. */
+function isPartOf (declared: unknown, value: unknown): boolean {
+  if (typeof declared !== 'object') return declared !== undefined && declared === value
+  const parts = partsOf(value)
+  const declaredParts = [...partsOf(declared)]
+  return declaredParts.length === 0
+    ? isEmptyList(declared) && isEmptyList(value)
+    : declaredParts.every(([key, part]) => parts.has(key) && sameJson(part, parts.get(key)))
+}
+
+/** An own value replaces a filled one whole: without the parts that a merge of the two left behind. */
+function withoutLeftovers (value: unknown, recorded: unknown, declared: ReadonlySet<string> | undefined): unknown {
+  if (declared === undefined || typeof value !== 'object' || typeof recorded !== 'object') return value
+  const before = partsOf(withoutDefaults(recorded))
+  const isLeftover = (key: string, part: unknown): boolean =>
+    !declared.has(key) && before.has(key) && sameJson(before.get(key), part)
+  if (Array.isArray(value)) {
+    const kept = value.filter((item) => !isJsonObject(item) || !isLeftover(ownString(item, 'name'), item))
+    return kept.length === value.length ? value : kept
+  }
+  if (!isJsonObject(value)) return value
+  const kept = Object.entries(value).filter(([key, part]) => !isLeftover(key, part))
+  return kept.length === Object.keys(value).length ? value : Object.fromEntries(kept)
+}
+
+/** Some definitions default the group and kind of a gateway. */
+function isSameValue (one: unknown, other: unknown): boolean {
+  return one !== undefined && sameJson(withoutDefaults(one), withoutDefaults(other))
+}
+
+function withoutDefaults (value: unknown): unknown {
+  if (!isJsonObject(value)) return value
+  return Object.fromEntries(Object.entries(value).filter(([key, part]) => GATEWAY_DEFAULTS.get(key) !== part))
+}
+
+/** Source: Gateway API v1, ParentReference. */
+const GATEWAY_DEFAULTS: ReadonlyMap<string, unknown> =
+  new Map([['group', 'gateway.networking.k8s.io'], ['kind', 'Gateway']])
+
+function isEmptyList (value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0
+}
+
+export function valueAt (object: JsonObject, field: FillableField): unknown {
+  return at(object, PATHS[field])
+}
+
+const PATHS = Object.fromEntries(FILLABLE_FIELDS.map((field) => [field, field.split('.')])) as unknown as
+  Record<FillableField, readonly string[]> // each field has an entry
+
+function at (object: JsonObject, path: readonly string[]): unknown {
+  return path.reduce<unknown>((value, key) => isJsonObject(value) ? own(value, key) : undefined, object)
+}
+
+function withValue (object: JsonObject, path: readonly string[], value: unknown): JsonObject {
+  const [key = '', ...more] = path
+  return { ...object, [key]: more.length === 0 ? value : withValue(ownObject(object, key), more, value) }
+}
+
+/** Without the object around the field, if nothing is left in it that a user wrote. */
+function withoutValue (object: JsonObject, path: readonly string[], claims: Claims): JsonObject {
+  const [parent, key] = [path.slice(0, -1), path[path.length - 1] ?? '']
+  const { [key]: removed, ...rest } = at(object, parent) as JsonObject // the field was found in it
+  const isEmptied = parent.length > 1 && Object.keys(rest).length === 0 && !claims.declaresObject(parent)
+  return isEmptied ? withoutValue(object, parent, claims) : withValue(object, parent, rest)
+}
+
+function withAnnotation (object: JsonObject, record: string | undefined): JsonObject {
+  const { [INJECTED_FIELDS_ANNOTATION]: before, ...annotations } =
+    ownObject(ownObject(object, 'metadata'), 'annotations')
+  const next = record === undefined ? annotations : { ...annotations, [INJECTED_FIELDS_ANNOTATION]: record }
+  return withValue(object, ['metadata', 'annotations'], next)
+}
