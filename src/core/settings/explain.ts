@@ -57,8 +57,18 @@ export interface Explanation {
   /** Empty if the configuration is missing: then admission writes no settings. */
   readonly settings: readonly ExplainedSetting[]
   readonly path: ExplainedPath
+  /** What admission filled in the service, as stored. */
+  readonly filled: readonly ExplainedField[]
   /** Whether the block equals what admission would write now; undefined without a block. */
   readonly current: boolean | undefined
+}
+
+/** A field of the service that admission filled. */
+export interface ExplainedField {
+  readonly field: string
+  readonly value: unknown
+  /** What its value comes from. */
+  readonly from: readonly Origin[]
 }
 
 export interface ExplainedPath {
@@ -76,6 +86,7 @@ export function explainService (service: Service, world: AssessmentWorld): Expla
   const { configs } = world
   const assessment = assessService(service, world, service)
   const { config, path, routing, block } = assessment
+  const settings = config === undefined ? [] : settingsOf(service, config)
   return {
     namespace: service.namespace,
     name: displayName(service),
@@ -83,7 +94,7 @@ export function explainService (service: Service, world: AssessmentWorld): Expla
     lookedAt: configCandidates(service, configs),
     config: config && configTitle(config),
     hash: config?.hash,
-    settings: config === undefined ? [] : settingsOf(service, config),
+    settings,
     path: {
       kind: path.kind,
       path: path.kind === 'path' ? path.path : undefined,
@@ -91,6 +102,10 @@ export function explainService (service: Service, world: AssessmentWorld): Expla
       parts: explainPath(routing.template, service.object),
       problems: problemsOf(assessment)
     },
+    filled: Object.entries(service.filled).map(([field, value]) => {
+      const { from = [] } = settings.find(({ setting }) => `spec.${setting}` === field) ?? {}
+      return { field, value, from }
+    }),
     current: service.block === undefined ? undefined : sameJson(block, service.block)
   }
 }

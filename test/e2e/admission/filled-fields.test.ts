@@ -74,7 +74,8 @@ for (const [way, args] of Object.entries(WAYS)) {
     const copy = await kubectl(['-n', namespace, 'get', 'aimsvc/a', '-o', 'yaml'])
     t.equal((await kubectl(['replace', '-f', '-'], copy.stdout)).code, 0)
     t.match(await spec(), filled)
-    t.match(await record(), /pathTemplate/)
+    // kubectl replace takes the copy of an applied service as its manifest, which then declares every field
+    t.equal(/pathTemplate/.test(await record()), way === 'server-side')
   })
 }
 

@@ -18,6 +18,7 @@ export function toText ({ explanation, checks }: Explained, colors: boolean): st
     configText(explanation),
     ...(explanation.settings.length === 0 ? [] : ['\n', settingsTable(explanation, paint)]),
     '\n', pathText(explanation, paint),
+    ...(explanation.filled.length === 0 ? [] : ['\n', filledTable(explanation, paint)]),
     ...(checks === undefined ? [] : ['\n', checksTable(checks, paint)])
   ].join('')
 }
@@ -47,6 +48,11 @@ function settingsTable ({ settings }: Explanation, paint: Paint): string {
     setting.passedOver.map(candidateText).join('; ')
   ])
   return headed(['SETTING', 'VALUE', 'FROM', 'PASSED OVER'], rows, paint)
+}
+
+function filledTable ({ filled }: Explanation, paint: Paint): string {
+  const rows = filled.map(({ field, value, from }) => [field, valueText(value), from.join(' and ')])
+  return headed(['FILLED FIELD', 'VALUE', 'FROM'], rows, paint)
 }
 
 function headed (head: readonly string[], rows: readonly (readonly string[])[], paint: Paint): string {

@@ -215,3 +215,20 @@ t.test('an invalid template is explained by its problems', async (t) => {
   const { path } = explained({ own: aConfig({ routing: { pathTemplate: '/{.metadata.name' } }) })
   t.match(path, { kind: 'invalid', parts: [{ kind: 'invalid', yields: /is not closed/ }] })
 })
+
+t.test('filled fields are no own values, and have the source of their setting', async (t) => {
+  const config = aConfig({ routing: { enabled: true, gatewayRef: { name: 'gw' }, pathTemplate: '/a' } })
+  const record = {
+    'spec.routing.enabled': true,
+    'spec.routing.gatewayRef': { name: 'gw' },
+    'spec.routing.pathTemplate': '/a'
+  }
+  const service = aService({
+    metadata: { annotations: { 'aim.silogen.ai/injected-fields': JSON.stringify(record) } },
+    spec: { routing: { enabled: true, gatewayRef: { name: 'gw' }, pathTemplate: '/a' } }
+  })
+  const explanation = explained({ service, own: config })
+  t.match(setting(explanation, 'routing.pathTemplate'), { value: '/a', from: ['namespace config'] })
+  t.strictSame(explanation.filled, Object.entries(record)
+    .map(([field, value]) => ({ field, value, from: ['namespace config'] })))
+})
