@@ -27,11 +27,8 @@ app.kubernetes.io/component: {{ last . }}
 - {name: AIM_ADMISSION_HOST, value: {{ .Values.listenAddress | quote }}}
 - {name: AIM_ADMISSION_PROBE_PORT, value: "8080"}
 - {name: AIM_ADMISSION_LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
-- {name: AIM_ADMISSION_INJECT, value: {{ .Values.inject | quote }}}
 - {name: AIM_ADMISSION_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
-{{- if eq .Values.definitions "operator" }}
-- {name: AIM_ADMISSION_INJECT, value: "record,fields"}
-{{- end }}
+- {name: AIM_ADMISSION_INJECT, value: {{ .Values.inject | default (ternary "record,fields" "record" (eq .Values.definitions "operator")) | quote }}}
 {{- end }}
 
 {{- define "aim-admission.serve.env" -}}

@@ -64,7 +64,7 @@ export interface Explanation {
 }
 
 /** A field of the service that admission filled. */
-export interface ExplainedField {
+interface ExplainedField {
   readonly field: string
   readonly value: unknown
   /** What its value comes from. */

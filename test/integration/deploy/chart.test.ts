@@ -132,7 +132,7 @@ t.test('beside an operator the chart has no definition and fills fields; all els
   const inject = /^ *- \{name: AIM_ADMISSION_INJECT, value: "record,fields"\}\n/gm
   t.equal(beside.match(inject)?.length, 2, 'serve and reconcile')
   const others = objectsIn(await renderedChart()).filter(({ kind }) => kind !== 'CustomResourceDefinition')
-  t.strictSame(objectsIn(beside.replace(inject, '')), others)
+  t.strictSame(objectsIn(beside.replaceAll('"record,fields"', '"record"')), others)
   for (const deployment of Object.values(ofKind(objectsIn(beside), 'Deployment'))) {
     const [container] = (deployment['spec'] as { template: PodTemplate }).template.spec.containers
     const names = container?.env.map((variable) => variable.name) ?? []
