@@ -8,7 +8,7 @@ import { missingBlockFault } from '../../../src/core/rules/service-faults.ts'
 import { ROUTING_REASONS } from '../../../src/core/status/health.ts'
 import { readService } from '../../../src/core/settings/service.ts'
 import { runStep } from '../../support/docs/documented-steps.ts'
-import { GATEWAY, manifest } from '../../support/builders/manifests.ts'
+import { GATEWAY, manifest, routed } from '../../support/builders/manifests.ts'
 import { aConfig, aService } from '../../support/builders/objects.ts'
 import { codeIn, readPage, rowsOf } from '../../support/docs/pages.ts'
 
@@ -42,6 +42,8 @@ const OBJECTS = [
   service('lost', { runtimeConfigName: 'gone' }),
   service('unrouted', { runtimeConfigName: 'without-gateway' }),
   service('below', { routing: { pathTemplate: '/nlp/v2' } }),
+  manifest({ namespace: 'other', name: 'default', kind: 'AIMRuntimeConfig', spec: {} }),
+  manifest({ namespace: 'other', name: 'across', spec: routed('/nlp/v3') }),
   service('exported', { resolvedRuntimeConfig: EXPORTED }, { team: 'exported' })
 ]
 
