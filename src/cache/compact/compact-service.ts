@@ -105,11 +105,11 @@ export class CompactService implements StoredService {
 
   /**
    * The next version of this service with the block of this one, if the definition of AIMService dropped
-   * that. Every write that removes it changes the generation.
+   * that. Every write that removes it changes the generation. An object that is not from an API server has none.
    */
   withDroppedBlock (next: Service): Service | undefined {
     const isDropped = this.recordedIn === 'spec' && next.recordedIn === undefined &&
-      this.#generation === generationOf(next.object)
+      this.#generation > 0 && this.#generation === generationOf(next.object)
     const block = isDropped ? this.parse()?.block : undefined
     return block === undefined ? undefined : { ...next, block, recordedIn: 'spec' }
   }

@@ -161,6 +161,7 @@ t.test('replay prints no hidden character of a record', async (t) => {
     configs: [],
     services: [],
     paths: [],
+    fields: {},
     response: { allowed: false, message: HOSTILE, warnings: [HOSTILE], causes: [{ field: HOSTILE }] }
   }
   await writeFile(path.join(folder, 'reviews-20260101T000000000Z-1-1.jsonl'), `${escapeJson(JSON.stringify(record))}\n`)

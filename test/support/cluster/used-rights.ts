@@ -14,13 +14,17 @@ interface UsedRights {
   readonly forbidden: readonly string[]
 }
 
+/** The published schemas, which every authenticated user may read (ClusterRole `system:discovery`). */
+const SCHEMAS = '/openapi/v3/'
+
 /** The rights that a user used, as RBAC rules. */
 export function usedRights (entries: readonly AuditEvent[], user: string): UsedRights {
   const own = entries.filter((entry) => (entry.impersonatedUser ?? entry.user).username === user)
   const rights = own.flatMap(({ verb, objectRef }) => objectRef === undefined ? [] : [rightOf(verb, objectRef)])
   return {
     rights: [...new Map(rights.map((right) => [JSON.stringify(right), right])).values()],
-    others: own.filter(({ objectRef }) => objectRef === undefined).map(({ requestURI }) => requestURI),
+    others: own.filter(({ objectRef }) => objectRef === undefined).map(({ requestURI }) => requestURI)
+      .filter((uri) => !uri.startsWith(SCHEMAS)),
     forbidden: own
       .filter(({ responseStatus }) => responseStatus?.code === 403)
       .map(({ verb, requestURI }) => `${verb} ${requestURI}`)

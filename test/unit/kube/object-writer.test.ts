@@ -30,7 +30,7 @@ const SERVICE = { kind: AIM_SERVICE, key: { namespace: 'ml-team', name: 'llama-c
 const OBJECT = { metadata: { name: 'llama-chat', resourceVersion: '6' } }
 const PATH = '/apis/aim.silogen.ai/v1alpha1/namespaces/ml-team/aimservices/llama-chat'
 
-t.test('applies a status with its field manager, by force, and only to that object and version', async (t) => {
+t.test('applies a status with its field manager, without force, and only to that object and version', async (t) => {
   const { writer, sent, clock } = setUp(() => apiResponse(200, OBJECT))
   t.strictSame(await writer.applyStatus(SERVICE, { hash: 'x' }), { kind: 'written', object: OBJECT })
   await writer.applyStatus(
@@ -40,9 +40,10 @@ t.test('applies a status with its field manager, by force, and only to that obje
   t.match(sent[0], {
     method: 'PATCH',
     path: `${PATH}/status`,
-    query: { fieldManager: 'aim-admission', force: 'true', timeout: '5000ms' },
+    query: { fieldManager: 'aim-admission', timeout: '5000ms' },
     headers: { 'content-type': 'application/apply-patch+yaml' }
   })
+  t.notOk('force' in (sent[0]?.query ?? {}))
   t.strictSame(JSON.parse(sent[0]?.body ?? ''), {
     apiVersion: 'aim.silogen.ai/v1alpha1',
     kind: 'AIMService',
@@ -67,7 +68,7 @@ const responses: Record<string, { response: (() => ApiResponse) | Error, want: o
   'a deleted object': { response: () => apiResponse(404), want: { kind: 'gone' } },
   'a refusal': {
     response: () => apiResponse(422, { message: 'no' }),
-    want: { kind: 'failed', reason: 'the API server returned 422: no' }
+    want: { kind: 'failed', reason: 'the API server returned 422: no', invalid: true }
   },
   'a missing permission': {
     response: () => apiResponse(403, { message: 'forbidden' }),
