@@ -27,7 +27,7 @@ export function withExactIntegers (value: unknown, text: string, parts: readonly
 /** Deeper values are parsed exactly, which is safe at any depth. */
 const MAX_WALK = 500
 
-/** A twentieth of the CPU of JSON.parse. Of a value that JSON.parse made. */
+/** Of a value that JSON.parse made. Takes 8 to 11 % of the CPU of JSON.parse. */
 function hasUnsafeInteger (value: unknown, depth = 0): boolean {
   if (typeof value === 'number') return isUnsafeInteger(value)
   if (typeof value !== 'object' || value === null) return false
