@@ -78,6 +78,17 @@ t.test('retries after a conflict, with the version that is current then', async 
   t.strictSame(written.map(({ version }) => version), ['5', '8'])
 })
 
+t.test('waits after three tries in a row that another writer was faster than', async (t) => {
+  const { reconciler, written, results, service, sinks } = aReconciler()
+  for (let version = 6; version < 9; version++) {
+    results.push({ kind: 'outdated' })
+    t.match((await reconciler.reconcile(ID)).result, { kind: 'retry' })
+    sinks.AIMService.upsert(stored(service, version))
+  }
+  t.match((await reconciler.reconcile(ID)).result, { kind: 'again', afterMs: 1_000 })
+  t.equal(written.length, 3)
+})
+
 t.test('retries a failed write alone, and pauses all work while the API server is unavailable', async (t) => {
   const { reconciler, results, events } = aReconciler()
   results.push(
