@@ -41,6 +41,7 @@ t.test('all other numbers are doubles, as in Go', async (t) => {
   const mixed = '[9007199254740993,-0.0000010000000000000002,1e-00000000000000009,1e+00000000000000009]'
   t.same(parseJson(mixed), [9007199254740993n, -0.0000010000000000000002, 1e-9, 1e9])
   t.same(parseJson('[9007199254740993,9223372036854775808]'), [9007199254740993n, 2 ** 63])
+  t.same(parseJson(`[9007199254740993,${'9'.repeat(1_000_000)}]`), [9007199254740993n, Infinity])
 })
 
 t.test('deep values with large integers are safe', async (t) => {
