@@ -47,7 +47,7 @@ function isUnsafeInteger (number: number): boolean {
 /** Marks integers while parsing; a client cannot guess the text. */
 const MARK = `${Math.random()}:`
 /**
- * Strings are matched to skip the digits in them. Fractions and exponents are no integers, and more digits have no place
+ * Strings are matched to skip the digits in them. Fractions and exponents are no integers, and more digits do not fit
  * in 64 bits: to read millions of them as a bigint would take long.
  */
 const TOKENS = /"[^"\\]*(?:\\[^][^"\\]*)*"|(?<![\d.eE+-])-?\d{16,19}(?![\d.eE])/g
