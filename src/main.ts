@@ -17,6 +17,15 @@ const terminal = newTerminal({
   showsProgress: process.stderr.isTTY
 })
 
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // 128 + SIGPIPE, as kubectl ends: Node.js ignores the signal
+    if (error.code === 'EPIPE') process.exit(141)
+    if (stream === process.stdout) reportUnusable([`cannot write the output: ${errorMessage(error)}`], terminal)
+    process.exit(2)
+  })
+}
+
 const dependencies: ProgramDependencies = {
   // the plugin of `kubectl aim`
   name: path.basename(process.argv[1] ?? '').startsWith('kubectl-aim') ? 'kubectl aim' : 'aim-admission',

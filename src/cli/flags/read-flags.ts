@@ -32,6 +32,15 @@ export function listFlag (flags: string, description: string): Option {
   ])
 }
 
+/** Files as kubectl accepts them: repeated, or separated by commas; quotes protect a comma in a name. */
+export function filesFlag (flags: string, description: string): Option {
+  return flag(flags, description).argParser((text: string, before: readonly string[] | undefined) => [
+    ...before ?? [],
+    ...Array.from(text.matchAll(/(?:^|,)(?:"((?:[^"]|"")*)"(?=,|$)|([^,]*))/g), ([, quoted, plain]) =>
+      quoted?.replaceAll('""', '"') ?? plain ?? '')
+  ])
+}
+
 export function namespaceFlag (): Option {
   return flag('--namespace <name>', 'namespace of the program', SYSTEM_NAMESPACE)
 }

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { newProgram } from '../../../src/cli/program.ts'
 import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
 import { manifest } from '../../support/builders/manifests.ts'
-import { runPasted } from '../../support/programs/program.ts'
+import { runPasted, startProgram } from '../../support/programs/program.ts'
 import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
 
 /** Runs a command in this process, in an environment. */
@@ -87,4 +87,39 @@ t.test('-n refuses a manifest of another namespace', async (t) => {
   const { err, code } = await run(['review', '-n', 'mine', '-f', file])
   t.match(err, /b\.json:1:\d+: AIMService theirs\/b is not in the namespace mine of -n: remove one of the two\n$/)
   t.equal(code, 2)
+})
+
+t.test('a closed pipe ends the program quietly, and a full disk with one line', async (t) => {
+  const review = 'aim-admission review -R -f deploy/examples'
+  t.match(await runPasted(`${review} | true; echo \${PIPESTATUS[0]}`, {}), { stdout: '141\n', stderr: '' })
+  const misused = await runPasted(`${review} -o no 2>&1 | true; echo \${PIPESTATUS[0]}`, {})
+  t.match(misused, { stdout: '1\n', stderr: '' }, 'the code of a misuse stays')
+  t.match(await runPasted(`${review} > /dev/full; echo $?`, {}), {
+    stdout: '2\n', stderr: 'error: cannot write the output: ENOSPC: no space left on device, write\n'
+  })
+})
+
+t.test('files are separated by commas, as for kubectl', async (t) => {
+  const folder = t.testdir(Object.fromEntries(['a', 'b', 'c', 'd,e'].map((file) =>
+    [file, manifest({ name: file.charAt(0) })])))
+  const at = (name: string): string => path.join(folder, name)
+  const names = ({ out }: Shown): unknown[] => Array.from(out.matchAll(/AIMService default\/(\w)/g), ([, name]) => name)
+  const report = ['review', '-o', 'report']
+  t.strictSame(names(await run([...report, '-f', `${at('a')},${at('b')}`, at('c')])), ['a', 'b', 'c'])
+  t.strictSame(names(await run([...report, '-f', `"${at('d,e')}",${at('a')}`])), ['d', 'a'])
+  t.strictSame(names(await run(report, { AIM_ADMISSION_FILENAME: `${at('a')},${at('b')}` })), ['a', 'b'])
+  t.match(await run([...report, '-f', `${at('a')},`]), { code: 2, err: /^error: : / })
+  const explained = await run(['explain', '-f', `${at('a')},${at('b')}`, '-f', at('c')])
+  t.strictSame(names(explained), ['a', 'b', 'c'])
+})
+
+t.test('the variable of --with-reconciler is read, not only found', async (t) => {
+  const folder = t.testdir({})
+  const serve = ['serve', '--manifests', folder, '--port', '0', '--probe-port', '0']
+  await t.rejects(run(serve, { AIM_ADMISSION_WITH_RECONCILER: '1' }), /--with-reconciler/)
+  for (const AIM_ADMISSION_WITH_RECONCILER of ['false', '0', '']) {
+    const program = startProgram(serve, { AIM_ADMISSION_WITH_RECONCILER })
+    await program.logged('manifests loaded')
+    t.equal(await program.stop(), 0, AIM_ADMISSION_WITH_RECONCILER)
+  }
 })

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { flag } from '../../flags/read-flags.ts'
+import { filesFlag, flag } from '../../flags/read-flags.ts'
 import { pathFlags, type PathFlags } from '../../flags/settings.ts'
 import type { Terminal } from '../../output/terminal.ts'
 import { clusterFlags, objectNamespaceFlag, type ClusterFlags } from '../../user-cluster.ts'
@@ -18,9 +18,8 @@ export function explainCommand (terminal: Terminal): Command {
     .description('explain the settings of a service: which configuration applies, where each setting comes from, ' +
       'how the path is rendered')
     .argument('[service]', 'NAME or aimsvc/NAME; without it, every service of the files or the namespace')
-    .addOption(flag('-f, --filename <file>',
-      'file, folder or pattern, - for standard input; repeatable (default: the cluster)')
-      .argParser((file: string, before: readonly string[] | undefined) => [...before ?? [], file]))
+    .addOption(filesFlag('-f, --filename <file>',
+      'file, folder or pattern, - for standard input; repeatable (default: the cluster)'))
     .addOption(flag('-R, --recursive', 'read folders recursively'))
     .addOption(objectNamespaceFlag('namespace of the service (default in a cluster: that of the context)'))
     .addOption(flag('-o, --output <format>', 'output format', 'table').choices(['table', 'json']))

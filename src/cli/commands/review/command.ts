@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { AdmissionEngine } from '../../../../webhooks/engine.ts'
 import type { WebhooksOver } from '../../../recording/replay.ts'
-import { flag, missingConfigFlag } from '../../flags/read-flags.ts'
+import { filesFlag, flag, missingConfigFlag } from '../../flags/read-flags.ts'
 import { pathFlags, type PathFlags } from '../../flags/settings.ts'
 import type { KnownFlags } from '../../known-objects.ts'
 import type { Terminal } from '../../output/terminal.ts'
@@ -32,13 +32,15 @@ export interface ReviewFlags extends KnownFlags, PathFlags {
 export function reviewCommand (dependencies: ReviewDependencies): Command {
   const command = new Command('review')
     .description('admit objects in files, as a cluster would; exit 1 if one is refused, 2 on unusable input')
-    .addOption(flag('-f, --filename <file...>', 'files, folders or patterns of YAML or JSON, - for standard input'))
+    .addOption(filesFlag('-f, --filename <file...>', 'files, folders or patterns, - for standard input'))
     .addOption(flag('-R, --recursive', 'read folders recursively'))
     .addOption(objectNamespaceFlag('namespace of objects without one (default: as for kubectl)'))
     .addOption(flag('-o, --output <format>', 'output format', 'yaml').choices(REVIEW_FORMATS))
-    .addOption(flag('--configs <file...>', 'files or folders of objects that exist already, and are not reviewed'))
-    .addOption(flag('--old <file...>', 'files of stored objects; an object of the same name is reviewed as a change'))
-    .addOption(flag('--what-if <file...>', 'files of changed configurations: print only their effect on each service'))
+    .addOption(filesFlag('--configs <file...>', 'files or folders of objects that exist already, and are not reviewed'))
+    .addOption(filesFlag('--old <file...>',
+      'files of stored objects; an object of the same name is reviewed as a change'))
+    .addOption(filesFlag('--what-if <file...>',
+      'files of changed configurations: print only their effect on each service'))
     .addOption(flag('--replay <dir>', 'folder of serve --record: print only the responses that differ in a replay'))
     .addOption(missingConfigFlag())
   const cluster = 'cluster of stored objects; an object of the same name is reviewed as a change'
