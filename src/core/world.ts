@@ -1,4 +1,5 @@
 import type { ParentReference } from '../api/runtime-config.ts'
+import type { SegmentForm } from './path/segment.ts'
 import type { ObjectKey, ServedFields } from './ports.ts'
 import type { RuntimeConfig } from './settings/runtime-config.ts'
 import type { StoredService } from './settings/service.ts'
@@ -58,6 +59,8 @@ export interface PathPolicy {
   readonly crossNamespaceOverlap: 'refuse' | 'warn'
   /** `namespace`: the first segment of a path must be the namespace of the service. */
   readonly pathScope: 'any' | 'namespace'
+  /** `dns`: paths have the form in which operators serve them. */
+  readonly pathSegments: SegmentForm
   /** `hidden`: messages leave out the namespace and name of a holder in another namespace. */
   readonly conflictDetails: 'shown' | 'hidden'
   /** `record,fields`: admission also fills the unset fields of a service, for programs that read only those. */
@@ -69,6 +72,7 @@ export type Inject = 'record' | 'record,fields'
 export const DEFAULT_PATH_POLICY: PathPolicy = {
   crossNamespaceOverlap: 'refuse',
   pathScope: 'any',
+  pathSegments: 'rfc3986',
   conflictDetails: 'shown',
   inject: 'record'
 }

@@ -121,10 +121,13 @@ const DROPPED = 'the definition of AIMService drops spec.resolvedRuntimeConfig, 
 /** The settings in a response, in words. */
 function settingsIn (assessment: Assessment | undefined): string {
   const block = assessment?.service.block
-  if (!isJsonObject(block)) return 'no settings'
+  if (assessment === undefined || !isJsonObject(block)) return 'no settings'
+  if (storedHash(assessment) === assessment.config?.hash) return OTHER_SETTINGS
   const [hash, kind, name] = ['hash', 'kind', 'name'].map((field) => ownString(block, field))
   return `settings of version ${hash} of ${kind} ${name} that are not current`
 }
+
+const OTHER_SETTINGS = 'other settings of the current version (serve and reconcile need the same flags about paths)'
 
 /** Spaces work evenly: at most so many turns per second, in the order of the calls, and without bursts. */
 export class RateLimiter {

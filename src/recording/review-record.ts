@@ -14,7 +14,7 @@ import type { Evidence } from './recording-world.ts'
 import { redactObject, type Redaction } from './redact.ts'
 
 /** Incremented when the schema changes. */
-const RECORD_FORMAT = 2
+const RECORD_FORMAT = 3
 
 /** The compared fields of a response, in the order of reports. `defect`: why the review could not be judged. */
 export const RESPONSE_FIELDS = [
@@ -38,6 +38,7 @@ const recordSchema = Type.Object({
   pathPolicy: Type.Object({
     crossNamespaceOverlap: Type.Union([Type.Literal('refuse'), Type.Literal('warn')]),
     pathScope: Type.Union([Type.Literal('any'), Type.Literal('namespace')]),
+    pathSegments: Type.Union([Type.Literal('rfc3986'), Type.Literal('dns')]),
     conflictDetails: Type.Union([Type.Literal('shown'), Type.Literal('hidden')]),
     inject: Type.Union([Type.Literal('record'), Type.Literal('record,fields')])
   }),

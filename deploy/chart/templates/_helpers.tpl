@@ -29,6 +29,7 @@ app.kubernetes.io/component: {{ last . }}
 - {name: AIM_ADMISSION_LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
 - {name: AIM_ADMISSION_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 - {name: AIM_ADMISSION_INJECT, value: {{ .Values.inject | default (ternary "record,fields" "record" (eq .Values.definitions "operator")) | quote }}}
+- {name: AIM_ADMISSION_PATH_SEGMENTS, value: {{ .Values.pathSegments | default (ternary "dns" "rfc3986" (eq .Values.definitions "operator")) | quote }}}
 {{- end }}
 
 {{- define "aim-admission.serve.env" -}}

@@ -3,6 +3,7 @@ import { SYSTEM_NAMESPACE } from '../../api/meta.ts'
 import type {
   ProcessSettings, ReconcilerSettings, ReconcileSettings, RecordSettings, ServeSettings
 } from '../../app/settings.ts'
+import { SEGMENT_FORMS } from '../../core/path/segment.ts'
 import type { PathPolicy } from '../../core/world.ts'
 import { LEASE_SECONDS } from '../../kube/lease/lease.ts'
 import { certificateFlags, certificateSettings, clientSettings, type CertificateFlags } from './certificates.ts'
@@ -70,6 +71,8 @@ export function pathFlags (): Option[] {
     flag('--cross-namespace-overlap <action>',
       'action for a path above or below one of another namespace: refuse or warn', 'refuse'),
     flag('--path-scope <scope>', 'any, or namespace: a path must start with the namespace of its service', 'any'),
+    flag('--path-segments <form>', 'segments of paths: rfc3986 (percent-encoded), or dns (a-z, 0-9, dot and ' +
+      'hyphen, at most 63 characters) as operators serve them', 'rfc3986'),
     flag('--conflict-details <details>', 'holder of a path in messages to other namespaces: shown or hidden', 'shown'),
     injectFlag()
   ]
@@ -147,13 +150,14 @@ export function pathPolicySettings (flags: PathFlags): PathPolicy {
 }
 
 function pathPolicyOf (flags: PathFlags, problems: string[]): PathPolicy {
-  const { crossNamespaceOverlap, pathScope, conflictDetails, inject } = flags
+  const { crossNamespaceOverlap, pathScope, pathSegments, conflictDetails, inject } = flags
   return {
     crossNamespaceOverlap: oneOf('cross-namespace-overlap', crossNamespaceOverlap, {
       choices: ['refuse', 'warn'],
       problems
     }),
     pathScope: oneOf('path-scope', pathScope, { choices: ['any', 'namespace'], problems }),
+    pathSegments: oneOf('path-segments', pathSegments, { choices: SEGMENT_FORMS, problems }),
     conflictDetails: oneOf('conflict-details', conflictDetails, { choices: ['shown', 'hidden'], problems }),
     inject: injectOf(inject, problems)
   }

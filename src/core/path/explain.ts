@@ -1,7 +1,7 @@
 import type { JsonObject } from '../../platform/json.ts'
 import { readExpression } from './expression.ts'
 import { problemText } from './problem.ts'
-import { encodeSegment } from './segment.ts'
+import { encodeSegment, MAX_DNS_SEGMENT, type SegmentForm } from './segment.ts'
 import { newBudget } from './selection.ts'
 import type { TemplateCompilation } from './template.ts'
 
@@ -17,12 +17,13 @@ export interface PathPart {
 }
 
 /** The pieces of a template in order; for an invalid template its problems. Pure. */
-export function explainPath (template: TemplateCompilation, service: JsonObject): PathPart[] {
+export function explainPath (template: TemplateCompilation, service: JsonObject, form: SegmentForm): PathPart[] {
   if (template.kind === 'invalid') {
     return template.problems.map((problem) =>
       ({ source: problem.expression ?? template.source, kind: 'invalid', yields: problemText(problem), inPath: '' }))
   }
   const budget = newBudget()
+  const encoded = newEncoder(form)
   return template.parts.map((part) => {
     if (typeof part === 'string') return { source: part, kind: 'text', yields: part, inPath: encoded(part) }
     const reading = readExpression(part, service, budget)
@@ -35,6 +36,13 @@ export function explainPath (template: TemplateCompilation, service: JsonObject)
   })
 }
 
-function encoded (text: string): string {
-  return text.split('/').map(encodeSegment).join('/')
+/** Encodes the text of part after part. Of a segment with several parts, the last ones are cut off first. */
+function newEncoder (form: SegmentForm): (text: string) => string {
+  let used = 0
+  return (text) => text.split('/').map((piece, index) => {
+    if (index > 0) used = 0
+    const kept = encodeSegment(piece, form).slice(0, form === 'dns' ? MAX_DNS_SEGMENT - used : undefined)
+    used += kept.length
+    return kept
+  }).join('/')
 }

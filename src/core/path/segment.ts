@@ -4,12 +4,21 @@ import type { TemplateProblem } from './problem.ts'
 /** Longest rendered path, in characters after encoding. */
 export const MAX_PATH_LENGTH = 200
 
+/** How a segment is written: percent-encoded as in a URL, or with the characters of a DNS name. */
+export const SEGMENT_FORMS = ['rfc3986', 'dns'] as const
+export type SegmentForm = typeof SEGMENT_FORMS[number]
+
+/** Longest segment of the form `dns`, as of a DNS label. */
+export const MAX_DNS_SEGMENT = 63
+
 /**
- * A segment as in a URL: in locale-free lower case, then percent-encoded in UTF-8 with capital hex digits, except
- * RFC 3986's unreserved characters. The Unicode form stays: composed and decomposed letters differ.
+ * A segment in locale-free lower case. `rfc3986`: percent-encoded in UTF-8 with capital hex digits, except RFC 3986's
+ * unreserved characters. The Unicode form stays: composed and decomposed letters differ. `dns`: as operators serve it.
+ * Every character but `a-z`, `0-9`, `.`, and `-` becomes `-`, and the end is cut off.
  */
-export function encodeSegment (segment: string): string {
+export function encodeSegment (segment: string, form: SegmentForm = 'rfc3986'): string {
   const lower = segment.toLowerCase()
+  if (form === 'dns') return lower.replace(/[^a-z0-9.-]/gu, '-').slice(0, MAX_DNS_SEGMENT)
   if (/^[a-z0-9._~-]*$/.test(lower)) return lower
   return encodeURIComponent(lower).replace(
     /[!'()*]/g,

@@ -2,7 +2,7 @@ import type { JsonObject } from '../../platform/json.ts'
 import { printable } from '../../platform/printable.ts'
 import { readExpression } from './expression.ts'
 import type { TemplateProblem } from './problem.ts'
-import { encodeSegment, MAX_PATH_LENGTH, segmentProblem } from './segment.ts'
+import { encodeSegment, MAX_PATH_LENGTH, segmentProblem, type SegmentForm } from './segment.ts'
 import { newBudget, type PathStep } from './selection.ts'
 import { parseTemplate, type TemplatePart } from './template-text.ts'
 
@@ -79,7 +79,9 @@ function bytesOf (text: string): number {
  * Renders the path of a service. A slash inside a value separates segments; empty segments are dropped; without any
  * segment the path is `/`. Problems of all expressions are reported together, and take precedence over `pending`. Pure.
  */
-export function renderPath (template: CompiledTemplate, service: JsonObject): RenderedPath {
+export function renderPath (
+  template: CompiledTemplate, service: JsonObject, form: SegmentForm = 'rfc3986'
+): RenderedPath {
   const budget = newBudget()
   const texts: string[] = []
   const problems: TemplateProblem[] = []
@@ -90,10 +92,17 @@ export function renderPath (template: CompiledTemplate, service: JsonObject): Re
     else if (reading.kind === 'pending') needs ??= reading.needs
     else problems.push(reading.problem)
   }
-  return invalid(problems) ?? (needs === undefined ? assemble(template.parts, texts) : { kind: 'pending', needs })
+  if (problems.length === 0 && needs !== undefined) return { kind: 'pending', needs }
+  return invalid(problems) ?? assemble({ ...template, texts, form })
 }
 
-function assemble (parts: readonly TemplatePart[], texts: readonly string[]): RenderedPath {
+interface Rendering extends Pick<CompiledTemplate, 'parts'> {
+  /** What the parts yield. */
+  readonly texts: readonly string[]
+  readonly form: SegmentForm
+}
+
+function assemble ({ parts, texts, form }: Rendering): RenderedPath {
   const problems: TemplateProblem[] = []
   let path = ''
   let from = 0
@@ -101,7 +110,7 @@ function assemble (parts: readonly TemplatePart[], texts: readonly string[]): Re
     const to = from + segment.length
     const problem = segmentProblem(segment)
     if (problem !== undefined) problems.push({ ...problem, ...sourceOf(parts, texts, { from, to }) })
-    else if (segment !== '') path += `/${encodeSegment(segment)}`
+    else if (segment !== '') path += `/${encodeSegment(segment, form)}`
     from = to + 1
   }
   if (path.length > MAX_PATH_LENGTH) problems.push(pathTooLong(path))

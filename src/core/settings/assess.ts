@@ -58,7 +58,8 @@ export interface PathInput {
 export function assessPath ({ service, config, stored }: PathInput, world: PathWorld): PathAssessment {
   const routing = effectiveRouting(service, config)
   const held = stored && heldPath(stored, world)
-  const rendered = inScope(renderServicePath(service, routing), { service, routing, held, world })
+  const anywhere = renderServicePath(service, routing, world.pathPolicy.pathSegments)
+  const rendered = inScope(anywhere, { service, routing, held, world })
   const wanted = config && rendered.kind === 'path' ? pathClaim(service, routing, rendered.path) : undefined
   const conflict = wanted && pathConflict(wanted, held, world)
   return { service, config, routing, path: conflict ?? rendered, wanted, claim: conflict ? undefined : wanted }

@@ -99,7 +99,7 @@ export function explainService (service: Service, world: AssessmentWorld): Expla
       kind: path.kind,
       path: path.kind === 'path' ? path.path : undefined,
       template: routing.template.source,
-      parts: explainPath(routing.template, service.object),
+      parts: explainPath(routing.template, service.object, world.pathPolicy.pathSegments),
       problems: problemsOf(assessment)
     },
     filled: Object.entries(service.filled).map(([field, value]) => {

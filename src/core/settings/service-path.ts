@@ -1,6 +1,7 @@
 import { createdAt } from '../../api/object-meta.ts'
 import type { ParentReference } from '../../api/runtime-config.ts'
 import { isJsonObject, ownObject, ownString, sameJson } from '../../platform/json.ts'
+import type { SegmentForm } from '../path/segment.ts'
 import { compilePathTemplate, renderPath, type RenderedPath, type TemplateCompilation } from '../path/template.ts'
 import type { HeldPath, PathClaim, World } from '../world.ts'
 import { DEFAULT_PATH_TEMPLATE, PRECEDENCE, settle, type SettingSource } from './precedence.ts'
@@ -45,10 +46,10 @@ const DEFAULT_TEMPLATE = compilePathTemplate(DEFAULT_PATH_TEMPLATE)
 
 /** Renders the path of a service, without regard to what other services hold. */
 export function renderServicePath (
-  service: Service, { enabled, template }: EffectiveRouting
+  service: Service, { enabled, template }: EffectiveRouting, form: SegmentForm
 ): RenderedServicePath {
   if (template.kind === 'invalid') return { kind: 'invalid', problems: template.problems }
-  return enabled ? renderPath(template, service.object) : { kind: 'disabled' }
+  return enabled ? renderPath(template, service.object, form) : { kind: 'disabled' }
 }
 
 /** The claim that a service lays to a path; undefined without a gateway. */

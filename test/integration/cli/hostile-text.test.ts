@@ -152,7 +152,7 @@ t.test('replay prints no hidden character of a record', async (t) => {
   const folder = path.join(dir, 'records')
   await mkdir(folder)
   const record = {
-    format: 2,
+    format: 3,
     version: `0.0.1${HOSTILE}`,
     webhook: 'validate-aimservices',
     policy: { missingConfig: 'warn', missingBlock: 'admit' },

@@ -368,7 +368,8 @@ const OF_OVERLAP = ['--configs', '$default.yaml', '-f', '$a.yaml', '$b.yaml', '-
 const PATH_FLAGS: ReadonlyArray<readonly [readonly string[], RegExp, readonly boolean[]]> = [
   [[], /victim\/llama/, [true, false]],
   [['--cross-namespace-overlap', 'warn'], /victim\/llama/, [true, true]],
-  [['--path-scope', 'namespace'], /is outside \/victim\//, [false, false]]
+  [['--path-scope', 'namespace'], /is outside \/victim\//, [false, false]],
+  [['--path-segments', 'dns', '--cross-namespace-overlap', 'warn'], /"path":"\/shared\/llama"/, [true, true]]
 ]
 for (const [flags, expected, allowed] of PATH_FLAGS) {
   t.test(`judges paths as serve ${flags.join(' ')}`, async (t) => {

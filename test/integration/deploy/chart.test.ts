@@ -127,12 +127,13 @@ t.test('every variable of a pod is a flag of its command, and each command has i
   }
 })
 
-t.test('beside an operator the chart has no definition and fills fields; all else is the same', async (t) => {
+t.test('beside an operator the chart has no definition, and other flags; all else is the same', async (t) => {
   const beside = await renderedChart({ definitions: 'operator' })
-  const inject = /^ *- \{name: AIM_ADMISSION_INJECT, value: "record,fields"\}\n/gm
-  t.equal(beside.match(inject)?.length, 2, 'serve and reconcile')
+  const settings = /^ *- \{name: AIM_ADMISSION_(?:INJECT, value: "record,fields"|PATH_SEGMENTS, value: "dns")\}\n/gm
+  t.equal(beside.match(settings)?.length, 4, 'serve and reconcile')
   const others = objectsIn(await renderedChart()).filter(({ kind }) => kind !== 'CustomResourceDefinition')
-  t.strictSame(objectsIn(beside.replaceAll('"record,fields"', '"record"')), others)
+  const withDefaults = beside.replaceAll('"record,fields"', '"record"').replaceAll('"dns"', '"rfc3986"')
+  t.strictSame(objectsIn(withDefaults), others)
   for (const deployment of Object.values(ofKind(objectsIn(beside), 'Deployment'))) {
     const [container] = (deployment['spec'] as { template: PodTemplate }).template.spec.containers
     const names = container?.env.map((variable) => variable.name) ?? []

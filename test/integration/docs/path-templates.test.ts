@@ -1,5 +1,6 @@
 import t from 'tap'
 import { parse } from 'yaml'
+import { SEGMENT_FORMS, type SegmentForm } from '../../../src/core/path/segment.ts'
 import { compilePathTemplate, renderPath, type RenderedPath } from '../../../src/core/path/template.ts'
 import { READABLE_METADATA } from '../../../src/core/path/readable-fields.ts'
 import { codeIn, readPage, rowsOf } from '../../support/docs/pages.ts'
@@ -8,11 +9,11 @@ import type { JsonObject } from '../../../src/platform/json.ts'
 const page = await readPage('docs/path-templates.md')
 const SERVICE = parse(page.blocks.find(({ language }) => language === 'yaml')?.text ?? '') as JsonObject
 
-function render (template: string, service: JsonObject = SERVICE): RenderedPath {
+function render (template: string, service: JsonObject = SERVICE, form?: SegmentForm): RenderedPath {
   const compilation = compilePathTemplate(template)
   return compilation.kind === 'invalid'
     ? { kind: 'invalid', problems: compilation.problems }
-    : renderPath(compilation, service)
+    : renderPath(compilation, service, form)
 }
 
 t.test('every template of the page renders the path beside it', async (t) => {
@@ -20,6 +21,16 @@ t.test('every template of the page renders the path beside it', async (t) => {
   t.ok(rows.length >= 20)
   for (const [template = '', path = ''] of rows) {
     t.same(render(codeIn(template)), { kind: 'path', path: codeIn(path) }, template)
+  }
+})
+
+t.test('every template of the page has the path of each form', async (t) => {
+  const rows = rowsOf(page, 'template', ...SEGMENT_FORMS.map((form) => `\`${form}\``))
+  t.ok(rows.length >= 2)
+  for (const [template = '', ...paths] of rows) {
+    for (const [index, form] of SEGMENT_FORMS.entries()) {
+      t.same(render(codeIn(template), SERVICE, form), { kind: 'path', path: codeIn(paths[index] ?? '') }, template)
+    }
   }
 })
 
@@ -57,7 +68,7 @@ const AT_LIMIT: Readonly<Record<string, (most: number) => string>> = {
   'bytes of a template': (most) => '🚀'.repeat(most / 4),
   'expressions in a template': (most) => '{.kind}'.repeat(most),
   'bytes of an expression': (most) => `{"${'a'.repeat(most - '{""}'.length)}"}`,
-  'characters of a path, percent-encoded': (most) => '/é'.padEnd(most - '%C3%A9'.length + 'é'.length, 'a')
+  'characters of a path, in its final form': (most) => '/é'.padEnd(most - '%C3%A9'.length + 'é'.length, 'a')
 }
 
 t.test('every limit matches the page', async (t) => {

@@ -6,6 +6,7 @@ export const SERVE_FLAGS = {
   missingConfig: 'warn',
   crossNamespaceOverlap: 'refuse',
   pathScope: 'any',
+  pathSegments: 'rfc3986',
   conflictDetails: 'shown',
   inject: 'record',
   failurePolicy: 'Fail',

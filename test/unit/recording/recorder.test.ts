@@ -7,6 +7,7 @@ import { readRecords } from '../../../src/recording/record-files.ts'
 import { Recorder } from '../../../src/recording/recorder.ts'
 import { differencesOf, replayRecord } from '../../../src/recording/replay.ts'
 import type { ReviewRecord } from '../../../src/recording/review-record.ts'
+import { DEFAULT_PATH_POLICY, type PathPolicy } from '../../../src/core/world.ts'
 import { newAdmissionEngine, webhooksFor } from '../../../webhooks/engine.ts'
 import { aReview } from '../../support/builders/a-review.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
@@ -20,10 +21,15 @@ const routed = (pathTemplate?: string) => ({
 })
 const POLICY = { missingConfig: 'warn', missingBlock: 'refuse' } as const
 
-interface Bounds { readonly folder?: string, readonly fileBytes?: number, readonly files?: number }
+interface Bounds {
+  readonly folder?: string
+  readonly fileBytes?: number
+  readonly files?: number
+  readonly policy?: Partial<PathPolicy>
+}
 
 /** An admission engine whose reviews are recorded in a temporary folder. */
-async function recorded (t: Test, bounds: Bounds = {}) {
+async function recorded (t: Test, { policy, ...bounds }: Bounds = {}) {
   const dir = await mkdtemp(path.join(tmpdir(), 'aim-admission-records-'))
   t.teardown(async () => { await rm(dir, { recursive: true, force: true }) })
   const folder = bounds.folder ?? path.join(dir, 'reviews')
@@ -39,7 +45,11 @@ async function recorded (t: Test, bounds: Bounds = {}) {
     count: (outcome) => { counts[outcome] = (counts[outcome] ?? 0) + 1 }
   })
   await recorder.start()
-  const admission = newAdmissionEngine(POLICY, { clock, webhooksOver: (world) => recorder.webhooksOver(world, POLICY) })
+  const admission = newAdmissionEngine(POLICY, {
+    clock,
+    pathPolicy: { ...DEFAULT_PATH_POLICY, ...policy },
+    webhooksOver: (world) => recorder.webhooksOver(world, POLICY)
+  })
   return {
     folder,
     clock,
@@ -266,6 +276,17 @@ for (const [name, { webhook, request, want }] of Object.entries(reviews)) {
     t.strictSame(differencesOf(record.response, replayRecord(record)), [])
   })
 }
+
+t.test('replays with the form of paths that the review had', async (t) => {
+  const { judge, feed, counted, folder } = await recorded(t, { policy: { pathSegments: 'dns' } })
+  feed(aConfig(routed('/My_Team')))
+  const verdict = judge('mutate-aimservices', { object: aService() })
+  await counted(1)
+  const [record] = await recordsOf(folder)
+  if (record === undefined) throw new Error('nothing was recorded')
+  t.match(JSON.stringify(verdict), /"path":"\/my-team"/)
+  t.strictSame(differencesOf(record.response, replayRecord(record)), [])
+})
 
 t.test('records whether a configuration was recent', async (t) => {
   const { judge, feed, counted, counts } = await recorded(t)

@@ -38,6 +38,11 @@ function aCluster (policy: Partial<PathPolicy> = {}) {
   return {
     engine,
     write,
+    /** Takes a service that was stored before. */
+    restore: (object: JsonObject): void => {
+      stored.set(keyOf(object), object)
+      engine.sinks.AIMService.upsert(object)
+    },
     get: (key: string): JsonObject => stored.get(key) ?? {},
     /** An empty patch, as the reconciler sends it. */
     trigger: (key: string): Verdict => write(stored.get(key) ?? {}),
@@ -261,5 +266,34 @@ t.test('a creation time that a user writes yields no path', (t) => {
   t.equal(pathOf('evil/forged'), '')
   write(service('evil/forged', '/victim/{.metadata.creationTimestamp}', EARLIER))
   t.equal(pathOf('evil/forged'), '/victim/2025-01-01t00%3A00%3A00z', 'of the stored service it is the API server\'s')
+  t.end()
+})
+
+t.test('paths are compared in the form in which they are served', async (t) => {
+  for (const [pathSegments, collide] of [['rfc3986', false], ['dns', true]] as const) {
+    const cluster = aCluster({ pathSegments })
+    cluster.engine.sinks.AIMRuntimeConfig.upsert(config('ml'))
+    const write = (key: string, team: string): Verdict =>
+      cluster.write(service(key, '/{.metadata.labels.team}', { metadata: { labels: { team } } }))
+    write('ml/a', 'my_team')
+    const second = write('ml/b', 'My-Team')
+    t.equal(isConflict(second), collide, pathSegments)
+    t.equal(cluster.pathOf('ml/a'), collide ? '/my-team' : '/my_team')
+    if (collide) t.match(message(second), /path \/my-team of service b is already held by AIMService ml\/a/)
+  }
+})
+
+t.test('paths of the other form move at the next admission, and a path that is held stays with its holder', (t) => {
+  const cluster = aCluster()
+  for (const namespace of ['ml', 'other']) cluster.engine.sinks.AIMRuntimeConfig.upsert(config(namespace))
+  cluster.write(service('ml/old', '/my_team', EARLIER))
+  cluster.write(service('ml/moves', '/A_b'))
+  cluster.write(service('other/holder', '/my-team'))
+  const dns = aCluster({ pathSegments: 'dns' })
+  for (const namespace of ['ml', 'other']) dns.engine.sinks.AIMRuntimeConfig.upsert(config(namespace))
+  const keys = ['ml/old', 'ml/moves', 'other/holder']
+  for (const key of keys) dns.restore(cluster.get(key))
+  for (const key of keys) t.equal(dns.trigger(key).kind, 'admit', key)
+  t.strictSame(keys.map(dns.pathOf), ['', '/a-b', '/my-team'])
   t.end()
 })

@@ -1,7 +1,9 @@
 import t from 'tap'
 import type { TemplateProblem } from '../../../../src/core/path/problem.ts'
+import type { SegmentForm } from '../../../../src/core/path/segment.ts'
 import { compilePathTemplate, renderPath } from '../../../../src/core/path/template.ts'
 import type { JsonObject } from '../../../../src/platform/json.ts'
+import { operatorPath } from '../../../support/operator/routes.ts'
 
 const SERVICE: JsonObject = {
   apiVersion: 'aim.silogen.ai/v1alpha1',
@@ -43,12 +45,12 @@ const SERVICE: JsonObject = {
   }
 }
 
-function render (template: string, service: JsonObject = SERVICE) {
+function render (template: string, service: JsonObject = SERVICE, form?: SegmentForm) {
   const compilation = compilePathTemplate(template)
   if (compilation.kind === 'invalid') {
     throw new Error(`${template}: ${compilation.problems.map(({ what }) => what).join('; ')}`)
   }
-  return renderPath(compilation, service)
+  return renderPath(compilation, service, form)
 }
 
 function problemsOf (template: string, service: JsonObject = SERVICE): readonly TemplateProblem[] {
@@ -125,6 +127,35 @@ const paths: Record<string, { template: string, path: string }> = {
 t.test('a path', async (t) => {
   for (const [name, { template, path }] of Object.entries(paths)) {
     t.test(name, async (t) => { t.same(render(template), { kind: 'path', path }) })
+  }
+})
+
+const dnsPaths: Record<string, { template: string, path: string }> = {
+  'keeps letters, digits, dots, and hyphens': { template: '/a--b/-c-/v1.2', path: '/a--b/-c-/v1.2' },
+  'lowercases, and replaces every other character of literals': { template: '/A_b~c//D:e/', path: '/a-b-c/d-e' },
+  'replaces every other character of values': {
+    template: '/{.metadata.annotations.unreserved}/{.metadata.annotations.title}',
+    path: '/a-z.0-9-/gro-e--pfel---50----l-'
+  },
+  'replaces a character outside the basic plane once': { template: '/{.metadata.annotations.emoji}', path: '/go-' },
+  'replaces a percent sign, and never decodes it': { template: '/{.metadata.annotations.slash}', path: '/a-2fb' },
+  'treats a slash inside a value as a separator': { template: '/{.metadata.annotations.slashes}', path: '/a/b' },
+  'cuts a segment at 63 characters': {
+    template: `/${'x'.repeat(60)}{.metadata.name}/y`,
+    path: `/${'x'.repeat(60)}lla/y`
+  },
+  'counts the characters of a path after the cut': {
+    template: `/${'a'.repeat(150)}/{.metadata.name}${'é'.repeat(20)}`,
+    path: `/${'a'.repeat(63)}/llama-chat${'-'.repeat(20)}`
+  }
+}
+
+t.test('a path of DNS segments', async (t) => {
+  for (const [name, { template, path }] of Object.entries(dnsPaths)) {
+    t.test(name, async (t) => {
+      t.same(render(template, SERVICE, 'dns'), { kind: 'path', path })
+      t.equal(operatorPath(path, {}), path, 'an operator serves it as it is')
+    })
   }
 })
 

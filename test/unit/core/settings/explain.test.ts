@@ -6,17 +6,23 @@ import { explainService, type Explanation } from '../../../../src/core/settings/
 import { readService } from '../../../../src/core/settings/service.ts'
 import { anAssessmentWorld } from '../../../support/builders/assessment.ts'
 import { aClusterConfig, aConfig, aService } from '../../../support/builders/objects.ts'
+import { DEFAULT_PATH_POLICY, type PathPolicy } from '../../../../src/core/world.ts'
 import type { JsonObject } from '../../../../src/platform/json.ts'
 
-interface Given { readonly service?: JsonObject, readonly own?: JsonObject, readonly shared?: JsonObject }
+interface Given {
+  readonly service?: JsonObject
+  readonly own?: JsonObject
+  readonly shared?: JsonObject
+  readonly policy?: Partial<PathPolicy>
+}
 
-function explained ({ service = aService(), own, shared }: Given): Explanation {
+function explained ({ service = aService(), own, shared, policy }: Given): Explanation {
   const configs = new ConfigIndex()
   if (own !== undefined) configs.sink('AIMRuntimeConfig').upsert(own)
   if (shared !== undefined) configs.sink('AIMClusterRuntimeConfig').upsert(shared)
   const read = readService(service, 'ml-team')
   if (read.kind === 'malformed') throw new Error(read.field)
-  return explainService(read, anAssessmentWorld(configs))
+  return explainService(read, anAssessmentWorld(configs, { pathPolicy: { ...DEFAULT_PATH_POLICY, ...policy } }))
 }
 
 function blockOf (object: JsonObject, config: JsonObject): ResolvedRuntimeConfig | undefined {
@@ -195,6 +201,18 @@ t.test('a path is explained piece by piece', async (t) => {
     ["{.metadata.labels['team']}", 'value', 'Data Science', 'data%20science'],
     ['/v1', 'text', '/v1', '/v1']
   ])
+})
+
+t.test('with DNS segments, the pieces are shown as they are served, also where a segment is cut', async (t) => {
+  const long = 'x'.repeat(40)
+  const pathTemplate = '/{.metadata.labels.team}/{.metadata.labels.long}_{.metadata.labels.long}/v1'
+  const { path } = explained({
+    service: aService({ labels: { team: 'My_Team', long } }),
+    own: aConfig({ routing: { enabled: true, pathTemplate } }),
+    policy: { pathSegments: 'dns' }
+  })
+  t.equal(path.path, `/my-team/${long}-${long.slice(0, 22)}/v1`)
+  t.equal(path.parts.map(({ inPath }) => inPath).join(''), path.path)
 })
 
 t.test('an invalid piece has the reason', async (t) => {
