@@ -22,6 +22,17 @@ app.kubernetes.io/component: {{ last . }}
 {{- if ne .Values.certificates.mode "self-managed" }}true{{ end }}
 {{- end }}
 
+{{/* The volume source of the CA of client certificates; empty without one. */}}
+{{- define "aim-admission.clientCa" -}}
+{{- with .Values.clientCertificates }}
+{{- if .caConfigMap }}
+configMap: {name: {{ .caConfigMap }}, items: [{key: ca.crt, path: ca.crt}]}
+{{- else if .caSecret }}
+secret: {secretName: {{ .caSecret }}, items: [{key: ca.crt, path: ca.crt}], defaultMode: 0440}
+{{- end }}
+{{- end }}
+{{- end }}
+
 {{/* Settings of both commands as environment variables; the only place in the chart that names flags. */}}
 {{- define "aim-admission.env" -}}
 - {name: AIM_ADMISSION_HOST, value: {{ .Values.listenAddress | quote }}}
@@ -43,6 +54,12 @@ app.kubernetes.io/component: {{ last . }}
 {{- else }}
 - {name: AIM_ADMISSION_CERT_SECRET, value: {{ .Values.certificates.secretName | quote }}}
 {{- end }}
+{{- if include "aim-admission.clientCa" . }}
+- {name: AIM_ADMISSION_CLIENT_CA_FILE, value: /etc/aim-admission/client-ca/ca.crt}
+{{- with .Values.clientCertificates.names }}
+- {name: AIM_ADMISSION_CLIENT_NAME, value: {{ join "," . | quote }}}
+{{- end }}
+{{- end }}
 {{- end }}
 
 {{- define "aim-admission.reconcile.env" -}}
@@ -58,6 +75,7 @@ app.kubernetes.io/component: {{ last . }}
 {{- $component := last . }}
 {{- $values := index $root.Values $component }}
 {{- $mountsPair := and (eq $component "serve") (include "aim-admission.mountsPair" $root) }}
+{{- $clientCa := ternary (include "aim-admission.clientCa" $root) "" (eq $component "serve") }}
 metadata:
   labels:
     {{- include "aim-admission.labels" $root | nindent 4 }}
@@ -118,14 +136,25 @@ spec:
       allowPrivilegeEscalation: false
       readOnlyRootFilesystem: true
       capabilities: {drop: [ALL]}
-    {{- if $mountsPair }}
+    {{- if or $mountsPair $clientCa }}
     volumeMounts:
+    {{- if $mountsPair }}
     - {name: tls, mountPath: /etc/aim-admission/tls, readOnly: true}
     {{- end }}
-  {{- if $mountsPair }}
+    {{- if $clientCa }}
+    - {name: client-ca, mountPath: /etc/aim-admission/client-ca, readOnly: true}
+    {{- end }}
+    {{- end }}
+  {{- if or $mountsPair $clientCa }}
   volumes:
+  {{- if $mountsPair }}
   - name: tls
     secret: {secretName: {{ $root.Values.certificates.secretName }}, defaultMode: 0440}
+  {{- end }}
+  {{- if $clientCa }}
+  - name: client-ca
+    {{- $clientCa | nindent 4 }}
+  {{- end }}
   {{- end }}
   topologySpreadConstraints:
   - maxSkew: 1

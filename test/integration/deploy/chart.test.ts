@@ -1,7 +1,11 @@
+import { once } from 'node:events'
 import { readFile } from 'node:fs/promises'
+import type { IncomingMessage } from 'node:http'
+import { request } from 'node:https'
 import path from 'node:path'
 import t from 'tap'
 import packageJson from '../../../package.json' with { type: 'json' }
+import { issueEphemeralPair } from '../../../certs/issue.ts'
 import { chartFiles, installManifests } from '../../../tools/rendered-files.ts'
 import { KINDS } from '../../../src/api/kinds.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
@@ -9,6 +13,9 @@ import { reconcileCommand } from '../../../src/cli/commands/reconcile/command.ts
 import { serveCommand } from '../../../src/cli/commands/serve/command.ts'
 import { webhookConfigurations, type WebhookConfigurationOptions } from '../../../webhooks/webhook-configurations.ts'
 import { CHART, helm } from '../../support/binaries/helm.ts'
+import { aReview } from '../../support/builders/a-review.ts'
+import { aTestAuthority, type KeyPair } from '../../support/builders/test-certificates.ts'
+import { startProgram } from '../../support/programs/program.ts'
 import { asFlags, CHART_VARIANTS, objectsIn, renderedChart, titleOf } from '../../support/cluster/rendered-chart.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
@@ -40,6 +47,11 @@ const refused: Record<string, { values: JsonObject, want: RegExp }> = {
   'definitions of a third party': { values: { definitions: 'theirs' }, want: /definitions/ },
   'a misspelt value': { values: { serve: { replica: 3 } }, want: /replica/ },
   'an unknown certificate mode': { values: { certificates: { mode: 'magic' } }, want: /mode/ },
+  'names of clients without a CA': { values: { clientCertificates: { names: ['a'] } }, want: /clientCertificates/ },
+  'a comma in the name of a client': {
+    values: { clientCertificates: { caSecret: 'a', names: ['a,b'] } }, want: /names/
+  },
+  'two CAs of clients': { values: { clientCertificates: { caSecret: 'a', caConfigMap: 'b' } }, want: /clientCert/ },
   'a key as caBundle': {
     values: {
       certificates: { mode: 'files', caBundle: Buffer.from('-----BEGIN PRIVATE KEY-----').toString('base64') }
@@ -102,9 +114,17 @@ for (const [name, { values, want, exempt }] of Object.entries(registrations)) {
 
 const COMMANDS = [serveCommand({ version: '0.0.0' }), reconcileCommand({ version: '0.0.0' })]
 
-interface Container { readonly args: string[], readonly env: ReadonlyArray<{ readonly name: string }> }
+interface Container {
+  readonly args: string[]
+  readonly env: ReadonlyArray<{ readonly name: string, readonly value?: string }>
+  readonly volumeMounts?: ReadonlyArray<{ readonly name: string, readonly mountPath: string }>
+}
 interface PodTemplate {
-  readonly spec: { readonly serviceAccountName: string; readonly containers: readonly Container[] }
+  readonly spec: {
+    readonly serviceAccountName: string
+    readonly containers: readonly Container[]
+    readonly volumes?: ReadonlyArray<JsonObject & { readonly name: string }>
+  }
 }
 
 t.test('every variable of a pod is a flag of its command, and each command has its service account', async (t) => {
@@ -125,6 +145,57 @@ t.test('every variable of a pod is a flag of its command, and each command has i
       t.strictSame(container?.env.filter((variable) => !flags.includes(variable.name)), [], `${variant}: ${name}`)
     }
   }
+})
+
+/** The pod that a Deployment of the chart creates. */
+async function podOf (values: JsonObject, name = 'aim-admission'): Promise<PodTemplate['spec']> {
+  const deployment = ofKind(objectsIn(await renderedChart(values)), 'Deployment')[name]
+  return (deployment?.['spec'] as { template: PodTemplate }).template.spec
+}
+
+t.test('serve with the settings of the chart refuses clients without a certificate of the given CA', async (t) => {
+  const authority = await aTestAuthority('callers')
+  const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
+  const mounted: Record<string, Record<string, string>> = {
+    tls: { 'tls.crt': certPem, 'tls.key': keyPem }, 'client-ca': { 'ca.crt': authority.cert }
+  }
+  const folder = t.testdir({ manifests: {}, ...mounted })
+  const { volumes, containers: [container] } = await podOf(CHART_VARIANTS['with client certificates'] ?? {})
+  t.match(volumes?.find(({ name }) => name === 'client-ca'), {
+    configMap: { name: 'callers', items: [{ key: 'ca.crt', path: 'ca.crt' }] }
+  })
+  const inFolder = (value: string): string => (container?.volumeMounts ?? []).reduce(
+    (text, { name, mountPath }) => text.replace(mountPath, path.join(folder, name)), value)
+  const variables = (container?.env ?? []).flatMap(({ name, value }) => value === undefined ? [] : [[name, value]])
+  const program = startProgram(container?.args ?? [], {
+    ...Object.fromEntries(variables.map(([name = '', value = '']) => [name, inFolder(value)])),
+    AIM_ADMISSION_MANIFESTS: path.join(folder, 'manifests'),
+    AIM_ADMISSION_PORT: '0',
+    AIM_ADMISSION_PROBE_PORT: '0'
+  })
+  t.teardown(async () => { await program.stop() })
+  const { url } = await program.logged('serving')
+  const post = async (pair: Partial<KeyPair>): Promise<number | undefined> => {
+    const target = new URL('/mutate/aimservices', String(url))
+    target.hostname = '127.0.0.1'
+    const headers = { 'content-type': 'application/json' }
+    const call = request(target, { method: 'POST', headers, ca: caPem, ...pair, agent: false })
+    call.end(aReview())
+    const [response] = await once(call, 'response') as [IncomingMessage] // what the event carries
+    return response.resume().statusCode
+  }
+  t.equal(await post({}), 403)
+  t.equal(await post(await authority.issue('another')), 403)
+  t.equal(await post(await authority.issue('kube-apiserver')), 200)
+  t.equal(await post(await authority.issue('kube apiserver')), 200)
+})
+
+t.test('the CA of client certificates may come from a Secret, without its key', async (t) => {
+  const values = CHART_VARIANTS['with client certificates of a CA in a Secret'] ?? {}
+  t.match((await podOf(values)).volumes, [
+    { name: 'client-ca', secret: { secretName: 'callers', items: [{ key: 'ca.crt', path: 'ca.crt' }] } }
+  ])
+  t.equal((await podOf(values, 'aim-admission-reconcile')).volumes, undefined)
 })
 
 t.test('beside an operator the chart has no definition, and other flags; all else is the same', async (t) => {

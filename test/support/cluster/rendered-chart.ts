@@ -18,6 +18,11 @@ export const CHART_VARIANTS: Readonly<Record<string, JsonObject>> = {
     }
   },
   'with a pair from a Secret': { certificates: { mode: 'files', secretName: 'own-pair', caBundle: CA_BUNDLE } },
+  'with client certificates': {
+    certificates: { mode: 'files', secretName: 'own-pair', caBundle: CA_BUNDLE },
+    clientCertificates: { caConfigMap: 'callers', names: ['kube-apiserver', 'kube apiserver'] }
+  },
+  'with client certificates of a CA in a Secret': { clientCertificates: { caSecret: 'callers' } },
   'failing open': {
     webhooks: { failurePolicy: 'Ignore', timeoutSeconds: 2, exemptNamespaces: ['sandbox', 'kube-system'] },
     serve: { missingConfig: 'refuse' }
