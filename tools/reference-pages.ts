@@ -10,12 +10,12 @@ import packageJson from '../package.json' with { type: 'json' }
 import { newProgram } from '../src/cli/program.ts'
 import { commandLineReference } from './command-line-reference.ts'
 
-/** docs/reference.md with its fields and metrics as the program has them; the text around them stays. */
+/** The page of fields and metrics as the program has them; the text around its generated parts stays. */
 export async function referencePage (page: string): Promise<string> {
   return replaced(replaced(page, 'fields', fieldReference()), 'metrics', await metricReference())
 }
 
-/** docs/command-line.md with its commands as the program has them; the text before them stays. */
+/** The page of the command line with the commands of the program; the text before them stays. */
 export async function commandLinePage (page: string): Promise<string> {
   const { name, version, description } = packageJson
   const terminal = {

@@ -6,8 +6,8 @@ import { chartFiles, installManifests } from './rendered-files.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
 
-for (const [name, render] of [['reference', referencePage], ['command-line', commandLinePage]] as const) {
-  const file = path.join(ROOT, 'docs', `${name}.md`)
+for (const [name, render] of [['fields-and-metrics', referencePage], ['command-line', commandLinePage]] as const) {
+  const file = path.join(ROOT, 'docs/reference', `${name}.md`)
   await writeFile(file, await render(await readFile(file, 'utf8')))
 }
 for (const files of [chartFiles, installManifests]) { // the manifests last: they are made from the chart

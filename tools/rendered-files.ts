@@ -33,9 +33,9 @@ export async function chartFiles (): Promise<Record<string, string>> {
 }
 
 const DEFAULTS = '# Rendered from deploy/chart by `npm run render`. ' +
-  'docs/installation.md describes installation and removal with kubectl.\n'
+  'docs/how-to/installation.md describes installation and removal with kubectl.\n'
 const BESIDE = '# Rendered from deploy/chart by `npm run render`, without definitions: those of the operator stay. ' +
-  'See docs/beside-an-operator.md.\n'
+  'See docs/how-to/beside-an-operator.md.\n'
 
 /** The chart in the default namespace as manifests: with its default values, and beside an operator. */
 export async function installManifests (): Promise<Record<string, string>> {

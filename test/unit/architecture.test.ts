@@ -142,9 +142,9 @@ t.test('serve loads on demand what few servers need', async (t) => {
   for (const file of ON_DEMAND.filter((it) => it.startsWith('src/'))) t.ok(existsSync(path.join(ROOT, file)), file)
 })
 
-t.test('every fault is in docs/faults.md, and no other', async (t) => {
+t.test('every fault is in docs/reference/faults.md, and no other', async (t) => {
   const documented = [
-    ...(await readFile(path.join(ROOT, 'docs/faults.md'), 'utf8')).matchAll(/^\| `(AIM-[A-Z-]+)` \| (.+) \|$/gm)
+    ...(await readFile(path.join(ROOT, 'docs/reference/faults.md'), 'utf8')).matchAll(/^\| `(AIM-[A-Z-]+)` \| (.+) \|$/gm)
   ].map(([, code, summary]) => [code, summary])
   t.strictSame(documented, Object.entries(FAULTS).map(([code, { summary }]) => [code, summary]))
 })
@@ -163,8 +163,8 @@ const DOCUMENTED: Readonly<Record<string, readonly string[]>> = {
 
 const REASON_ROW = /^\| `([A-Z]\w+)` \| (?:True|False|Normal|Warning) \|/gm
 
-t.test('every condition and every reason of it is in docs/status.md, and no other', async (t) => {
-  const sections = (await readFile(path.join(ROOT, 'docs/status.md'), 'utf8')).split(/^### /m).slice(1)
+t.test('every condition and every reason of it is in docs/reference/status.md, and no other', async (t) => {
+  const sections = (await readFile(path.join(ROOT, 'docs/reference/status.md'), 'utf8')).split(/^### /m).slice(1)
   const reasonsIn = (section: string) => Array.from(section.matchAll(REASON_ROW), ([, reason]) => reason)
   const documented = sections.map((section) => [section.split('\n')[0], reasonsIn(section)] as const)
     .filter(([, reasons]) => reasons.length > 0)
@@ -177,7 +177,7 @@ t.test('every condition and every reason of it is in docs/status.md, and no othe
 })
 
 t.test('the threat model names tests that are there', async (t) => {
-  const page = await readFile(path.join(ROOT, 'docs/threat-model.md'), 'utf8')
+  const page = await readFile(path.join(ROOT, 'docs/explanation/threat-model.md'), 'utf8')
   const named = new Set([...page.matchAll(/`(test\/[\w/-]+)`/g)].map(([, name = '']) => name))
   t.ok(named.size > 10)
   for (const name of named) {

@@ -6,7 +6,7 @@ type ConditionReason =
 interface CatalogueEntry {
   /** Reason in the service's condition; absent for faults that no stored service can have. */
   readonly reason?: ConditionReason
-  /** One sentence for docs/faults.md. */
+  /** One sentence for docs/reference/faults.md. */
   readonly summary: string
 }
 

@@ -21,7 +21,7 @@ export const DEFAULT_PATH_TEMPLATE = '/{.metadata.namespace}/{.metadata.name}'
 
 /**
  * The one table of precedence. A key is the field below `spec` of service and configuration, and below the block.
- * docs/reference.md shows it.
+ * docs/reference/fields-and-metrics.md shows it.
  */
 export const PRECEDENCE = {
   defaultStorageClassName: { config: (config) => config.defaultStorageClassName } satisfies SettingRule<string>,

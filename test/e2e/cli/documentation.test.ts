@@ -15,8 +15,8 @@ t.teardown(async () => {
   await cluster.stop()
 })
 
-t.test('every command with a cluster has the exit code and output of docs/getting-started.md', async (t) => {
-  const steps = stepsOf(await readPage('docs/getting-started.md')).filter(({ under }) => under === 'With a cluster')
+t.test('every command with a cluster has the exit code and output of docs/tutorial/getting-started.md', async (t) => {
+  const steps = stepsOf(await readPage('docs/tutorial/getting-started.md')).filter(({ under }) => under === 'With a cluster')
   t.ok(steps.length >= 7)
   for (const { command, printed = '' } of steps) {
     const ran = await runStep(command, { KUBECONFIG: kubeconfig })

@@ -21,7 +21,7 @@ const file = async (name: string, content: string): Promise<string> => {
   return path.join(folder, name)
 }
 
-/** The client certificate that the API server presents to webhooks, configured as in docs/certificates.md. */
+/** The client certificate that the API server presents to webhooks, configured as in docs/how-to/certificates.md. */
 const clients = await aTestAuthority('clients')
 const apiServer = await clients.issue('kube-apiserver')
 const webhookKubeconfig = await file('webhook-kubeconfig', JSON.stringify({

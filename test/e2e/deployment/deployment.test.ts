@@ -92,7 +92,7 @@ t.test('kubectl apply -f deploy/install.yaml installs, again changes nothing, an
   t.equal(await caBundle(), CA_BUNDLE)
 })
 
-t.test('what docs/installation.md says takes it away: the webhook configurations first, and no service', async (t) => {
+t.test('what docs/how-to/installation.md says takes it away: the webhook configurations first, and no service', async (t) => {
   const LABEL = 'app.kubernetes.io/name=aim-admission'
   await kubectl(['wait', '--for=condition=Established', 'crd', '--all', '--timeout=20s'])
   t.equal(

@@ -34,12 +34,12 @@ t.test('an invalid expression is rejected', async (t) => {
 })
 
 t.test('every alert has a severity, texts, and a section of the runbook', async (t) => {
-  const runbook = await readFile(path.resolve(import.meta.dirname, '../../../docs/runbook.md'), 'utf8')
+  const runbook = await readFile(path.resolve(import.meta.dirname, '../../../docs/how-to/runbook.md'), 'utf8')
   const all = await alerts()
   for (const { alert, labels, annotations } of all) {
     t.ok(['info', 'warning', 'critical'].includes(labels.severity), alert)
     t.ok(annotations.summary !== '' && annotations.description !== '', alert)
-    t.equal(annotations.runbook, `docs/runbook.md#${alert.toLowerCase()}`)
+    t.equal(annotations.runbook, `docs/how-to/runbook.md#${alert.toLowerCase()}`)
   }
   t.strictSame(
     [...runbook.matchAll(/^## (\w+)$/gm)].map(([, title]) => title),

@@ -8,7 +8,7 @@ import { runStep, stepsOf, unprinted } from '../../support/docs/documented-steps
 import { readPage, ROOT } from '../../support/docs/pages.ts'
 import { until } from '../../support/until.ts'
 
-const steps = stepsOf(await readPage('docs/getting-started.md'))
+const steps = stepsOf(await readPage('docs/tutorial/getting-started.md'))
 
 /** Commands with exit code 1. */
 const EXITS_WITH_1 = /\/team: NLP\/d|--what-if/

@@ -5,7 +5,7 @@ import { parse } from 'yaml'
 import { wholeProgram } from '../../support/programs/whole-program.ts'
 import { readPage } from '../../support/docs/pages.ts'
 
-const page = await readPage('docs/gitops.md')
+const page = await readPage('docs/how-to/gitops.md')
 const snippets = page.blocks.filter(({ language }) => language === 'yaml').map(({ text }) => parse(text) as Snippet)
 
 /** A YAML snippet of the page. */

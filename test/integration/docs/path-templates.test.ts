@@ -6,7 +6,7 @@ import { READABLE_METADATA } from '../../../src/core/path/readable-fields.ts'
 import { codeIn, readPage, rowsOf } from '../../support/docs/pages.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
-const page = await readPage('docs/path-templates.md')
+const page = await readPage('docs/reference/path-templates.md')
 const SERVICE = parse(page.blocks.find(({ language }) => language === 'yaml')?.text ?? '') as JsonObject
 
 function render (template: string, service: JsonObject = SERVICE, form?: SegmentForm): RenderedPath {

@@ -8,12 +8,12 @@ import { PROBE_FAILURES } from '../../../src/kube/objects/admission-probe.ts'
 import type { ReviewOutcome } from '../../../src/admission/judge.ts'
 import { codeIn, readPage, rowsOf } from '../../support/docs/pages.ts'
 
-const page = await readPage('docs/reference.md')
+const page = await readPage('docs/reference/fields-and-metrics.md')
 
 t.test('the generated parts of the pages match the program', async (t) => {
-  t.ok(page.text === await referencePage(page.text), 'docs/reference.md: run npm run render')
-  const { text } = await readPage('docs/command-line.md')
-  t.ok(text === await commandLinePage(text), 'docs/command-line.md: run npm run render')
+  t.ok(page.text === await referencePage(page.text), 'docs/reference/fields-and-metrics.md: run npm run render')
+  const { text } = await readPage('docs/reference/command-line.md')
+  t.ok(text === await commandLinePage(text), 'docs/reference/command-line.md: run npm run render')
 })
 
 t.test('every field of a spec is in the table of its kind', async (t) => {
@@ -47,7 +47,7 @@ t.test('the page has all values of the labels', async (t) => {
     newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' }).webhooks.map(({ name }) => name)
   )
   t.same(values['`outcome`'], Object.keys(OUTCOMES))
-  const reasons = rowsOf(await readPage('docs/operations.md'), 'reason', 'what to look at')
+  const reasons = rowsOf(await readPage('docs/how-to/operations.md'), 'reason', 'what to look at')
   t.same(reasons.map(([reason = '']) => codeIn(reason)), PROBE_FAILURES)
 })
 

@@ -12,7 +12,7 @@ import { GATEWAY, manifest, routed } from '../../support/builders/manifests.ts'
 import { aConfig, aService } from '../../support/builders/objects.ts'
 import { codeIn, readPage, rowsOf } from '../../support/docs/pages.ts'
 
-const page = await readPage('docs/troubleshooting.md')
+const page = await readPage('docs/how-to/troubleshooting.md')
 
 const namespace = 'ml-team'
 const config = (name: string, routing: object) =>

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { glob, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import GithubSlugger from 'github-slugger'
 import { lexer, walkTokens, type Token, type Tokens } from 'marked'
@@ -30,10 +30,7 @@ interface Table {
 
 /** Paths of all pages. */
 export async function pageFiles (): Promise<string[]> {
-  const docs = (await readdir(path.join(ROOT, 'docs')))
-    .filter((name) => name.endsWith('.md'))
-    .map((name) => `docs/${name}`)
-  return ['README.md', 'ARCHITECTURE.md', 'CONTRIBUTING.md', 'CHANGELOG.md', ...docs]
+  return await Array.fromAsync(glob(['*.md', '.github/*.md', 'docs/**/*.md'], { cwd: ROOT }))
 }
 
 export async function readPage (file: string): Promise<Page> {
