@@ -151,7 +151,7 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
     leads: fencing,
     unobserved: () => controller?.unobserved ?? 0,
     configs: () => controller === undefined ? [] : tallied(controller, configs)
-  })
+  }, settings.metricNames)
   return {
     sinks: watchedSinks(watched, {
       serviceChanged: (id, how) => { controller?.serviceChanged(id, how) },

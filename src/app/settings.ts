@@ -1,4 +1,5 @@
 import type { PathPolicy } from '../core/world.ts'
+import type { MetricNames } from '../telemetry/reconcile-metrics.ts'
 
 /** The Lease of the reconciler, and its name in the metrics. */
 export const LEASE_NAME = 'aim-admission-reconcile'
@@ -77,6 +78,7 @@ export interface ReconcilerSettings {
   readonly concurrency: number
   /** Healthy services that a rollout may break before it halts. */
   readonly failureLimit: number
+  readonly metricNames: MetricNames
   readonly probe: ProbeSettings
 }
 

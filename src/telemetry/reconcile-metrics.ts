@@ -19,8 +19,11 @@ export interface MeasuredReconciler {
   readonly configs: () => Iterable<CountedConfig>
 }
 
+/** Whether labels hold names that users chose: of configurations, namespaces, and field managers. */
+export type MetricNames = 'shown' | 'hidden'
+
 /** The metrics of the reconciler, except those of its queues. */
-export function reconcileMetrics (registry: Registry, read: MeasuredReconciler) {
+export function reconcileMetrics (registry: Registry, read: MeasuredReconciler, names: MetricNames) {
   const gauge = collectingGauge(registry)
   gauge('leader_election_master_status', '1 while this replica leads.', {
     labelNames: ['name'], collect: (metric) => { metric.set({ name: read.election }, read.leads() ? 1 : 0) }
@@ -35,8 +38,19 @@ export function reconcileMetrics (registry: Registry, read: MeasuredReconciler) 
       labelNames: ['kind', 'namespace', 'name', 'state'],
       collect: (metric) => {
         metric.reset()
-        for (const { services, ...config } of read.configs()) {
-          for (const [state, count] of Object.entries(services)) metric.set({ ...config, state }, count)
+        const isNamed = namedConfigs(names)
+        const unnamed = new Map<string, number>()
+        for (const { kind, namespace, name, services } of read.configs()) {
+          const hasNames = isNamed(namespace)
+          for (const [state, count] of Object.entries(services)) {
+            const sum = `${kind} ${state}`
+            if (hasNames) metric.set({ kind, namespace, name, state }, count)
+            else unnamed.set(sum, (unnamed.get(sum) ?? 0) + count)
+          }
+        }
+        for (const [sum, count] of unnamed) {
+          const [kind = '', state = ''] = sum.split(' ')
+          metric.set({ kind, state }, count)
         }
       }
     }
@@ -55,7 +69,7 @@ export function reconcileMetrics (registry: Registry, read: MeasuredReconciler) 
   )
   givenUp.inc({ manager: OTHERS }, 0)
   const label = (manager: string): { manager: string } => {
-    if (managers.size < MAX_MANAGERS) managers.add(manager)
+    if (names === 'shown' && managers.size < MAX_MANAGERS) managers.add(manager)
     return { manager: managers.has(manager) ? manager : OTHERS }
   }
   return {
@@ -63,6 +77,24 @@ export function reconcileMetrics (registry: Registry, read: MeasuredReconciler) 
     onGivenUp: (manager: string): void => { givenUp.inc(label(manager)) }
   }
 }
+
+/** Whether the next configuration of a namespace has a series of its own. All others are added up by kind. */
+function namedConfigs (names: MetricNames): (namespace: string) => boolean {
+  const named = new Map<string, number>()
+  let namespaced = 0
+  return (namespace) => {
+    const isNamespaced = namespace !== ''
+    const count = named.get(namespace) ?? 0
+    if (names === 'hidden' || count >= (isNamespaced ? MAX_OF_NAMESPACE : MAX_CONFIGS)) return false
+    if (isNamespaced && namespaced++ >= MAX_CONFIGS) return false
+    named.set(namespace, count + 1)
+    return true
+  }
+}
+
+/** Configurations with a series of their own: of all namespaces together (of the cluster as many), and of one. */
+const MAX_CONFIGS = 2_000
+const MAX_OF_NAMESPACE = 20
 
 /** Field managers with a metric of their own: clients choose their names. */
 const MAX_MANAGERS = 20

@@ -67,6 +67,7 @@ secret: {secretName: {{ .caSecret }}, items: [{key: ca.crt, path: ca.crt}], defa
 - {name: AIM_ADMISSION_ROLLOUT_RATE, value: {{ .Values.reconcile.rolloutRate | quote }}}
 - {name: AIM_ADMISSION_ROLLOUT_CONCURRENCY, value: {{ .Values.reconcile.rolloutConcurrency | quote }}}
 - {name: AIM_ADMISSION_ROLLOUT_FAILURE_LIMIT, value: {{ .Values.reconcile.rolloutFailureLimit | quote }}}
+- {name: AIM_ADMISSION_METRIC_NAMES, value: {{ .Values.reconcile.metricNames | quote }}}
 {{- end }}
 
 {{/* The pod template of one component: (list . "serve"). */}}

@@ -18,7 +18,7 @@ export type PathFlags = Readonly<Record<keyof PathPolicy, string>>
 
 type ReconcilerFlags = Readonly<Record<
   'leaseDuration' | 'rolloutRate' | 'rolloutConcurrency' | 'rolloutFailureLimit' | 'admissionProbeInterval' |
-  'admissionProbeNamespace', string
+  'admissionProbeNamespace' | 'metricNames', string
 >> & { readonly namespace?: string }
 
 /** The flags of `serve`, as given. */
@@ -87,6 +87,8 @@ function reconcilerFlags (): Option[] {
     flag('--rollout-concurrency <services>', 'maximum number of services rolled forward at once', '2'),
     flag('--rollout-failure-limit <services>', 'healthy services that a rollout may break before it halts', '3'),
     flag('--admission-probe-interval <duration>', 'interval of the end-to-end probe, a dry run; 0s: never', '30s'),
+    flag('--metric-names <names>',
+      'names of configurations, namespaces and field managers in metrics: shown or hidden', 'shown'),
     flag('--admission-probe-namespace <name>', 'namespace of the end-to-end probe, with registered webhooks', 'default')
   ]
 }
@@ -177,6 +179,7 @@ function reconcilerSettings (flags: ReconcilerFlags, problems: string[]): Reconc
     rate: wholeNumber('rollout-rate', flags.rolloutRate, { from: 1, to: 10_000, problems }),
     concurrency: wholeNumber('rollout-concurrency', flags.rolloutConcurrency, { from: 1, to: 100, problems }),
     failureLimit: wholeNumber('rollout-failure-limit', flags.rolloutFailureLimit, { from: 1, to: 100_000, problems }),
+    metricNames: oneOf('metric-names', flags.metricNames, { choices: ['shown', 'hidden'], problems }),
     probe: {
       interval: duration('admission-probe-interval', flags.admissionProbeInterval, { to: 3_600, problems }),
       namespace: flags.admissionProbeNamespace

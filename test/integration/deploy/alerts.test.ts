@@ -29,6 +29,14 @@ t.test('promtool accepts the alerts and every expression of the dashboard', prom
   }
 })
 
+t.test('the text of an alert by configuration has words for hidden names', async (t) => {
+  const byName = (await alerts()).filter(({ expr }) => readExpression(expr).grouped.includes('namespace'))
+  t.ok(byName.length > 0)
+  for (const { alert, annotations: { summary } } of byName) {
+    t.match(summary, '{{ with $labels.namespace }}{{ . }}/{{ end }}{{ or $labels.name "(names hidden)" }}', alert)
+  }
+})
+
 t.test('an invalid expression is rejected', async (t) => {
   t.throws(() => readExpression('sum by (a (rate(b[5m]))'))
 })

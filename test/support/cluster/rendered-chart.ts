@@ -66,6 +66,7 @@ export const CHART_VARIANTS: Readonly<Record<string, JsonObject>> = {
       apiServerPorts: [8443]
     },
     listenAddress: '::',
+    reconcile: { metricNames: 'hidden' },
     logLevel: 'debug'
   }
 }

@@ -22,6 +22,7 @@ export const SERVE_FLAGS = {
   rolloutFailureLimit: '3',
   admissionProbeInterval: '30s',
   admissionProbeNamespace: 'default',
+  metricNames: 'shown',
   certSecret: 'aim-admission-tls',
   webhookConfiguration: 'aim-admission',
   serviceName: 'aim-admission',

@@ -69,16 +69,20 @@ t.test('the reconciler has settings only in its process', async (t) => {
     rate: 150,
     concurrency: 2,
     failureLimit: 3,
+    metricNames: 'shown',
     probe: { interval: 30_000, namespace: 'default' }
   }
   t.strictSame(serveSettings({ ...FLAGS, withReconciler: true }).reconciler, settings)
   t.strictSame(reconcileSettings(FLAGS).reconciler, settings)
-  const invalid = { leaseDuration: '2', rolloutRate: '0', rolloutConcurrency: 'x', rolloutFailureLimit: '-1' }
+  const invalid = {
+    leaseDuration: '2', rolloutRate: '0', rolloutConcurrency: 'x', rolloutFailureLimit: '-1', metricNames: 'none'
+  }
   t.throws(() => reconcileSettings({ ...FLAGS, ...invalid }), {
     message: '--lease-duration must be a whole number from 3 to 300, not "2"; ' +
       '--rollout-rate must be a whole number from 1 to 10000, not "0"; ' +
       '--rollout-concurrency must be a whole number from 1 to 100, not "x"; ' +
-      '--rollout-failure-limit must be a whole number from 1 to 100000, not "-1"'
+      '--rollout-failure-limit must be a whole number from 1 to 100000, not "-1"; ' +
+      '--metric-names must be one of shown, hidden, not "none"'
   })
   t.throws(() => serveSettings({ ...FLAGS, manifests: 'a', withReconciler: true }), {
     message: /--manifests and --with-reconciler exclude each other/
