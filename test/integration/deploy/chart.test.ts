@@ -250,6 +250,28 @@ t.test('only self-managed certificates need rights on Secrets and webhook config
   }
 })
 
+t.test('only the configured peers reach the port of metrics, by default the pods of the cluster', async (t) => {
+  const monitoring = {
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'monitoring' } },
+    podSelector: { matchLabels: { 'app.kubernetes.io/name': 'prometheus' } }
+  }
+  for (const [metrics, peers] of [[[], [{ namespaceSelector: {} }]], [[monitoring], [monitoring]]]) {
+    const objects = objectsIn(await renderedChart({ networkPolicy: { metrics } }))
+    const policies = Object.entries(ofKind(objects, 'NetworkPolicy'))
+    t.strictSame(policies.map(([name]) => name), ['aim-admission', 'aim-admission-reconcile'])
+    for (const [name, { spec }] of policies) {
+      const { ingress, policyTypes } = spec as { ingress: Array<{ ports: JsonObject[] }>, policyTypes: string[] }
+      t.ok(policyTypes.includes('Ingress'), name)
+      t.ok(ingress.every(({ ports }) => ports.length > 0), `${name}: no rule without ports, which would open all`)
+      t.strictSame(
+        ingress.filter(({ ports }) => ports.some(({ port }) => port === 'probes' || port === 8080)),
+        [{ ports: [{ port: 'probes', protocol: 'TCP' }], from: peers }],
+        name
+      )
+    }
+  }
+})
+
 t.test('the chart has the version of the program', async (t) => {
   t.match(
     await fileText('deploy/chart/Chart.yaml'),
