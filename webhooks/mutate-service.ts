@@ -34,7 +34,7 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
       const isMissing = assessment.config === undefined
       const warnings = [
         ...(blockIsSupplied(assessment, change.old?.block) ? [suppliedBlock(assessment.service)] : []),
-        ...(isMissing && policy.missingConfig === 'warn' ? [missingConfigWarning(change.service)] : [])
+        ...(isMissing && policy.missingConfig === 'warn' ? [missingConfigWarning(change.service, world.configs)] : [])
       ]
       const result = { warnings, audit: serviceAudit(assessment) }
       return patched(servicePatch(request.object, assessment), result)

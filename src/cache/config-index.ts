@@ -6,6 +6,7 @@ import {
 } from '../core/settings/runtime-config.ts'
 import type { ConfigLookup } from '../core/world.ts'
 import { ownObject, ownString } from '../platform/json.ts'
+import { similarName } from '../platform/similar-name.ts'
 import { InternedConfigs } from './compact/interned-configs.ts'
 
 /** What is kept of the large specs of one namespace, so that no tenant uses up the memory of all. */
@@ -35,6 +36,11 @@ export class ConfigIndex implements ConfigLookup {
 
   cluster (name: string): RuntimeConfig | undefined {
     return this.#configs.AIMClusterRuntimeConfig.get(name)
+  }
+
+  similar ({ namespace, name }: ObjectKey): string | undefined {
+    const own = this.#configs.AIMRuntimeConfig.values().filter((config) => config.namespace === namespace)
+    return similarName(name, [...own.map((config) => config.name), ...this.#configs.AIMClusterRuntimeConfig.keys()])
   }
 
   * all (): Generator<RuntimeConfig> {

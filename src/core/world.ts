@@ -18,6 +18,8 @@ export interface World {
 export interface ConfigLookup {
   namespaced (namespace: string, name: string): RuntimeConfig | undefined
   cluster (name: string): RuntimeConfig | undefined
+  /** The name that a misspelled one probably means, of the configurations that the namespace can use. */
+  similar (key: ObjectKey): string | undefined
 }
 
 export interface ServiceLookup {

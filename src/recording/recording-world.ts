@@ -34,7 +34,12 @@ export class RecordingWorld {
           config(configs.cluster(name)) // another version may give it precedence
           return config(configs.namespaced(namespace, name))
         },
-        cluster: (name) => config(configs.cluster(name))
+        cluster: (name) => config(configs.cluster(name)),
+        similar: (key) => {
+          const name = configs.similar(key)
+          if (name !== undefined) config(configs.namespaced(key.namespace, name) ?? configs.cluster(name))
+          return name
+        }
       },
       services: { users: (configName, namespace) => this.#recordServices(services.users(configName, namespace)) },
       paths: {

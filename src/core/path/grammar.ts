@@ -292,7 +292,7 @@ function foreign (at: number, character: string): ExpressionError {
   return /[()]/.test(character)
     ? unsupported(
       at,
-      'scripts and function calls are not supported: nothing in a template is ever executed',
+      'scripts and function calls are not supported',
       'name a field, [-1] for the last item, or [?(@.name=="TEAM")] for a chosen item'
     )
     : unsupported(

@@ -1,3 +1,4 @@
+import { printable } from '../../platform/printable.ts'
 import type { FaultCode } from '../rules/faults.ts'
 
 /** One problem of a template, found when it is compiled or rendered. The rules add the field path. */
@@ -15,11 +16,18 @@ export interface TemplateProblem {
   readonly missing?: { readonly kind: 'label' | 'annotation', readonly key: string }
 }
 
-/** What is wrong and where in the template, one line without the remedy. */
-export function problemText ({ expression, position, what }: TemplateProblem): string {
-  if (expression === undefined) return what
-  return `${expression}${position === undefined ? '' : ` at position ${position}`}: ${what}`
+/** What is wrong, and where: the position counts from 1. `owner`: of a template that is not the service's own. */
+export function problemText ({ expression, position, what }: TemplateProblem, owner?: string): string {
+  const place = [
+    ...(expression === undefined ? [] : [printable(expression, MAX_SHOWN)]),
+    ...(position === undefined ? [] : [`position ${position + 1}`])
+  ].join(' at ')
+  const where = [place, owner === undefined ? '' : `path template of ${owner}`].filter((part) => part !== '')
+  return where.length === 0 ? what : `${what} (${where.join(' in the ')})`
 }
+
+/** In characters: most expressions are shorter, and the reader has the template. */
+const MAX_SHOWN = 60
 
 /** Thrown while an expression is parsed; `template-text.ts` turns it into a problem. */
 export class ExpressionError extends Error {

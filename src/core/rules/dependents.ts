@@ -81,6 +81,7 @@ export function withConfig (
       isNamespaced && namespace === config.namespace && name === config.name
         ? after
         : configs.namespaced(namespace, name),
-    cluster: (name) => !isNamespaced && name === config.name ? after : configs.cluster(name)
+    cluster: (name) => !isNamespaced && name === config.name ? after : configs.cluster(name),
+    similar: (key) => configs.similar(key)
   }
 }

@@ -2,9 +2,10 @@ import { RECORD_ANNOTATION } from '../../api/meta.ts'
 import { objectKey } from '../../api/object-meta.ts'
 import { problemText, type TemplateProblem } from '../path/problem.ts'
 import type { Assessment } from '../settings/assess.ts'
-import { configTitle, type RuntimeConfig } from '../settings/runtime-config.ts'
-import { displayName, keysOf, type Service } from '../settings/service.ts'
-import type { PathPolicy } from '../world.ts'
+import { configTitle } from '../settings/runtime-config.ts'
+import { keysOf, type Service } from '../settings/service.ts'
+import { didYouMean } from '../../platform/similar-name.ts'
+import type { ConfigLookup, PathPolicy } from '../world.ts'
 import type { Fault } from './faults.ts'
 
 /** What the faults of a service depend on besides its assessment. */
@@ -25,21 +26,24 @@ export function serviceFaults (assessment: Assessment, context: ServiceContext):
 }
 
 /** For a service whose configuration is missing, under the policy `refuse`. */
-export function missingConfigFault (service: Service): Fault {
+export function missingConfigFault (service: Service, configs?: ConfigLookup): Fault {
   return {
     code: 'AIM-CONFIG-MISSING',
     field: 'spec.runtimeConfigName',
-    message: `${missingConfig(service)}; create one of the two, or name another one in spec.runtimeConfigName`
+    message: `${missingConfig(service, configs)}; create one of them, or name another in spec.runtimeConfigName`
   }
 }
 
 /** For a service whose configuration is missing, under the policy `warn`. */
-export function missingConfigWarning (service: Service): string {
-  return `${missingConfig(service)}; the service has no settings until one of them exists`
+export function missingConfigWarning (service: Service, configs: ConfigLookup): string {
+  return `${missingConfig(service, configs)}; the service has no settings until one of them exists`
 }
 
-function missingConfig ({ namespace, configName }: Service): string {
-  return `runtime configuration "${configName}" is missing: there is neither an AIMRuntimeConfig ` +
+/** A condition gives no `configs`: nothing would update the hint when a configuration comes. */
+function missingConfig ({ namespace, configName }: Service, configs?: ConfigLookup): string {
+  const similar = configs?.similar({ namespace, name: configName })
+  const hint = similar === undefined ? '' : didYouMean(configName, [similar])
+  return `runtime configuration "${configName}" is missing${hint}: there is neither an AIMRuntimeConfig ` +
     `${objectKey({ namespace, name: configName })} nor an AIMClusterRuntimeConfig ${configName}`
 }
 
@@ -49,8 +53,8 @@ export function missingBlockFault ({ config, recordIn }: Assessment): Fault {
   return {
     code: 'AIM-BLOCK-MISSING',
     field: recordIn === 'spec' ? 'spec.resolvedRuntimeConfig' : `metadata.annotations[${RECORD_ANNOTATION}]`,
-    message: `another admission webhook removed the settings${settings} that were written here; ` +
-      'ask the cluster administrator which webhook changes AIMServices: kubectl get mutatingwebhookconfigurations'
+    message: `another admission webhook removed the settings${settings}; ` +
+      'ask your cluster administrator which one: kubectl get mutatingwebhookconfigurations'
   }
 }
 
@@ -61,21 +65,23 @@ export const NO_GATEWAY = 'routing is enabled without a gateway, so no route can
 function templateFault (problem: TemplateProblem, assessment: Assessment, context: ServiceContext): Fault {
   const { service, routing, config } = assessment
   const { code, missing } = problem
-  const owner = routing.templateFrom === 'config' && config ? ` (path template of ${configTitle(config)})` : ''
+  const owner = routing.templateFrom === 'config' && config ? configTitle(config) : undefined
   if (missing !== undefined) {
     const field = `${missing.kind}s` as const
     const isSet = keysOf(context.before ?? service, field).includes(missing.key)
+    const keys = keysOf(service, field)
+    const reason = owner === undefined ? '' : `; the path template of ${owner} needs it`
     const command = setCommand(service, { ...missing, stored: context.stored, isSet })
     return {
       code,
       field: `metadata.${field}[${missing.key}]`,
-      message: `${problemText(problem)}${owner}; ${field} set: ${listed(keysOf(service, field))}; run: ${command}`
+      message: `${problem.what}${didYouMean(missing.key, keys)}${reason}${listed(field, keys)}; run: ${command}`
     }
   }
   return {
     code,
     field: TEMPLATE_FIELDS[routing.templateFrom],
-    message: `${problemText(problem)}${owner}; ${templateRemedy(problem, assessment)}`
+    message: `${problemText(problem, owner)}; ${templateRemedy(problem, assessment)}`
   }
 }
 
@@ -88,19 +94,12 @@ const TEMPLATE_FIELDS = {
 
 function templateRemedy ({ remedy }: TemplateProblem, { routing, config }: Assessment): string {
   if (routing.templateFrom === 'config' && config !== undefined && routing.template.kind === 'invalid') {
-    return `${remedy === undefined ? '' : `${remedy}; `}or set spec.routing.pathTemplate on the service, ` +
-      `or remove the template of the configuration: ${clearTemplateCommand(config)}`
+    return `${remedy ?? 'correct the configuration'}, or set spec.routing.pathTemplate on the service`
   }
   if (routing.templateFrom === 'default') {
     return 'give the service a shorter name, or set spec.routing.pathTemplate on it'
   }
   return remedy ?? 'correct spec.routing.pathTemplate, or remove it so that the default applies'
-}
-
-/** Makes the default template apply to the services of a configuration. */
-function clearTemplateCommand ({ kind, namespace, name }: RuntimeConfig): string {
-  const target = kind === 'AIMRuntimeConfig' ? `-n ${namespace} patch aimrcfg/${name}` : `patch aimcrcfg/${name}`
-  return `kubectl ${target} --type=merge -p '{"spec":{"routing":{"pathTemplate":null}}}'`
 }
 
 interface MetadataEntry {
@@ -112,27 +111,31 @@ interface MetadataEntry {
   readonly isSet: boolean
 }
 
-/** Sets a label or annotation on the stored service, or in the manifest of one that does not exist yet. */
+/**
+ * Sets a label or annotation on the stored service, or in the manifest of one that does not exist yet. The value to be
+ * given comes last, in angle brackets: pasted as it is, the command is a syntax error in every shell.
+ */
 function setCommand ({ namespace, name, generateName }: Service, { kind, key, stored, isSet }: MetadataEntry): string {
   const verb = kind === 'label' ? 'label' : 'annotate'
   const overwrite = isSet ? ' --overwrite' : ''
-  if (stored) return `kubectl -n ${namespace} ${verb} aimsvc/${name} ${key}=VALUE${overwrite}`
-  const local = `kubectl ${verb} --local -f FILE ${key}=VALUE${overwrite} -o yaml`
+  const entry = `${key}=<${key.slice(key.lastIndexOf('/') + 1)}>`
+  if (stored) return `kubectl -n ${namespace} ${verb} aimsvc/${name}${overwrite} ${entry}`
+  const local = `kubectl ${verb} --local -f FILE -o yaml${overwrite} ${entry}`
   return `${local} | kubectl -n ${namespace} ${generateName === '' ? 'apply' : 'create'} -f -`
 }
 
 /** The first keys, as many as leave room for the remedy: a service may have thousands of up to 317 characters. */
-function listed (keys: readonly string[]): string {
-  if (keys.length === 0) return 'none'
+function listed (field: string, keys: readonly string[]): string {
+  if (keys.length === 0) return ''
   let room = MAX_LISTED
   const first = keys.filter((key) => (room -= key.length + ', '.length) >= 0)
   const more = keys.length - first.length
-  if (more === 0) return first.join(', ')
-  return first.length === 0 ? String(more) : `${first.join(', ')} and ${more} more`
+  const rest = more === 0 ? [] : [first.length === 0 ? String(more) : `and ${more} more`]
+  return `; ${field} set: ${[first.join(', '), ...rest].join(' ').trimStart()}`
 }
 
 /** In characters. */
-const MAX_LISTED = 320
+const MAX_LISTED = 60
 
 function conflictFaults ({ service, path, wanted, routing }: Assessment, { conflictDetails }: ServiceContext): Fault[] {
   if (path.kind !== 'conflict' || wanted === undefined) return []
@@ -146,11 +149,11 @@ function conflictFaults ({ service, path, wanted, routing }: Assessment, { confl
     below: `covers ${theirs} of ${name}`
   }[relation]
   const gateway = objectKey({ namespace: wanted.gateway.namespace ?? '', name: wanted.gateway.name })
-  const command = `; to see the holder: kubectl -n ${holder.service.namespace} get aimsvc/${holder.service.name}`
+  const command = `; see: kubectl -n ${holder.service.namespace} get aimsvc/${holder.service.name}`
   return [{
     code: 'AIM-PATH-CONFLICT',
     field: TEMPLATE_FIELDS[routing.templateFrom],
-    message: `path ${path.path} of service ${displayName(service)} ${how} on gateway ${gateway}; set another path in ` +
-      `spec.routing.pathTemplate, or change the values that its template names${isHidden ? '' : command}`
+    message: `path ${path.path} ${how} on gateway ${gateway}; set another spec.routing.pathTemplate` +
+      (isHidden ? '' : command)
   }]
 }

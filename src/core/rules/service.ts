@@ -40,7 +40,7 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
   const { conflictDetails } = world.pathPolicy
   const isRefused = assessment.config === undefined && policy.missingConfig === 'refuse'
   const found = [
-    ...(isRefused ? [missingConfigFault(service)] : []),
+    ...(isRefused ? [missingConfigFault(service, world.configs)] : []),
     ...serviceFaults(assessment, { stored: old !== undefined, before: old, conflictDetails })
   ]
   const removed = blockWasRemoved(assessment, { old, world, policy }) ? [missingBlockFault(assessment)] : []
@@ -50,7 +50,7 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
     faults: isCaused ? [...removed, ...found] : removed,
     warnings: [
       ...(isCaused ? [] : found.map(existingProblem)),
-      ...stateWarnings(assessment, policy),
+      ...stateWarnings(assessment, world, policy),
       ...movedWarnings(old, assessment),
       ...overlapWarnings(assessment, world),
       ...overrideWarnings(old, service),
@@ -96,9 +96,11 @@ function pathCauses ({ path }: Assessment): unknown {
   return path.problems.map(({ code, expression, position }) => [code, expression, position])
 }
 
-function stateWarnings ({ service, config, routing }: Assessment, policy: ServicePolicy): string[] {
+function stateWarnings (
+  { service, config, routing }: Assessment, { configs }: World, policy: ServicePolicy
+): string[] {
   return [
-    ...(config === undefined && policy.missingConfig === 'warn' ? [missingConfigWarning(service)] : []),
+    ...(config === undefined && policy.missingConfig === 'warn' ? [missingConfigWarning(service, configs)] : []),
     ...(routing.enabled && routing.gatewayRef === undefined ? [NO_GATEWAY] : [])
   ]
 }

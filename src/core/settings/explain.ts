@@ -143,5 +143,5 @@ function settingsOf (service: Service, config: RuntimeConfig): ExplainedSetting[
 function problemsOf ({ path }: Assessment): string[] {
   if (path.kind === 'conflict') return [`another service holds ${path.holder.path} on the same gateway`]
   if (path.kind === 'pending') return [`waits for ${path.needs}`]
-  return path.kind === 'invalid' ? path.problems.map(problemText) : []
+  return path.kind === 'invalid' ? path.problems.map((problem) => problemText(problem)) : []
 }

@@ -5,6 +5,7 @@ import type { RuntimeConfig } from '../../core/settings/runtime-config.ts'
 export type Lookup =
   | { readonly kind: 'namespaced', readonly namespace: string, readonly name: string }
   | { readonly kind: 'cluster', readonly name: string }
+  | { readonly kind: 'similar', readonly namespace: string, readonly name: string }
   | { readonly kind: 'isRecent', readonly namespace: string, readonly name: string }
   | { readonly kind: 'has', readonly path: readonly string[] }
   | { readonly kind: 'heldBy', readonly namespace: string, readonly name: string }
@@ -17,6 +18,7 @@ export function answerLookup ({ configs, paths, pendingConfigs, served }: World,
   switch (lookup.kind) {
     case 'namespaced': return configs.namespaced(lookup.namespace, lookup.name)
     case 'cluster': return configs.cluster(lookup.name)
+    case 'similar': return configs.similar(lookup)
     case 'isRecent': {
       const { namespace, name } = lookup
       const config = namespace === '' ? configs.cluster(name) : configs.namespaced(namespace, name)
@@ -54,7 +56,8 @@ export function worldOf (
     configs: {
       namespaced: (namespace, name) =>
         look<RuntimeConfig | undefined>({ kind: 'namespaced', namespace, name }, undefined),
-      cluster: (name) => look<RuntimeConfig | undefined>({ kind: 'cluster', name }, undefined)
+      cluster: (name) => look<RuntimeConfig | undefined>({ kind: 'cluster', name }, undefined),
+      similar: ({ namespace, name }) => look<string | undefined>({ kind: 'similar', namespace, name }, undefined)
     },
     paths: {
       heldBy: ({ namespace, name }) => look<HeldPath | undefined>({ kind: 'heldBy', namespace, name }, undefined),

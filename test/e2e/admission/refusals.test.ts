@@ -41,74 +41,74 @@ const TEMPLATES: Readonly<Record<string, { readonly template: string, readonly s
   },
   'with an expression that is not closed': {
     template: '/{.metadata.name',
-    says: [`${TEMPLATE}{.metadata.name at position 1: the expression is not closed; end it with }`]
+    says: [`${TEMPLATE}the expression is not closed ({.metadata.name at position 2); end it with }`]
   },
   'with a stray brace': {
     template: '/a}b',
-    says: [`${TEMPLATE}there is a "}" without a "{" before it; remove it, or write {"}"} for a brace in the path`]
+    says: [`${TEMPLATE}there is a "}" without a "{" before it (position 3); remove it, or write {"}"} for a brace in the path`]
   },
   'with an empty expression': {
     template: '/{}',
-    says: [`${TEMPLATE}{} at position 1: the expression is empty; name a field, as in {.metadata.name}`]
+    says: [`${TEMPLATE}the expression is empty ({} at position 2); name a field, as in {.metadata.name}`]
   },
   'without the first dot': {
     template: '/{metadata.name}',
-    says: [`${TEMPLATE}{metadata.name} at position 2: a dot is missing before metadata; write {.metadata.name}`]
+    says: [`${TEMPLATE}a dot is missing before metadata ({metadata.name} at position 3); write {.metadata.name}`]
   },
   'with a loop': {
     template: '/{range .spec.env[*]}{.metadata.name}{end}',
     says: [
-      `${TEMPLATE}{range .spec.env[*]} at position 2: kubectl accepts "range", a path template does not: an expression yields one value and cannot loop; ` +
+      `${TEMPLATE}kubectl accepts "range", a path template does not: an expression yields one value and cannot loop ({range .spec.env[*]} at position 3); ` +
         'name one value, as in {.metadata.name}',
-      `${TEMPLATE}{end} at position 38: kubectl accepts "end", a path template does not: an expression yields one value and cannot loop; ` +
+      `${TEMPLATE}kubectl accepts "end", a path template does not: an expression yields one value and cannot loop ({end} at position 39); ` +
         'name one value, as in {.metadata.name}'
     ]
   },
   'with a script': {
     template: '/{.spec.env[(@.length-1)].name}',
-    says: [`${TEMPLATE}{.spec.env[(@.length-1)].name} at position 12: scripts and function calls are not supported: nothing in a template is ever executed; ` +
+    says: [`${TEMPLATE}scripts and function calls are not supported ({.spec.env[(@.length-1)].name} at position 13); ` +
       'name a field, [-1] for the last item, or [?(@.name=="TEAM")] for a chosen item']
   },
   'with a regular expression': {
     template: '/{.spec.env[?(@.name=~"a")].name}',
     says: [
-      `${TEMPLATE}{.spec.env[?(@.name=~"a")].name} at position 20: regular expressions are not supported, as in kubectl; write it as [?(@.name=="TEAM")]`
+      `${TEMPLATE}regular expressions are not supported, as in kubectl ({.spec.env[?(@.name=~"a")].name} at position 21); write it as [?(@.name=="TEAM")]`
     ]
   },
   'that reads the status': {
     template: '/{.status.x}',
     says: [
-      `${TEMPLATE}{.status.x} at position 1: kubectl accepts .status, a path template does not: it is written after admission; name a field of spec, or a label`
+      `${TEMPLATE}kubectl accepts .status, a path template does not: it is written after admission ({.status.x} at position 2); name a field of spec, or a label`
     ]
   },
   'with 17 expressions': {
-    template: '/' + '{.kind}'.repeat(17), says: [`${TEMPLATE}the template has more than 16 expressions; the rest was not checked; remove some`]
+    template: '/' + '{.kind}'.repeat(17), says: [`${TEMPLATE}the template has more than 16 expressions; the rest was not checked (position 114); remove some`]
   },
   'with a field that no service has': {
-    template: '/{.metadata.nam}', says: [`${TEMPLATE}{.metadata.nam} at position 1: no service has a field .metadata.nam; write {.metadata.name}`]
+    template: '/{.metadata.nam}', says: [`${TEMPLATE}no service has a field .metadata.nam ({.metadata.nam} at position 2); write {.metadata.name}`]
   },
   'with a field that is not set': {
     template: '/{.spec.templateRef}',
     says: [
-      `${TEMPLATE}{.spec.templateRef} at position 1: field .spec.templateRef is not set on this service; set it, or name a field that every service has`
+      `${TEMPLATE}field .spec.templateRef is not set on this service ({.spec.templateRef} at position 2); set it, or name a field that every service has`
     ]
   },
   'that yields a list': {
     template: '/{.spec.env}',
-    says: [`${TEMPLATE}{.spec.env} at position 1: field .spec.env is a list; choose one item with an index, as in [0]`]
+    says: [`${TEMPLATE}field .spec.env is a list ({.spec.env} at position 2); choose one item with an index, as in [0]`]
   },
   'that yields an object': {
     template: '/{.spec.model}',
-    says: [`${TEMPLATE}{.spec.model} at position 1: field .spec.model is an object; name a field inside it`]
+    says: [`${TEMPLATE}field .spec.model is an object ({.spec.model} at position 2); name a field inside it`]
   },
   'that yields several values': {
     template: '/{.spec.env[*].name}',
     says: [
-      `${TEMPLATE}{.spec.env[*].name} at position 1: 2 values match; choose one with an index, or a filter such as [?(@.name=="TEAM")]`
+      `${TEMPLATE}2 values match ({.spec.env[*].name} at position 2); choose one with an index, or a filter such as [?(@.name=="TEAM")]`
     ]
   },
   'that climbs': {
-    template: '/a/../b', says: [`${TEMPLATE}the path segment ".." is or hides "." or "..", which leads to another path; use other text or another value there`]
+    template: '/a/../b', says: [`${TEMPLATE}the path segment ".." is or hides "." or "..", which leads to another path (position 4); use other text or another value there`]
   },
   'whose path has 201 characters': {
     template: '/' + 'é'.repeat(33) + 'ab',
@@ -119,11 +119,11 @@ const TEMPLATES: Readonly<Record<string, { readonly template: string, readonly s
   'with three things missing': {
     template: "/{.metadata.labels['a']}/{.metadata.annotations['b']}/{.spec.templateRef}",
     says: [
-      'metadata.labels[a]: {.metadata.labels[\'a\']} at position 1: label "a" is not set on this service; labels set: app, empty; ' +
-        'run: kubectl label --local -f FILE a=VALUE -o yaml | kubectl -n team-a apply -f -',
-      'metadata.annotations[b]: {.metadata.annotations[\'b\']} at position 25: annotation "b" is not set on this service; annotations set: none; ' +
-        'run: kubectl annotate --local -f FILE b=VALUE -o yaml | kubectl -n team-a apply -f -',
-      `${TEMPLATE}{.spec.templateRef} at position 54: field .spec.templateRef is not set on this service; set it, or name a field that every service has`
+      'metadata.labels[a]: label "a" is not set on this service; labels set: app, empty; ' +
+        'run: kubectl label --local -f FILE -o yaml a=<a> | kubectl -n team-a apply -f -',
+      'metadata.annotations[b]: annotation "b" is not set on this service; ' +
+        'run: kubectl annotate --local -f FILE -o yaml b=<b> | kubectl -n team-a apply -f -',
+      `${TEMPLATE}field .spec.templateRef is not set on this service ({.spec.templateRef} at position 55); set it, or name a field that every service has`
     ]
   }
 }
@@ -179,49 +179,49 @@ t.test('a path that is taken is refused with its holder, whom the command shows'
     return refused.code === 0 ? undefined : refused.stderr
   })
   t.equal(stderr, refusal('AIMService', 'second', [
-    `${TEMPLATE}path /same of service second is already held by AIMService team-a/holder on gateway kgateway-system/kserve-gateway; ` +
-    'set another path in spec.routing.pathTemplate, or change the values that its template names; to see the holder: kubectl -n team-a get aimsvc/holder'
+    `${TEMPLATE}path /same is already held by AIMService team-a/holder on gateway kgateway-system/kserve-gateway; ` +
+    'set another spec.routing.pathTemplate; see: kubectl -n team-a get aimsvc/holder'
   ]))
-  t.equal(await run(/the holder: (kubectl .+)$/m.exec(stderr)?.[1] ?? 'false'), 0)
+  t.equal(await run(/see: (kubectl .+)$/m.exec(stderr)?.[1] ?? 'false'), 0)
 })
 
 /** The command that a refusal prints last, with what a person puts in. */
 function commandIn (stderr: string, file: string): string {
-  return (/run: (kubectl .+)$/m.exec(stderr)?.[1] ?? 'false').replace('VALUE', 'nlp').replace('FILE', file)
+  return (/run: (kubectl .+)$/m.exec(stderr)?.[1] ?? 'false').replace(/<\w+>/, 'nlp').replace('FILE', file)
 }
 
 const FIXED: Readonly<Record<string, { readonly parts: Parts, readonly stored?: Parts, readonly says: string }>> = {
   'a label of a new service': {
     parts: { name: 'm1', spec: routed("/m1/{.metadata.labels['team']}") },
-    says: 'metadata.labels[team]: {.metadata.labels[\'team\']} at position 4: label "team" is not set on this service; labels set: none; ' +
-      'run: kubectl label --local -f FILE team=VALUE -o yaml | kubectl -n team-a apply -f -'
+    says: 'metadata.labels[team]: label "team" is not set on this service; ' +
+      'run: kubectl label --local -f FILE -o yaml team=<team> | kubectl -n team-a apply -f -'
   },
   'an empty label of a new service': {
     parts: { name: 'm2', labels: { team: '' }, spec: routed("/m2/{.metadata.labels['team']}") },
-    says: 'metadata.labels[team]: {.metadata.labels[\'team\']} at position 4: label "team" is empty; labels set: team; ' +
-      'run: kubectl label --local -f FILE team=VALUE --overwrite -o yaml | kubectl -n team-a apply -f -'
+    says: 'metadata.labels[team]: label "team" is empty; labels set: team; ' +
+      'run: kubectl label --local -f FILE -o yaml --overwrite team=<team> | kubectl -n team-a apply -f -'
   },
   'an annotation of a new service': {
     parts: { name: 'm3', spec: routed("/m3/{.metadata.annotations['example.com/team']}") },
-    says: 'metadata.annotations[example.com/team]: {.metadata.annotations[\'example.com/team\']} at position 4: annotation "example.com/team" is not set on this service; ' +
-      'annotations set: none; run: kubectl annotate --local -f FILE example.com/team=VALUE -o yaml | kubectl -n team-a apply -f -'
+    says: 'metadata.annotations[example.com/team]: annotation "example.com/team" is not set on this service; ' +
+      'run: kubectl annotate --local -f FILE -o yaml example.com/team=<team> | kubectl -n team-a apply -f -'
   },
   'a label that the namespace\'s configuration asks for': {
     parts: { name: 'm4', spec: { runtimeConfigName: 'by-team' } },
-    says: 'metadata.labels[team]: {.metadata.labels[\'team\']} at position 23: label "team" is not set on this service (path template of AIMRuntimeConfig team-a/by-team); ' +
-      'labels set: none; run: kubectl label --local -f FILE team=VALUE -o yaml | kubectl -n team-a apply -f -'
+    says: 'metadata.labels[team]: label "team" is not set on this service; the path template of AIMRuntimeConfig team-a/by-team needs it; ' +
+      'run: kubectl label --local -f FILE -o yaml team=<team> | kubectl -n team-a apply -f -'
   },
   'a label that the cluster\'s configuration asks for, of a stored service': {
     stored: { name: 'm5', labels: { app: 'x' } },
     parts: { name: 'm5', labels: { app: 'x' }, spec: { runtimeConfigName: 'shared' } },
-    says: 'metadata.labels[team]: {.metadata.labels[\'team\']} at position 23: label "team" is not set on this service (path template of AIMClusterRuntimeConfig shared); ' +
-      'labels set: app; run: kubectl -n team-a label aimsvc/m5 team=VALUE'
+    says: 'metadata.labels[team]: label "team" is not set on this service; the path template of AIMClusterRuntimeConfig shared needs it; ' +
+      'labels set: app; run: kubectl -n team-a label aimsvc/m5 team=<team>'
   },
   'an annotation of a stored service': {
     stored: { name: 'm6' },
     parts: { name: 'm6', spec: routed("/m6/{.metadata.annotations['team']}") },
-    says: 'metadata.annotations[team]: {.metadata.annotations[\'team\']} at position 4: annotation "team" is not set on this service; annotations set: none; ' +
-      'run: kubectl -n team-a annotate aimsvc/m6 team=VALUE'
+    says: 'metadata.annotations[team]: annotation "team" is not set on this service; ' +
+      'run: kubectl -n team-a annotate aimsvc/m6 team=<team>'
   }
 }
 
@@ -233,6 +233,8 @@ for (const [what, { parts, stored, says }] of Object.entries(FIXED)) {
     t.equal(stderr, refusal('AIMService', String(parts.name), [says]))
     const file = path.join(cluster.dir, `${String(parts.name)}.json`)
     await writeFile(file, changed)
+    const pasted = /run: (kubectl .+)$/m.exec(stderr)?.[1] ?? 'true'
+    t.not(await run(pasted.replace('FILE', file)), 0, 'unedited, no shell runs it')
     t.equal(await run(commandIn(stderr, file)), 0)
     if (stored !== undefined) t.equal((await apply(changed)).code, 0, 'then it is admitted')
     t.equal((await kubectl(['-n', namespace, 'get', 'aimsvc', String(parts.name)])).code, 0)
@@ -246,7 +248,7 @@ t.test('a service under generateName is fixed by a command that creates it', asy
     spec: routed("/{.metadata.labels['team']}")
   })
   const { stderr } = await kubectl(['create', '-f', '-'], generated)
-  t.match(stderr, /run: kubectl label --local -f FILE team=VALUE -o yaml \| kubectl -n team-a create -f -\n$/)
+  t.match(stderr, /run: kubectl label --local -f FILE -o yaml team=<team> \| kubectl -n team-a create -f -\n$/)
   await writeFile(path.join(cluster.dir, 'generated.json'), generated)
   t.equal(await run(commandIn(stderr, path.join(cluster.dir, 'generated.json'))), 0)
 })

@@ -89,12 +89,12 @@ const CAUSES: Readonly<Record<string, CauseCase>> = {
   PathTemplateInvalid: {
     spec: routed('/{.metadata.name'),
     isRefused: true,
-    says: new RegExp('^\\{\\.metadata\\.name at position 1: the expression is not closed ' +
-      '\\(path template of AIMRuntimeConfig pathtemplateinvalid/default\\); end it with \\}')
+    says: new RegExp('^the expression is not closed \\(\\{\\.metadata\\.name at position 2 in the path template of ' +
+      'AIMRuntimeConfig pathtemplateinvalid/default\\); end it with \\}')
   },
   PathFieldMissing: {
     spec: routed(BY_TEAM),
-    says: /label "team" is not set on this service.*; run: kubectl -n pathfieldmissing label aimsvc\/a team=VALUE$/
+    says: /label "team" is not set on this service.*; run: kubectl -n pathfieldmissing label aimsvc\/a team=<team>$/
   },
   PathTooLong: {
     spec: routed('/' + 'é'.repeat(34)),
@@ -264,7 +264,7 @@ t.test('the commands of the user guide work, and the printed columns show the st
     status: 'False',
     reason: 'PathFieldMissing',
     message:
-      /label "group" is not set on this service.*labels set: team; run: kubectl -n guide label aimsvc\/a group=VALUE/
+      /label "group" is not set on this service.*labels set: team; run: kubectl -n guide label aimsvc\/a group=<group>/
   })
   t.match((await kubectl(['-n', namespace, 'get', 'aimservice'])).stdout,
     /^NAME +STATUS +CONFIG +SCOPE +PATH +DEGRADED +REASON +AGE\na +default +Namespace +True +PathFieldMissing +\d+s\n$/)

@@ -290,7 +290,7 @@ const refused: Record<string, { template: string, problem: Expected }> = {
     problem: {
       code: UNSUPPORTED,
       position: 12,
-      what: 'scripts and function calls are not supported: nothing in a template is ever executed'
+      what: 'scripts and function calls are not supported'
     }
   },
   'a call in a filter': {

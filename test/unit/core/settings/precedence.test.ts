@@ -6,7 +6,7 @@ import { resolveConfig } from '../../../../src/core/settings/assess.ts'
 import { PRECEDENCE, SOURCES, type SettingRule } from '../../../../src/core/settings/precedence.ts'
 
 t.test('a configuration that exists in neither place is missing', async (t) => {
-  const lookup = { namespaced: () => undefined, cluster: () => undefined }
+  const lookup = { namespaced: () => undefined, cluster: () => undefined, similar: () => undefined }
   t.equal(resolveConfig({ namespace: 'a', name: 'b' }, lookup), undefined)
 })
 

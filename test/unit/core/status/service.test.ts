@@ -98,7 +98,7 @@ const cases: Readonly<Record<string, Case & {
   'a label is missing': {
     config: aConfig(routed('/{.metadata.labels.team}')),
     want: ['True Resolved', 'False PathFieldMissing', 'True PathFieldMissing'],
-    says: /kubectl -n ml-team label aimsvc\/llama-chat team=VALUE$/
+    says: /kubectl -n ml-team label aimsvc\/llama-chat team=<team>$/
   },
   'the path is too long': {
     config: aConfig(routed('/' + 'é'.repeat(40))),
