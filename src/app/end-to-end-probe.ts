@@ -1,9 +1,9 @@
 import type { Registry } from 'prom-client'
-import type { Logger } from 'pino'
 import { pause, systemClock } from '../platform/clock.ts'
 import { admissionProbe } from '../kube/objects/admission-probe.ts'
 import type { SendRequest } from '../kube/client/api-connection.ts'
 import type { Fencing } from '../kube/client/fencing.ts'
+import type { Log } from '../core/ports.ts'
 import { probeMetrics } from '../telemetry/reconcile-metrics.ts'
 import type { ProbeSettings } from './settings.ts'
 
@@ -12,7 +12,7 @@ export interface EndToEndProbeOptions {
   readonly request: SendRequest
   readonly fencing: Fencing
   readonly registry: Registry
-  readonly log: Logger
+  readonly log: Log
 }
 
 /** The end-to-end probe of the leader: started and stopped with each term. */

@@ -1,12 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
-import type { Logger } from 'pino'
 import type { Registry } from 'prom-client'
 import { AIM_SERVICE, type Kind } from '../api/kinds.ts'
 import { SYSTEM_NAMESPACE } from '../api/meta.ts'
 import { ConfigIndex } from '../cache/config-index.ts'
 import { KEPT_TEXT_LIMITS, ServiceIndex } from '../cache/service-index.ts'
-import type { ObjectKey, ObjectSink } from '../core/ports.ts'
+import type { Log, ObjectKey, ObjectSink } from '../core/ports.ts'
 import { ownConfigStatus } from '../core/status/rollout.ts'
 import { ownServiceStatus } from '../core/status/service.ts'
 import type { PathPolicy } from '../core/world.ts'
@@ -23,6 +22,7 @@ import { watchedSinks } from '../reconcile/watched-sinks.ts'
 import { ObservedObjects } from '../reconcile/world.ts'
 import { listen } from '../server/listener.ts'
 import { buildProbes } from '../server/probes.ts'
+import { limitedLog } from '../telemetry/decision-log.ts'
 import { cacheMetrics, newRegistry } from '../telemetry/metrics.ts'
 import { reconcileMetrics, workQueueMetrics } from '../telemetry/reconcile-metrics.ts'
 import { endToEndProbe } from './end-to-end-probe.ts'
@@ -31,7 +31,8 @@ import { LEASE_NAME, type ReconcilerSettings, type ReconcileSettings } from './s
 import { clusterSource, countedConnection, countObjects, measureCaches } from './source.ts'
 
 /** Starts the reconciler in a process that serves no reviews. */
-export async function startReconciler (settings: ReconcileSettings, log: Logger, version: string): Promise<Stop> {
+export async function startReconciler (settings: ReconcileSettings, logger: Log, version: string): Promise<Stop> {
+  const log = limitedLog(logger, systemClock)
   const { kubeconfig, host, probePort, pathPolicy } = settings
   const registry = newRegistry(version)
   const metrics = cacheMetrics(registry)
@@ -75,7 +76,7 @@ export interface ReconcilerOptions {
   readonly settings: ReconcilerSettings
   readonly pathPolicy: PathPolicy
   readonly registry: Registry
-  readonly log: Logger
+  readonly log: Log
 }
 
 /** Works while it leads; its caches are filled in any case. */

@@ -15,6 +15,7 @@ import { drain, shutdownGracefully } from '../server/lifecycle/shutdown.ts'
 import { listen, SERVER_LIMITS } from '../server/listener.ts'
 import { LargeReviews } from '../server/offload/large-reviews.ts'
 import { buildProbes } from '../server/probes.ts'
+import { limitedLog } from '../telemetry/decision-log.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
 import { newCertificates } from './certificates.ts'
 import type { Stop } from './process.ts'
@@ -125,6 +126,7 @@ async function objectsFor (
   if (connection === undefined || definitions === undefined) {
     return { source: await folderSource(manifests, { engine, metrics, log }) }
   }
+  const limited = limitedLog(log, systemClock)
   const reconciler = reconcilerSettings && (await import('./reconcile.ts')).newReconciler({
     connection,
     definitions,
@@ -133,14 +135,14 @@ async function objectsFor (
     settings: reconcilerSettings,
     pathPolicy,
     registry: metrics.registry,
-    log
+    log: limited
   })
   const source = clusterSource({
     connection,
     definitions,
     sinks: reconciler?.sinks ?? engine.sinks,
     metrics,
-    log,
+    log: limited,
     onSynced: () => { reconciler?.start() }
   })
   return { source, reconciler }

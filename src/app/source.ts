@@ -1,9 +1,8 @@
-import type { Logger } from 'pino'
 import type { AdmissionEngine } from '../../webhooks/engine.ts'
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG, AIM_SERVICE, KINDS, type Kind } from '../api/kinds.ts'
 import type { ConfigIndex } from '../cache/config-index.ts'
 import type { ServiceIndex } from '../cache/service-index.ts'
-import type { ObjectSink } from '../core/ports.ts'
+import type { Log, ObjectSink } from '../core/ports.ts'
 import { connectToCluster, type ApiConnection } from '../kube/client/api-connection.ts'
 import { ClusterCaches } from '../kube/watch/cluster-caches.ts'
 import { systemClock } from '../platform/clock.ts'
@@ -18,7 +17,7 @@ export interface Source {
   readonly notReadyReason: () => string | undefined
 }
 
-interface Telemetry { readonly metrics: CacheMetrics, readonly log: Logger }
+interface Telemetry { readonly metrics: CacheMetrics, readonly log: Log }
 
 export interface ClusterSourceOptions extends Telemetry {
   readonly connection: ApiConnection

@@ -184,7 +184,7 @@ export class WorkQueue {
       result = await work(key)
     } catch (error) {
       const stack = error instanceof Error ? error.stack : String(error)
-      log.error({ queue: name, key, stack }, 'work failed because of a defect, retrying')
+      log.error({ queue: name, namespace: namespaceOf(key), key, stack }, 'work failed because of a defect, retrying')
       result = { kind: 'retry', reason: 'a defect' }
     }
     observer.onEnd(clock.now() - since)
@@ -217,13 +217,14 @@ export class WorkQueue {
       this.#failures.delete(key)
       return result.kind === 'again' ? result.afterMs : undefined
     }
-    const { name, observer, random, log } = this.#options
+    const { name, namespaceOf, observer, random, log } = this.#options
     observer.onRetry()
     if (result.kind === 'unavailable' && result.scope === 'server') return undefined
     const failures = (this.#failures.get(key) ?? 0) + 1
     this.#failures.set(key, failures)
     if (failures === LOGGED_FAILURE) {
-      log.warn({ queue: name, key, reason: result.reason }, 'work failed repeatedly, retrying')
+      const keys = { queue: name, namespace: namespaceOf(key), key, reason: result.reason }
+      log.warn(keys, 'work failed repeatedly, retrying')
     }
     return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1)) * (0.5 + random() / 2)
   }

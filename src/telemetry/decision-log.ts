@@ -35,8 +35,8 @@ export function recordReview ({ metrics, log, limited }: DecisionLog, end: Revie
   if (gone) metrics.clientGone.inc()
   const level = gone ? 'debug' : LEVELS[outcome]
   if (!log.isLevelEnabled(level)) return
-  if (level === 'warn' || level === 'error') limited[level](keysOf(end), MESSAGE)
-  else log[level](keysOf(end), MESSAGE)
+  if (level === 'debug') log.debug(keysOf(end), MESSAGE)
+  else limited[level](keysOf(end), MESSAGE)
 }
 
 const MESSAGE = 'review ended'
@@ -77,22 +77,38 @@ function truncate (text: string, limit = MAX_NAME): string {
   return text.length > limit ? `${text.slice(0, limit)}…` : text
 }
 
-/** Lines of one message and level that are written in one window, in milliseconds; further lines are only counted. */
+/** Lines of one message, level, and namespace in one window, in milliseconds; further lines are only counted. */
 const MAX_LINES = 20
 const WINDOW_MS = 10_000
+/** Beyond, lines of other namespaces share one window for each message: callers may invent namespaces. */
+const MAX_WINDOWS = 2_000
 
-/** A log for messages that any client can cause. The first line of a window counts the lines left out before it. */
+/**
+ * A log for messages that any client can cause. The first line of a window counts the lines left out before it. The key
+ * `namespace` of a line decides whose lines are left out: no namespace uses up the lines of another.
+ */
 export function limitedLog (log: Log, clock: Clock): Log {
+  /** The oldest window first. */
   const windows = new Map<string, { since: number, lines: number }>()
+  const windowKey = (message: string, namespace: string, now: number): string => {
+    const own = `${message} ${namespace}` // messages are constants, so there are few
+    for (const [key, { since }] of windows) {
+      if (windows.size < MAX_WINDOWS || now - since < WINDOW_MS) break
+      windows.delete(key)
+    }
+    return windows.has(own) || windows.size < MAX_WINDOWS ? own : message
+  }
   const limited = (level: keyof Log) => (keys: object, message: string): void => {
-    const kind = `${level} ${message}` // messages are constants, so there are few
-    const window = windows.get(kind)
     const now = clock.now()
+    const namespace: unknown = Reflect.get(keys, 'namespace')
+    const key = windowKey(`${level} ${message}`, typeof namespace === 'string' ? namespace : '', now)
+    const window = windows.get(key)
     if (window !== undefined && now - window.since < WINDOW_MS) {
       if (++window.lines <= MAX_LINES) log[level](keys, message)
       return
     }
-    windows.set(kind, { since: now, lines: 1 })
+    windows.delete(key)
+    windows.set(key, { since: now, lines: 1 })
     const leftOut = (window?.lines ?? 0) - MAX_LINES
     log[level](leftOut > 0 ? { ...keys, leftOut } : keys, message)
   }
