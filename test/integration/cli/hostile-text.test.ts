@@ -11,6 +11,7 @@ import { reportUnusable } from '../../../src/cli/output/terminal.ts'
 import { newProgram } from '../../../src/cli/program.ts'
 import { DEFAULT_PATH_POLICY } from '../../../src/core/world.ts'
 import { errorMessage } from '../../../src/platform/error-message.ts'
+import { toGithub, toSarif } from '../../../src/cli/commands/review/ci-formats.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 import { escapeJson } from '../../../src/platform/printable.ts'
 import { aReview } from '../../support/builders/a-review.ts'
@@ -189,6 +190,17 @@ t.test('structured formats keep the text by their own rules', async (t) => {
   t.match(new XMLParser().parse((await run(['review', '-f', input, '-o', 'junit'])).out), { testsuites: Object })
   const annotations = (await run(['review', '-f', input, '-o', 'github'])).out.trimEnd().split('\n')
   t.ok(annotations.every((line) => /^::(?:error|warning|notice) /.test(line)), 'no workflow command of an object')
+})
+
+t.test('half of a surrogate pair in the name of a file does not end a report', async (t) => {
+  const diagnostic = { level: 'error', code: 'SCHEMA', field: 'a', object: 'o', message: 'm' } as const
+  const files = ['a \ud800/b.yaml', '/a \udc00/b.yaml']
+  const all = files.map((file) => ({ ...diagnostic, file, position: { line: 1, column: 1 } }))
+  t.strictSame(
+    [...toSarif(all, '0').matchAll(/"uri": "(.*)"/g)].map(([, uri]) => uri),
+    ['a%20%EF%BF%BD/b.yaml', 'file:///a%20%EF%BF%BD/b.yaml']
+  )
+  t.match(toGithub(all), /file=a \\u\{d800\}\/b\.yaml/)
 })
 
 for (const format of ['text', 'json']) {

@@ -49,7 +49,8 @@ function resultOf (diagnostic: Diagnostic, rules: readonly string[]): Result {
 
 /** Relative paths stay relative, so that a report fits every checkout. */
 function uriOf (file: string): string {
-  return path.isAbsolute(file) ? pathToFileURL(file).href : file.split(path.sep).map(encodeURIComponent).join('/')
+  if (path.isAbsolute(file)) return pathToFileURL(file).href
+  return file.toWellFormed().split(path.sep).map(encodeURIComponent).join('/')
 }
 
 function textOf ({ level, field, message }: Diagnostic): string {
