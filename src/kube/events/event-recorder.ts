@@ -32,7 +32,7 @@ const GAP_MS = 20
 /** After an event of a rollout, of which there may be thousands: they leave the API server to the rollout itself. */
 const ROLLOUT_GAP_MS = 100
 const TIMEOUT_MS = 5_000
-/** Beyond these limits the oldest events are dropped. */
+/** Beyond these limits, the oldest events of the namespace with the most are dropped. */
 const MAX_PENDING = 1_000
 const MAX_REMEMBERED = 4_096
 /** Limits of an Event's note and name. Source: Kubernetes, pkg/apis/core/validation/events.go. */
@@ -45,10 +45,10 @@ const MAX_NAME = 253
  */
 export class EventRecorder implements EventSink {
   readonly #options: EventRecorderOptions
-  readonly #pending = new PendingEvents()
+  readonly #pending = new NamespacedEntries<TransitionEvent>(MAX_PENDING)
   /** Sent only while no other event is pending. */
-  readonly #pendingOfRollouts = new PendingEvents()
-  readonly #sent = new Map<string, Sent>()
+  readonly #pendingOfRollouts = new NamespacedEntries<TransitionEvent>(MAX_PENDING)
+  readonly #sent = new NamespacedEntries<Sent>(MAX_REMEMBERED)
   #sending: Promise<void> | undefined
   #stopped = false
   #failing = false
@@ -61,7 +61,7 @@ export class EventRecorder implements EventSink {
     if (this.#stopped) return
     const key = JSON.stringify([event.regarding.uid, event.type, event.reason, event.note])
     const pending = isOfRollout(event) ? this.#pendingOfRollouts : this.#pending
-    pending.add(key, event)
+    pending.set(event.regarding.namespace, key, event)
     this.#sending ??= this.#sendAll()
   }
 
@@ -90,7 +90,8 @@ export class EventRecorder implements EventSink {
 
   async #send (key: string, event: TransitionEvent): Promise<void> {
     const now = this.#options.clock.now()
-    const known = this.#sent.get(key)
+    const { namespace } = event.regarding
+    const known = this.#sent.get(namespace, key)
     if (known !== undefined && now - known.at < SERIES_MS) {
       known.count++
       if (known.count > FIRST_REPEAT && now - known.at < REWRITE_MS) return
@@ -100,10 +101,9 @@ export class EventRecorder implements EventSink {
       return
     }
     const { collection, name, body } = this.#eventOf(event)
-    this.#sent.delete(key)
-    this.#sent.set(key, { path: `${collection}/${name}`, count: 1, at: now })
-    evictOldest(this.#sent, MAX_REMEMBERED)
-    if (!await this.#request('POST', collection, body)) this.#sent.delete(key)
+    this.#sent.delete(namespace, key) // now the youngest
+    this.#sent.set(namespace, key, { path: `${collection}/${name}`, count: 1, at: now })
+    if (!await this.#request('POST', collection, body)) this.#sent.delete(namespace, key)
   }
 
   #eventOf (
@@ -148,24 +148,43 @@ export class EventRecorder implements EventSink {
   }
 }
 
-/** Events that wait, in the order of arrival within their namespace. Namespaces take turns. */
-class PendingEvents {
-  /** Never empty; the next namespace comes first. */
-  readonly #namespaces = new Map<string, Map<string, TransitionEvent>>()
+/**
+ * Entries in the order of arrival within their namespace. Beyond the limit, the namespace with the most entries loses
+ * its oldest one.
+ */
+class NamespacedEntries<V> {
+  /** No inner map is empty; the next namespace comes first. */
+  readonly #namespaces = new Map<string, Map<string, V>>()
+  readonly #limit: number
   #size = 0
 
-  /** Replaces an event with the same key. Beyond the limit, the namespace with the most events loses its oldest one. */
-  add (key: string, event: TransitionEvent): void {
-    const { namespace } = event.regarding
-    const events = this.#namespaces.get(namespace) ?? new Map<string, TransitionEvent>()
-    if (!events.has(key)) this.#size++
-    this.#namespaces.set(namespace, events.set(key, event))
-    if (this.#size <= MAX_PENDING) return
+  constructor (limit: number) {
+    this.#limit = limit
+  }
+
+  get (namespace: string, key: string): V | undefined {
+    return this.#namespaces.get(namespace)?.get(key)
+  }
+
+  /** Replaces an entry with the same key, in its place. */
+  set (namespace: string, key: string, value: V): void {
+    const entries = this.#namespaces.get(namespace) ?? new Map<string, V>()
+    if (!entries.has(key)) this.#size++
+    this.#namespaces.set(namespace, entries.set(key, value))
+    if (this.#size <= this.#limit) return
     const [largest] = Array.from(this.#namespaces).reduce((most, each) => each[1].size > most[1].size ? each : most)
     this.#takeFrom(largest)
   }
 
-  take (): readonly [string, TransitionEvent] | undefined {
+  delete (namespace: string, key: string): void {
+    const entries = this.#namespaces.get(namespace)
+    if (entries?.delete(key) !== true) return
+    this.#size--
+    if (entries.size === 0) this.#namespaces.delete(namespace)
+  }
+
+  /** Removes and returns the oldest entry of the next namespace. Namespaces take turns. */
+  take (): readonly [string, V] | undefined {
     const [namespace] = this.#namespaces.keys()
     if (namespace === undefined) return undefined
     const taken = this.#takeFrom(namespace)
@@ -180,24 +199,15 @@ class PendingEvents {
     this.#size = 0
   }
 
-  #takeFrom (namespace: string): readonly [string, TransitionEvent] | undefined {
-    const events = this.#namespaces.get(namespace)
-    const [oldest] = events ?? []
-    if (events === undefined || oldest === undefined) return undefined
-    events.delete(oldest[0])
-    if (events.size === 0) this.#namespaces.delete(namespace)
-    this.#size--
+  #takeFrom (namespace: string): readonly [string, V] | undefined {
+    const [oldest] = this.#namespaces.get(namespace) ?? []
+    if (oldest !== undefined) this.delete(namespace, oldest[0])
     return oldest
   }
 }
 
 function isOfRollout ({ reason }: TransitionEvent): boolean {
   return reason === 'RolledForward'
-}
-
-function evictOldest (map: Map<string, unknown>, limit: number): void {
-  const [oldest] = map.keys()
-  if (map.size > limit && oldest !== undefined) map.delete(oldest)
 }
 
 /** At most MAX_NOTE_BYTES, without half a character at the end. */

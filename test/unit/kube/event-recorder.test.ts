@@ -176,3 +176,19 @@ t.test('events of one namespace neither delay nor displace those of another', as
   const names = sent.map(({ body }) => (body['regarding'] as JsonObject)['name']) // what the recorder wrote
   t.strictSame(names.slice(0, 4).filter((name) => !String(name).startsWith('flood')), ['first', 'second'])
 })
+
+t.test('a namespace with many events does not have those of another written twice', async (t) => {
+  const { sent, send, recorder, pass } = aRecorder()
+  const ofVictim = anEvent({ regarding: { ...anEvent().regarding, namespace: 'victim' } })
+  await send(ofVictim)
+  for (let at = 0; at < 4_200; at++) {
+    recorder.record(anEvent({ note: `of evil ${at}` }))
+    if (at % 500 === 499) for (let round = 0; round < 500; round++) await pass(20)
+  }
+  for (let round = 0; round < 300; round++) await pass(20)
+  t.equal(sent.length, 4_201)
+  await send(ofVictim)
+  t.match(sent.at(-1), { method: 'PATCH', path: /victim/, body: { series: { count: 2 } } })
+  await send(anEvent({ note: 'of evil 0' }))
+  t.equal(sent.at(-1)?.method, 'POST', 'the memory is bounded: the oldest event of the flood is forgotten')
+})
