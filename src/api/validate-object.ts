@@ -105,10 +105,12 @@ function checkedKeyword (
 
 function duplicates (keys: unknown, items: unknown): KeywordError[] {
   const [key] = keys as [string] // as listByKey writes it
-  const values = (items as unknown[]).map((item) => isJsonObject(item) ? item[key] : undefined) // of type array
-  return values.flatMap((value, at) => value === undefined || values.indexOf(value) === at
-    ? []
-    : [{ below: `/${at}`, message: `Duplicate value: ${quoted({ [key]: value })}` }])
+  const seen = new Set<unknown>()
+  return (items as unknown[]).flatMap((item, at) => { // of type array
+    const value = isJsonObject(item) ? item[key] : undefined
+    if (value === undefined || seen.size < seen.add(value).size) return []
+    return [{ below: `/${at}`, message: `Duplicate value: ${quoted({ [key]: value })}` }]
+  })
 }
 
 function brokenRules (rules: unknown, self: unknown): KeywordError[] {

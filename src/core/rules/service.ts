@@ -107,9 +107,10 @@ function stateWarnings (
 
 /** `kubectl apply` would remove what admission adds to an own list, so the list is not completed. */
 function secretWarnings ({ service, block }: Assessment, { pathPolicy }: World): string[] {
-  const { imagePullSecrets: own } = service
-  const missing = (block?.imagePullSecrets ?? []).flatMap(({ name = '' }) => own.includes(name) ? [] : [name])
-  if (pathPolicy.inject === 'record' || own.length === 0 || missing.length === 0) return []
+  if (pathPolicy.inject === 'record' || service.imagePullSecrets.length === 0) return []
+  const own = new Set(service.imagePullSecrets)
+  const missing = (block?.imagePullSecrets ?? []).flatMap(({ name = '' }) => own.has(name) ? [] : [name])
+  if (missing.length === 0) return []
   return ['spec.imagePullSecrets is your own list, which is not completed; to use all secrets, ' +
     `add ${missing.join(', ')}, or remove the list`]
 }

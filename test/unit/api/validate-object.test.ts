@@ -17,6 +17,13 @@ for (const [name, { object, faults }] of Object.entries(SCHEMA_CASES)) {
   })
 }
 
+t.test('every repeated name of a long list is a fault of its own', async (t) => {
+  const names = Array.from({ length: 40_000 }, (_, at) => ({ name: `s-${at}` }))
+  const spec = { imagePullSecrets: [...names, { name: 's-0' }, { name: 's-39999' }, { name: 's-0' }] }
+  const fields = validateObject('AIMRuntimeConfig', { ...CONFIG, spec }).map(({ field }) => field)
+  t.strictSame(fields, [40_000, 40_001, 40_002].map((at) => `spec.imagePullSecrets[${at}]`))
+})
+
 t.test('a wrong version of the right kind is refused', async (t) => {
   t.same(validateObject('AIMRuntimeConfig', { ...CONFIG, apiVersion: 'aim.silogen.ai/v1' }), [
     {

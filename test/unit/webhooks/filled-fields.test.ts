@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import t from 'tap'
+import { decodeReview } from '../../../src/admission/decode.ts'
 import { INJECTED_FIELDS_ANNOTATION } from '../../../src/api/meta.ts'
 import { assessService } from '../../../src/core/settings/assess.ts'
 import type { FillableField } from '../../../src/core/settings/filled-fields.ts'
@@ -7,7 +8,8 @@ import { readService } from '../../../src/core/settings/service.ts'
 import { DEFAULT_PATH_POLICY } from '../../../src/core/world.ts'
 import { own, ownObject, sameJson } from '../../../src/platform/json.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
-import { aConfig, aService } from '../../support/builders/objects.ts'
+import { aReview } from '../../support/builders/a-review.ts'
+import { aboutObject, aConfig, aService } from '../../support/builders/objects.ts'
 import {
   normalized, SimulatedService, withoutOrder, type Definition, type Values
 } from '../../support/fakes/simulated-service.ts'
@@ -125,6 +127,23 @@ t.test('fields that the definition does not have are not filled', (t) => {
   if (service.kind === 'malformed') throw new Error(service.field)
   t.notOk('spec.serviceAccountName' in assessService(service, engine.world, undefined).filled)
   t.end()
+})
+
+t.test('a long list of secrets is compared with that of the configuration, under fields alone', async (t) => {
+  const own = Array.from({ length: 40_000 }, (_, at) => ({ name: `own-${at}` }))
+  const object = aService({ spec: { imagePullSecrets: own } })
+  for (const [inject, want] of [['record', 0], ['record,fields', 1]] as const) {
+    const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'admit' }, {
+      pathPolicy: { ...DEFAULT_PATH_POLICY, inject }
+    })
+    engine.sinks.AIMRuntimeConfig.upsert(aConfig({ imagePullSecrets: [{ name: 'own-39999' }, { name: 'shared' }] }))
+    const decoded = decodeReview(Buffer.from(aReview(aboutObject({ object }))))
+    if (decoded.kind !== 'review') throw new Error(decoded.kind)
+    const verdict = engine.webhooks.find(({ path }) => path === '/validate/aimservices')?.decide(decoded.request)
+    const warnings = verdict?.kind === 'admit' ? verdict.warnings.filter((text) => /your own list/.test(text)) : []
+    t.equal(warnings.length, want, inject)
+    for (const text of warnings) t.match(text, / add shared, or remove the list$/)
+  }
 })
 
 const gateway = fc.constantFrom({ name: 'gw' }, { name: 'gw', namespace: 'gw-system' }, { name: 'other', port: 80 })
