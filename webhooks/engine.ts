@@ -39,7 +39,7 @@ export function newAdmissionEngine (policy: ServicePolicy, options: AdmissionOpt
   const { clock = systemClock, pathPolicy = DEFAULT_PATH_POLICY, served = PRODUCT_FIELDS } = options
   const { webhooksOver = webhooksFor } = options
   const configs = new ConfigIndex()
-  const services = new ServiceIndex(options.serviceLimits)
+  const services = new ServiceIndex(options.serviceLimits, pathPolicy.pathSegments)
   const world = {
     configs,
     services,

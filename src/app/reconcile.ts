@@ -39,7 +39,7 @@ export async function startReconciler (settings: ReconcileSettings, logger: Log,
   const connection = await countedConnection({ kubeconfig, metrics, log })
   const definitions = new ServedDefinitions({ request: connection.request, clock: systemClock, log })
   const configs = new ConfigIndex()
-  const services = new ServiceIndex(KEPT_TEXT_LIMITS)
+  const services = new ServiceIndex(KEPT_TEXT_LIMITS, pathPolicy.pathSegments)
   countObjects(metrics, (kind) => kind === 'AIMService' ? services.count() : configs.count(kind))
   measureCaches(metrics, { services, configs })
   const reconciler = newReconciler({

@@ -1,5 +1,6 @@
 import { objectKey } from '../api/object-meta.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
+import type { SegmentForm } from '../core/path/segment.ts'
 import type { HeldPath, ServiceLookup } from '../core/world.ts'
 import { ownObject, ownString } from '../platform/json.ts'
 import { MAX_KEPT_BYTES, readService, type Service } from '../core/settings/service.ts'
@@ -23,13 +24,15 @@ export class ServiceIndex implements ServiceLookup {
   readonly #services = new Map<string, CompactService>()
   readonly #parts = new InternedParts()
   readonly #limits: KeptTextLimits
+  readonly #form: SegmentForm
   #bytes = 0
   #partial = 0
   /** Configuration name → namespace → services. */
   readonly #users = new Map<string, Map<string, Set<CompactService>>>()
 
-  constructor (limits = UNLIMITED) {
+  constructor (limits = UNLIMITED, form: SegmentForm = 'rfc3986') {
     this.#limits = limits
+    this.#form = form
   }
 
   /** The size of the kept text. */
@@ -76,7 +79,9 @@ export class ServiceIndex implements ServiceLookup {
 
   #add (read: Service): void {
     const { service: limit, total } = this.#limits
-    const service = new CompactService(read, this.#parts, { service: limit, room: total - this.#bytes })
+    const service = new CompactService(read, this.#parts, {
+      service: limit, room: total - this.#bytes, form: this.#form
+    })
     const { configName, namespace, held } = service
     this.#bytes += service.bytes
     this.#partial += Number(service.partial)

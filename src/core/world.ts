@@ -36,7 +36,7 @@ export interface PathClaim {
 
 /** The claim of a stored service. */
 export interface HeldPath extends PathClaim {
-  /** Creation time of the service, RFC 3339; empty if unknown. */
+  /** Creation time of the service, RFC 3339; empty if unknown. After `~` if no block has the claim. */
   readonly since: string
 }
 

@@ -1,7 +1,7 @@
 import { createdAt } from '../api/object-meta.ts'
 import { PathClaims } from '../cache/path-claims.ts'
-import { resolveConfig } from '../core/settings/assess.ts'
-import { claimInBlock, isSameClaim } from '../core/settings/service-path.ts'
+import { resolveConfig, type Assessment } from '../core/settings/assess.ts'
+import { isSameClaim } from '../core/settings/service-path.ts'
 import { storedHash } from '../core/status/staleness.ts'
 import type { HeldPath } from '../core/world.ts'
 import { ConfigTallies, type Contribution } from './config-tallies.ts'
@@ -47,10 +47,9 @@ export class RolloutState {
     const before = this.#waiting.get(id)
     if (before !== undefined) this.waitingPaths.remove(before)
     this.#waiting.delete(id)
-    const { wanted, service } = snapshot?.assessment ?? {}
-    const held = service && claimInBlock(service)
-    if (wanted === undefined || service === undefined || (held !== undefined && isSameClaim(held, wanted))) return
-    const claim = { ...wanted, since: createdAt(service.object) }
+    const assessment = snapshot?.assessment
+    if (assessment?.wanted === undefined || holdsItsPath(assessment)) return
+    const claim = { ...assessment.wanted, since: createdAt(assessment.service.object) }
     this.#waiting.set(id, claim)
     this.waitingPaths.add(claim)
   }
@@ -61,6 +60,10 @@ export class RolloutState {
     for (const config of changed) if (config !== contribution?.config) this.rollouts.landed(service, config)
     return changed
   }
+}
+
+function holdsItsPath ({ held, claim }: Assessment): boolean {
+  return held !== undefined && claim !== undefined && isSameClaim(held, claim)
 }
 
 /** An outdated service counts as failing if its status says so: whether the new version breaks it is not known yet. */

@@ -61,7 +61,7 @@ export function differencesOf (recorded: ReplayedResponse, now: ReplayedResponse
 /** The objects that the recorded review depended on. */
 function worldOf ({ configs: recorded, services: users, paths, pathPolicy, fields }: ReviewRecord): World {
   const configs = new ConfigIndex()
-  const services = new ServiceIndex()
+  const services = new ServiceIndex(undefined, pathPolicy.pathSegments)
   for (const { kind, object } of recorded) feed(configs.sink(kind), object)
   for (const object of users) feed(services.sink(), object)
   for (const claim of paths) if (services.get(claim.service) === undefined) services.paths.add(claim)

@@ -2,7 +2,8 @@
 // remove a part if its gain drops below 10 %.
 import type { ParentReference } from '../../api/runtime-config.ts'
 import { withFilled } from '../../core/settings/filled-fields.ts'
-import { claimInBlock } from '../../core/settings/service-path.ts'
+import type { SegmentForm } from '../../core/path/segment.ts'
+import { storedClaim } from '../../core/settings/service-path.ts'
 import { generationOf } from '../../api/object-meta.ts'
 import { keptObject, readService, textBytes, type Service, type StoredService } from '../../core/settings/service.ts'
 import type { HeldPath } from '../../core/world.ts'
@@ -16,11 +17,12 @@ export class InternedParts {
   readonly gateways = new Interner<ParentReference>(JSON.stringify)
 }
 
-/** How much text of one service may be kept, in bytes. A service with more is stored as partial. */
-export interface TextLimits {
+/** How much text of one service may be kept, in bytes: a service with more is stored as partial. The form of paths. */
+export interface StoreOptions {
   readonly service: number
   /** What is left for all services. */
   readonly room: number
+  readonly form: SegmentForm
 }
 
 /** Longer names are names of no object. Source: Kubernetes, DNS-1123 subdomain. */
@@ -40,7 +42,7 @@ export class CompactService implements StoredService {
   readonly configName: string
   readonly recordedIn: Service['recordedIn']
   readonly #generation: number
-  /** The path in the block, with its gateway. */
+  /** See `storedClaim`. */
   readonly held: HeldPath | undefined
   readonly partial: boolean
   /** The size of the kept text that is not shared. */
@@ -52,7 +54,7 @@ export class CompactService implements StoredService {
   /** The block without its path, the only field of it that differs between services; empty without a block. */
   readonly #block: string
 
-  constructor (service: Service, { texts, gateways }: InternedParts, limits: TextLimits) {
+  constructor (service: Service, { texts, gateways }: InternedParts, options: StoreOptions) {
     const { namespace, name, object, filled, block, recordedIn, deleting, configName } = service
     this.namespace = texts.intern(namespace)
     this.name = name
@@ -60,7 +62,7 @@ export class CompactService implements StoredService {
     this.recordedIn = recordedIn
     this.#generation = generationOf(object)
     this.configName = configName.length > MAX_NAME ? '' : texts.intern(configName)
-    const held = claimInBlock(service)
+    const held = storedClaim(service, options.form)
     this.held = held && JSON.stringify(held).length <= MAX_CLAIM
       ? {
           service: { namespace: this.namespace, name },
@@ -74,10 +76,10 @@ export class CompactService implements StoredService {
     const shared = this.held === undefined ? block : withPath(block, undefined)
     const blockText = block === undefined ? '' : JSON.stringify(shared)
     const size = textBytes(text) + textBytes(blockText)
-    if (size <= limits.service) {
+    if (size <= options.service) {
       const { shape, values } = toShape(kept)
       const bytes = textBytes(values) + unshared(shape) + unshared(blockText)
-      if (bytes <= limits.room) {
+      if (bytes <= options.room) {
         this.partial = false
         this.bytes = bytes
         this.#shape = texts.intern(shape)

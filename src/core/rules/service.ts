@@ -121,9 +121,9 @@ function sizeWarnings ({ object }: Service): string[] {
     : [`this service has more than ${MAX_KEPT_BYTES / 1024} KiB, so previews of configuration changes leave it out`]
 }
 
-function movedWarnings (old: Service | undefined, { path, block }: Assessment): string[] {
+function movedWarnings (old: Service | undefined, { path, block, claim }: Assessment): string[] {
   const live = isJsonObject(old?.block) ? ownString(ownObject(old.block, 'routing'), 'path') : ''
-  const next = block?.routing.path
+  const next = block === undefined ? claim?.path : block.routing.path
   if (live === '' || live === next || path.kind === 'pending') return []
   return [next === undefined
     ? `the live path ${live} is withdrawn; clients that use it will fail`

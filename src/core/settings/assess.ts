@@ -8,7 +8,7 @@ import { PRECEDENCE, settle } from './precedence.ts'
 import type { RuntimeConfig } from './runtime-config.ts'
 import type { RecordPlace, Service } from './service.ts'
 import {
-  claimInBlock, effectiveRouting, isSameClaim, pathClaim, pathConflict, renderServicePath, type EffectiveRouting,
+  effectiveRouting, isSameClaim, pathClaim, pathConflict, renderServicePath, storedClaim, type EffectiveRouting,
   type RenderedServicePath, type ServicePath
 } from './service-path.ts'
 
@@ -19,7 +19,9 @@ export interface PathAssessment {
   readonly config: RuntimeConfig | undefined
   readonly routing: EffectiveRouting
   readonly path: ServicePath
-  /** The path and gateway that the service asks for; undefined without a configuration, a path or a gateway. */
+  /** The path that the stored service holds. */
+  readonly held: HeldPath | undefined
+  /** The path and gateway that the service asks for; undefined without a path or a gateway. */
   readonly wanted: PathClaim | undefined
   /** What it wants, unless another service is in the way. */
   readonly claim: PathClaim | undefined
@@ -60,14 +62,14 @@ export function assessPath ({ service, config, stored }: PathInput, world: PathW
   const held = stored && heldPath(stored, world)
   const anywhere = renderServicePath(service, routing, world.pathPolicy.pathSegments)
   const rendered = inScope(anywhere, { service, routing, held, world })
-  const wanted = config && rendered.kind === 'path' ? pathClaim(service, routing, rendered.path) : undefined
+  const wanted = rendered.kind === 'path' ? pathClaim(service, routing, rendered.path) : undefined
   const conflict = wanted && pathConflict(wanted, held, world)
-  return { service, config, routing, path: conflict ?? rendered, wanted, claim: conflict ? undefined : wanted }
+  return { service, config, routing, path: conflict ?? rendered, held, wanted, claim: conflict ? undefined : wanted }
 }
 
-/** The path in the stored block, or in the index if a changed definition dropped the block. */
-function heldPath (stored: Service, { paths }: PathWorld): HeldPath | undefined {
-  return stored.block === undefined ? paths.heldBy(stored) : claimInBlock(stored)
+/** The index also has the path in a block that a changed definition dropped. */
+function heldPath (stored: Service, { paths, pathPolicy }: PathWorld): HeldPath | undefined {
+  return (stored.block === undefined ? paths.heldBy(stored) : undefined) ?? storedClaim(stored, pathPolicy.pathSegments)
 }
 
 interface ScopeContext {

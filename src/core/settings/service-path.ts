@@ -59,8 +59,24 @@ export function pathClaim (
   return gatewayRef && { service: { namespace, name }, gateway: { namespace, ...gatewayRef }, path }
 }
 
-/** The claim in the block of a stored service, which is the path that it holds. */
-export function claimInBlock ({ namespace, name, block, object }: Service): HeldPath | undefined {
+/**
+ * The claim of a stored service, which is the path that it holds: that in its block. Without a block, because its
+ * configuration is missing, it is that of its own routing.
+ */
+export function storedClaim (service: Service, form: SegmentForm): HeldPath | undefined {
+  return service.block === undefined ? ownClaim(service, form) : claimInBlock(service)
+}
+
+/** Younger than each claim in a block: a deleted configuration takes no path from a service that holds it. */
+function ownClaim (service: Service, form: SegmentForm): HeldPath | undefined {
+  if (service.routing.enabled !== true || service.routing.gatewayRef === undefined) return undefined
+  const routing = effectiveRouting(service, undefined)
+  const rendered = renderServicePath(service, routing, form)
+  const claim = rendered.kind === 'path' ? pathClaim(service, routing, rendered.path) : undefined
+  return claim && { ...claim, since: `~${createdAt(service.object)}` }
+}
+
+function claimInBlock ({ namespace, name, block, object }: Service): HeldPath | undefined {
   const routing = isJsonObject(block) ? ownObject(block, 'routing') : {}
   const path = ownString(routing, 'path')
   const field = 'spec.resolvedRuntimeConfig.routing.gatewayRef'

@@ -33,7 +33,7 @@ export function pathConditions (assessment: Assessment, faults: readonly Fault[]
 }
 
 function pathCondition (assessment: Assessment, faults: readonly Fault[]): ConditionDraft {
-  const { config, path, routing } = assessment
+  const { config, path, routing, claim } = assessment
   const condition = (reason: RoutingReason, message: string): ConditionDraft =>
     ({ type: 'PathResolved', status: reason === 'PathRendered' ? 'True' : 'False', reason, message })
   const cause = routingCause(assessment, faults)
@@ -44,9 +44,9 @@ function pathCondition (assessment: Assessment, faults: readonly Fault[]): Condi
   if (config !== undefined && path.kind === 'path') {
     return condition('PathRendered', `served at ${path.path} on gateway ${routing.gatewayRef?.name ?? ''}`)
   }
-  return condition(
-    'PathPending', `the path waits for ${path.kind === 'pending' ? path.needs : 'the runtime configuration'}`
-  )
+  const needs = path.kind === 'pending' ? path.needs : 'the runtime configuration'
+  const subject = claim === undefined ? 'the path' : `path ${claim.path} is held, and`
+  return condition('PathPending', `${subject} waits for ${needs}`)
 }
 
 /** Undefined if the service is healthy. Pure. */

@@ -154,6 +154,7 @@ t.test('reports a missing configuration with the two lookups, once, and its crea
       [places, places]
     )
     t.equal(lost.status?.resolvedRuntimeConfig, undefined)
+    t.match(conditionOf(lost, 'PathResolved')?.message, /^path .missing.a is held, and waits for the runtime/)
     isObserved(t, lost)
     await store(config(namespace, {}))
     t.equal(await reaches(what, 'RuntimeConfigResolved', 'Resolved'), '')

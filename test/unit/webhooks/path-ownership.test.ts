@@ -92,10 +92,11 @@ t.test('a parked service that was created first takes no path from its holder', 
   t.test('when its configuration is created', async (t) => {
     const cluster = aCluster()
     cluster.engine.sinks.AIMRuntimeConfig.upsert(config('victim'))
-    cluster.write(service('evil/parked', '/victim/llama', EARLIER))
+    const spec = { routing: { enabled: true, pathTemplate: '/victim/llama' } }
+    cluster.write(service('evil/parked', '', { ...EARLIER, spec }))
     t.equal(cluster.pathOf('evil/parked'), '')
     t.equal(cluster.write(service('victim/llama', '/victim/llama')).kind, 'admit')
-    cluster.engine.sinks.AIMRuntimeConfig.upsert(config('evil'))
+    cluster.engine.sinks.AIMRuntimeConfig.upsert({ ...config('evil'), spec: { routing: { gatewayRef: GATEWAY } } })
     const verdict = cluster.trigger('evil/parked')
     t.equal(verdict.kind, 'admit', 'the reconciler\'s write is not refused')
     t.match(verdict.warnings, [/already held by AIMService victim\/llama/])
@@ -138,9 +139,9 @@ t.test('of two services that replicas stored at the same moment, the older keeps
 t.test('a path that is given up goes to the service that waits for it', async (t) => {
   const cluster = aCluster()
   cluster.engine.sinks.AIMRuntimeConfig.upsert(config('a'))
-  cluster.write(service('b/waits', '/one'))
+  cluster.write(service('b/waits', '', { spec: { routing: { enabled: true, pathTemplate: '/one' } } }))
   cluster.write(service('a/holds', '/one'))
-  cluster.engine.sinks.AIMRuntimeConfig.upsert(config('b'))
+  cluster.engine.sinks.AIMRuntimeConfig.upsert({ ...config('b'), spec: { routing: { gatewayRef: GATEWAY } } })
   cluster.trigger('b/waits')
   t.equal(cluster.pathOf('b/waits'), '')
   cluster.write(service('a/holds', '/two'))
@@ -296,4 +297,55 @@ t.test('paths of the other form move at the next admission, and a path that is h
   for (const key of keys) t.equal(dns.trigger(key).kind, 'admit', key)
   t.strictSame(keys.map(dns.pathOf), ['', '/a-b', '/my-team'])
   t.end()
+})
+
+t.test('a service with routing of its own holds its path while its configuration is missing', async (t) => {
+  t.test('so no other service gets it, with or without a configuration', async (t) => {
+    const cluster = aCluster()
+    cluster.engine.sinks.AIMRuntimeConfig.upsert(config('evil'))
+    t.equal(cluster.write(service('ml/holder', '/shared')).kind, 'admit')
+    t.equal(cluster.pathOf('ml/holder'), '', 'it has no block')
+    t.ok(isConflict(cluster.write(service('ml/second', '/shared'))))
+    t.ok(isConflict(cluster.write(service('evil/second', '/shared', EARLIER))))
+    t.ok(isConflict(cluster.write(service('evil/below', '/shared/v1'))))
+    t.match(message(cluster.write(service('ml/second', '/shared'))), /already held by AIMService ml\/holder/)
+  })
+
+  t.test('and keeps it when the configuration appears, and when it goes', async (t) => {
+    const cluster = aCluster()
+    cluster.write(service('ml/holder', '/shared'))
+    cluster.engine.sinks.AIMRuntimeConfig.upsert(config('ml'))
+    t.equal(cluster.trigger('ml/holder').kind, 'admit')
+    t.equal(cluster.pathOf('ml/holder'), '/shared')
+    cluster.engine.sinks.AIMRuntimeConfig.remove({ namespace: 'ml', name: 'default' })
+    t.equal(cluster.trigger('ml/holder').kind, 'admit')
+    t.equal(cluster.pathOf('ml/holder'), '')
+    t.ok(isConflict(cluster.write(service('ml/second', '/shared'))))
+    cluster.write(service('ml/holder', '/other'))
+    t.equal(cluster.write(service('ml/second', '/shared')).kind, 'admit', 'it gave the path up')
+  })
+
+  t.test('but a deleted configuration takes no path from its holder', async (t) => {
+    const cluster = aCluster()
+    for (const namespace of ['evil', 'victim']) cluster.engine.sinks.AIMRuntimeConfig.upsert(config(namespace))
+    const routing = { enabled: true, gatewayRef: GATEWAY }
+    const template = { routing: { pathTemplate: '/elsewhere' } }
+    cluster.engine.sinks.AIMRuntimeConfig.upsert({ ...config('evil'), spec: template })
+    cluster.write(service('evil/older', '', { ...EARLIER, spec: { routing } }))
+    t.equal(cluster.pathOf('evil/older'), '/elsewhere')
+    cluster.write(service('victim/llama', '/evil/older'))
+    cluster.engine.sinks.AIMRuntimeConfig.remove({ namespace: 'evil', name: 'default' })
+    const { warnings } = cluster.trigger('evil/older')
+    t.match(warnings.join(), /already held by AIMService victim\/llama/)
+    cluster.trigger('victim/llama')
+    t.equal(cluster.pathOf('victim/llama'), '/evil/older')
+  })
+
+  t.test('not where a part of its routing comes from elsewhere, or is invalid', async (t) => {
+    const cluster = aCluster()
+    cluster.write(service('ml/off', '/shared', { spec: { routing: { gatewayRef: GATEWAY, pathTemplate: '/shared' } } }))
+    cluster.write(service('ml/gateless', '/shared', { spec: { routing: { enabled: true, pathTemplate: '/shared' } } }))
+    t.equal(cluster.write(service('ml/second', '/shared')).kind, 'admit')
+    t.equal(cluster.write(service('ml/broken', '/{.metadata.labels.none}')).kind, 'deny')
+  })
 })
