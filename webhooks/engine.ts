@@ -45,7 +45,7 @@ export function newAdmissionEngine (policy: ServicePolicy, options: AdmissionOpt
     services,
     paths: services.paths,
     pathPolicy,
-    pendingConfigs: new PendingConfigCache(configs, clock),
+    pendingConfigs: new PendingConfigCache(configs, clock, pathPolicy),
     served
   }
   return {

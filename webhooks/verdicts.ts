@@ -2,7 +2,7 @@ import type { AuditAnnotations, Verdict } from '../src/admission/verdict.ts'
 import type { Fault } from '../src/core/rules/faults.ts'
 import type { Assessment } from '../src/core/settings/assess.ts'
 import type { Malformed } from '../src/core/settings/read-fields.ts'
-import { configTitle, type RuntimeConfig } from '../src/core/settings/runtime-config.ts'
+import { configTitle, type UsedConfig } from '../src/core/settings/runtime-config.ts'
 
 /** Refuses if there are faults, which replace the warnings. Without faults it admits. */
 export function verdictOf (
@@ -28,6 +28,6 @@ export function serviceAudit ({ config, block }: Assessment): AuditAnnotations {
 }
 
 /** For the audit log: the configuration in the version of the request. */
-export function configAudit (config: RuntimeConfig): AuditAnnotations {
+export function configAudit (config: UsedConfig): AuditAnnotations {
   return { config: configTitle(config), hash: config.hash }
 }

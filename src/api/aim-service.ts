@@ -9,6 +9,9 @@ import {
 } from './kubernetes-schemas.ts'
 import { CREATION_SCOPES, RUNTIME_CONFIG_KINDS } from './runtime-config.ts'
 
+/** Kind of the built-in defaults in a block: `--missing-default builtin`. */
+export const BUILTIN_KIND = 'Default'
+
 const CONFIG_SCOPES = ['Namespace', 'Cluster'] as const
 export type ConfigScope = typeof CONFIG_SCOPES[number]
 
@@ -17,7 +20,9 @@ const PATH_FORMAT = 'an absolute URL path of at most 200 characters'
 
 /** The configuration that a service uses, in the block and in the status. */
 const usedConfig = {
-  kind: enumField(RUNTIME_CONFIG_KINDS, 'Kind of the configuration.', { Example: 'AIMRuntimeConfig' }),
+  kind: enumField([...RUNTIME_CONFIG_KINDS, BUILTIN_KIND], 'Kind of the configuration; Default: built-in defaults.', {
+    Example: 'AIMRuntimeConfig'
+  }),
   scope: enumField(CONFIG_SCOPES, 'Whether it belongs to the service\'s namespace or to the whole cluster.', {
     Example: 'Namespace'
   }),

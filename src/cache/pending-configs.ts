@@ -2,7 +2,7 @@ import { objectKey } from '../api/object-meta.ts'
 import type { ObjectKey } from '../core/ports.ts'
 import { resolveConfig } from '../core/settings/assess.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
-import type { PendingConfigs } from '../core/world.ts'
+import { DEFAULT_PATH_POLICY, type PathPolicy, type PendingConfigs } from '../core/world.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { ConfigIndex } from './config-index.ts'
 
@@ -27,14 +27,16 @@ interface Announcement { readonly hash: string, readonly until: number }
 export class PendingConfigCache implements PendingConfigs {
   readonly #configs: ConfigIndex
   readonly #clock: Clock
+  readonly #pathPolicy: PathPolicy
   readonly #announced = new Map<string, Announcement>()
   /** Arrival time of each new configuration, oldest first; dropped after PROPAGATION_MS. */
   readonly #arrivedAt = new Map<string, number>()
   /** Waits by namespace, so that one namespace does not use up those of another. */
   readonly #waiting = new Map<string, number>()
 
-  constructor (configs: ConfigIndex, clock: Clock) {
+  constructor (configs: ConfigIndex, clock: Clock, pathPolicy = DEFAULT_PATH_POLICY) {
     this.#configs = configs
+    this.#pathPolicy = pathPolicy
     this.#clock = clock
     configs.onChange((added) => { if (added !== undefined) this.#recordArrival(added) })
   }
@@ -71,7 +73,8 @@ export class PendingConfigCache implements PendingConfigs {
   /** 0 if the reference resolves to the expected version. */
   #waitMs (ref: ObjectKey): number {
     if (this.#isPending(ref) || this.#isPending({ namespace: '', name: ref.name })) return ANNOUNCED_WAIT_MS
-    return resolveConfig(ref, this.#configs) === undefined ? MISSING_WAIT_MS : 0
+    const config = resolveConfig(ref, { configs: this.#configs, pathPolicy: this.#pathPolicy })
+    return config === undefined ? MISSING_WAIT_MS : 0
   }
 
   #isPending (ref: ObjectKey): boolean {

@@ -55,7 +55,7 @@ export interface PathIndex {
   below (claim: PathClaim, relatives: Relatives): Iterable<HeldPath>
 }
 
-/** The operator's choices about paths. */
+/** The operator's choices about what services get, above all about paths. */
 export interface PathPolicy {
   /** Whether a path that covers, or lies below, a path of another namespace is refused or only reported. */
   readonly crossNamespaceOverlap: 'refuse' | 'warn'
@@ -65,6 +65,8 @@ export interface PathPolicy {
   readonly pathSegments: SegmentForm
   /** `hidden`: messages leave out the namespace and name of a holder in another namespace. */
   readonly conflictDetails: 'shown' | 'hidden'
+  /** `builtin`: a service without any configuration `default` gets built-in defaults, and is healthy. */
+  readonly missingDefault: 'degraded' | 'builtin'
   /** `record,fields`: admission also fills the unset fields of a service, for programs that read only those. */
   readonly inject: Inject
 }
@@ -76,6 +78,7 @@ export const DEFAULT_PATH_POLICY: PathPolicy = {
   pathScope: 'any',
   pathSegments: 'rfc3986',
   conflictDetails: 'shown',
+  missingDefault: 'degraded',
   inject: 'record'
 }
 

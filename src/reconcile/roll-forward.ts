@@ -8,7 +8,7 @@ import type { Clock } from '../platform/clock.ts'
 import { isJsonObject, ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import { afterWrite, DONE, type Reconciled } from './reconciled.ts'
 import type { RolloutState } from './rollout-state.ts'
-import { isUpToDate, readSnapshot, type ServiceSnapshot } from './service-snapshot.ts'
+import { isUpToDate, readSnapshot, rolledOutConfig, type ServiceSnapshot } from './service-snapshot.ts'
 import type { WorkResult } from './work-queue.ts'
 import { assessmentWorld, configId, serviceKey, type ReconcileWorld } from './world.ts'
 
@@ -53,7 +53,8 @@ export class RollForward {
     return this.#finish(id, result.kind === 'failed' ? { kind: 'retry', reason: error } : result, error)
   }
 
-  #needsAdmission ({ id, staleness, assessment: { config } }: ServiceSnapshot): boolean {
+  #needsAdmission ({ id, staleness, assessment }: ServiceSnapshot): boolean {
+    const config = rolledOutConfig(assessment)
     if (staleness === 'current') return false
     if (staleness !== 'outdated' || config === undefined) return true
     return this.#dependencies.state.rollouts.isReleased(id, configId(config), config.hash)
@@ -88,7 +89,8 @@ export class RollForward {
   /** A service has a new version even while its path is pending. */
   #recordVersion (snapshot: ServiceSnapshot, after: Assessment): void {
     const { id, assessment, observed: { uid } } = snapshot
-    const { config, service: { object } } = after
+    const { service: { object } } = after
+    const config = rolledOutConfig(after)
     const { world, state } = this.#dependencies
     if (config === undefined || storedHash(after) !== config.hash || storedHash(assessment) === config.hash) return
     const trial = { config: configId(config), hash: config.hash, object }

@@ -7,7 +7,7 @@ import type { HeldPath } from '../core/world.ts'
 import { ConfigTallies, type Contribution } from './config-tallies.ts'
 import { Rollouts } from './rollouts.ts'
 import { RolloutTrials } from './rollout-trials.ts'
-import { isDegraded, snapshotOf, type ServiceSnapshot } from './service-snapshot.ts'
+import { isDegraded, rolledOutConfig, snapshotOf, type ServiceSnapshot } from './service-snapshot.ts'
 import { configId, serviceKey, type ReconcileWorld } from './world.ts'
 
 /** What the reconcilers share while this replica is the leader. */
@@ -29,7 +29,7 @@ export class RolloutState {
     else this.unobserved.delete(service)
     this.#noteWaitingPath(service, snapshot)
     this.trials.observe(service, snapshot)
-    const config = snapshot?.assessment.config
+    const config = snapshot && rolledOutConfig(snapshot.assessment)
     if (snapshot === undefined || snapshot.staleness === 'current') {
       this.admissionErrors.delete(service)
       if (config !== undefined) this.rollouts.landed(service, configId(config))
@@ -68,19 +68,21 @@ function holdsItsPath ({ held, claim }: Assessment): boolean {
 
 /** An outdated service counts as failing if its status says so: whether the new version breaks it is not known yet. */
 function contributionOf ({ assessment, staleness, fails, isDegraded }: ServiceSnapshot): Contribution | undefined {
-  if (assessment.config === undefined) return undefined
-  return {
-    config: configId(assessment.config),
+  const config = rolledOutConfig(assessment)
+  return config && {
+    config: configId(config),
     hash: storedHash(assessment),
     failing: staleness === 'current' ? fails : isDegraded
   }
 }
 
-function fromStatus (id: string, { services, serviceStatuses, configs }: ReconcileWorld): Contribution | undefined {
+function fromStatus (id: string, world: ReconcileWorld): Contribution | undefined {
+  const { services, serviceStatuses } = world
   const stored = services.get(serviceKey(id))
   const status = serviceStatuses.get(serviceKey(id))?.status
   if (stored === undefined || stored.deleting || status === undefined) return undefined
-  const config = resolveConfig({ namespace: stored.namespace, name: stored.configName }, configs)
+  const used = resolveConfig({ namespace: stored.namespace, name: stored.configName }, world)
+  const config = rolledOutConfig({ config: used })
   if (config === undefined) return undefined
   const { resolvedRuntimeConfig: resolved } = status
   const isOfConfig = resolved?.kind === config.kind && resolved.name === config.name

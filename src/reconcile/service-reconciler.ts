@@ -2,7 +2,7 @@ import { AIM_SERVICE } from '../api/kinds.ts'
 import { statusEvents, type ServiceEvent } from '../core/status/events.ts'
 import { serviceStatus, type OwnServiceStatus } from '../core/status/service.ts'
 import type { RolloutState } from './rollout-state.ts'
-import { readSnapshot, type ServiceSnapshot } from './service-snapshot.ts'
+import { readSnapshot, rolledOutConfig, type ServiceSnapshot } from './service-snapshot.ts'
 import { DONE, type Enqueue, type Reconciled } from './reconciled.ts'
 import type { StatusWriter } from './status-writer.ts'
 import { configId, serviceKey, type ReconcileWorld } from './world.ts'
@@ -46,7 +46,8 @@ export class ServiceReconciler {
   }
 
   #decide (snapshot: ServiceSnapshot): Decision {
-    const { id, staleness, assessment: { config } } = snapshot
+    const { id, staleness, assessment } = snapshot
+    const config = rolledOutConfig(assessment)
     const admissionError = this.#state.admissionErrors.get(id)
     if (staleness === 'current') return { status: this.#status(snapshot, undefined) }
     if (admissionError !== undefined) return { status: this.#status(snapshot, admissionError) }

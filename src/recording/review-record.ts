@@ -40,6 +40,7 @@ const recordSchema = Type.Object({
     pathScope: Type.Union([Type.Literal('any'), Type.Literal('namespace')]),
     pathSegments: Type.Union([Type.Literal('rfc3986'), Type.Literal('dns')]),
     conflictDetails: Type.Union([Type.Literal('shown'), Type.Literal('hidden')]),
+    missingDefault: Type.Union([Type.Literal('degraded'), Type.Literal('builtin')]),
     inject: Type.Union([Type.Literal('record'), Type.Literal('record,fields')])
   }),
   /** The AdmissionReview, redacted and without userInfo. */

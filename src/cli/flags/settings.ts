@@ -74,6 +74,8 @@ export function pathFlags (): Option[] {
     flag('--path-segments <form>', 'segments of paths: rfc3986 (percent-encoded), or dns (a-z, 0-9, dot and ' +
       'hyphen, at most 63 characters) as operators serve them', 'rfc3986'),
     flag('--conflict-details <details>', 'holder of a path in messages to other namespaces: shown or hidden', 'shown'),
+    flag('--missing-default <settings>', 'a service without any configuration default: degraded, or builtin to give ' +
+      'it built-in defaults', 'degraded'),
     injectFlag()
   ]
 }
@@ -152,7 +154,7 @@ export function pathPolicySettings (flags: PathFlags): PathPolicy {
 }
 
 function pathPolicyOf (flags: PathFlags, problems: string[]): PathPolicy {
-  const { crossNamespaceOverlap, pathScope, pathSegments, conflictDetails, inject } = flags
+  const { crossNamespaceOverlap, pathScope, pathSegments, conflictDetails, missingDefault, inject } = flags
   return {
     crossNamespaceOverlap: oneOf('cross-namespace-overlap', crossNamespaceOverlap, {
       choices: ['refuse', 'warn'],
@@ -161,6 +163,7 @@ function pathPolicyOf (flags: PathFlags, problems: string[]): PathPolicy {
     pathScope: oneOf('path-scope', pathScope, { choices: ['any', 'namespace'], problems }),
     pathSegments: oneOf('path-segments', pathSegments, { choices: SEGMENT_FORMS, problems }),
     conflictDetails: oneOf('conflict-details', conflictDetails, { choices: ['shown', 'hidden'], problems }),
+    missingDefault: oneOf('missing-default', missingDefault, { choices: ['degraded', 'builtin'], problems }),
     inject: injectOf(inject, problems)
   }
 }

@@ -1,6 +1,6 @@
 import type { Steps } from '../../platform/steps.ts'
 import { assessPath, resolveConfig, type PathAssessment } from '../settings/assess.ts'
-import type { RuntimeConfig } from '../settings/runtime-config.ts'
+import type { RuntimeConfig, UsedConfig } from '../settings/runtime-config.ts'
 import type { Service, StoredService } from '../settings/service.ts'
 import type { ConfigLookup, World } from '../world.ts'
 
@@ -38,7 +38,7 @@ export function * dependents (change: ConfigChange, world: World): Steps<Depende
       unexamined.push(stored)
       return
     }
-    const assess = (config: RuntimeConfig | undefined): PathAssessment =>
+    const assess = (config: UsedConfig | undefined): PathAssessment =>
       assessPath({ service, config, stored: service }, world)
     found.push({ service, before: assess(old), after: assess(next) })
   })
@@ -48,13 +48,13 @@ export function * dependents (change: ConfigChange, world: World): Steps<Depende
 /** A service before and after a change of configurations. */
 export interface ConfigUser {
   readonly stored: StoredService
-  readonly old: RuntimeConfig | undefined
-  readonly next: RuntimeConfig | undefined
+  readonly old: UsedConfig | undefined
+  readonly next: UsedConfig | undefined
 }
 
 /** Visits the services that the change gives another configuration, without parsing them. Returns whether all were. */
 export function * eachUser (
-  { config, after }: ConfigChange, { configs, services }: World, visit: (user: ConfigUser) => void
+  { config, after }: ConfigChange, { configs, services, pathPolicy }: World, visit: (user: ConfigUser) => void
 ): Steps<boolean> {
   const changed = withConfig(configs, config, after)
   const namespace = config.kind === 'AIMRuntimeConfig' ? config.namespace : undefined
@@ -63,7 +63,7 @@ export function * eachUser (
     if (stored.deleting) continue
     if (count === MAX_DEPENDENTS || (yield)) return false
     const ref = { namespace: stored.namespace, name: stored.configName }
-    const [old, next] = [resolveConfig(ref, configs), resolveConfig(ref, changed)]
+    const [old, next] = [configs, changed].map((known) => resolveConfig(ref, { configs: known, pathPolicy }))
     if (old === next) continue
     count++
     visit({ stored, old, next })

@@ -1,3 +1,4 @@
+import { BUILTIN_KIND } from '../../api/aim-service.ts'
 import { objectKey } from '../../api/object-meta.ts'
 import { fitsText, isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
@@ -66,14 +67,15 @@ function existingProblem ({ field, message }: Fault): string {
 
 /**
  * Whether another webhook removed the block. A recent configuration does not count: another replica may have mutated
- * the service before it arrived. A block that differs is no proof, because replicas may run two versions.
+ * the service before it arrived, or with another `--missing-default`. A block that differs is no proof, because
+ * replicas may run two versions.
  */
 function blockWasRemoved (
   { service, config }: Assessment,
   { old, world, policy }: { old: Service | undefined, world: World, policy: ServicePolicy }
 ): boolean {
   return policy.missingBlock === 'refuse' &&
-    config !== undefined &&
+    config !== undefined && config.kind !== BUILTIN_KIND &&
     service.block === undefined &&
     (old === undefined || old.block !== undefined) &&
     !world.pendingConfigs.isRecent(config)

@@ -1,11 +1,11 @@
 import type { ResolvedRuntimeConfig } from '../../api/aim-service.ts'
-import { GROUP } from '../../api/meta.ts'
+import { DEFAULT_CONFIG_NAME, GROUP } from '../../api/meta.ts'
 import { encodeSegment, outOfScope } from '../path/segment.ts'
 import type { ObjectKey } from '../ports.ts'
-import type { ConfigLookup, HeldPath, PathClaim, World } from '../world.ts'
+import type { HeldPath, PathClaim, World } from '../world.ts'
 import { valueAt, type FillableField, type FilledFields } from './filled-fields.ts'
 import { PRECEDENCE, settle } from './precedence.ts'
-import type { RuntimeConfig } from './runtime-config.ts'
+import { BUILTIN_CONFIG, type UsedConfig } from './runtime-config.ts'
 import type { RecordPlace, Service } from './service.ts'
 import {
   effectiveRouting, isSameClaim, pathClaim, pathConflict, renderServicePath, storedClaim, type EffectiveRouting,
@@ -16,7 +16,7 @@ import {
 export interface PathAssessment {
   readonly service: Service
   /** Undefined if the configuration is missing. */
-  readonly config: RuntimeConfig | undefined
+  readonly config: UsedConfig | undefined
   readonly routing: EffectiveRouting
   readonly path: ServicePath
   /** The path that the stored service holds. */
@@ -43,7 +43,7 @@ export type AssessmentWorld = PathWorld & Pick<World, 'configs' | 'served'>
  * service in the API server, whose block contains the path that it holds; undefined for a new service.
  */
 export function assessService (service: Service, world: AssessmentWorld, stored: Service | undefined): Assessment {
-  const config = resolveConfig({ namespace: service.namespace, name: service.configName }, world.configs)
+  const config = resolveConfig({ namespace: service.namespace, name: service.configName }, world)
   const assessed = assessPath({ service, config, stored }, world)
   const recordIn = world.served.has('spec', 'resolvedRuntimeConfig') ? 'spec' : 'annotation'
   const block = config && resolvedBlock(config, assessed)
@@ -53,7 +53,7 @@ export function assessService (service: Service, world: AssessmentWorld, stored:
 
 export interface PathInput {
   readonly service: Service
-  readonly config: RuntimeConfig | undefined
+  readonly config: UsedConfig | undefined
   readonly stored: Service | undefined
 }
 
@@ -89,8 +89,11 @@ function inScope (path: RenderedServicePath, { service, routing, held, world }: 
 }
 
 /** The namespace's configuration replaces the cluster's whole: the two are never merged. */
-export function resolveConfig ({ namespace, name }: ObjectKey, configs: ConfigLookup): RuntimeConfig | undefined {
-  return configs.namespaced(namespace, name) ?? configs.cluster(name)
+export function resolveConfig (
+  { namespace, name }: ObjectKey, { configs, pathPolicy }: Pick<World, 'configs' | 'pathPolicy'>
+): UsedConfig | undefined {
+  const hasBuiltin = pathPolicy.missingDefault === 'builtin' && name === DEFAULT_CONFIG_NAME
+  return configs.namespaced(namespace, name) ?? configs.cluster(name) ?? (hasBuiltin ? BUILTIN_CONFIG : undefined)
 }
 
 /**
@@ -119,7 +122,7 @@ function fieldsToFill (
 const NO_PATH_TEMPLATE = `/{.metadata.labels['${GROUP}/no-path']}`
 
 /** Unset fields are left out. */
-function resolvedBlock (config: RuntimeConfig, { service, routing, path }: PathAssessment): ResolvedRuntimeConfig {
+function resolvedBlock (config: UsedConfig, { service, routing, path }: PathAssessment): ResolvedRuntimeConfig {
   const givers = { service, config }
   const { value: storageClass } = settle(PRECEDENCE.defaultStorageClassName, givers)
   const { value: serviceAccount } = settle(PRECEDENCE.serviceAccountName, givers)

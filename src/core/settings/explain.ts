@@ -1,10 +1,11 @@
+import { BUILTIN_KIND } from '../../api/aim-service.ts'
 import { explainPath, type PathPart } from '../path/explain.ts'
 import { problemText } from '../path/problem.ts'
 import { sameJson } from '../../platform/json.ts'
 import type { ConfigLookup } from '../world.ts'
 import { assessService, type Assessment, type AssessmentWorld } from './assess.ts'
 import { PRECEDENCE, settle, SOURCES, type SettingRule, type SettingSource } from './precedence.ts'
-import { configTitle, type RuntimeConfig } from './runtime-config.ts'
+import { configTitle, type RuntimeConfig, type UsedConfig } from './runtime-config.ts'
 import { displayName, type Service } from './service.ts'
 import type { ServicePath } from './service-path.ts'
 
@@ -119,14 +120,16 @@ function configCandidates ({ namespace, configName: name }: Service, configs: Co
   ]
 }
 
-function settingsOf (service: Service, config: RuntimeConfig): ExplainedSetting[] {
+function settingsOf (service: Service, config: UsedConfig): ExplainedSetting[] {
   const shared = config.scope === 'Namespace' ? 'namespace config' : 'cluster config'
   const origins = { service: 'service', config: shared, default: 'default' } as const
   return Object.entries(PRECEDENCE).map(([setting, rule]: [string, SettingRule<unknown>]) => {
     const field = `spec.${setting}`
     const candidates: Record<SettingSource, Candidate | undefined> = {
       service: rule.service && { from: 'service', field, value: rule.service(service) },
-      config: rule.config && { from: shared, field, value: rule.config(config) },
+      config: rule.config && config.kind !== BUILTIN_KIND
+        ? { from: shared, field, value: rule.config(config) }
+        : undefined,
       default: rule.default === undefined ? undefined : { from: 'default', field: '', value: rule.default }
     }
     const { value, from } = settle(rule, { service, config })

@@ -1,5 +1,5 @@
 import type { CreationScope, ParentReference } from '../../api/runtime-config.ts'
-import type { RuntimeConfig } from './runtime-config.ts'
+import type { UsedConfig } from './runtime-config.ts'
 import type { ServiceFields } from './service.ts'
 
 /** The places that can give a setting, in the order of precedence. */
@@ -9,7 +9,7 @@ export type SettingSource = typeof SOURCES[number]
 /** Where one setting comes from: the first source that gives a value or, with `join`, every source. */
 export interface SettingRule<Value> {
   readonly service?: (service: ServiceFields) => Value | undefined
-  readonly config?: (config: RuntimeConfig) => Value | undefined
+  readonly config?: (config: UsedConfig) => Value | undefined
   readonly default?: Value
   join? (service: Value, config: Value): Value
 }
@@ -62,7 +62,7 @@ export const PRECEDENCE = {
 export interface Settled<Value> { readonly value: Value, readonly from: readonly SettingSource[] }
 
 /** What settings are read from. Without a configuration only the service and the defaults count. */
-export interface Givers { readonly service: ServiceFields, readonly config: RuntimeConfig | undefined }
+export interface Givers { readonly service: ServiceFields, readonly config: UsedConfig | undefined }
 
 export function settle<Value> (rule: WithDefault<Value>, givers: Givers): Settled<Value>
 export function settle<Value> (rule: SettingRule<Value>, givers: Givers): Settled<Value | undefined>

@@ -1,8 +1,8 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { utf8ToBytes } from '@noble/hashes/utils.js'
 import canonicalize from 'canonicalize'
-import type { ConfigScope } from '../../api/aim-service.ts'
-import { ROLLOUT_ANNOTATION } from '../../api/meta.ts'
+import { BUILTIN_KIND, type ConfigScope } from '../../api/aim-service.ts'
+import { DEFAULT_CONFIG_NAME, ROLLOUT_ANNOTATION } from '../../api/meta.ts'
 import { annotationOf, createdAt, generationOf, isDeleting, objectKey, uidOf } from '../../api/object-meta.ts'
 import type { CreationScope, RuntimeConfigKind } from '../../api/runtime-config.ts'
 import { fitsText, nestsAtMost, ownString, type JsonObject } from '../../platform/json.ts'
@@ -40,6 +40,12 @@ export interface RuntimeConfig {
   /** `spec.routing.pathTemplate`, compiled; undefined if unset. */
   readonly template: TemplateCompilation | undefined
 }
+
+/** Built-in defaults, which stand for a missing configuration `default`: no object of the cluster. */
+export interface BuiltinConfig extends Omit<RuntimeConfig, 'kind'> { readonly kind: typeof BUILTIN_KIND }
+
+/** What a service gets its settings from. */
+export type UsedConfig = RuntimeConfig | BuiltinConfig
 
 /** Reads and compiles a configuration of either kind. */
 export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject): RuntimeConfig | Malformed {
@@ -102,7 +108,8 @@ export function isUnchanged ({ uid, generation, deleting, rollout }: RuntimeConf
 }
 
 /** A configuration in messages: `AIMRuntimeConfig ml-team/default`. */
-export function configTitle ({ kind, namespace, name }: Pick<RuntimeConfig, 'kind' | 'namespace' | 'name'>): string {
+export function configTitle ({ kind, namespace, name }: Pick<UsedConfig, 'kind' | 'namespace' | 'name'>): string {
+  if (kind === BUILTIN_KIND) return 'the built-in defaults'
   return `${kind} ${kind === 'AIMRuntimeConfig' ? objectKey({ namespace, name }) : name}`
 }
 
@@ -122,3 +129,24 @@ function configHash (canonical: string): string {
   const digits = Array.from(sha256(utf8ToBytes(canonical)), (byte) => byte.toString(16).padStart(2, '0'))
   return ['sha256:', ...digits].join('') // V8 keeps the parts of a sum in memory, 20 times the size of the text
 }
+
+export const BUILTIN_CONFIG: BuiltinConfig = Object.freeze({
+  kind: BUILTIN_KIND,
+  scope: 'Cluster',
+  namespace: '',
+  name: DEFAULT_CONFIG_NAME,
+  uid: '',
+  generation: 0,
+  createdAt: '',
+  rollout: '',
+  deleting: false,
+  oversized: false,
+  hash: configHash('{}'),
+  spec: '{}',
+  defaultStorageClassName: undefined,
+  serviceAccountName: undefined,
+  imagePullSecrets: [],
+  model: { creationScope: undefined, autoDiscovery: undefined },
+  routing: { enabled: undefined, gatewayRef: undefined, pathTemplate: undefined },
+  template: undefined
+})

@@ -6,7 +6,7 @@ import { compilePathTemplate, renderPath, type RenderedPath, type TemplateCompil
 import type { HeldPath, PathClaim, World } from '../world.ts'
 import { DEFAULT_PATH_TEMPLATE, PRECEDENCE, settle, type SettingSource } from './precedence.ts'
 import { orMalformed, parentReferenceAt } from './read-fields.ts'
-import type { RuntimeConfig } from './runtime-config.ts'
+import type { UsedConfig } from './runtime-config.ts'
 import type { Service, ServiceFields } from './service.ts'
 
 /** The routing settings of a service, settled. */
@@ -31,7 +31,7 @@ export interface PathConflict {
   readonly relation: 'same' | 'above' | 'below'
 }
 
-export function effectiveRouting (service: Service, config: RuntimeConfig | undefined): EffectiveRouting {
+export function effectiveRouting (service: Service, config: UsedConfig | undefined): EffectiveRouting {
   const { value, from: [templateFrom = 'default'] } = settle(PRECEDENCE['routing.pathTemplate'], { service, config })
   const compiled = { service: undefined, config: config?.template, default: DEFAULT_TEMPLATE }[templateFrom]
   return {

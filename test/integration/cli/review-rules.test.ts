@@ -379,6 +379,25 @@ for (const [flags, expected, allowed] of PATH_FLAGS) {
   })
 }
 
+t.test('with --missing-default builtin, a service without a configuration default has no warning', async (t) => {
+  const files = { 'a.yaml': service('a'), 'b.yaml': service('b', { spec: { runtimeConfigName: 'team' } }) }
+  for (const [flags, expected] of [[[], /"default" is missing/], [['--missing-default', 'builtin'], undefined]] as const) {
+    const { out } = await run(t, { files, flags: ['-f', '$a.yaml', '$b.yaml', '-o', 'json', ...flags] })
+    const [a, b] = lines(out)
+    t.match(a?.['warnings'], expected === undefined ? [] : [expected])
+    t.equal((a?.['warnings'] as unknown[]).length, expected === undefined ? 0 : 1)
+    t.match(b?.['warnings'], [/"team" is missing/])
+  }
+})
+
+t.test('a configuration is reviewed with built-in defaults as what services fall back to', async (t) => {
+  const files = { 'default.yaml': config({ routing: { pathTemplate: '/x' } }), 'a.yaml': service('a') }
+  const { out } = await run(t, {
+    files, flags: ['--configs', '$a.yaml', '--what-if', '$default.yaml', '--missing-default', 'builtin', '-o', 'json']
+  })
+  t.match(out, /"effect":"stays"/)
+})
+
 t.test('--conflict-details hidden leaves out the holder of a path', async (t) => {
   const flags = [...OF_OVERLAP, '--conflict-details', 'hidden']
   const refused = lines((await run(t, { files: OVERLAP, flags })).out)[1] ?? {}

@@ -8,6 +8,7 @@ export const SERVE_FLAGS = {
   pathScope: 'any',
   pathSegments: 'rfc3986',
   conflictDetails: 'shown',
+  missingDefault: 'degraded',
   inject: 'record',
   failurePolicy: 'Fail',
   logLevel: 'info',

@@ -8,6 +8,7 @@ import { silentLog } from '../../support/fakes/silent-log.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { aConfig, aService } from '../../support/builders/objects.ts'
 import { admitted, aReconcileWorld, managed, stored } from '../../support/fakes/reconcile-world.ts'
+import { DEFAULT_PATH_POLICY } from '../../../src/core/world.ts'
 import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
 
 const ID = 'ml-team/llama-chat'
@@ -281,4 +282,36 @@ t.test('a new leader ends the report of a contest that is over', async (t) => {
   t.strictSame((await next.reconcile(ID)).result, { kind: 'done' })
   t.match(written.at(-1)?.status, { conditions: { length: 4 } })
   sinks.AIMService.remove({ namespace: 'ml-team', name: 'llama-chat' })
+})
+
+t.test('with built-in defaults, services fall back to them at once, and leave them in a rollout', async (t) => {
+  const parts = aReconcileWorld()
+  const pathPolicy = { ...DEFAULT_PATH_POLICY, missingDefault: 'builtin' } as const
+  const world = { ...parts.world, pathPolicy }
+  const state = new RolloutState()
+  const reconciler = new ServiceReconciler(world, state, statusesOf(world))
+  const builtin = stored(admitted(aService(), world.configs, pathPolicy), 5)
+  parts.sinks.AIMService.upsert(builtin)
+  parts.results.push({ kind: 'written', object: withStatus(builtin, { status: {}, version: 6 }) })
+  t.strictSame((await reconciler.reconcile(ID)).enqueue, [], 'healthy, and of no rollout')
+  t.match(parts.written, [{
+    status: {
+      resolvedRuntimeConfig: { kind: 'Default', name: 'default' },
+      conditions: [
+        { type: 'RuntimeConfigResolved', reason: 'Resolved', message: 'the built-in defaults' },
+        {},
+        {},
+        { type: 'Degraded', status: 'False' }
+      ]
+    }
+  }])
+  t.equal(state.tallies.configOf(ID), undefined)
+  parts.sinks.AIMRuntimeConfig.upsert(stored(aConfig({ defaultStorageClassName: 'fast' }), 7))
+  const leaving = await reconciler.reconcile(ID)
+  t.strictSame(leaving.enqueue.map(({ queue, key }) => `${queue} ${key}`), ['status AIMRuntimeConfig/ml-team/default'],
+    'the rollout releases it')
+  const configured = stored(admitted(aService(), world.configs, pathPolicy), 8)
+  parts.sinks.AIMService.upsert(configured)
+  parts.sinks.AIMRuntimeConfig.remove({ namespace: 'ml-team', name: 'default' })
+  t.match((await reconciler.reconcile(ID)).enqueue.filter(({ queue }) => queue === 'rollforward'), [{ key: ID }])
 })
