@@ -70,6 +70,8 @@ const PRINTER_COLUMNS: Readonly<Record<Kind['kind'], readonly PrinterColumn[]>> 
   AIMService: [
     ['Status', 'string', '.status.status', 'State that the operator reports; empty without an operator.'],
     ['Config', 'string', '.spec.runtimeConfigName', 'Name of the runtime configuration.'],
+    ['Config State', 'string', condition('RuntimeConfigResolved', 'reason'),
+      'Resolved: it has the present version; RollingOut: it has an older one, as while a rollout is paused.'],
     ['Scope', 'string', '.spec.resolvedRuntimeConfig.scope', 'Namespace or Cluster; empty without a configuration.'],
     ['Path', 'string', '.spec.resolvedRuntimeConfig.routing.path', 'Path on the gateway; empty without routing.'],
     ['Degraded', 'string', condition('Degraded', 'status'), 'Whether the service has a problem.'],

@@ -1,7 +1,7 @@
 import { generationOf } from '../api/object-meta.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
 import { assessService, type Assessment } from '../core/settings/assess.ts'
-import { configTitle } from '../core/settings/runtime-config.ts'
+import { configTitle, shortHash } from '../core/settings/runtime-config.ts'
 import { readService } from '../core/settings/service.ts'
 import { storedHash, stalenessOf } from '../core/status/staleness.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -96,7 +96,7 @@ export class RollForward {
     const trial = { config: configId(config), hash: config.hash, object }
     if (state.trials.isHealthy(snapshot)) state.trials.begin(id, trial)
     const regarding = { kind: AIM_SERVICE.kind, ...serviceKey(id), uid }
-    const note = `now has version ${config.hash} of ${configTitle(config)}`
+    const note = `now has version ${shortHash(config.hash)} of ${configTitle(config)}`
     const event = { regarding, type: 'Normal', reason: 'RolledForward', action: 'Readmit', note } as const
     world.events.record(event)
   }
@@ -125,8 +125,8 @@ function settingsIn (assessment: Assessment | undefined): string {
   const block = assessment?.service.block
   if (assessment === undefined || !isJsonObject(block)) return 'no settings'
   if (storedHash(assessment) === assessment.config?.hash) return OTHER_SETTINGS
-  const [hash, kind, name] = ['hash', 'kind', 'name'].map((field) => ownString(block, field))
-  return `settings of version ${hash} of ${kind} ${name} that are not current`
+  const [hash = '', kind, name] = ['hash', 'kind', 'name'].map((field) => ownString(block, field))
+  return `settings of version ${shortHash(hash)} of ${kind} ${name} that are not current`
 }
 
 const OTHER_SETTINGS = 'other settings of the current version (serve and reconcile need the same flags about paths)'

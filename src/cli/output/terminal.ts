@@ -82,6 +82,31 @@ export function painter (colors: boolean): Paint {
 
 type PaintCell = (text: string, at: { readonly row: number, readonly column: number }) => string
 
+/** The rows with long cells on several rows, so that a table fits into the width; the last column gives way first. */
+export function wrapped (texts: readonly (readonly string[])[], width: number): string[][] {
+  const rows = texts.map((cells) => cells.map(oneLine))
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0)))
+  const room = width - 2 * (widths.length - 1)
+  for (let over = widths.reduce((sum, each) => sum + each, -room); over > 0; over--) {
+    const last = widths.length - 1
+    const longest = (widths[last] ?? 0) > MIN_LAST ? last : widths.indexOf(Math.max(...widths))
+    widths[longest] = (widths[longest] ?? 0) - 1
+  }
+  return rows.flatMap((cells) => {
+    const pieces = cells.map((cell, column) => piecesOf(cell, Math.max(1, widths[column] ?? 1)))
+    const height = Math.max(...pieces.map(({ length }) => length))
+    return Array.from({ length: height }, (_, row) => pieces.map((piece) => piece[row] ?? ''))
+  })
+}
+
+const MIN_LAST = 24
+
+/** Breaks a line behind a word or slash if it can. */
+function piecesOf (line: string, width: number): string[] {
+  const pieces = line.match(new RegExp(`.{1,${width}}(?: |$|(?<=/))|.{1,${width}}`, 'g')) ?? ['']
+  return pieces.map((piece) => piece.trim())
+}
+
 /**
  * Rows in aligned columns. A cell is one line. Widths are those of the unpainted cells; the last column is not padded.
  */

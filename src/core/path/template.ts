@@ -142,6 +142,14 @@ function invalid ([first, ...more]: readonly TemplateProblem[]): RenderedPath | 
   return first === undefined ? undefined : { kind: 'invalid', problems: [first, ...more] }
 }
 
+/** A path gets the slash anyway; some operators add the text of the template to something else. */
+export function slashWarnings (template: string | undefined): string[] {
+  return template === undefined || template.startsWith('/')
+    ? []
+    : ['spec.routing.pathTemplate does not start with a slash, which is added to the path; ' +
+      `write /${printable(template, 60)}`]
+}
+
 /** Every field, label and annotation that the expressions of a template name; empty if the template is invalid. */
 export function fieldsNamed (template: string): string[] {
   const compiled = compilePathTemplate(template)

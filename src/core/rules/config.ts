@@ -3,6 +3,7 @@ import { CREDENTIAL_FIELDS } from '../../api/kinds.ts'
 import { sameJson } from '../../platform/json.ts'
 import type { Steps } from '../../platform/steps.ts'
 import { problemText } from '../path/problem.ts'
+import { slashWarnings } from '../path/template.ts'
 import { configTitle, MAX_SPEC_CHARACTERS, type RuntimeConfig } from '../settings/runtime-config.ts'
 import { rivals } from '../settings/service-path.ts'
 import type { HeldPath, PathClaim, World } from '../world.ts'
@@ -29,6 +30,7 @@ export function * changeWarnings (config: RuntimeConfig, world: World): Steps<st
   }
   const isComplete = complete && colliding !== undefined
   const warnings = [
+    ...slashWarnings(config.routing.pathTemplate),
     ...IMPACTS.flatMap(([impact, text]) =>
       countWarning((byImpact.get(impact) ?? []).map(({ service }) => service), isComplete, text)),
     ...unexaminedWarning(config, unexamined.length)

@@ -1,6 +1,7 @@
 import { BUILTIN_KIND } from '../../api/aim-service.ts'
 import { objectKey } from '../../api/object-meta.ts'
 import { fitsText, isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
+import { slashWarnings } from '../path/template.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
 import { keptObject, MAX_KEPT_BYTES, type Service } from '../settings/service.ts'
 import type { PathClaim, Relatives, World } from '../world.ts'
@@ -103,6 +104,7 @@ function stateWarnings (
 ): string[] {
   return [
     ...(config === undefined && policy.missingConfig === 'warn' ? [missingConfigWarning(service, configs)] : []),
+    ...(routing.templateFrom === 'service' ? slashWarnings(routing.template.source) : []),
     ...(routing.enabled && routing.gatewayRef === undefined ? [NO_GATEWAY] : [])
   ]
 }

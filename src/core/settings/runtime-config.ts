@@ -113,6 +113,11 @@ export function configTitle ({ kind, namespace, name }: Pick<UsedConfig, 'kind' 
   return `${kind} ${kind === 'AIMRuntimeConfig' ? objectKey({ namespace, name }) : name}`
 }
 
+/** A hash in messages: twelve digits tell versions apart. */
+export function shortHash (hash: string): string {
+  return hash.slice(0, 'sha256:'.length + 12)
+}
+
 /** Deeper than the schemas of the two kinds (4 levels), and safe for recursive walks. */
 const MAX_SPEC_DEPTH = 32
 

@@ -2,7 +2,8 @@ import type { Condition } from '../../api/kubernetes-schemas.ts'
 import { ROLLOUT_ANNOTATION } from '../../api/meta.ts'
 import type { RuntimeConfigStatus } from '../../api/runtime-config.ts'
 import { ownObject, type JsonObject } from '../../platform/json.ts'
-import { configTitle, type RuntimeConfig } from '../settings/runtime-config.ts'
+import { problemText } from '../path/problem.ts'
+import { configTitle, shortHash, type RuntimeConfig } from '../settings/runtime-config.ts'
 import { conditionsOf, knownConditions, knownFields, type ConditionDraft } from './conditions.ts'
 import { CONTESTED } from './contest.ts'
 
@@ -143,7 +144,8 @@ function withinLimit (
   { config, limit }: RolloutInput, { isForced, broken }: { readonly isForced: boolean, readonly broken: string[] }
 ): Within {
   if (!isForced) {
-    const message = broken.length === 0 ? '' : `${brokenText(broken, config)}; the rollout halts at ${limit}`
+    const failed = broken.length === 0 ? 'no service began to fail with this version' : brokenText(broken, config)
+    const message = `${failed}; the rollout halts at ${limit}`
     return { reason: 'WithinLimit', message }
   }
   const message = `the limit of ${limit} failing services is ignored, because annotation ${ROLLOUT_ANNOTATION} is force`
@@ -165,8 +167,10 @@ function namedServices (message: string): ReadonlySet<string> {
 const NO_NAMES: ReadonlySet<string> = new Set()
 
 function acceptedCondition ({ template }: RuntimeConfig): ConditionDraft {
-  if (template?.kind !== 'invalid') return { type: 'Accepted', status: 'True', reason: 'Accepted', message: '' }
-  const message = `spec.routing.pathTemplate: ${template.problems.map(({ what }) => what).join('; ')}`
+  if (template?.kind !== 'invalid') {
+    return { type: 'Accepted', status: 'True', reason: 'Accepted', message: 'services can use the configuration' }
+  }
+  const message = `spec.routing.pathTemplate: ${template.problems.map((problem) => problemText(problem)).join('; ')}`
   return { type: 'Accepted', status: 'False', reason: 'PathTemplateInvalid', message }
 }
 
@@ -175,7 +179,7 @@ function rolledOutCondition ({ hash }: RuntimeConfig, isRolledOut: boolean, hold
     const message = 'every service that uses this configuration has its current version'
     return { type: 'RolledOut', status: 'True', reason: 'RolledOut', message }
   }
-  const progress: Hold = { reason: 'InProgress', message: `version ${hash} is being rolled out` }
+  const progress: Hold = { reason: 'InProgress', message: `version ${shortHash(hash)} is being rolled out` }
   return { type: 'RolledOut', status: 'False', ...(hold ?? progress) }
 }
 

@@ -106,4 +106,5 @@ const WAITING = {
   status: 'False', reason: 'PathPending', message: 'the path waits for the runtime configuration'
 } as const
 
-const HEALTHY: ConditionDraft = { type: 'Degraded', status: 'False', reason: 'AsExpected', message: '' }
+const HEALTHY: ConditionDraft =
+  { type: 'Degraded', status: 'False', reason: 'AsExpected', message: 'the service has no problem' }

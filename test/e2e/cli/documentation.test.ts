@@ -124,7 +124,7 @@ t.test('a path moves from one service to another in two steps', async (t) => {
     manifest({ namespace, name, spec: { routing: { pathTemplate: path } } })
   await apply(config(namespace), at('holder', '/chat'), at('heir', '/next'))
   let refused = await apply(at('heir', '/chat'), at('holder', '/old'))
-  t.match(refused.stderr, /path \/chat of service heir is already held by AIMService moved-path\/holder/)
+  t.match(refused.stderr, /path \/chat is already held by AIMService moved-path\/holder/)
   await apply(at('holder', '/old'))
   await until(async () => {
     refused = await apply(at('heir', '/chat')) // the watch delivers the first step later

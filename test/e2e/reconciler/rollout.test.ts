@@ -147,7 +147,7 @@ t.test('rolls a changed configuration out to its services alone, within the rate
       {
         type: 'Normal',
         action: 'Readmit',
-        note: `now has version ${done.status?.hash ?? ''} of AIMRuntimeConfig changed/default`
+        note: `now has version ${done.status?.hash?.slice(0, 19) ?? ''} of AIMRuntimeConfig changed/default`
       }
     ]
   )
@@ -255,6 +255,10 @@ t.test('a rollout can be paused, limited to a canary, and resumed', async (t) =>
   await annotate(namespace, 'canary=2')
   await held(namespace, 'CanaryReached', 2)
   t.equal((await objects('-n', namespace, 'aimsvc')).filter(({ metadata }) => metadata.generation === 2).length, 2)
+  await until(async () => {
+    const { stdout } = await kubectl(['-n', namespace, 'get', 'aimsvc'])
+    return [stdout.match(/ Resolved /g)?.length, stdout.match(/ RollingOut /g)?.length].join() === '2,4'
+  })
 
   await annotate(namespace, 'canery=4')
   const nonsense = await held(namespace, 'RolloutAnnotationInvalid', 2)

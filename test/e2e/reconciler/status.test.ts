@@ -268,7 +268,7 @@ t.test('the commands of the user guide work, and the printed columns show the st
       /label "group" is not set on this service.*labels set: team; run: kubectl -n guide label aimsvc\/a group=<group>/
   })
   t.match((await kubectl(['-n', namespace, 'get', 'aimservice'])).stdout,
-    /^NAME +STATUS +CONFIG +SCOPE +PATH +DEGRADED +REASON +AGE\na +default +Namespace +True +PathFieldMissing +\d+s\n$/)
+    /^NAME +STATUS +CONFIG +CONFIG STATE +SCOPE +PATH +DEGRADED +REASON +AGE\na +default +Resolved +Namespace +True +PathFieldMissing +\d+s\n$/)
   await kubectl(['wait', '-n', namespace, 'aimrcfg/default', '--for=condition=RolledOut', '--timeout=20s'])
   await until(async () => (await object('-n', namespace, 'aimrcfg/default')).status?.services?.failing === 1)
   t.match((await kubectl(['-n', namespace, 'get', 'aimruntimeconfig'])).stdout,

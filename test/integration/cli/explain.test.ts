@@ -30,11 +30,35 @@ t.test('explains a service of files as a table', async (t) => {
     /^AIMService ml-team\/one\nConfiguration: AIMRuntimeConfig ml-team\/default \(spec\.runtimeConfigName is not set, /
   )
   t.match(out, / {2}AIMClusterRuntimeConfig default: not found\n/)
-  t.match(out, /^serviceAccountName +aim-runtime +namespace config spec\.serviceAccountName +service: not set$/m)
-  t.match(out, /^routing\.enabled +true +namespace config spec\.routing\.enabled +service: not set; default: false$/m)
+  t.match(out, /^serviceAccountName +aim-runtime +namespace config +service: not set$/m)
+  t.match(out, /^routing\.enabled +true +namespace config +service: not set;/m)
+  t.match(out, /^routing\.gatewayRef +kgateway-system\/kserve-gateway +namespace config +service: not set$/m)
   t.match(out, /^Path: \/ml-team\/a_b\/one\n/m)
   t.match(out, /^\{\.metadata\.labels\['team'\]\} +A_B +a_b$/m)
   t.equal(code, 0)
+})
+
+t.test('the tables have at most 100 columns, and name a gateway by namespace and name', async (t) => {
+  const gatewayRef = { name: 'kserve-gateway', namespace: 'kgateway-system', sectionName: 'https', port: 8443 }
+  const pathTemplate = `/${'long/'.repeat(20)}{.metadata.labels['team']}`
+  const folder = t.testdir({
+    'c.yaml': manifest({
+      kind: 'AIMRuntimeConfig',
+      namespace: 'ml-team',
+      name: 'default',
+      spec: { imagePullSecrets: [{ name: 'a' }, { name: 'b' }], routing: { enabled: true, gatewayRef, pathTemplate } }
+    }),
+    's.yaml': manifest({
+      namespace: 'ml-team', name: 'one', labels: { team: 'x' }, spec: { routing: { gatewayRef: { name: 'own' } } }
+    })
+  })
+  const { terminal, shown } = fakeTerminal()
+  await explainCommand(terminal).parseAsync(['-f', folder], { from: 'user' })
+  const lines = shown.out.split('\n')
+  t.strictSame(lines.filter((line) => line.length > 100 && !line.startsWith('Path: ')), [])
+  t.match(shown.out, /^routing\.gatewayRef +own +service +namespace config:$/m)
+  t.match(shown.out, /^ +kgateway-system\/\n +kserve-gateway, section\n +https, port 8443$/m)
+  t.match(shown.out, /^imagePullSecrets +a, b +namespace config/m)
 })
 
 t.test('json has a line per service; without a name, of every service', async (t) => {

@@ -27,12 +27,12 @@ const conditions = (degraded: string, reason: string, message: string) => [
 const CASES = {
   'a service without status': { status: {}, argo: 'Progressing', flux: 'inProgress' },
   'an outdated status': {
-    status: { observedGeneration: 1, conditions: conditions('False', 'AsExpected', '') },
+    status: { observedGeneration: 1, conditions: conditions('False', 'AsExpected', 'the service has no problem') },
     argo: 'Progressing',
     flux: 'inProgress'
   },
   'a healthy service without routing': {
-    status: { observedGeneration: 2, conditions: conditions('False', 'AsExpected', '') },
+    status: { observedGeneration: 2, conditions: conditions('False', 'AsExpected', 'the service has no problem') },
     argo: 'Healthy',
     flux: 'current'
   },

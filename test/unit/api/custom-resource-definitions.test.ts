@@ -139,7 +139,7 @@ const kinds: Record<string, { short: string, scope: string, columns: string[] }>
   AIMService: {
     short: 'aimsvc',
     scope: 'Namespaced',
-    columns: ['Status', 'Config', 'Scope', 'Path', 'Degraded', 'Reason', 'Age']
+    columns: ['Status', 'Config', 'Config State', 'Scope', 'Path', 'Degraded', 'Reason', 'Age']
   }
 }
 for (const { spec } of definitions) {

@@ -56,7 +56,7 @@ t.test('triggers admission of a released service, and records an event once it h
   t.match(events, [{
     reason: 'RolledForward',
     regarding: { kind: 'AIMService', name: 'llama-chat', uid: 'u1' },
-    note: `now has version ${hash} of AIMRuntimeConfig ml-team/default`
+    note: `now has version ${hash.slice(0, 19)} of AIMRuntimeConfig ml-team/default`
   }])
   t.equal(events.length, 1)
 })

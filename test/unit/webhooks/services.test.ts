@@ -261,6 +261,17 @@ t.test('the messages of a refusal', async (t) => {
     t.notMatch(judge(known, '/mutate/aimservices', { object: other }).warnings[0], /did you mean/)
   })
 
+  t.test('recommend the slash that the path gets anyway', async (t) => {
+    const warningsOf = (template: string): readonly string[] =>
+      judge(known, '/validate/aimservices', { object: aService({ spec: routed({ pathTemplate: template }) }) }).warnings
+    t.strictSame(warningsOf('chat/{.metadata.name}'), [
+      'spec.routing.pathTemplate does not start with a slash, which is added to the path; write /chat/{.metadata.name}'
+    ])
+    t.strictSame(warningsOf('/chat/{.metadata.name}'), [])
+    const config = { object: aConfig({ routing: { pathTemplate: 'chat' } }) }
+    t.match(judge(known, '/validate/aimruntimeconfigs', config), { kind: 'admit', warnings: [/write \/chat$/] })
+  })
+
   t.test('have no command with an invalid label key, because users paste it into a shell', async (t) => {
     for (const key of [
       'a b; rm -rf ~', '$(touch x)', '-x', '__proto__', 'x`y`', 'a/b/c', 'Upper.Case/x', 'a|b', 'k'.repeat(64)

@@ -1,8 +1,10 @@
-import type { Candidate, ConfigCandidate, ExplainedSetting, Explanation } from '../../../core/settings/explain.ts'
+import { objectKey } from '../../../api/object-meta.ts'
+import type { Candidate, ConfigCandidate, Explanation } from '../../../core/settings/explain.ts'
 import { configTitle } from '../../../core/settings/runtime-config.ts'
 import type { ReferenceCheck } from '../../../kube/objects/check-references.ts'
+import { isJsonObject, type JsonObject } from '../../../platform/json.ts'
 import { oneLine } from '../../../platform/printable.ts'
-import { painter, table, type Paint, type Style } from '../../output/terminal.ts'
+import { painter, table, wrapped, type Paint, type Style } from '../../output/terminal.ts'
 
 export interface Explained {
   readonly explanation: Explanation
@@ -28,7 +30,7 @@ const OUTDATED = 'The block differs from what admission would write now. ' +
 
 function configText ({ lookedAt, config, configNameFrom, current }: Explanation): string {
   const name = oneLine(lookedAt[0]?.name ?? '')
-  const reason = `spec.runtimeConfigName is ${configNameFrom === 'service' ? '' : 'not set, which means '}${name}`
+  const reason = `spec.runtimeConfigName is ${configNameFrom === 'service' ? '' : 'not set, so '}${name}`
   const used = config === undefined ? 'missing, so no settings are injected' : oneLine(config)
   return `Configuration: ${used} (${reason})\n` +
     lookedAt.map((candidate) => `  ${oneLine(configTitle(candidate))}: ${useOf(candidate)}\n`).join('') +
@@ -44,7 +46,7 @@ function settingsTable ({ settings }: Explanation, paint: Paint): string {
   const rows = settings.map((setting) => [
     setting.setting,
     valueText(setting.value),
-    originText(setting),
+    setting.from.join(' and '),
     setting.passedOver.map(candidateText).join('; ')
   ])
   return headed(['SETTING', 'VALUE', 'FROM', 'PASSED OVER'], rows, paint)
@@ -56,18 +58,31 @@ function filledTable ({ filled }: Explanation, paint: Paint): string {
 }
 
 function headed (head: readonly string[], rows: readonly (readonly string[])[], paint: Paint): string {
-  return table([head, ...rows], (text, { row }) => row === 0 ? paint('bold', text) : text)
+  return table(wrapped([head, ...rows], MAX_COLUMNS), (text, { row }) => row === 0 ? paint('bold', text) : text)
 }
+
+const MAX_COLUMNS = 100
 
 function valueText (value: unknown): string {
   if (value === undefined) return '-'
-  return typeof value === 'string' ? value : JSON.stringify(value)
+  if (typeof value === 'string') return value
+  if (Array.isArray(value)) return value.map(valueText).join(', ')
+  return isJsonObject(value) && typeof value['name'] === 'string' ? referenceText(value) : JSON.stringify(value)
 }
 
-function originText ({ from, field }: ExplainedSetting): string {
-  if (from.includes('unset')) return 'unset'
-  return `${from.join(' and ')}${field === '' ? '' : ` ${field}`}`
+/** A gateway or secret: `kgateway-system/kserve-gateway, section https, port 443`. */
+function referenceText (reference: JsonObject): string {
+  const { group, kind = 'Gateway', namespace = '', name, sectionName, port } = reference
+  const title = [...(kind === 'Gateway' ? [] : [kind]), objectKey({ namespace: String(namespace), name: String(name) })]
+  return [
+    title.join(' ').replace(/^\//, ''),
+    ...(group === undefined || group === GATEWAY_GROUP ? [] : [`group ${String(group)}`]),
+    ...(sectionName === undefined ? [] : [`section ${String(sectionName)}`]),
+    ...(port === undefined ? [] : [`port ${String(port)}`])
+  ].join(', ')
 }
+
+const GATEWAY_GROUP = 'gateway.networking.k8s.io'
 
 function candidateText ({ from, value }: Candidate): string {
   return `${from}: ${value === undefined ? 'not set' : valueText(value)}`

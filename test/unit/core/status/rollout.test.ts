@@ -191,6 +191,7 @@ for (const [name, { want, rolledOut, halted = 'False WithinLimit', ...given }] o
       halted
     )
     t.strictSame(found.status.conditions.map(({ type }) => type), CONFIG_CONDITIONS)
+    t.ok(found.status.conditions.every(({ message }) => message !== ''), 'each condition has a message')
   })
 }
 

@@ -148,6 +148,7 @@ for (const [name, { want, path, says, ...given }] of Object.entries(cases)) {
     t.strictSame(of(status, 'RoutingReady'), { ...of(status, 'PathResolved'), type: 'RoutingReady' })
     t.equal(status.observedGeneration, 3)
     t.ok(status.conditions.every(({ observedGeneration }) => observedGeneration === 3))
+    t.ok(status.conditions.every(({ message }) => message !== ''), 'each has a message')
   })
 }
 
