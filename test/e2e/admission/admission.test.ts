@@ -170,7 +170,7 @@ t.test('two services whose labels differ only in case cannot hold the same path'
   }
   t.match(
     refused.stderr,
-    /path \/nlp of service second is already held by AIMService conflict\/first on gateway kgateway-system\/kserve-gateway/
+    /path \/nlp is already held by AIMService conflict\/first on gateway kgateway-system\/kserve-gateway/
   )
 })
 

@@ -67,7 +67,7 @@ t.test('review uses configurations, paths and stored services of the cluster', a
     {
       name: 'second',
       allowed: false,
-      status: { message: /path \/nlp of service second is already held by AIMService known\/first/ }
+      status: { message: /path \/nlp is already held by AIMService known\/first/ }
     },
     {
       name: 'first',

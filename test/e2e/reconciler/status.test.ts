@@ -379,7 +379,7 @@ t.test('the older of two racing services keeps the path until its deletion, acro
   t.equal(await reaches(older, 'RoutingReady', 'PathRendered'), '')
   t.match(
     conditionOf(await object(...younger), 'RoutingReady')?.message,
-    /path \/race\/nlp of service younger is already held by AIMService race\/older on gateway/
+    /path \/race\/nlp is already held by AIMService race\/older on gateway/
   )
   t.strictSame(stateOf(await object(...younger)), conflict)
   t.strictSame(stateOf(await object(...older)), healthy('/race/nlp'))

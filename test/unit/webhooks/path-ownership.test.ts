@@ -280,7 +280,7 @@ t.test('paths are compared in the form in which they are served', async (t) => {
     const second = write('ml/b', 'My-Team')
     t.equal(isConflict(second), collide, pathSegments)
     t.equal(cluster.pathOf('ml/a'), collide ? '/my-team' : '/my_team')
-    if (collide) t.match(message(second), /path \/my-team of service b is already held by AIMService ml\/a/)
+    if (collide) t.match(message(second), /path \/my-team is already held by AIMService ml\/a/)
   }
 })
 
