@@ -161,7 +161,7 @@ function withAnnotation (object: JsonObject, lastApplied: string): JsonObject {
 }
 
 /** What is wanted, and null for each field that was applied last and is not wanted any more. Source: RFC 7396. */
-function mergePatch (last: JsonObject, wanted: JsonObject): JsonObject {
+export function mergePatch (last: JsonObject, wanted: JsonObject): JsonObject {
   const removed = Object.keys(last).filter((key) => !Object.hasOwn(wanted, key)).map((key) => [key, null])
   const changed = Object.entries(wanted).map(([key, value]) =>
     [key, isJsonObject(value) ? mergePatch(ownObject(last, key), value) : value])
@@ -169,7 +169,7 @@ function mergePatch (last: JsonObject, wanted: JsonObject): JsonObject {
 }
 
 /** Whether a merge patch changes nothing. */
-function hasAll (live: JsonObject, patch: JsonObject): boolean {
+export function hasAll (live: JsonObject, patch: JsonObject): boolean {
   return Object.entries(patch).every(([key, value]) => {
     const present = live[key]
     if (value === null) return present === undefined

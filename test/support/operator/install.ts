@@ -18,13 +18,20 @@ export async function operatorDefinitions (group = GROUP): Promise<JsonObject[]>
 
 /** An operator's definitions with the block of the product's added to AIMService, which keeps all else. */
 export function withBlock (definitions: readonly JsonObject[]): JsonObject[] {
-  const properties = (all: readonly JsonObject[]): JsonObject =>
-    (all[2] as ServiceDefinition).spec.versions[0].schema.openAPIV3Schema.properties.spec.properties
   const extended = structuredClone(definitions)
-  Object.assign(properties(extended), {
-    resolvedRuntimeConfig: properties(customResourceDefinitions())['resolvedRuntimeConfig']
+  Object.assign(serviceFields(extended), {
+    resolvedRuntimeConfig: serviceFields(customResourceDefinitions())['resolvedRuntimeConfig']
   })
   return [...extended]
+}
+
+/** Whether definitions of the three kinds have the block. */
+export function hasBlock (definitions: readonly JsonObject[]): boolean {
+  return Object.hasOwn(serviceFields(definitions), 'resolvedRuntimeConfig')
+}
+
+function serviceFields (definitions: readonly JsonObject[]): JsonObject {
+  return (definitions[2] as ServiceDefinition).spec.versions[0].schema.openAPIV3Schema.properties.spec.properties
 }
 
 /** The Gateway API's definition of HTTPRoute, from its Go module. */

@@ -12,7 +12,7 @@ export interface OperatorOptions {
   readonly group?: string
 }
 
-/** A write that the API server refused, other than for a conflict of versions. */
+/** A write that the API server refused for what it says. */
 interface RefusedWrite { readonly path: string, readonly code: number, readonly message: string }
 
 export interface Operator {
@@ -39,7 +39,7 @@ export function startOperator ({ request, group = 'aim.silogen.ai' }: OperatorOp
       ...(body !== undefined && { body: JSON.stringify(body) })
     })
     const object = await answer.json() as JsonObject // the API server answers with objects
-    if (code > 299 && code !== 404 && code !== 409) refused.push({ path, code, message: ownString(object, 'message') })
+    if (code > 299 && !ANSWERS.includes(code)) refused.push({ path, code, message: ownString(object, 'message') })
     return { code, object }
   }
   const specOf = async (path: string): Promise<JsonObject | undefined> => {
@@ -121,6 +121,8 @@ const QUERIES: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   PUT: { fieldManager: MANAGER }, PATCH: { fieldManager: MANAGER, force: 'true' }
 }
 const RETRY_MS = 100
+/** Not found, a conflict of versions, and a server that is busy, as while a definition changes. */
+export const ANSWERS = [404, 409, 429]
 
 interface Answered { readonly code: number, readonly object: JsonObject }
 

@@ -1,0 +1,113 @@
+import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
+import { RECORD_ANNOTATION } from '../../../src/api/meta.ts'
+import { own, ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
+import { manifest } from '../builders/manifests.ts'
+import { clusterClient, inNamespace } from '../cluster/cluster-client.ts'
+import { startOwnCluster, type AuditEvent } from '../cluster/cluster.ts'
+import { startProduct, startReconciler } from '../programs/product.ts'
+import { until } from '../until.ts'
+import { hasBlock, httpRouteDefinition, installDefinitions } from './install.ts'
+import { ANSWERS, startOperator } from './operator.ts'
+
+/** How long neither program writes before they count as calm, in milliseconds. */
+const CALM_MS = 2_000
+
+/** A cluster with the product and the operator, each as a user of its own, at first on the product's definitions. */
+export async function startBeside () {
+  process.env['AIM_ADMISSION_INJECT'] = 'record,fields'
+  const cluster = await startOwnCluster({ audit: true })
+  await installDefinitions(cluster, [await httpRouteDefinition(), ...customResourceDefinitions()])
+  const asProduct = { ...cluster, kubeconfig: await cluster.kubeconfigOf('replica-a') }
+  const start = async () => await Promise.all([startProduct(asProduct), startReconciler(asProduct)])
+  let programs = await start()
+  const operatorClient = clusterClient(await cluster.kubeconfigOf('operator'))
+  const operator = startOperator({ request: operatorClient.request })
+  const stopProduct = async (signal?: NodeJS.Signals): Promise<void> => {
+    await Promise.all(programs.map(async (program) => await program.stop(signal)))
+  }
+  /** Requests of both programs that write services, since the event with this index. */
+  const writesSince = async (event: number): Promise<AuditEvent[]> =>
+    (await cluster.audited()).slice(event).filter(({ verb, objectRef, requestURI, user }) =>
+      WRITES.includes(verb) && objectRef?.resource === 'aimservices' && !requestURI.includes('dryRun') &&
+      ['operator', 'replica-a'].includes(user.username))
+  return {
+    cluster,
+    writesSince,
+    /** Applies definitions of the three kinds, and waits until admission records where they have a place for it. */
+    install: async (definitions: readonly JsonObject[]): Promise<void> => {
+      await installDefinitions(cluster, definitions)
+      await cluster.client.apply(manifest({ kind: 'AIMClusterRuntimeConfig', name: 'install' }))
+      const expected = hasBlock(definitions)
+      await until(async () => {
+        const response = await cluster.client.request(inNamespace('default').services, {
+          method: 'POST',
+          query: { dryRun: 'All' },
+          headers: { 'content-type': 'application/json' },
+          body: manifest({ name: 'install', spec: { runtimeConfigName: 'install' } })
+        })
+        const admitted = await response.body.json() as Record<'spec' | 'metadata', JsonObject> // an AIMService
+        return 'resolvedRuntimeConfig' in admitted.spec === expected &&
+          RECORD_ANNOTATION in ownObject(admitted.metadata, 'annotations') === !expected
+      })
+    },
+    /** The index of the next event. */
+    now: async (): Promise<number> => (await cluster.audited()).length,
+    /** Waits until neither program has written a service for a while; programs that contend never get there. */
+    calm: async (): Promise<void> => {
+      await until(async () => {
+        const last = (await writesSince(0)).at(-1)?.stageTimestamp ?? new Date(0).toISOString()
+        return Date.now() - Date.parse(last) > CALM_MS
+      })
+    },
+    /** Writes that the API server refused since this event, for what they say. */
+    refusedSince: async (event: number): Promise<string[]> => [
+      ...(await writesSince(event))
+        .filter(({ responseStatus: { code } = { code: 500 } }) => code > 299 && !ANSWERS.includes(code))
+        .map(({ user, requestURI, responseStatus }) => `${user.username} ${requestURI} ${responseStatus?.code ?? ''}`),
+      ...operator.refused.map(({ path, message }) => `operator ${path} ${message}`)
+    ],
+    /** Gateway and path of each HTTPRoute in a namespace, by name. */
+    routesOf: async (namespace: string): Promise<Record<string, string>> => {
+      const path = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes`
+      const { items } = await cluster.client.stored<{ items: Route[] }>(path) ?? { items: [] }
+      return Object.fromEntries(items.map(({ metadata, spec: { parentRefs: [gateway], rules: [rule] } }) =>
+        [metadata.name, `${gateway?.name ?? ''} ${rule.matches[0].path.value}`]))
+    },
+    /** Starts the product again with another `--inject`. */
+    restartProduct: async (inject: string): Promise<void> => {
+      await stopProduct()
+      process.env['AIM_ADMISSION_INJECT'] = inject
+      programs = await start()
+    },
+    stopProduct,
+    stop: async (): Promise<void> => {
+      await operator.stop()
+      await stopProduct('SIGKILL')
+      await operatorClient.close()
+      await cluster.stop()
+    }
+  }
+}
+
+const WRITES = ['create', 'update', 'patch', 'delete']
+
+interface Route {
+  readonly metadata: { readonly name: string }
+  readonly spec: {
+    readonly parentRefs: ReadonlyArray<{ readonly name: string }>
+    readonly rules: readonly [{ readonly matches: readonly [{ readonly path: { readonly value: string } }] }]
+  }
+}
+
+/** Gateway and path in the record of each service that has a path, by name. */
+export function recordedRoutes (services: ReadonlyArray<{ readonly metadata: object, readonly spec: object }>) {
+  return Object.fromEntries(services.flatMap((service) => {
+    const { metadata, spec } = service as unknown as Record<'metadata' | 'spec', JsonObject>
+    const text = ownString(ownObject(metadata, 'annotations'), RECORD_ANNOTATION)
+    // as admission writes it
+    const record = (own(spec, 'resolvedRuntimeConfig') ?? JSON.parse(text || '{}')) as JsonObject
+    const routing = ownObject(record, 'routing')
+    const route = `${ownString(ownObject(routing, 'gatewayRef'), 'name')} ${ownString(routing, 'path')}`
+    return Object.hasOwn(routing, 'path') ? [[ownString(metadata, 'name'), route] as const] : []
+  }))
+}
