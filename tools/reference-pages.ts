@@ -165,7 +165,7 @@ function reconcilerRegistry (): Registry {
   const registry = newRegistry('0')
   cacheMetrics(registry)
   workQueueMetrics(registry)
-  const read = { election: '', leads: () => true, unobserved: () => 0, configs: () => [] }
+  const read = { election: '', leads: () => true, unobserved: () => 0, configs: () => [], limit: () => undefined }
   reconcileMetrics(registry, read, 'shown')
   probeMetrics(registry).record(undefined, 0)
   return registry

@@ -36,7 +36,7 @@ export async function startReconciler (settings: ReconcileSettings, logger: Log,
   const { kubeconfig, host, probePort, pathPolicy } = settings
   const registry = newRegistry(version)
   const metrics = cacheMetrics(registry)
-  const connection = await countedConnection({ kubeconfig, metrics, log })
+  const connection = await countedConnection({ kubeconfig, inFlight: settings.reconciler.concurrency, metrics, log })
   const definitions = new ServedDefinitions({ request: connection.request, clock: systemClock, log })
   const configs = new ConfigIndex()
   const services = new ServiceIndex(KEPT_TEXT_LIMITS, pathPolicy.pathSegments)
@@ -151,6 +151,7 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
     election: LEASE_NAME,
     leads: fencing,
     unobserved: () => controller?.unobserved ?? 0,
+    limit: () => controller?.limit,
     configs: () => controller === undefined ? [] : tallied(controller, configs)
   }, settings.metricNames)
   return {

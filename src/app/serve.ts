@@ -109,10 +109,10 @@ interface ServedObjects {
 
 /** Neither for a folder of manifests. */
 async function clusterOf (
-  { manifests, kubeconfig }: ServeSettings, { metrics, log }: Pick<Dependencies, 'metrics' | 'log'>
+  { manifests, kubeconfig, reconciler }: ServeSettings, { metrics, log }: Pick<Dependencies, 'metrics' | 'log'>
 ): Promise<Pick<Dependencies, 'connection' | 'definitions'>> {
   if (manifests !== undefined) return { connection: undefined, definitions: undefined }
-  const connection = await countedConnection({ kubeconfig, metrics, log })
+  const connection = await countedConnection({ kubeconfig, inFlight: reconciler?.concurrency, metrics, log })
   return { connection, definitions: new ServedDefinitions({ request: connection.request, clock: systemClock, log }) }
 }
 

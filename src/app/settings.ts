@@ -72,9 +72,9 @@ export interface ReconcilerSettings {
   /** Of the Lease. Undefined: `aim-system`, or outside a cluster the namespace of the kubeconfig's context. */
   readonly namespace: string | undefined
   readonly leaseSeconds: number
-  /** Services rolled forward per second. */
+  /** Services rolled forward per second, at most. */
   readonly rate: number
-  /** Services rolled forward at once. */
+  /** Services and configurations that the reconciler processes at once, at most. */
   readonly concurrency: number
   /** Healthy services that a rollout may break before it halts. */
   readonly failureLimit: number

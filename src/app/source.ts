@@ -27,12 +27,14 @@ export interface ClusterSourceOptions extends Telemetry {
   readonly onSynced: () => void
 }
 
-/** A connection whose requests are counted. */
-export async function countedConnection (
-  { kubeconfig, metrics, log }: Telemetry & { readonly kubeconfig: string | undefined }
-): Promise<ApiConnection> {
+/** A connection whose requests are counted. `inFlight`: how many writes the reconciler sends at once. */
+export async function countedConnection ({ kubeconfig, inFlight, metrics, log }: Telemetry & {
+  readonly kubeconfig: string | undefined
+  readonly inFlight: number | undefined
+}): Promise<ApiConnection> {
   return await connectToCluster({
     kubeconfig,
+    inFlight: inFlight && Math.max(2, inFlight),
     log,
     onRequest: (method, code) => { metrics.clientRequests.inc({ method, code }) }
   })

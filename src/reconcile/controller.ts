@@ -6,9 +6,10 @@ import type { HeldPath } from '../core/world.ts'
 import type { Tally } from '../core/status/rollout.ts'
 import type { Clock } from '../platform/clock.ts'
 import { errorMessage } from '../platform/error-message.ts'
+import { AdaptiveLimit, measuredWriter } from './adaptive-limit.ts'
 import { ConfigReconciler } from './config-reconciler.ts'
 import type { QueueName, Reconciled } from './reconciled.ts'
-import { RateLimiter, RollForward } from './roll-forward.ts'
+import { RollForward } from './roll-forward.ts'
 import { RolloutState } from './rollout-state.ts'
 import { ServiceReconciler } from './service-reconciler.ts'
 import { StatusBrake } from './status-brake.ts'
@@ -19,9 +20,9 @@ import { configId, isConfigId, namespaceOf, serviceId, type ConfigKey, type Reco
 
 /** How fast configurations are rolled out to their services, and when that halts. */
 interface RolloutLimits {
-  /** Admissions triggered per second. */
+  /** Admissions triggered per second, at most. */
   readonly rate: number
-  /** Admissions in flight at a time. */
+  /** Services and configurations processed at a time, at most: see `AdaptiveLimit`. */
   readonly concurrency: number
   /** How many healthy services a rollout may break. */
   readonly failureLimit: number
@@ -41,9 +42,6 @@ export interface ControllerOptions {
   readonly onGivenUp?: (manager: string) => void
 }
 
-/** Status writes in flight. Three of the six connections are watches, and one is reserved for the lease. */
-const STATUS_CONCURRENCY = 2
-
 /** A few milliseconds. */
 const COUNTED_AT_A_TIME = 50
 
@@ -57,31 +55,33 @@ export class Controller implements Changes {
   readonly #state = new RolloutState()
   readonly #brake: StatusBrake
   readonly queues: Readonly<Record<QueueName, WorkQueue>>
+  readonly limit: AdaptiveLimit
 
-  constructor ({ world, limits, clock, log, random, observers, onContest, onGivenUp }: ControllerOptions) {
-    this.#world = world
+  constructor ({ world: unmeasured, limits, clock, log, random, observers, onContest, onGivenUp }: ControllerOptions) {
+    const limit = this.limit = new AdaptiveLimit({ clock, max: limits.concurrency })
+    const world = this.#world = { ...unmeasured, writer: measuredWriter(unmeasured.writer, limit, clock) }
     this.#log = log
     const state = this.#state
     this.#brake = new StatusBrake(clock, onContest)
     const statuses = new StatusWriter({ world, brake: this.#brake, log, onGivenUp })
     const services = new ServiceReconciler(world, state, statuses)
     const configs = new ConfigReconciler({ world, state, clock, statuses, failureLimit: limits.failureLimit })
-    const rollForward = new RollForward({ world, state, rateLimiter: new RateLimiter(clock, limits.rate) })
+    const rollForward = new RollForward({ world, state })
     const queue = (
-      name: QueueName, concurrency: number, reconcile: (key: string) => Promise<Reconciled>
+      name: QueueName, perSecond: number, reconcile: (key: string) => Promise<Reconciled>
     ): WorkQueue => {
       const work = async (key: string): Promise<Reconciled['result']> => {
         const { result, enqueue } = await reconcile(key)
         for (const next of enqueue) this.queues[next.queue].add(next.key, next.priority)
         return result
       }
-      return new WorkQueue({ name, concurrency, work, namespaceOf, clock, random, log, observer: observers[name] })
+      return new WorkQueue({ name, limit, perSecond, work, namespaceOf, clock, random, log, observer: observers[name] })
     }
     this.queues = {
-      status: queue('status', STATUS_CONCURRENCY, async (id) =>
+      status: queue('status', Infinity, async (id) =>
         isConfigId(id) ? await configs.reconcile(id) : await services.reconcile(id)
       ),
-      rollforward: queue('rollforward', limits.concurrency, async (id) => await rollForward.triggerAdmission(id))
+      rollforward: queue('rollforward', limits.rate, async (id) => await rollForward.triggerAdmission(id))
     }
   }
 

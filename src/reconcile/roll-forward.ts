@@ -4,18 +4,16 @@ import { assessService, type Assessment } from '../core/settings/assess.ts'
 import { configTitle, shortHash } from '../core/settings/runtime-config.ts'
 import { readService } from '../core/settings/service.ts'
 import { storedHash, stalenessOf } from '../core/status/staleness.ts'
-import type { Clock } from '../platform/clock.ts'
 import { isJsonObject, ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import { afterWrite, DONE, type Reconciled } from './reconciled.ts'
 import type { RolloutState } from './rollout-state.ts'
-import { isUpToDate, readSnapshot, rolledOutConfig, type ServiceSnapshot } from './service-snapshot.ts'
+import { readSnapshot, rolledOutConfig, type ServiceSnapshot } from './service-snapshot.ts'
 import type { WorkResult } from './work-queue.ts'
 import { assessmentWorld, configId, serviceKey, type ReconcileWorld } from './world.ts'
 
 export interface RollForwardDependencies {
   readonly world: ReconcileWorld
   readonly state: RolloutState
-  readonly rateLimiter: RateLimiter
 }
 
 /** In milliseconds: by then every replica has read a changed definition, and admits by it. */
@@ -30,15 +28,12 @@ export class RollForward {
   }
 
   async triggerAdmission (id: string): Promise<Reconciled> {
-    const { world, rateLimiter } = this.#dependencies
+    const { world } = this.#dependencies
     const snapshot = await readSnapshot(id, world)
     if (snapshot !== undefined && 'reason' in snapshot) return { result: snapshot, enqueue: [] }
     if (snapshot === undefined || !this.#needsAdmission(snapshot)) return this.#finish(id, DONE)
     const settling = SETTLE_MS - world.definitions.sinceChange()
     if (settling > 0) return { result: { kind: 'again', afterMs: settling }, enqueue: [] }
-    await rateLimiter.turn()
-    if (!isUpToDate(snapshot, world)) return { result: { kind: 'again', afterMs: 0 }, enqueue: [] }
-    if (!this.#needsAdmission(snapshot)) return this.#finish(id, DONE) // the rollout was halted meanwhile
     return await this.#trigger(snapshot)
   }
 
@@ -130,23 +125,3 @@ function settingsIn (assessment: Assessment | undefined): string {
 }
 
 const OTHER_SETTINGS = 'other settings of the current version (serve and reconcile need the same flags about paths)'
-
-/** Spaces work evenly: at most so many turns per second, in the order of the calls, and without bursts. */
-export class RateLimiter {
-  readonly #clock: Clock
-  readonly #gap: number
-  /** The time of the next turn, in milliseconds of the clock. */
-  #next = -Infinity
-
-  constructor (clock: Clock, perSecond: number) {
-    this.#clock = clock
-    this.#gap = 1_000 / perSecond
-  }
-
-  async turn (): Promise<void> {
-    const now = this.#clock.now()
-    const at = Math.max(now, this.#next)
-    this.#next = at + this.#gap
-    if (at > now) await new Promise<void>((resolve) => { this.#clock.setTimeout(at - now, resolve) })
-  }
-}

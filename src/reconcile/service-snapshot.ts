@@ -1,7 +1,7 @@
 import { BUILTIN_KIND } from '../api/aim-service.ts'
 import type { Fault } from '../core/rules/faults.ts'
 import { serviceFaults } from '../core/rules/service-faults.ts'
-import { assessService, resolveConfig, type Assessment } from '../core/settings/assess.ts'
+import { assessService, type Assessment } from '../core/settings/assess.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import { readService, type Service } from '../core/settings/service.ts'
 import { degradedCause } from '../core/status/health.ts'
@@ -93,13 +93,4 @@ export function isDegraded ({ conditions }: OwnServiceStatus): boolean {
 /** The configuration of a service, which rollouts carry; undefined for built-in defaults, which never change. */
 export function rolledOutConfig ({ config }: Pick<Assessment, 'config'>): RuntimeConfig | undefined {
   return config?.kind === BUILTIN_KIND ? undefined : config
-}
-
-/** Whether neither the service nor its configuration has changed since the snapshot. */
-export function isUpToDate (
-  { id, assessment, observed }: ServiceSnapshot, { configs, serviceStatuses, pathPolicy }: ReconcileWorld
-): boolean {
-  const { service: { namespace, configName }, config } = assessment
-  const now = resolveConfig({ namespace, name: configName }, { configs, pathPolicy })
-  return serviceStatuses.get(serviceKey(id)) === observed && now?.kind === config?.kind && now?.hash === config?.hash
 }

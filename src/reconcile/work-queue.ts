@@ -1,5 +1,6 @@
 import type { Log, Unavailable } from '../core/ports.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { AdaptiveLimit } from './adaptive-limit.ts'
 import { FairLine } from './fair-line.ts'
 import { Pauses } from './pauses.ts'
 
@@ -26,8 +27,10 @@ export interface WorkQueueObserver {
 
 export interface WorkQueueOptions {
   readonly name: string
-  /** How many keys are processed at a time. */
-  readonly concurrency: number
+  /** How many keys are processed at a time, in all queues that share it. */
+  readonly limit: AdaptiveLimit
+  /** How many keys start per second, evenly spaced. Unlimited by default. */
+  readonly perSecond?: number
   readonly work: (key: string) => Promise<WorkResult>
   /** Empty for a key of the cluster. */
   readonly namespaceOf: (key: string) => string
@@ -49,16 +52,14 @@ const LOGGED_FAILURE = 3
 /**
  * A queue of keys. Each key waits once, however often it is added, and is never processed twice at the same time; a key
  * added meanwhile is processed again. A failed key returns after its backoff, or as soon as it is added. Namespaces
- * take turns within a priority; while another waits, a namespace has at most half of the concurrency. Source:
- * client-go, util/workqueue.
+ * take turns within a priority; while another waits, a namespace has at most half of the limit. Source: client-go,
+ * util/workqueue.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions
   readonly #waiting: Readonly<Record<Priority, FairLine>>
   /** Keys that are processed, the times since which they are, and their priorities. */
   readonly #running = new Map<string, { readonly since: number, readonly priority: Priority }>()
-  /** The number of processed keys per namespace. */
-  readonly #runningIn = new Map<string, number>()
   /** Keys that were added while they were processed. */
   readonly #addedMeanwhile = new Map<string, Priority>()
   /** Cancels the return of a key. */
@@ -68,12 +69,16 @@ export class WorkQueue {
   #highInARow = 0
   readonly #pauses: Pauses
   #scheduled = false
+  /** The earliest time of the next start. */
+  #nextStart = -Infinity
+  #cancelStart: (() => void) | undefined
   #onIdle: () => void = () => undefined
 
   constructor (options: WorkQueueOptions) {
     this.#options = options
     this.#waiting = { high: new FairLine(options.namespaceOf), low: new FairLine(options.namespaceOf) }
     this.#pauses = new Pauses({ ...options, onEnd: () => { this.#scheduleNext() } })
+    options.limit.onRelease(() => { this.#scheduleNext() })
   }
 
   /** The number of waiting keys. */
@@ -98,6 +103,7 @@ export class WorkQueue {
     this.#state = 'stopped'
     for (const cancel of this.#returning.values()) cancel()
     this.#pauses.stop()
+    this.#cancelStart?.()
     if (this.#running.size > 0) await new Promise<void>((resolve) => { this.#onIdle = resolve })
   }
 
@@ -133,16 +139,26 @@ export class WorkQueue {
   }
 
   #startNext (): void {
-    const { concurrency, clock, namespaceOf, observer, log } = this.#options
-    const isFree = this.#state === 'working' && this.#running.size < concurrency
+    const { limit, clock, namespaceOf, observer, log } = this.#options
+    const isFree = this.#state === 'working' && limit.isFree && this.#isTurn()
     const next = isFree ? this.#take() : undefined
     if (next === undefined) return
-    const namespace = namespaceOf(next.key)
     this.#running.set(next.key, { since: clock.now(), priority: next.priority })
-    this.#runningIn.set(namespace, (this.#runningIn.get(namespace) ?? 0) + 1)
+    limit.take(namespaceOf(next.key))
+    this.#nextStart = Math.max(clock.now(), this.#nextStart) + 1_000 / (this.#options.perSecond ?? Infinity)
     observer.onStart(clock.now() - next.since)
     this.#run(next.key).catch((error: unknown) => { log.error({ error }, 'work queue failed') })
     this.#scheduleNext()
+  }
+
+  /** Comes back at the turn of the next key, if that is not now. */
+  #isTurn (): boolean {
+    const { clock } = this.#options
+    const wait = this.#nextStart - clock.now()
+    if (wait <= 0) return true
+    this.#cancelStart?.()
+    this.#cancelStart = clock.setTimeout(wait, () => { this.#scheduleNext() })
+    return false
   }
 
   /** A namespace beyond its share is next only if no other can start. */
@@ -171,13 +187,14 @@ export class WorkQueue {
     return this.#pauses.mayStart(namespace, this.#running.size)
   }
 
-  /** Half of the concurrency, at least 1. A namespace whose last write failed never has more: it may be slow. */
+  /** Half of the limit, at least 1. A namespace whose last write failed never has more: it may be slow. */
   #hasShare (namespace: string): boolean {
-    return (this.#runningIn.get(namespace) ?? 0) >= Math.max(1, Math.floor(this.#options.concurrency / 2))
+    const { limit } = this.#options
+    return limit.runningIn(namespace) >= Math.max(1, Math.floor(limit.limit / 2))
   }
 
   async #run (key: string): Promise<void> {
-    const { name, work, clock, namespaceOf, observer, log } = this.#options
+    const { name, work, clock, limit, namespaceOf, observer, log } = this.#options
     const since = clock.now()
     let result: WorkResult
     try {
@@ -190,12 +207,9 @@ export class WorkQueue {
     observer.onEnd(clock.now() - since)
     const priority = this.#running.get(key)?.priority
     this.#running.delete(key)
-    const left = (this.#runningIn.get(namespaceOf(key)) ?? 0) - 1
-    if (left > 0) this.#runningIn.set(namespaceOf(key), left)
-    else this.#runningIn.delete(namespaceOf(key))
     this.#settle(key, result, priority)
     if (this.#state === 'stopped' && this.#running.size === 0) this.#onIdle()
-    this.#scheduleNext()
+    limit.release(namespaceOf(key))
   }
 
   #settle (key: string, result: WorkResult, previous: Priority = 'low'): void {

@@ -17,6 +17,14 @@ export interface MeasuredReconciler {
   readonly leads: () => boolean
   readonly unobserved: () => number
   readonly configs: () => Iterable<CountedConfig>
+  readonly limit: () => MeasuredLimit | undefined
+}
+
+/** `floors`: the latency without queueing by kind of write, in milliseconds. */
+interface MeasuredLimit {
+  readonly limit: number
+  readonly running: number
+  readonly floors: ReadonlyMap<string, number>
 }
 
 /** Whether labels hold names that users chose: of configurations, namespaces, and field managers. */
@@ -55,6 +63,19 @@ export function reconcileMetrics (registry: Registry, read: MeasuredReconciler, 
       }
     }
   )
+  gauge('aim_admission_reconcile_limit', 'Keys that the reconciler may process at once; it follows write latency.', {
+    labelNames: [], collect: (metric) => { metric.set(read.limit()?.limit ?? 0) }
+  })
+  gauge('aim_admission_reconcile_running', 'Keys that the reconciler processes.', {
+    labelNames: [], collect: (metric) => { metric.set(read.limit()?.running ?? 0) }
+  })
+  gauge('aim_admission_write_latency_floor_seconds', 'Latency of a write that waits for no other, by kind of write.', {
+    labelNames: ['write'],
+    collect: (metric) => {
+      metric.reset()
+      for (const [write, ms] of read.limit()?.floors ?? []) metric.set({ write }, ms / 1_000)
+    }
+  })
   const conflicts = metricsIn(registry).counter(
     'aim_admission_status_conflicts_total',
     'Statuses written again because another writer removed a part, by field manager.',

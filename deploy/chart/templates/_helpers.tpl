@@ -65,7 +65,9 @@ secret: {secretName: {{ .caSecret }}, items: [{key: ca.crt, path: ca.crt}], defa
 
 {{- define "aim-admission.reconcile.env" -}}
 {{ include "aim-admission.env" . }}
-- {name: AIM_ADMISSION_ROLLOUT_RATE, value: {{ .Values.reconcile.rolloutRate | quote }}}
+{{- with .Values.reconcile.rolloutRate }}
+- {name: AIM_ADMISSION_ROLLOUT_RATE, value: {{ . | quote }}}
+{{- end }}
 - {name: AIM_ADMISSION_ROLLOUT_CONCURRENCY, value: {{ .Values.reconcile.rolloutConcurrency | quote }}}
 - {name: AIM_ADMISSION_ROLLOUT_FAILURE_LIMIT, value: {{ .Values.reconcile.rolloutFailureLimit | quote }}}
 - {name: AIM_ADMISSION_METRIC_NAMES, value: {{ .Values.reconcile.metricNames | quote }}}

@@ -17,9 +17,9 @@ type ProcessFlags = PathFlags & Readonly<Record<'host' | 'probePort' | 'logLevel
 export type PathFlags = Readonly<Record<keyof PathPolicy, string>>
 
 type ReconcilerFlags = Readonly<Record<
-  'leaseDuration' | 'rolloutRate' | 'rolloutConcurrency' | 'rolloutFailureLimit' | 'admissionProbeInterval' |
+  'leaseDuration' | 'rolloutConcurrency' | 'rolloutFailureLimit' | 'admissionProbeInterval' |
   'admissionProbeNamespace' | 'metricNames', string
->> & { readonly namespace?: string }
+>> & { readonly namespace?: string, readonly rolloutRate?: string }
 
 /** The flags of `serve`, as given. */
 export type ServeFlags = ProcessFlags & ReconcilerFlags & CertificateFlags &
@@ -85,8 +85,9 @@ function reconcilerFlags (): Option[] {
     flag('--namespace <name>', 'namespace of the Lease and of self-managed certificates ' +
       `(default: ${SYSTEM_NAMESPACE}; for the Lease with --kubeconfig: that of its context)`),
     flag('--lease-duration <seconds>', 'time until another replica replaces a silent leader', '15'),
-    flag('--rollout-rate <services>', 'maximum number of services rolled forward per second', '150'),
-    flag('--rollout-concurrency <services>', 'maximum number of services rolled forward at once', '2'),
+    flag('--rollout-rate <services>', 'maximum number of services rolled forward per second (default: unlimited)'),
+    flag('--rollout-concurrency <services>',
+      'maximum number of services rolled forward at once; below it, latency decides', '64'),
     flag('--rollout-failure-limit <services>', 'healthy services that a rollout may break before it halts', '3'),
     flag('--admission-probe-interval <duration>', 'interval of the end-to-end probe, a dry run; 0s: never', '30s'),
     flag('--metric-names <names>',
@@ -179,7 +180,9 @@ function reconcilerSettings (flags: ReconcilerFlags, problems: string[]): Reconc
   return {
     namespace: flags.namespace,
     leaseSeconds: wholeNumber('lease-duration', flags.leaseDuration, { ...LEASE_SECONDS, problems }),
-    rate: wholeNumber('rollout-rate', flags.rolloutRate, { from: 1, to: 10_000, problems }),
+    rate: flags.rolloutRate === undefined
+      ? Infinity
+      : wholeNumber('rollout-rate', flags.rolloutRate, { from: 1, to: 10_000, problems }),
     concurrency: wholeNumber('rollout-concurrency', flags.rolloutConcurrency, { from: 1, to: 100, problems }),
     failureLimit: wholeNumber('rollout-failure-limit', flags.rolloutFailureLimit, { from: 1, to: 100_000, problems }),
     metricNames: oneOf('metric-names', flags.metricNames, { choices: ['shown', 'hidden'], problems }),

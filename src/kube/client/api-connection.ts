@@ -41,6 +41,8 @@ export interface ApiConnection {
 export interface ConnectionOptions {
   readonly kubeconfig?: KubeConfigChoice['file']
   readonly context?: KubeConfigChoice['context']
+  /** How many requests may be in flight beside the watches; 2 by default. */
+  readonly inFlight?: number | undefined
   readonly log: Log
   /** Called once per request sent, with its method and the status of its response, or `<error>`. */
   readonly onRequest?: (method: string, code: string) => void
@@ -177,12 +179,13 @@ class ClusterConnection implements ApiConnection {
     if (kept !== undefined && isDeepStrictEqual(kept.transport, transport)) return kept.connections
     // closes them after their in-flight requests; fails only if they are closed already
     for (const dispatcher of Object.values(kept?.connections ?? {}) as Dispatcher[]) dispatcher.close().catch(() => {})
-    return { shared: dispatcherOver(transport, SHARED_CONNECTIONS), reserved: dispatcherOver(transport, 1) }
+    const { inFlight = 2 } = this.#options
+    return { shared: dispatcherOver(transport, WATCHES + inFlight), reserved: dispatcherOver(transport, 1) }
   }
 }
 
-/** Three watches and two other requests at a time. With the reserved connection, six. */
-const SHARED_CONNECTIONS = 5
+/** Each has a connection, as has each other request in flight. Connections are opened when they are needed. */
+const WATCHES = 3
 
 /** Times in milliseconds. */
 const LIMITS = {

@@ -66,14 +66,15 @@ t.test('the reconciler has settings only in its process', async (t) => {
   const settings = {
     namespace: 'aim-system',
     leaseSeconds: 15,
-    rate: 150,
-    concurrency: 2,
+    rate: Infinity,
+    concurrency: 64,
     failureLimit: 3,
     metricNames: 'shown',
     probe: { interval: 30_000, namespace: 'default' }
   }
   t.strictSame(serveSettings({ ...FLAGS, withReconciler: true }).reconciler, settings)
   t.strictSame(reconcileSettings(FLAGS).reconciler, settings)
+  t.equal(reconcileSettings({ ...FLAGS, rolloutRate: '150' }).reconciler.rate, 150)
   const invalid = {
     leaseDuration: '2', rolloutRate: '0', rolloutConcurrency: 'x', rolloutFailureLimit: '-1', metricNames: 'none'
   }

@@ -1,8 +1,7 @@
 import t from 'tap'
 import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
-import { RateLimiter, RollForward } from '../../../src/reconcile/roll-forward.ts'
+import { RollForward } from '../../../src/reconcile/roll-forward.ts'
 import { RolloutState } from '../../../src/reconcile/rollout-state.ts'
-import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
 import { admitted, aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
 
@@ -13,14 +12,11 @@ const NEW = stored(aConfig({ defaultStorageClassName: 'fast' }), 2, { generation
 
 /** A service with the old version of a configuration that has a new one; released by default. */
 function aRollForward (
-  { released = true, service = aService(), rate = Infinity }: {
-    released?: boolean, service?: JsonObject, rate?: number
-  } = {}
+  { released = true, service = aService() }: { released?: boolean, service?: JsonObject } = {}
 ) {
   const { world, sinks, results, triggered, events } = aReconcileWorld()
   const state = new RolloutState()
-  const clock = new ManualClock()
-  const rollForward = new RollForward({ world, state, rateLimiter: new RateLimiter(clock, rate) })
+  const rollForward = new RollForward({ world, state })
   sinks.AIMRuntimeConfig.upsert(OLD)
   const before = stored(admitted(service, world.configs), 1)
   sinks.AIMService.upsert(before)
@@ -41,7 +37,7 @@ function aRollForward (
   const admitAs = (object: JsonObject): void => {
     results.push({ kind: 'written', object: object === before ? object : stored(object, 2) })
   }
-  return { world, sinks, results, admitAs, triggered, events, state, clock, rollForward, before, hash, hold }
+  return { world, sinks, results, admitAs, triggered, events, state, rollForward, before, hash, hold }
 }
 
 /** The work that updates the status of the service. */
@@ -72,32 +68,6 @@ t.test('does not trigger admission of a service that is held, current, being del
   await rollForward.triggerAdmission('ml-team/none')
   t.strictSame([held.triggered, triggered], [[], []])
 })
-
-const whileWaiting: Record<string, { change: (setup: ReturnType<typeof aRollForward>) => void, want: object }> = {
-  'starts over if the service changes': {
-    change: ({ sinks, before }) => { sinks.AIMService.upsert(stored(before, 5)) },
-    want: { result: { kind: 'again', afterMs: 0 }, enqueue: [] }
-  },
-  'starts over if the configuration changes': {
-    change: ({ sinks }) => {
-      sinks.AIMRuntimeConfig.upsert(stored(aConfig({ defaultStorageClassName: 'slow' }), 3, { generation: 3 }))
-    },
-    want: { result: { kind: 'again', afterMs: 0 }, enqueue: [] }
-  },
-  'does not trigger admission if the rollout halts': { change: ({ hold }) => { hold() }, want: DONE }
-}
-for (const [name, { change, want }] of Object.entries(whileWaiting)) {
-  t.test(`${name} while it waits for its turn`, async (t) => {
-    const setup = aRollForward({ rate: 1 })
-    const { rollForward, triggered, clock } = setup
-    await rollForward.triggerAdmission(ID)
-    const second = rollForward.triggerAdmission(ID)
-    change(setup)
-    clock.pass(1_000)
-    t.strictSame(await second, want)
-    t.strictSame(triggered, [ID], 'only the first one')
-  })
-}
 
 t.test('updates the status after an admission that changed nothing, because no watch event follows', async (t) => {
   const { world, rollForward, results, before } = aRollForward()

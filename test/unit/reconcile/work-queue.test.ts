@@ -1,5 +1,6 @@
 import t from 'tap'
 import type { Log } from '../../../src/core/ports.ts'
+import { AdaptiveLimit } from '../../../src/reconcile/adaptive-limit.ts'
 import { WorkQueue, type WorkQueueOptions, type WorkResult } from '../../../src/reconcile/work-queue.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { silentLog } from '../../support/fakes/silent-log.ts'
@@ -7,14 +8,14 @@ import { silentLog } from '../../support/fakes/silent-log.ts'
 const DONE: WorkResult = { kind: 'done' }
 
 /** A queue whose work the test ends. */
-function aQueue (options: Partial<WorkQueueOptions> = {}) {
+function aQueue ({ concurrency = 2, ...options }: Partial<WorkQueueOptions> & { concurrency?: number } = {}) {
   const clock = new ManualClock()
   const started: string[] = []
   const running = new Map<string, (result: WorkResult) => void>()
   const counts = { added: 0, retried: 0, waited: [] as number[], ran: [] as number[] }
   const queue = new WorkQueue({
     name: 'status',
-    concurrency: 2,
+    limit: new AdaptiveLimit({ clock, first: concurrency, max: concurrency }),
     work: async (key) => {
       started.push(key)
       return await new Promise<WorkResult>((resolve) => { running.set(key, resolve) })
@@ -414,4 +415,44 @@ t.test('a rejected write pauses no namespace', async (t) => {
   await settled()
   for (const key of ['evil/1', 'evil/2', 'evil/3', 'evil/4']) await end(key, { kind: 'retry', reason: 'denied' })
   t.equal(started.at(-1), 'evil/5')
+})
+
+t.test('queues that share a limit take turns, and share the half of a namespace', async (t) => {
+  const clock = new ManualClock()
+  const limit = new AdaptiveLimit({ clock, first: 2, max: 2 })
+  const [first, second] = [aQueue({ clock, limit }), aQueue({ clock, limit })]
+  for (const key of ['evil/1', 'evil/2', 'evil/3']) first.queue.add(key, 'low')
+  for (const key of ['evil/4', 'evil/5', 'ml/1']) second.queue.add(key, 'low')
+  for (const { queue } of [first, second]) queue.start()
+  await settled()
+  t.strictSame([first.started, second.started], [['evil/1'], ['ml/1']])
+  await second.end('ml/1')
+  t.equal(limit.running, 2)
+  await first.end('evil/1')
+  for (const { started, end } of [first, second, first]) await end(started.at(-1) ?? '')
+  t.strictSame([first.started.length, second.started.length], [3, 3])
+})
+
+t.test('starts keys evenly spaced, and none in a burst after a pause', async (t) => {
+  const clock = new ManualClock()
+  const { queue, started, end } = aQueue({ clock, perSecond: 10, concurrency: 9 })
+  const pass = async (ms: number): Promise<void> => {
+    for (let passed = 0; passed < ms; passed += 10) {
+      clock.pass(10)
+      await settled()
+    }
+  }
+  queue.start()
+  for (const key of ['a', 'b', 'c']) queue.add(key, 'low')
+  await settled()
+  t.strictSame(started, ['a'])
+  await pass(100)
+  t.strictSame(started, ['a', 'b'])
+  await pass(5_000)
+  for (const key of ['d', 'e', 'f']) queue.add(key, 'low')
+  await settled()
+  t.strictSame(started, ['a', 'b', 'c', 'd'])
+  for (const key of ['a', 'b', 'c', 'd']) await end(key)
+  await queue.stop()
+  t.equal(clock.pending, 0)
 })

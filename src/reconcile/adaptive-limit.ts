@@ -1,0 +1,176 @@
+import type { ObjectWriter } from '../core/ports.ts'
+import type { Clock } from '../platform/clock.ts'
+
+/** The two kinds of writes, each with a latency of its own. */
+export type Write = keyof ObjectWriter
+
+/** Times in milliseconds. */
+export interface AdaptiveLimitOptions {
+  readonly clock: Clock
+  /** The highest limit. */
+  readonly max: number
+  /** The limit before anything is measured; 2 by default. */
+  readonly first?: number
+}
+
+const FIRST_LIMIT = 2
+/** Samples of a window; as many as the limit, if that is more. */
+const WINDOW_SAMPLES = 16
+/** A window of fewer samples of a kind does not change the floor of that kind. */
+const FLOOR_SAMPLES = 4
+/** How many times the floor a latency may be. */
+const TOLERANCE = 1.1
+/** The accepted queue, in square roots of the limit. */
+const QUEUE = 0.5
+/** The share of a change that one window makes. Source: GradientLimit, `smoothing`. */
+const SMOOTHING = 0.2
+/** The strongest reduction that latency causes in one window. Source: GradientLimit. */
+const STRONGEST_GRADIENT = 0.5
+/** A window at half the limit measures the floor again: after the first time, then each time after twice as long. */
+const FIRST_PROBE_MS = 500
+const LONGEST_PROBE_MS = 10_000
+/** How far one probe raises a floor, at most: the load of users must not become the norm. */
+const FLOOR_RISE = 1.1
+
+/**
+ * How many work items of all queues are processed at a time. The limit follows the latency of writes: it approaches
+ * `limit × tolerance × floor ÷ latency + √limit ÷ 2`, and a rejection for overload (429) halves it. Source: Netflix
+ * concurrency-limits, GradientLimit. Unlike there, latency is the median of a window, so that a tenant's slow webhook
+ * does not slow others down, and a window at half the limit measures the floor. Users' load on the API server makes
+ * these writes slower too, and so lowers the limit: their requests need no other signal.
+ */
+export class AdaptiveLimit {
+  readonly #clock: Clock
+  readonly #max: number
+  #limit: number
+  #running = 0
+  readonly #runningIn = new Map<string, number>()
+  /** The queues' callbacks; the first is called first when a place is released. */
+  readonly #waiting: Array<() => void> = []
+  readonly #floors = new Map<Write, number>()
+  #samples: Array<readonly [Write, number]> = []
+  /** How many more items end that ran before the limit changed, and therefore show nothing of its effect. */
+  #outdated = 0
+  #wasReached = false
+  #isProbing = false
+  #probeAfter = FIRST_PROBE_MS
+  #nextProbe: number
+
+  constructor ({ clock, max, first = FIRST_LIMIT }: AdaptiveLimitOptions) {
+    this.#clock = clock
+    this.#max = max
+    this.#limit = Math.min(first, max)
+    this.#nextProbe = clock.now() + FIRST_PROBE_MS
+  }
+
+  get limit (): number {
+    return Math.max(1, Math.floor(this.#isProbing ? this.#limit / 2 : this.#limit))
+  }
+
+  get running (): number {
+    return this.#running
+  }
+
+  get isFree (): boolean {
+    return this.#running < this.limit
+  }
+
+  /** The latency of writes without queueing, by kind, in milliseconds. */
+  get floors (): ReadonlyMap<Write, number> {
+    return this.#floors
+  }
+
+  runningIn (namespace: string): number {
+    return this.#runningIn.get(namespace) ?? 0
+  }
+
+  /** Queues take turns: each release calls another one first. */
+  onRelease (callback: () => void): void {
+    this.#waiting.push(callback)
+  }
+
+  take (namespace: string): void {
+    this.#running++
+    this.#wasReached ||= this.#running >= this.limit
+    this.#runningIn.set(namespace, this.runningIn(namespace) + 1)
+  }
+
+  release (namespace: string): void {
+    this.#running--
+    if (this.#outdated > 0) this.#outdated--
+    const left = this.runningIn(namespace) - 1
+    if (left > 0) this.#runningIn.set(namespace, left)
+    else this.#runningIn.delete(namespace)
+    this.#waiting.push(...this.#waiting.splice(0, 1))
+    for (const callback of this.#waiting) callback()
+  }
+
+  /** A write succeeded. */
+  succeeded (write: Write, ms: number): void {
+    if (this.#outdated > 0) return
+    this.#samples.push([write, ms])
+    if (this.#samples.length >= Math.max(WINDOW_SAMPLES, this.limit)) this.#endWindow()
+  }
+
+  /** The API server rejected a write because of overload. Writes that ran at the same time count once. */
+  overloaded (): void {
+    if (this.#outdated > 0) return
+    this.#limit = Math.max(1, this.#limit / 2)
+    this.#startWindow()
+    this.#outdated = this.#running
+  }
+
+  #endWindow (): void {
+    this.#updateFloors()
+    const ratio = median(this.#samples.map(([write, ms]) => ms / (this.#floors.get(write) ?? ms)))
+    const gradient = Math.min(1, Math.max(STRONGEST_GRADIENT, TOLERANCE / ratio))
+    const wanted = this.#limit * gradient + QUEUE * Math.sqrt(this.#limit)
+    if (!this.#isProbing && (wanted < this.#limit || this.#wasReached)) {
+      this.#limit = Math.min(this.#max, Math.max(1, this.#limit + SMOOTHING * (wanted - this.#limit)))
+    }
+    const isDue = this.#clock.now() >= this.#nextProbe
+    if (isDue) this.#probeAfter = Math.min(LONGEST_PROBE_MS, this.#probeAfter * 2)
+    if (isDue) this.#nextProbe = this.#clock.now() + this.#probeAfter
+    if (isDue || this.#isProbing) this.#outdated = this.#running
+    this.#isProbing = isDue
+    this.#startWindow()
+  }
+
+  #startWindow (): void {
+    this.#samples = []
+    this.#wasReached = false
+  }
+
+  /** In a probe and in the first window of a kind. */
+  #updateFloors (): void {
+    for (const write of ['triggerAdmission', 'applyStatus'] as const) {
+      const floor = this.#floors.get(write)
+      const samples = this.#samples.filter((sample) => sample[0] === write).map(([, ms]) => ms)
+      if (samples.length < FLOOR_SAMPLES || (floor !== undefined && !this.#isProbing)) continue
+      const latency = median(samples)
+      this.#floors.set(write, Math.min((latency + (floor ?? latency)) / 2, (floor ?? latency) * FLOOR_RISE))
+    }
+  }
+}
+
+/** A writer whose latency the limit follows. */
+export function measuredWriter (writer: ObjectWriter, limit: AdaptiveLimit, clock: Clock): ObjectWriter {
+  const measured = async <T extends { readonly kind: string, readonly scope?: string }>(
+    write: Write, send: () => Promise<T>
+  ): Promise<T> => {
+    const from = clock.now()
+    const result = await send()
+    if (result.kind === 'written') limit.succeeded(write, clock.now() - from)
+    else if (result.kind === 'unavailable' && result.scope === 'server') limit.overloaded()
+    return result
+  }
+  return {
+    applyStatus: async (target, status) =>
+      await measured('applyStatus', async () => await writer.applyStatus(target, status)),
+    triggerAdmission: async (key) => await measured('triggerAdmission', async () => await writer.triggerAdmission(key))
+  }
+}
+
+function median (values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
+}
