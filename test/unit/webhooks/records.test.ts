@@ -3,6 +3,7 @@ import t from 'tap'
 import { decodeReview } from '../../../src/admission/decode.ts'
 import type { Verdict } from '../../../src/admission/verdict.ts'
 import { RECORD_ANNOTATION } from '../../../src/api/meta.ts'
+import { recordText } from '../../../src/core/settings/service.ts'
 import { own, ownObject, type JsonObject } from '../../../src/platform/json.ts'
 import { newAdmissionEngine, type AdmissionEngine } from '../../../webhooks/engine.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
@@ -133,6 +134,39 @@ t.test('a service that is being deleted keeps its annotation', async (t) => {
   const { annotations, ...metadata } = ownObject(old, 'metadata')
   t.strictSame(mutate(engine, { ...old, metadata }, old).object, old)
 })
+
+const FORGED = { kind: 'AIMRuntimeConfig', routing: { enabled: true, gatewayRef: GATEWAY, path: '/victim/llama' } }
+
+for (const hasBlock of [true, false]) {
+  const definition = hasBlock ? 'with the block' : 'without the block'
+  t.test(`on a definition ${definition}, a service takes no path by a forged record, nor while it is deleted`, (t) => {
+    const { engine } = anEngine(hasBlock)
+    const form = (object: JsonObject): JsonObject => hasBlock ? object : pruned(object)
+    const forgeries: Readonly<Record<string, (object: JsonObject) => JsonObject>> = {
+      annotation: (object) => withAnnotation(object, recordText(FORGED)),
+      block: (object) => form({ ...object, spec: { ...ownObject(object, 'spec'), resolvedRuntimeConfig: FORGED } })
+    }
+    const olds = {
+      'with a record': aService({ name: 'with' }),
+      'without a record': aService({ name: 'without', spec: { runtimeConfigName: 'missing' } })
+    }
+    for (const [name, service] of Object.entries(olds)) {
+      const old = stored(form(mutate(engine, service).object))
+      const deleting = stored(old, { deletionTimestamp: '2026-01-02T00:00:00Z' })
+      for (const [place, forge] of Object.entries(forgeries)) {
+        for (const [state, before] of [['new', undefined], ['stored', old], ['deleting', deleting]] as const) {
+          const { object } = mutate(engine, forge(before ?? service), before)
+          t.strictSame(
+            [annotation(object), block(object)], [annotation(old), block(old)], `${place}, ${name}, ${state}`
+          )
+          engine.sinks.AIMService.upsert(stored(object))
+          t.equal([...engine.services.all()].some(({ held }) => held?.path === '/victim/llama'), false)
+        }
+      }
+    }
+    t.end()
+  })
+}
 
 t.test('converts a record when the definition changes, once', async (t) => {
   const { definition, engine } = anEngine(true)
