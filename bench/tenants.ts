@@ -10,7 +10,7 @@ import type { JsonObject } from '../src/platform/json.ts'
 import { routed } from '../test/support/builders/manifests.ts'
 import { createLoad, type LoadResult } from '../test/support/cluster/create-load.ts'
 import { refOf } from '../test/support/tenants/actor.ts'
-import { aManifest, startArena } from '../test/support/tenants/arena.ts'
+import { aManifest, metricAt, startArena } from '../test/support/tenants/arena.ts'
 import { startHostileWebhook } from '../test/support/tenants/hostile-webhook.ts'
 import { median, percentile } from './support/statistics.ts'
 
@@ -121,6 +121,17 @@ const ATTACKS: readonly Attack[] = [
       if (huge < HUGE) await mallory.create(padded(`huge-${huge++}`, HUGE_BYTES))
       else await delay(50)
     }))
+  },
+  {
+    name: `${HUGE} stored services of 1.3 MB`,
+    start: async () => {
+      // again for those that failed because a busy API server exceeded the timeout of a webhook
+      for (let round = 0; round < 2; round++) await createAll(HUGE, (at) => padded(`stored-${at}`, HUGE_BYTES))
+      const probeUrl = replicas.running[0]?.probeUrl ?? ''
+      const stored = await metricAt(probeUrl, 'aim_admission_cache_partial_services')
+      process.stderr.write(`${stored} services of 1.3 MB are stored\n`)
+      return async () => await Promise.resolve(HUGE)
+    }
   },
   {
     name: `patches of a configuration with ${SECRETS} pull secrets`,
