@@ -3,7 +3,7 @@ import path from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import packageJson from '../package.json' with { type: 'json' }
 import { printDemo } from './cli/commands/serve/demo.ts'
-import { newTerminal, reportUnusable } from './cli/output/terminal.ts'
+import { exitAtClosedOutput, newTerminal, reportUnusable } from './cli/output/terminal.ts'
 import { newProgram, type ProgramDependencies } from './cli/program.ts'
 import { errorMessage } from './platform/error-message.ts'
 import { decodeText } from './platform/printable.ts'
@@ -17,14 +17,9 @@ const terminal = newTerminal({
   showsProgress: process.stderr.isTTY
 })
 
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    // 128 + SIGPIPE, as kubectl ends: Node.js ignores the signal
-    if (error.code === 'EPIPE') process.exit(141)
-    if (stream === process.stdout) reportUnusable([`cannot write the output: ${errorMessage(error)}`], terminal)
-    process.exit(2)
-  })
-}
+exitAtClosedOutput((error) => {
+  reportUnusable([`cannot write the output: ${errorMessage(error)}`], terminal)
+})
 
 const dependencies: ProgramDependencies = {
   // the plugin of `kubectl aim`

@@ -4,11 +4,14 @@ import { globSync } from 'node:fs'
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import settings from '../prose.json' with { type: 'json' }
+import { exitAtClosedOutput } from '../src/cli/output/terminal.ts'
 import type { ProseProblem } from './prose.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
 /** Hashes of files without problems, together with the rules. */
 const CACHE = path.join(ROOT, 'node_modules/.cache/prose.json')
+
+exitAtClosedOutput(console.error)
 
 const given = process.argv.slice(2)
 const all = globSync(settings.files, { cwd: ROOT, exclude: ['node_modules', ...Object.keys(settings.excluded)] })

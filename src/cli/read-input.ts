@@ -1,9 +1,9 @@
-import { glob, readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { objectTitle, readLocalObjects, type GivenObject } from '../offline/local-object.ts'
-import { readManifestFolder, type ManifestFile } from '../offline/manifest-files.ts'
+import { pathsLike, readManifestFile, readManifestFolder, type ManifestFile } from '../offline/manifest-files.ts'
 import type { Position } from '../offline/read-manifests.ts'
 import { errorMessage } from '../platform/error-message.ts'
-import { decodeText, oneLine } from '../platform/printable.ts'
+import { oneLine } from '../platform/printable.ts'
 
 export interface Input {
   /** Objects of the three kinds, in order. */
@@ -44,14 +44,15 @@ export function schemaProblems (objects: readonly GivenObject[]): string[] {
 }
 
 async function filesAt (path: string, options: InputOptions): Promise<ManifestFile[]> {
+  if (path === '-') return [{ path: 'stdin', text: await options.stdin() }]
   try {
-    if (path === '-') return [{ path: 'stdin', text: await options.stdin() }]
-    if ((await stat(path)).isDirectory()) return await readManifestFolder(path, options)
-    return [{ path, text: decodeText(await readFile(path)) }]
+    const found = await stat(path).catch(() => undefined)
+    if (found?.isDirectory() === true) return await readManifestFolder(path, options)
+    const matches = found === undefined && /[*?[\\]/.test(path) ? await pathsLike(path) : []
+    if (matches.length === 0) return [await readManifestFile(path)]
+    return (await Promise.all(matches.map((match) => filesAt(match, options)))).flat()
   } catch (error) {
-    const matches = /[*?[{]/.test(path) ? (await Array.fromAsync(glob(path))).sort() : []
-    if (matches.length === 0) return [{ path, problem: errorMessage(error) }]
-    return (await Promise.all(matches.map((file) => filesAt(file, options)))).flat()
+    return [{ path, problem: errorMessage(error), isMissing: false }]
   }
 }
 

@@ -83,7 +83,9 @@ export class ManifestStore {
 
   async #read (): Promise<void> {
     const files = await readManifestFolder(this.#options.folder)
-    this.#files = new Map(files.map((file) => [file.path, this.#parse(file)]))
+    // a file may go while the folder is read
+    const present = files.filter((file) => 'text' in file || !file.isMissing)
+    this.#files = new Map(present.map((file) => [file.path, this.#parse(file)]))
     this.#feed(this.#distinctObjects())
   }
 

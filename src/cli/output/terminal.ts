@@ -41,6 +41,18 @@ function shownText (text: string): string {
   return parts.map((part, at) => at % 2 === 1 ? part : escapeHidden(part, undefined, '\n\t')).join('')
 }
 
+/** Ends the process at an error of its output: with 2, or, quietly, with 141 if the reader of a pipe is gone. */
+export function exitAtClosedOutput (report: (error: Error) => void): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // 128 + SIGPIPE, as kubectl ends: Node.js ignores the signal
+      if (error.code === 'EPIPE') process.exit(141)
+      if (stream === process.stdout) report(error)
+      process.exit(2)
+    })
+  }
+}
+
 /** Writes each problem on a line, and sets the exit code for unusable input. */
 export function reportUnusable (problems: readonly string[], { writeError, setExitCode }: Terminal): void {
   writeError(problems.map((problem) => `error: ${oneLine(problem)}\n`).join(''))

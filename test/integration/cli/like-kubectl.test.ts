@@ -1,4 +1,5 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { execFile } from 'node:child_process'
+import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { newProgram } from '../../../src/cli/program.ts'
@@ -94,6 +95,9 @@ t.test('a closed pipe ends the program quietly, and a full disk with one line', 
   t.match(await runPasted(`${review} | true; echo \${PIPESTATUS[0]}`, {}), { stdout: '141\n', stderr: '' })
   const misused = await runPasted(`${review} -o no 2>&1 | true; echo \${PIPESTATUS[0]}`, {})
   t.match(misused, { stdout: '1\n', stderr: '' }, 'the code of a misuse stays')
+  const bad = path.join(t.testdir({ 'bad.md': 'This is is very, very simple.' }), 'bad.md')
+  const linted = await runPasted(`node tools/lint-prose.ts ${bad} | true; echo \${PIPESTATUS[0]}`, {})
+  t.match(linted, { stdout: '141\n', stderr: '' })
   t.match(await runPasted(`${review} > /dev/full; echo $?`, {}), {
     stdout: '2\n', stderr: 'error: cannot write the output: ENOSPC: no space left on device, write\n'
   })
@@ -122,4 +126,64 @@ t.test('the variable of --with-reconciler is read, not only found', async (t) =>
     await program.logged('manifests loaded')
     t.equal(await program.stop(), 0, AIM_ADMISSION_WITH_RECONCILER)
   }
+})
+
+/** Files with the names of their objects, and links. */
+const LAYOUT = [
+  'a.yaml a', 'a-b.json a-b', 'upper.YAML upper', '.hidden.yaml hidden', '.yaml dot', '[b].yaml bracket', 'plain none',
+  'a/in-a.yml in-a', 'a-/x.yaml x', 'named.yaml/in.yaml in-named', 'links/to/deep.yaml deep', 'links/up ..',
+  'links/again ../links', 'links/file.yaml ./to/deep.yaml', 'bad/folder.yaml ../a', 'gone/gone.yaml ./nothing',
+  'empty/x.txt x', 'é/ö.yaml o'
+]
+
+const READS: readonly (readonly string[])[] = [
+  ['.'], ['-R', '.'], ['a/'], ['plain'], ['upper.YAML'], ['-R', 'links'], ['links'], ['links/up/a.yaml'],
+  ['-R', 'bad'], ['gone'], ['empty'], ['missing'], ['a.yaml,a/in-a.yml', 'a'], ['*.yaml'], ['-R', 'a*'], ['?.yaml'],
+  ['[^a]*.yaml'], ['[!a]*.yaml'], ['[.yaml'], ['[b].yaml'], ['\\a.yaml'], ['links/*/deep.yaml'], ['**/x.yaml'],
+  ['no*.yaml'], ['pl*'], ['é/?.yaml'], ['links/[tu]*/../a*']
+]
+
+t.test('the files of a folder are those that kubectl reads, in its order', async (t) => {
+  const folder = t.testdir()
+  for (const line of LAYOUT) {
+    const [file = '', content = ''] = line.split(' ')
+    const at = path.join(folder, file)
+    await mkdir(path.dirname(at), { recursive: true })
+    if (content.startsWith('.')) await symlink(content, at)
+    else await writeFile(at, manifest({ name: content }))
+  }
+  const inFolder = (file: string): string => file.split(',').map((part) => `${folder}/${part}`).join(',')
+  for (const words of READS) {
+    const args = words.flatMap((word) => word === '-R' ? [word] : ['-f', inFolder(word)])
+    const { code, out } = await run(['review', '-o', 'report', ...args])
+    const ours = code === 2 ? 'refused' : Array.from(out.matchAll(/AIMService default\/(\S+)/g), ([, name]) => name)
+    t.strictSame(ours, await namesInKubectl(args), words.join(' '))
+  }
+})
+
+/** The names of the objects; `refused` if a file cannot be read. */
+async function namesInKubectl (args: readonly string[]): Promise<'refused' | string[]> {
+  return await new Promise((resolve) => {
+    execFile('kubectl', ['annotate', '--local', '-o', 'name', ...args, 'read=true'], (error, stdout) => {
+      resolve(error === null ? stdout.trim().split('\n').map((line) => line.replace(/.*\//, '')) : 'refused')
+    })
+  })
+}
+
+t.test('other than kubectl, -R skips hidden folders below the given one, and a link may name a folder', async (t) => {
+  const folder = t.testdir({
+    '..2026': { 'a.yaml': manifest({ name: 'a' }) },
+    '..data': t.fixture('symlink', '..2026'),
+    'a.yaml': t.fixture('symlink', '..data/a.yaml'),
+    '.git': { 'b.yaml': manifest({ name: 'b' }) }
+  })
+  const names = async (...args: string[]): Promise<unknown[]> => {
+    const { out } = await run(['review', '-o', 'report', ...args])
+    return Array.from(out.matchAll(/AIMService default\/(\w)/g), ([, name]) => name)
+  }
+  t.strictSame(await names('-R', '-f', folder), ['a'], 'a mounted ConfigMap')
+  t.strictSame(await names('-f', path.join(folder, '..data')), ['a'])
+  t.strictSame(await names('-R', '-f', path.join(folder, '.git')), ['b'])
+  await run(['test', folder, '--update'])
+  t.strictSame(await readdir(path.join(folder, '..2026')), ['a.yaml'], 'the copy is no case of a test')
 })

@@ -67,15 +67,16 @@ t.test('feeds all files before start resolves, configurations first', async (t) 
   t.same(loaded, ['config default fast', 'cluster config shared', 'service one', 'service two'])
 })
 
-t.test('skips other kinds, other files, hidden files, and folders', async (t) => {
+t.test('skips other kinds, other files, links to nothing, and folders, and reads hidden files', async (t) => {
   const { loaded } = await storeOf(t, {
     'secret.yaml': 'apiVersion: v1\nkind: Secret\nmetadata: {name: a}\n',
     'notes.txt': 'not YAML: [',
-    '.hidden.yaml': 'not YAML: [',
+    '.hidden.yaml': service('hidden'),
+    '.#locked.yaml': t.fixture('symlink', 'an-editor.1234'),
     'folder.yaml': { 'a.yaml': service('deep') },
     'empty.yaml': ''
   })
-  t.same(loaded, [])
+  t.same(loaded, ['service hidden'])
 })
 
 t.test('an edit feeds only changed objects', async (t) => {

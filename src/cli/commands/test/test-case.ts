@@ -34,11 +34,15 @@ export interface TestCase {
 
 type CaseOptions = PathFlags & Pick<TestFlags, 'missingConfig'>
 
-/** Runs every case below a folder, in the order of names. Rejects with a system error if the folder is unreadable. */
+/**
+ * Runs every case below a folder, in the order of names; hidden folders have none. Rejects with a system error if the
+ * folder is unreadable.
+ */
 export async function runCases (dir: string, options: CaseOptions): Promise<TestCase[]> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true })
   const folders = entries.filter((entry) => entry.isDirectory())
     .map(({ parentPath, name }) => path.join(parentPath, name))
+    .filter((folder) => !/(^|\/)\./.test(path.relative(dir, folder)))
   const cases = await Promise.all([dir, ...folders.sort()].map((folder) => runCase(dir, folder, options)))
   return cases.filter((one) => one !== undefined)
 }
