@@ -17,6 +17,7 @@ import { LargeReviews } from '../server/offload/large-reviews.ts'
 import { buildProbes } from '../server/probes.ts'
 import { limitedLog } from '../telemetry/decision-log.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
+import type { Tracing } from '../telemetry/tracing.ts'
 import { newCertificates } from './certificates.ts'
 import type { Stop } from './process.ts'
 import type { Reconciler } from './reconcile.ts'
@@ -38,6 +39,7 @@ export async function startServer (settings: ServeSettings, options: ServeOption
   const { host, port, probePort, missingConfig, failurePolicy, pathPolicy } = settings
   const metrics = createMetrics(version)
   const recorder = settings.record && await startRecorder(settings.record, { version, metrics, log })
+  const tracing = await newTracing(settings.tracing, { version, log })
   const policy = { missingConfig, missingBlock: failurePolicy === 'Fail' ? 'refuse' : 'admit' } as const
   const { connection, definitions } = await clusterOf(settings, { metrics, log })
   const engine = newAdmissionEngine(policy, {
@@ -72,7 +74,8 @@ export async function startServer (settings: ServeSettings, options: ServeOption
     metrics,
     log,
     clock: systemClock,
-    large
+    large,
+    tracing
   })
   const url = await listen(server.app, { host, port, flag: '--port' })
   certificates.serveOn(server.app.server)
@@ -90,6 +93,7 @@ export async function startServer (settings: ServeSettings, options: ServeOption
     await source.stop()
     await connection?.close()
     await recorder?.stop()
+    await tracing?.stop()
     await probes.close()
   }
 }
@@ -146,6 +150,15 @@ async function objectsFor (
     onSynced: () => { reconciler?.start() }
   })
   return { source, reconciler }
+}
+
+/** Imported on demand: OpenTelemetry costs memory and time at the start. */
+async function newTracing (
+  settings: ServeSettings['tracing'], { version, log }: ServeOptions
+): Promise<Tracing | undefined> {
+  if (settings === undefined) return undefined
+  const { startTracing } = await import('../telemetry/tracing.ts')
+  return await startTracing(settings, { version, log, clock: systemClock })
 }
 
 interface RecorderDependencies { readonly version: string, readonly metrics: Metrics, readonly log: Logger }

@@ -1,4 +1,5 @@
 import type { PathPolicy } from '../core/world.ts'
+import type { TracingSettings } from '../telemetry/tracing.ts'
 import type { MetricNames } from '../telemetry/reconcile-metrics.ts'
 
 /** The Lease of the reconciler, and its name in the metrics. */
@@ -28,6 +29,8 @@ export interface ServeSettings extends ProcessSettings {
   readonly failurePolicy: 'Fail' | 'Ignore'
   /** How long a draining server still responds, in milliseconds: at least `min`, and until `quiet` without a review. */
   readonly drain: { readonly min: number, readonly quiet: number }
+  /** Undefined: reviews are not traced. */
+  readonly tracing: TracingSettings | undefined
   /** Undefined: reviews are not recorded. */
   readonly record: RecordSettings | undefined
   /** Undefined: the reconciler runs in another process. */

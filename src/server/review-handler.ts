@@ -5,6 +5,7 @@ import { judgeInSteps, judgeReview, type ReviewOutcome } from '../admission/judg
 import type { ReviewRequest } from '../admission/request.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
 import type { Clock } from '../platform/clock.ts'
+import type { ReviewTrace, Tracing } from '../telemetry/tracing.ts'
 import { recordReview, type DecisionLog, type ReviewEnd } from '../telemetry/decision-log.ts'
 import { configWaiter, deadlineOf, type Deadline, type Expiry, type WaitingCall } from './deadline.ts'
 import type { AdmissionGate } from './lifecycle/admission-gate.ts'
@@ -20,6 +21,8 @@ export interface HandlerDependencies extends DecisionLog {
   readonly clock: Clock
   /** Judges services from `limits.largeReview` on; without it, this thread does. */
   readonly large?: LargeReviews | undefined
+  /** Undefined: reviews are not traced. */
+  readonly tracing?: Tracing | undefined
   /** Runs decisions that may take long. */
   readonly stepQueue: StepQueue
 }
@@ -52,6 +55,7 @@ export function reviewHandler (webhook: Webhook, dependencies: HandlerDependenci
     gate.enter()
     metrics.inFlight.inc()
     try {
+      call.trace.begin('decode')
       const worker = workerFor(call, body)
       read = worker === undefined
         ? decodeHere(call, body)
@@ -60,6 +64,7 @@ export function reviewHandler (webhook: Webhook, dependencies: HandlerDependenci
       if (read.kind === 'expired') { expire(call, read.expiry); return }
       call.review = read.request
 
+      call.trace.begin('judge')
       const expiry = await waitForConfig(call)
       if (expiry !== undefined) { expire(call, expiry); return }
 
@@ -67,6 +72,7 @@ export function reviewHandler (webhook: Webhook, dependencies: HandlerDependenci
       const late = expiryAt(call, deadline.end)
       if (late !== undefined) { expire(call, late); return }
 
+      call.trace.begin('respond')
       logEnd(call, judgement.outcome, { faults: judgement.faults })
       sendReview(reply, judgement.response)
     } catch (error) {
@@ -74,6 +80,7 @@ export function reviewHandler (webhook: Webhook, dependencies: HandlerDependenci
       sendError(reply, 500, 'the review could not be judged because of a defect in this program')
     } finally {
       if (read?.kind === 'review') read.leave?.()
+      call.trace.end({ webhook: webhook.name, operation: call.review.operation, uid: call.review.uid })
       gate.leave()
       metrics.inFlight.dec()
     }
@@ -86,7 +93,8 @@ export function reviewHandler (webhook: Webhook, dependencies: HandlerDependenci
     else if (!(body instanceof RequestBody)) sendError(reply, 415, 'the content type is missing; send application/json')
     else {
       const deadline = request.getDecorator<Deadline>(DEADLINE)
-      const call = { webhook, review: UNREAD, reply, deadline, started: clock.now(), dependencies }
+      const trace = dependencies.tracing?.traceReview(webhook.name, request.headers) ?? UNTRACED
+      const call = { webhook, review: UNREAD, reply, deadline, started: clock.now(), dependencies, trace }
       handle(call, body).catch((error: unknown) => { reply.send(error) })
     }
   }
@@ -98,7 +106,10 @@ interface Call extends WaitingCall {
   /** When the last byte of the body arrived. */
   readonly started: number
   readonly dependencies: HandlerDependencies
+  readonly trace: ReviewTrace
 }
+
+const UNTRACED: ReviewTrace = { traceId: undefined, begin: () => undefined, end: () => undefined }
 
 /** The review of a call until its body is decoded. */
 const UNREAD: ReviewRequest = {
@@ -163,12 +174,13 @@ function expire (call: Call, expiry: Expiry): void {
 
 type Details = Pick<ReviewEnd, 'faults' | 'error' | 'gone'>
 
-function logEnd ({ webhook, review, started, dependencies }: Call, outcome: ReviewOutcome, more: Details): void {
+function logEnd ({ webhook, review, started, dependencies, trace }: Call, outcome: ReviewOutcome, more: Details): void {
   recordReview(dependencies, {
     webhook: webhook.name,
     review,
     outcome,
     ms: dependencies.clock.now() - started,
+    traceId: trace.traceId,
     ...more
   })
 }

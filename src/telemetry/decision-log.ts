@@ -13,6 +13,8 @@ export interface ReviewEnd {
   readonly faults?: Judgement['faults']
   /** Since the last byte of the review, in milliseconds. */
   readonly ms: number
+  /** Undefined if reviews are not traced. */
+  readonly traceId?: string | undefined
   /** Thrown by a defect. */
   readonly error?: unknown
   /** The client disconnected before the response. */
@@ -51,7 +53,7 @@ const LEVELS = {
   error: 'error'
 } as const satisfies Record<ReviewOutcome, string>
 
-function keysOf ({ webhook, review, outcome, faults = [], ms, error }: ReviewEnd): object {
+function keysOf ({ webhook, review, outcome, faults = [], ms, traceId, error }: ReviewEnd): object {
   const { uid, operation, namespace, name, dryRun } = review
   return {
     uid: truncate(uid),
@@ -63,6 +65,7 @@ function keysOf ({ webhook, review, outcome, faults = [], ms, error }: ReviewEnd
     outcome,
     ms: Math.round(ms * 1_000) / 1_000,
     ...(faults.length > 0 && { faults }),
+    ...(traceId !== undefined && { traceId }),
     ...(error !== undefined && {
       error: truncate(error instanceof Error ? (error.stack ?? error.message) : 'not an Error', MAX_STACK)
     })

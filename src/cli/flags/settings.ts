@@ -5,6 +5,7 @@ import type {
 } from '../../app/settings.ts'
 import { SEGMENT_FORMS } from '../../core/path/segment.ts'
 import type { PathPolicy } from '../../core/world.ts'
+import type { TracingSettings } from '../../telemetry/tracing.ts'
 import { LEASE_SECONDS } from '../../kube/lease/lease.ts'
 import { certificateFlags, certificateSettings, clientSettings, type CertificateFlags } from './certificates.ts'
 import {
@@ -26,7 +27,7 @@ export type ServeFlags = ProcessFlags & ReconcilerFlags & CertificateFlags &
   Readonly<Record<
     'port' | 'missingConfig' | 'failurePolicy' | 'drainMin' | 'drainQuiet' | 'recordFileSize' | 'recordFiles', string
   >> &
-  Readonly<Partial<Record<'manifests' | 'record', string>>> & { readonly withReconciler?: boolean }
+  Readonly<Partial<Record<'manifests' | 'record' | 'otlpEndpoint', string>>> & { readonly withReconciler?: boolean }
 
 /** The flags of `reconcile`, as given. */
 export type ReconcileFlags = ProcessFlags & ReconcilerFlags
@@ -46,6 +47,8 @@ export function serveFlags (): Option[] {
     flag('--record <dir>', 'record every review, redacted, in files of this folder, for review --replay'),
     flag('--record-file-size <MiB>', 'maximum size of a record file, 1 to 1024', '16'),
     flag('--record-files <count>', 'maximum number of record files, 1 to 1000; the oldest are deleted', '8'),
+    flag('--otlp-endpoint <url>', 'send traces of reviews to this OTLP/HTTP collector ' +
+      '(default: as OTEL_EXPORTER_OTLP_ENDPOINT says, else none)'),
     flag('--with-reconciler', 'run the reconciler in this process too'),
     ...reconcilerFlags()
   ]
@@ -124,6 +127,7 @@ export function serveSettings (flags: ServeFlags): ServeSettings {
         quiet: duration('drain-quiet', flags.drainQuiet, { to: MAX_DRAIN_SECONDS, problems })
       },
       record: recordSettings(flags, problems),
+      tracing: tracingSettings(flags, problems),
       reconciler: withReconciler ? reconcilerSettings(flags, problems) : undefined
     }
   })
@@ -174,6 +178,15 @@ function recordSettings (flags: ServeFlags, problems: string[]): RecordSettings 
   const size = wholeNumber('record-file-size', flags.recordFileSize, { from: 1, to: 1_024, problems })
   const files = wholeNumber('record-files', flags.recordFiles, { from: 1, to: 1_000, problems })
   return flags.record === undefined ? undefined : { folder: flags.record, fileBytes: size * 1024 * 1024, files }
+}
+
+function tracingSettings ({ otlpEndpoint }: ServeFlags, problems: string[]): TracingSettings | undefined {
+  const { OTEL_SDK_DISABLED, OTEL_EXPORTER_OTLP_ENDPOINT = '', OTEL_EXPORTER_OTLP_TRACES_ENDPOINT = '' } = process.env
+  if (otlpEndpoint !== undefined && !/^https?:$/.test(URL.parse(otlpEndpoint)?.protocol ?? '')) {
+    problems.push(`--otlp-endpoint must be a URL of http or https, such as http://collector:4318, not ${otlpEndpoint}`)
+  }
+  const isWanted = [otlpEndpoint, OTEL_EXPORTER_OTLP_ENDPOINT, OTEL_EXPORTER_OTLP_TRACES_ENDPOINT].some(Boolean)
+  return isWanted && OTEL_SDK_DISABLED !== 'true' ? { endpoint: otlpEndpoint } : undefined
 }
 
 function reconcilerSettings (flags: ReconcilerFlags, problems: string[]): ReconcilerSettings {

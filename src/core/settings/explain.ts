@@ -22,7 +22,7 @@ export interface Candidate {
 }
 
 /** One setting of the resolved block. */
-export interface ExplainedSetting {
+interface ExplainedSetting {
   /** Below `spec.resolvedRuntimeConfig`: `routing.pathTemplate`. */
   readonly setting: string
   readonly value: unknown

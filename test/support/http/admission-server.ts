@@ -9,6 +9,7 @@ import { AdmissionGate } from '../../../src/server/lifecycle/admission-gate.ts'
 import type { LargeReviews } from '../../../src/server/offload/large-reviews.ts'
 import { SERVER_LIMITS, type ServerLimits } from '../../../src/server/listener.ts'
 import { createMetrics } from '../../../src/telemetry/metrics.ts'
+import type { Tracing } from '../../../src/telemetry/tracing.ts'
 import type { Webhook } from '../../../webhooks/webhook.ts'
 import { ApiServerClient } from '../cluster/api-server-client.ts'
 
@@ -46,6 +47,7 @@ interface ServerOptions {
   readonly clientCa?: string
   readonly clientNames?: readonly string[]
   readonly large?: LargeReviews
+  readonly tracing?: Tracing
 }
 
 /** An admission server that listens on a free port, and a client that trusts it. Both end with the test. */
@@ -58,7 +60,8 @@ export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
     clientCa,
     clientNames = [],
     clock = systemClock,
-    large
+    large,
+    tracing
   } = options
   const lines: string[] = []
   const log = pino({ level: 'debug', base: null, timestamp: false }, new Writable({
@@ -79,7 +82,8 @@ export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
     log,
     clock,
     limits: { ...SERVER_LIMITS, ...limits },
-    large
+    large,
+    tracing
   })
   const { app, connections } = server
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
