@@ -18,6 +18,8 @@ const FIRST_LIMIT = 2
 const WINDOW_SAMPLES = 16
 /** A window of fewer samples of a kind does not change the floor of that kind. */
 const FLOOR_SAMPLES = 4
+/** The lowest floor. */
+const SHORTEST_MS = 0.1
 /** How many times the floor a latency may be. */
 const TOLERANCE = 1.1
 /** The accepted queue, in square roots of the limit. */
@@ -122,7 +124,9 @@ export class AdaptiveLimit {
 
   #endWindow (): void {
     this.#updateFloors()
-    const ratio = median(this.#samples.map(([write, ms]) => ms / (this.#floors.get(write) ?? ms)))
+    const ratio = median(this.#samples.map(([write, ms]) => {
+      return ms / (this.#floors.get(write) ?? Math.max(SHORTEST_MS, ms))
+    }))
     const gradient = Math.min(1, Math.max(STRONGEST_GRADIENT, TOLERANCE / ratio))
     const wanted = this.#limit * gradient + QUEUE * Math.sqrt(this.#limit)
     if (!this.#isProbing && (wanted < this.#limit || this.#wasReached)) {
@@ -147,7 +151,7 @@ export class AdaptiveLimit {
       const floor = this.#floors.get(write)
       const samples = this.#samples.filter((sample) => sample[0] === write).map(([, ms]) => ms)
       if (samples.length < FLOOR_SAMPLES || (floor !== undefined && !this.#isProbing)) continue
-      const latency = median(samples)
+      const latency = Math.max(SHORTEST_MS, median(samples))
       this.#floors.set(write, Math.min((latency + (floor ?? latency)) / 2, (floor ?? latency) * FLOOR_RISE))
     }
   }

@@ -157,7 +157,10 @@ export class WorkQueue {
     const wait = this.#nextStart - clock.now()
     if (wait <= 0) return true
     this.#cancelStart?.()
-    this.#cancelStart = clock.setTimeout(wait, () => { this.#scheduleNext() })
+    this.#cancelStart = clock.setTimeout(wait, () => {
+      this.#nextStart = clock.now() // a sum of fractions may differ
+      this.#scheduleNext()
+    })
     return false
   }
 

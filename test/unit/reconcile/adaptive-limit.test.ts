@@ -281,6 +281,13 @@ t.test('ignores slow writes of a minority, such as those of a tenant with a slow
   t.end()
 })
 
+t.test('has a limit also if writes take no measurable time', (t) => {
+  const { limit } = aLimit()
+  windows(limit, 100, () => 0)
+  t.ok(limit.limit > 2)
+  t.end()
+})
+
 t.test('counts the rejections of writes that ran at the same time once', (t) => {
   const { limit } = aLimit()
   windows(limit, 100, () => 3)

@@ -12,7 +12,7 @@ const config = (namespace: string, name: string, total = 1) => ({
 /** The metrics while these configurations exist. */
 function measured (configs: ReadonlyArray<ReturnType<typeof config>>, names: MetricNames) {
   const registry = new Registry()
-  const read = { election: 'e', leads: () => true, unobserved: () => 0, configs: () => configs }
+  const read = { election: 'e', leads: () => true, unobserved: () => 0, configs: () => configs, limit: () => undefined }
   const { onContest } = reconcileMetrics(registry, read, names)
   return {
     onContest,
