@@ -1,6 +1,7 @@
 /**
  * `npm run bench:rollout -- --services N --flags "--rollout-rate 300"`: time from a changed configuration to the block
- * and status of every service, and the latency of a user's applies meanwhile. Prints one line of JSON at the end.
+ * and status of every service, and the latency of a user's applies meanwhile; then, with the reconciler stopped, the
+ * floor: a loop of the same two writes. Prints one line of JSON at the end.
  */
 import { readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'
@@ -29,13 +30,15 @@ const SERVICES = Number(values.services)
 const GAP_MS = 1_000 / Number(values.applies)
 const COLLECTION = '/apis/aim.silogen.ai/v1alpha1/namespaces/default/aimservices'
 const CONFIG = '/apis/aim.silogen.ai/v1alpha1/aimclusterruntimeconfigs/default'
+/** Services that the floor writes at once. */
+const FLOOR_AT_ONCE = 4
 /** Timeout of each wait in milliseconds. */
 const LIMIT_MS = 60_000 + SERVICES * 60
 
 const cluster = await startOwnCluster()
 const product = await startProduct(cluster)
 const reconciler = await startReconciler(cluster, values.flags.split(' ').filter((flag) => flag !== ''))
-const users = await connectToCluster({ kubeconfig: cluster.kubeconfig, log: silentLog })
+const users = await connectToCluster({ kubeconfig: cluster.kubeconfig, inFlight: 2 * FLOOR_AT_ONCE, log: silentLog })
 /** Paths of the block and the status by service, from a watch. */
 const paths = new Map<string, { readonly block: string, readonly status: string }>()
 const watch = new Reflector({
@@ -102,8 +105,12 @@ async function measure (): Promise<JsonObject> {
   const writes = sum(sent, ({ method }) => method === 'PATCH')
   const failed = sum(sent, ({ method, code }) => method === 'PATCH' && code !== '200')
   const services = ownObject(ownObject(await object(CONFIG), 'status'), 'services')
+  const floor = await measureFloor()
   const result = {
     services: SERVICES,
+    perSecond: { product: rate(statusesMs), floor: rate(floor.ms) },
+    ofFloor: Math.round(floor.ms / statusesMs * 100) / 100,
+    floorUserMs: { p50: quantile(floor.applies, 0.5), p99: quantile(floor.applies, 0.99) },
     createSeconds: seconds(created),
     blocksSeconds: seconds(blocksMs),
     statusesSeconds: seconds(statusesMs),
@@ -122,6 +129,40 @@ async function measure (): Promise<JsonObject> {
   }
   print(result)
   return result
+}
+
+/** The reconciler is stopped: each service is admitted again, and its status applied, by a loop that does no more. */
+async function measureFloor (): Promise<{ readonly ms: number, readonly applies: number[] }> {
+  await reconciler.stop()
+  await configure(users, 2)
+  await delay(2_000) // the webhook has the configuration
+  let ms = 0
+  const applies = await appliesDuring(async () => {
+    ms = await timed(async () => { await inParallel(SERVICES, FLOOR_AT_ONCE, writeTwice) })
+  })
+  if (state(2).blocks < SERVICES) throw new Error('the floor did not change every block')
+  return { ms, applies }
+}
+
+async function writeTwice (index: number): Promise<void> {
+  const name = `s-${index}`
+  const path = `${COLLECTION}/${name}`
+  await send({ method: 'PATCH', headers: { 'content-type': 'application/merge-patch+json' }, body: '{}' }, path)
+  await send({
+    method: 'PATCH',
+    query: { fieldManager: 'floor', force: 'true' },
+    headers: { 'content-type': 'application/apply-patch+yaml' },
+    body: JSON.stringify({
+      apiVersion: 'aim.silogen.ai/v1alpha1',
+      kind: 'AIMService',
+      metadata: { name, namespace: 'default' },
+      status: { routing: { path: `/v2/${name}` } }
+    })
+  }, `${path}/status`)
+}
+
+function rate (ms: number): number {
+  return Math.round(SERVICES * 10_000 / ms) / 10
 }
 
 function print (result: JsonObject): void {
