@@ -1,4 +1,4 @@
-import { GROUP } from '../src/api/meta.ts'
+import { PREFIX } from '../src/api/meta.ts'
 import type { ObjectStore, ReadResult } from '../src/core/ports.ts'
 import { ownObject, ownString, type JsonObject } from '../src/platform/json.ts'
 import { readCertificateSet } from './certificate-set.ts'
@@ -6,10 +6,10 @@ import type { RotationRequest, StoredSet } from './rotate.ts'
 import { readRegistration, type Registration } from './trust.ts'
 
 /** Annotation of the Secret: `ca` or `leaf` requests a rotation. Removed when the rotation starts. */
-export const ROTATE_ANNOTATION = `${GROUP}/rotate`
+export const ROTATE_ANNOTATION = `${PREFIX}/rotate`
 
 /** Label of the Secrets that this program creates. */
-export const MANAGED_BY = { 'app.kubernetes.io/managed-by': GROUP }
+export const MANAGED_BY = { 'app.kubernetes.io/managed-by': PREFIX }
 
 /** The objects that hold the certificates of one installation. */
 export interface CertificateObjects {
@@ -76,7 +76,7 @@ function storedIn (result: ReadResult): Pick<ClusterView, 'stored' | 'secret' | 
 function isForeign (secret: JsonObject): boolean {
   const labels = ownObject(ownObject(secret, 'metadata'), 'labels')
   const values = Object.values(ownObject(secret, 'data'))
-  return ownString(labels, 'app.kubernetes.io/managed-by') !== GROUP && values.some((value) => value !== '')
+  return ownString(labels, 'app.kubernetes.io/managed-by') !== PREFIX && values.some((value) => value !== '')
 }
 
 function requestOf (secret: JsonObject): RotationRequest {

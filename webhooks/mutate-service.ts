@@ -1,7 +1,7 @@
 import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
 import type { PatchOperation } from '../src/api/admission-review.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
-import { INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION } from '../src/api/meta.ts'
+import { INJECTED_FIELDS_ANNOTATION, PREFIX, RECORD_ANNOTATION } from '../src/api/meta.ts'
 import { createdAt } from '../src/api/object-meta.ts'
 import { missingConfigWarning } from '../src/core/rules/service-faults.ts'
 import type { ServicePolicy } from '../src/core/rules/service.ts'
@@ -22,7 +22,7 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
     type: 'mutating',
     resource: resourceOf(AIM_SERVICE),
     registrations: [
-      { name: 'mutate-aimservices.aim.silogen.ai', operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
+      { name: `mutate-aimservices.${PREFIX}`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
     ],
     waitForConfig: (request, signal) => waitForConfigOf(request, world, signal),
     decide: (request): Verdict => {

@@ -2,6 +2,7 @@ import type { ReviewRequest } from '../src/admission/request.ts'
 import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
 import { isDeleting } from '../src/api/object-meta.ts'
 import type { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../src/api/kinds.ts'
+import { PREFIX } from '../src/api/meta.ts'
 import { changeWarnings, configFaults, deletionWarnings } from '../src/core/rules/config.ts'
 import { configTitle, readRuntimeConfig, type RuntimeConfig } from '../src/core/settings/runtime-config.ts'
 import type { World } from '../src/core/world.ts'
@@ -22,8 +23,8 @@ export function validateConfig (kind: ConfigKind, world: World): Webhook {
     type: 'validating',
     resource: resourceOf(kind),
     registrations: [
-      { name: `validate-${kind.plural}.aim.silogen.ai`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' },
-      { name: `warn-${kind.plural}.aim.silogen.ai`, operations: ['DELETE'], failurePolicy: 'Ignore' }
+      { name: `validate-${kind.plural}.${PREFIX}`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' },
+      { name: `warn-${kind.plural}.${PREFIX}`, operations: ['DELETE'], failurePolicy: 'Ignore' }
     ],
     decide: (request) => runSteps(decideInSteps(request)),
     decideInSteps

@@ -1,5 +1,6 @@
 import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
+import { PREFIX } from '../src/api/meta.ts'
 import { judgeService, type ServicePolicy } from '../src/core/rules/service.ts'
 import type { World } from '../src/core/world.ts'
 import { readReviewedService, waitForConfigOf } from './service-change.ts'
@@ -14,7 +15,7 @@ export function validateService (world: World, policy: ServicePolicy): Webhook {
     type: 'validating',
     resource: resourceOf(AIM_SERVICE),
     registrations: [
-      { name: 'validate-aimservices.aim.silogen.ai', operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
+      { name: `validate-aimservices.${PREFIX}`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
     ],
     waitForConfig: (request, signal) => waitForConfigOf(request, world, signal),
     decide: (request): Verdict => {

@@ -40,6 +40,7 @@ secret: {secretName: {{ .caSecret }}, items: [{key: ca.crt, path: ca.crt}], defa
 - {name: AIM_ADMISSION_LOG_LEVEL, value: {{ .Values.logLevel | quote }}}
 - {name: AIM_ADMISSION_NAMESPACE, valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 - {name: AIM_ADMISSION_INJECT, value: {{ .Values.inject | default (ternary "record,fields" "record" (eq .Values.definitions "operator")) | quote }}}
+- {name: AIM_ADMISSION_API_GROUP, value: {{ .Values.apiGroup | quote }}}
 - {name: AIM_ADMISSION_MISSING_DEFAULT, value: {{ .Values.missingDefault | quote }}}
 - {name: AIM_ADMISSION_PATH_SEGMENTS, value: {{ .Values.pathSegments | default (ternary "dns" "rfc3986" (eq .Values.definitions "operator")) | quote }}}
 {{- end }}

@@ -1,5 +1,5 @@
-import { Option, type Command } from 'commander'
-import { SYSTEM_NAMESPACE } from '../../api/meta.ts'
+import { InvalidArgumentError, Option, type Command } from 'commander'
+import { PREFIX, SYSTEM_NAMESPACE } from '../../api/meta.ts'
 import type { Inject } from '../../core/world.ts'
 
 /** A flag with the environment variable of its name: `AIM_ADMISSION_PROBE_PORT` for `--probe-port`. */
@@ -43,6 +43,15 @@ export function filesFlag (flags: string, description: string): Option {
 
 export function namespaceFlag (): Option {
   return flag('--namespace <name>', 'namespace of the program', SYSTEM_NAMESPACE)
+}
+
+/** Its value is read by `api-group.ts`, before all else. */
+export function apiGroupFlag (): Option {
+  return flag('--api-group <group>', 'API group of the three kinds, as their definitions have it', PREFIX)
+    .argParser((group) => {
+      if (/^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$/.test(group) && group.includes('.')) return group
+      throw new InvalidArgumentError('It must be a DNS name, such as aim.example.com.')
+    })
 }
 
 export function missingConfigFlag (): Option {

@@ -9,7 +9,7 @@ import type { TracingSettings } from '../../telemetry/tracing.ts'
 import { LEASE_SECONDS } from '../../kube/lease/lease.ts'
 import { certificateFlags, certificateSettings, clientSettings, type CertificateFlags } from './certificates.ts'
 import {
-  duration, flag, injectFlag, injectOf, MISSING_CONFIG, oneOf, wholeNumber, withoutProblems
+  apiGroupFlag, duration, flag, injectFlag, injectOf, MISSING_CONFIG, oneOf, wholeNumber, withoutProblems
 } from './read-flags.ts'
 
 type ProcessFlags = PathFlags & Readonly<Record<'host' | 'probePort' | 'logLevel', string>> &
@@ -79,7 +79,8 @@ export function pathFlags (): Option[] {
     flag('--conflict-details <details>', 'holder of a path in messages to other namespaces: shown or hidden', 'shown'),
     flag('--missing-default <settings>', 'a service without any configuration default: degraded, or builtin to give ' +
       'it built-in defaults', 'degraded'),
-    injectFlag()
+    injectFlag(),
+    apiGroupFlag()
   ]
 }
 

@@ -1,5 +1,5 @@
 import type { ResolvedRuntimeConfig } from '../../api/aim-service.ts'
-import { DEFAULT_CONFIG_NAME, GROUP } from '../../api/meta.ts'
+import { DEFAULT_CONFIG_NAME, PREFIX } from '../../api/meta.ts'
 import { encodeSegment, outOfScope } from '../path/segment.ts'
 import type { ObjectKey } from '../ports.ts'
 import type { HeldPath, PathClaim, World } from '../world.ts'
@@ -119,7 +119,7 @@ function fieldsToFill (
 }
 
 /** No service has this label, so no program can render a path from the template. */
-const NO_PATH_TEMPLATE = `/{.metadata.labels['${GROUP}/no-path']}`
+const NO_PATH_TEMPLATE = `/{.metadata.labels['${PREFIX}/no-path']}`
 
 /** Unset fields are left out. */
 function resolvedBlock (config: UsedConfig, { service, routing, path }: PathAssessment): ResolvedRuntimeConfig {

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { API_VERSION, GROUP } from '../../api/meta.ts'
+import { API_VERSION, PREFIX } from '../../api/meta.ts'
 import type { EventSink, Log, TransitionEvent } from '../../core/ports.ts'
 import type { Clock } from '../../platform/clock.ts'
 import { oneLine } from '../../platform/printable.ts'
@@ -121,7 +121,7 @@ export class EventRecorder implements EventSink {
         kind: 'Event',
         metadata: { namespace, name },
         eventTime: microTime(wallTime()),
-        reportingController: `${GROUP}/aim-admission`,
+        reportingController: `${PREFIX}/aim-admission`,
         reportingInstance: instance.slice(0, 128),
         action,
         reason,

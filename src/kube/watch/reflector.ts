@@ -23,7 +23,7 @@ export interface ReflectorObserver {
 }
 
 export interface ReflectorOptions {
-  /** The collection, without a query: `/apis/aim.silogen.ai/v1alpha1/aimservices`. */
+  /** The collection, without a query: `/apis/GROUP/v1alpha1/aimservices`. */
   readonly path: string
   readonly request: SendRequest
   readonly sink: ObjectSink

@@ -1,5 +1,5 @@
 import { KINDS, type Kind } from '../../../api/kinds.ts'
-import { API_VERSION, GROUP } from '../../../api/meta.ts'
+import { API_VERSION, GROUP, PREFIX } from '../../../api/meta.ts'
 import type { ReadResult } from '../../../core/ports.ts'
 import { ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
 import { nameOf } from './check-objects.ts'
@@ -8,7 +8,7 @@ import { shellWord, type CheckResult } from './format.ts'
 
 /** What earlier versions used for break-glass. Today it has no effect on admission. */
 const OLD_NAME = 'aim-admission-bypass'
-const OLD_ANNOTATION = `${GROUP}/bypass`
+const OLD_ANNOTATION = `${PREFIX}/bypass`
 
 const POLICIES = '/apis/admissionregistration.k8s.io/v1'
 const RBAC = '/apis/rbac.authorization.k8s.io/v1'

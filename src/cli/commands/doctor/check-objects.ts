@@ -1,12 +1,13 @@
 import jsonpatch, { type Operation } from 'fast-json-patch'
-import { RECORD_ANNOTATION } from '../../../api/meta.ts'
+import { GROUP, PREFIX, RECORD_ANNOTATION } from '../../../api/meta.ts'
 import type { ReadResult } from '../../../core/ports.ts'
 import { isJsonObject, ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
 import { escapeJson } from '../../../platform/printable.ts'
 import type { ClusterReader } from './cluster-reader.ts'
 import { shellWord, type CheckResult } from './format.ts'
 
-const CRD_FIX = 'aim-admission manifests crds | kubectl apply --server-side --force-conflicts -f -'
+const CRD_FIX = `aim-admission manifests crds${GROUP === PREFIX ? '' : ` --api-group ${GROUP}`} | ` +
+  'kubectl apply --server-side --force-conflicts -f -'
 
 /**
  * Whether the CustomResourceDefinitions exist, are served, and whose they are: those of this version of the program,

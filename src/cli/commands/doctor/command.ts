@@ -1,7 +1,7 @@
 import { Command } from 'commander'
 import type { RegisteredWebhook } from '../../../../webhooks/webhook-configurations.ts'
 import { certificateSourceFlag, type CertificateSource } from '../../flags/certificates.ts'
-import { flag, wholeNumber } from '../../flags/read-flags.ts'
+import { apiGroupFlag, flag, wholeNumber } from '../../flags/read-flags.ts'
 import { webhookFlags, webhookOptions, type WebhookFlags } from '../../flags/webhooks.ts'
 import { clusterFlags, kubectlFiles } from '../../user-cluster.ts'
 import { FORMATTERS, shellWord, type DoctorFormat } from './format.ts'
@@ -31,7 +31,7 @@ export function doctorCommand ({ webhooks, write, setExitCode }: DoctorDependenc
     .addOption(flag('-o, --output <format>', 'text, or json with one line per result', 'text')
       .choices(Object.keys(FORMATTERS)))
   const options = [...clusterFlags('the cluster (default: that of kubectl, or of this pod)'), ...webhookFlags()]
-  for (const option of [...options, certificateSourceFlag()]) command.addOption(option)
+  for (const option of [...options, apiGroupFlag(), certificateSourceFlag()]) command.addOption(option)
   return command.action(async (flags: DoctorFlags) => {
     const problems: string[] = []
     const options = webhookOptions(flags, problems)
@@ -60,10 +60,10 @@ export function doctorCommand ({ webhooks, write, setExitCode }: DoctorDependenc
 
 /** The `manifests` command with the given flags of this command. */
 function manifestsCommandLine (what: 'webhooks' | 'rbac', command: Command): string {
-  const flags = [...webhookFlags(), certificateSourceFlag()].flatMap((option) => {
+  const flags = [...webhookFlags(), apiGroupFlag(), certificateSourceFlag()].flatMap((option) => {
     const name = option.attributeName()
     const isGiven = !['default', undefined].includes(command.getOptionValueSource(name))
-    return isGiven && (name === 'namespace' || (what === 'rbac') === (name === 'certificates'))
+    return isGiven && (name === 'namespace' || name === 'apiGroup' || (what === 'rbac') === (name === 'certificates'))
       ? [`${option.long ?? ''} ${shellWord(String(command.getOptionValue(name)))}`]
       : []
   })

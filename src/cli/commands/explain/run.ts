@@ -21,7 +21,7 @@ import { toText, type Explained } from './format.ts'
 export async function explain (name: string | undefined, flags: ExplainFlags, terminal: Terminal): Promise<void> {
   try {
     const wanted = {
-      name: name?.replace(/^(aimsvc|aimservices?)(\.aim\.silogen\.ai)?\//, ''),
+      name: name?.replace(/^(aimsvc|aimservices?)(\.[a-z0-9.-]+)?\//, ''),
       namespace: flags.namespace || undefined
     }
     const explained =

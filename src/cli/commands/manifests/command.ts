@@ -3,7 +3,7 @@ import { webhookConfigurations, type RegisteredWebhook } from '../../../../webho
 import { customResourceDefinitions } from '../../../api/custom-resource-definitions.ts'
 import type { JsonObject } from '../../../platform/json.ts'
 import { certificateSourceFlag } from '../../flags/certificates.ts'
-import { namespaceFlag } from '../../flags/read-flags.ts'
+import { apiGroupFlag, namespaceFlag } from '../../flags/read-flags.ts'
 import { webhookFlags, webhookOptions, type WebhookFlags } from '../../flags/webhooks.ts'
 import { toYaml } from '../../output/formats.ts'
 import { accessManifests, type AccessOptions } from './access.ts'
@@ -19,15 +19,17 @@ export function manifestsCommand ({ webhooks, write }: ManifestsDependencies): C
   const command = new Command('manifests').description('print what a cluster needs before the server runs, as YAML')
   command.command('crds')
     .description('CustomResourceDefinitions of the three kinds')
+    .addOption(apiGroupFlag())
     .action(() => { print(customResourceDefinitions()) })
   command.command('rbac')
     .description('service accounts of serve and reconcile with their rights, and the roles of break-glass')
     .addOption(namespaceFlag())
+    .addOption(apiGroupFlag())
     .addOption(certificateSourceFlag())
     .action((options: AccessOptions) => { print(accessManifests(options)) })
   const registration = command.command('webhooks')
     .description('webhook configurations; for a Service without a caBundle, which the certificate issuer sets')
-  for (const option of webhookFlags()) registration.addOption(option)
+  for (const option of [...webhookFlags(), apiGroupFlag()]) registration.addOption(option)
   registration.action((flags: WebhookFlags) => {
     const problems: string[] = []
     const options = webhookOptions(flags, problems)

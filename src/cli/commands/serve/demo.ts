@@ -1,3 +1,4 @@
+import { API_VERSION, GROUP, VERSION } from '../../../api/meta.ts'
 import { mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -32,14 +33,14 @@ const EXAMPLE = {
   kind: 'AdmissionReview',
   request: {
     uid: '705ab4f5-6393-11e8-b7cc-42010a800002',
-    kind: { group: 'aim.silogen.ai', version: 'v1alpha1', kind: 'AIMService' },
-    resource: { group: 'aim.silogen.ai', version: 'v1alpha1', resource: 'aimservices' },
+    kind: { group: GROUP, version: VERSION, kind: 'AIMService' },
+    resource: { group: GROUP, version: VERSION, resource: 'aimservices' },
     namespace: 'ml-team',
     name: 'llama-chat',
     operation: 'CREATE',
     dryRun: false,
     object: {
-      apiVersion: 'aim.silogen.ai/v1alpha1',
+      apiVersion: API_VERSION,
       kind: 'AIMService',
       metadata: { name: 'llama-chat', namespace: 'ml-team', labels: { team: 'nlp' } },
       spec: { model: { ref: 'meta-llama-3-8b' } }
