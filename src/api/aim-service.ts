@@ -7,10 +7,8 @@ import {
   conditionsField, envVarSchema, imagePullSecretsField, observedGenerationField, parentReferenceSchema,
   resourceRequirementsSchema
 } from './kubernetes-schemas.ts'
+import { BUILTIN_KIND } from './kinds.ts'
 import { CREATION_SCOPES, RUNTIME_CONFIG_KINDS } from './runtime-config.ts'
-
-/** Kind of the built-in defaults in a block: `--missing-default builtin`. */
-export const BUILTIN_KIND = 'Default'
 
 const CONFIG_SCOPES = ['Namespace', 'Cluster'] as const
 export type ConfigScope = typeof CONFIG_SCOPES[number]

@@ -36,3 +36,6 @@ export const KINDS = [AIM_RUNTIME_CONFIG, AIM_CLUSTER_RUNTIME_CONFIG, AIM_SERVIC
 
 /** Spec fields that an AIMRuntimeConfig may set and an AIMClusterRuntimeConfig must not. */
 export const CREDENTIAL_FIELDS = ['serviceAccountName', 'imagePullSecrets'] as const
+
+/** Kind of the built-in defaults in a block: `--missing-default builtin`. */
+export const BUILTIN_KIND = 'Default'

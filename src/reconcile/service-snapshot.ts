@@ -1,4 +1,4 @@
-import { BUILTIN_KIND } from '../api/aim-service.ts'
+import { BUILTIN_KIND } from '../api/kinds.ts'
 import type { Fault } from '../core/rules/faults.ts'
 import { serviceFaults } from '../core/rules/service-faults.ts'
 import { assessService, type Assessment } from '../core/settings/assess.ts'

@@ -1,4 +1,4 @@
-import { BUILTIN_KIND } from '../../api/aim-service.ts'
+import { BUILTIN_KIND } from '../../api/kinds.ts'
 import { objectKey } from '../../api/object-meta.ts'
 import { fitsText, isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
 import { slashWarnings } from '../path/template.ts'

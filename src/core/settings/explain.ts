@@ -1,4 +1,4 @@
-import { BUILTIN_KIND } from '../../api/aim-service.ts'
+import { BUILTIN_KIND } from '../../api/kinds.ts'
 import { explainPath, type PathPart } from '../path/explain.ts'
 import { problemText } from '../path/problem.ts'
 import { sameJson } from '../../platform/json.ts'
