@@ -9,10 +9,14 @@ import { actionsOf, BY_TEAM, manifest, routed } from '../../support/builders/man
 import { hasAll, inNamespace, mergePatch } from '../../support/cluster/cluster-client.ts'
 import { conditionOf, observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
 import { objectsIn } from '../../support/cluster/rendered-chart.ts'
+import { readPage } from '../../support/docs/pages.ts'
 import { recordedRoutes, startBeside } from '../../support/operator/beside.ts'
 import { operatorDefinitions, withBlock } from '../../support/operator/install.ts'
-import { runProgram } from '../../support/programs/program.ts'
+import { runPasted, runProgram } from '../../support/programs/program.ts'
+import { until } from '../../support/until.ts'
 
+/** Of the product. */
+const OWN_CONDITIONS = ['RuntimeConfigResolved', 'PathResolved', 'Degraded', 'StatusContested']
 const REST_MS = 10_000
 /** Of either program. */
 const CONDITIONS = ['RuntimeConfigResolved', 'PathResolved', 'Ready', 'RuntimeReady', 'RoutingReady']
@@ -82,12 +86,13 @@ function argoPatch (live: StoredObject, text: string): JsonObject | undefined {
   return hasAll(object, patch) ? undefined : patch
 }
 
-/** What Flux compares: a server-side dry run, apart from what the API server keeps. */
-async function fluxDryRun ({ metadata: { namespace = '', name } }: StoredObject, body: string): Promise<StoredObject> {
-  const response = await client.request(`${inNamespace(namespace).services}/${name}`, {
-    method: 'PATCH',
-    query: { dryRun: 'All', fieldManager: 'kustomize-controller', force: 'true' },
-    headers: { 'content-type': 'application/apply-patch+yaml' },
+/** What Flux compares is the result of a server-side dry run, apart from what the API server keeps. */
+async function dryRun (method: 'POST' | 'PATCH', collection: string, body: string): Promise<StoredObject> {
+  const { metadata: { name } } = JSON.parse(body) as StoredObject // a manifest
+  const response = await client.request(method === 'POST' ? collection : `${collection}/${name}`, {
+    method,
+    query: { dryRun: 'All', fieldManager: 'kustomize-controller', ...(method === 'PATCH' && { force: 'true' }) },
+    headers: { 'content-type': method === 'POST' ? 'application/json' : 'application/apply-patch+yaml' },
     body
   })
   return await response.body.json() as StoredObject // an AIMService
@@ -139,7 +144,7 @@ async function behaves (t: Test, namespace: string): Promise<void> {
   for (const service of await objects('-n', namespace, 'aimsvc')) {
     const { name, generation } = service.metadata
     t.equal(generation, 1, name)
-    t.strictSame(desired(await fluxDryRun(service, textOf(service))), desired(service), name)
+    t.strictSame(desired(await dryRun('PATCH', inNamespace(namespace).services, textOf(service))), desired(service), name)
   }
   await rest
   t.strictSame(await versions(), before, 'a second apply changes nothing, and both programs rest')
@@ -152,4 +157,39 @@ for (const [at, [name, definitions]] of Object.entries(DEFINITIONS).entries()) {
     await beside.install(definitions)
     await behaves(t, `ns-${at}`)
   })
+}
+
+t.test('the documented commands remove everything of the product', async (t) => {
+  const { blocks } = await readPage('docs/how-to/beside-an-operator.md')
+  const [disable = '', uninstall = '', ...clean] = blocks.filter(({ under }) => under === 'Remove').map(({ text }) => text)
+  const paste = async (text: string): Promise<string> => {
+    const { code, stdout, stderr } = await runPasted(text, { KUBECONFIG: cluster.kubeconfig, HOME: cluster.dir })
+    t.equal(code, 0, `${text}: ${stderr}`)
+    return stdout
+  }
+  const [setEnvironment = '', , list = ''] = disable.split('\n')
+  t.match(setEnvironment, / AIM_ADMISSION_INJECT=record$/)
+  await beside.restartProduct('record')
+  await until(async () => await paste(list) === '')
+  await beside.stopProduct()
+  await paste(`${uninstall} --wait=false`) // no controller completes the deletion of a namespace
+  for (const commands of clean) await paste(commands)
+  await calm()
+  for (const namespace of ['ns-0', 'ns-1', 'ns-2']) {
+    for (const service of await objects('-n', namespace, 'aimsvc')) await isClean(t, service)
+  }
+  for (const { metadata, status } of await objects('aimrcfg')) t.equal(status, undefined, metadata.name)
+})
+
+/** Whether a service is what it would be if the product had never been installed. */
+async function isClean (t: Test, { metadata, spec, status }: StoredObject): Promise<void> {
+  const { namespace = '', name } = metadata
+  const own = tenServices(namespace).map((text) => JSON.parse(text) as StoredObject) // manifests
+    .find((service) => service.metadata.name === name)?.spec ?? {}
+  const alone = manifest({ namespace, name: 'alone', spec: own })
+  const { spec: expected } = await dryRun('POST', inNamespace(namespace).services, alone)
+  t.strictSame(spec, { runtimeConfigName: 'default', ...expected }, `${namespace}/${name}`)
+  t.notMatch(JSON.stringify(metadata), /aim-admission|aim\.silogen\.ai\/[^v]|finalizers/)
+  t.strictSame(status?.conditions?.filter(({ type }) => OWN_CONDITIONS.includes(type)), [])
+  t.match(status, { status: /./, observedGeneration: metadata.generation })
 }

@@ -1,0 +1,110 @@
+import t from 'tap'
+import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
+import { INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION } from '../../../src/api/meta.ts'
+import { ownObject, ownString } from '../../../src/platform/json.ts'
+import { actionsOf, GATEWAY, manifest, routed } from '../../support/builders/manifests.ts'
+import { observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
+import { startBeside } from '../../support/operator/beside.ts'
+import { operatorDefinitions } from '../../support/operator/install.ts'
+import { until } from '../../support/until.ts'
+
+/** What a service of these tests has on the operator's definition. */
+const UNSET = { cacheModel: false, model: { ref: 'meta-llama-3-8b' }, replicas: 1 }
+const PATIENCE_MS = 120_000
+
+const beside = await startBeside()
+t.teardown(async () => { await beside.stop() })
+const { cluster, calm, now, refusedSince, routesOf, writesSince } = beside
+const { store, apply, aNamespace } = actionsOf(cluster)
+const { object, objects } = observationsOf(cluster)
+const theirs = await operatorDefinitions()
+await beside.install(theirs)
+const namespace = await aNamespace('changes')
+
+const config = (name: string, spec: object): string => manifest({ kind: 'AIMClusterRuntimeConfig', name, spec })
+const configured = (name: string, runtimeConfigName: string, spec: object = {}): string =>
+  manifest({ namespace, name, spec: { runtimeConfigName, ...spec } })
+const isServedAt = async (name: string, path: string): Promise<void> => {
+  await until(async () => (await routesOf(namespace))[name] === `${GATEWAY.name} ${path}`)
+}
+await store(config('many', routed('/{.metadata.namespace}/{.metadata.name}')))
+
+t.test('an own value wins without a conflict, and its removal brings the filled one back', async (t) => {
+  const applies = async (spec?: object): Promise<void> => {
+    const { code, stderr } = await cluster.kubectl(
+      ['apply', '--server-side', '--field-manager=user', '-f', '-'], configured('own', 'many', spec)
+    )
+    t.equal(code, 0, stderr)
+  }
+  await applies()
+  await isServedAt('own', '/changes/own')
+  await applies({ routing: { enabled: true, pathTemplate: '/changes/mine' } })
+  await isServedAt('own', '/changes/mine')
+  await applies()
+  await isServedAt('own', '/changes/own')
+})
+
+t.test('another configuration, or none, leaves nothing of the previous one', async (t) => {
+  const own = async (): Promise<{ spec: object, filled: string[] }> => {
+    const { metadata, spec } = await object('-n', namespace, 'aimsvc/switched')
+    const text = ownString(ownObject(metadata, 'annotations'), INJECTED_FIELDS_ANNOTATION)
+    return { spec, filled: Object.keys(JSON.parse(text || '{}') as object) }
+  }
+  await store(manifest({
+    kind: 'AIMRuntimeConfig',
+    namespace,
+    name: 'with-secrets',
+    spec: { ...routed('/changes/switched'), imagePullSecrets: [{ name: 'a' }] }
+  }))
+  await store(config('unrouted', { routing: { enabled: false } }))
+  t.equal((await apply(configured('switched', 'with-secrets'))).code, 0)
+  await isServedAt('switched', '/changes/switched')
+  t.match(await own(), { spec: { imagePullSecrets: [{ name: 'a' }] } })
+
+  t.equal((await apply(configured('switched', 'unrouted'))).code, 0)
+  await until(async () => !('switched' in await routesOf(namespace)))
+  t.strictSame(await own(), {
+    spec: { ...UNSET, runtimeConfigName: 'unrouted', routing: { enabled: false } }, filled: ['spec.routing.enabled']
+  })
+
+  t.equal((await apply(configured('switched', 'absent'))).code, 0)
+  t.strictSame(await own(), { spec: { ...UNSET, runtimeConfigName: 'absent' }, filled: [] })
+})
+
+const names = Array.from({ length: 200 }, (_, index) => `s${index}`)
+
+t.test('a changed configuration reaches the HTTPRoutes of 100 services', async () => {
+  await Promise.all(names.slice(0, 100).map(async (name) => { await store(configured(name, 'many')) }))
+  const areAt = async (prefix: string): Promise<boolean> => {
+    const routes = await routesOf(namespace)
+    return names.slice(0, 100).every((name) => routes[name] === `${GATEWAY.name} ${prefix}/changes/${name}`)
+  }
+  await until(async () => await areAt(''), undefined, PATIENCE_MS)
+  await store(config('many', routed('/v2/{.metadata.namespace}/{.metadata.name}')))
+  await until(async () => await areAt('/v2'), undefined, PATIENCE_MS)
+})
+
+t.test('replaced definitions convert each of 200 services once, in both directions, and nothing is refused', async (t) => {
+  await Promise.all(names.slice(100).map(async (name) => { await store(configured(name, 'many')) }))
+  await calm()
+  const isIn = (place: 'spec' | 'annotation') => ({ spec, metadata }: StoredObject): boolean => {
+    const isNoted = RECORD_ANNOTATION in ownObject(metadata, 'annotations')
+    return isNoted === (place === 'annotation') && (spec.resolvedRuntimeConfig !== undefined) === (place === 'spec')
+  }
+  const many = async (): Promise<StoredObject[]> =>
+    (await objects('-n', namespace, 'aimsvc')).filter(({ metadata: { name } }) => names.includes(name))
+  for (const [place, definitions] of [['spec', customResourceDefinitions()], ['annotation', theirs]] as const) {
+    const start = await now()
+    await beside.install(definitions)
+    t.equal((await apply(configured(`meanwhile-${place}`, 'many'))).code, 0)
+    await until(async () => (await many()).every(isIn(place)), undefined, PATIENCE_MS)
+    await calm()
+    t.strictSame(await refusedSince(start), [])
+    const triggers = (await writesSince(start)).map(({ user, objectRef }) => ({ user, ...objectRef }))
+      .filter(({ user, name = '', subresource }) =>
+        user.username === 'replica-a' && subresource === undefined && names.includes(name))
+    const counts = Map.groupBy(triggers, ({ name }) => name)
+    t.equal(counts.size, names.length)
+    t.strictSame([...counts].filter(([, { length }]) => length !== 1).map(([name]) => name), [])
+  }
+})
