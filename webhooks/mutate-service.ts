@@ -2,7 +2,7 @@ import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
 import type { PatchOperation } from '../src/api/admission-review.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
 import { INJECTED_FIELDS_ANNOTATION, PREFIX, RECORD_ANNOTATION } from '../src/api/meta.ts'
-import { createdAt } from '../src/api/object-meta.ts'
+import { annotationBytes, createdAt, MAX_ANNOTATION_BYTES } from '../src/api/object-meta.ts'
 import { missingConfigWarning } from '../src/core/rules/service-faults.ts'
 import type { ServicePolicy } from '../src/core/rules/service.ts'
 import { assessService, type Assessment } from '../src/core/settings/assess.ts'
@@ -31,13 +31,15 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
       if (change.kind !== 'change') return ADMIT
       const service = request.operation === 'CREATE' ? withoutCreationTime(change.service) : change.service
       const assessment = assessService(service, world, change.old)
+      const annotations = annotationsFor(assessment)
       const isMissing = assessment.config === undefined
       const warnings = [
         ...(blockIsSupplied(assessment, change.old?.block) ? [suppliedBlock(assessment.service)] : []),
-        ...(isMissing && policy.missingConfig === 'warn' ? [missingConfigWarning(change.service, world.configs)] : [])
+        ...(isMissing && policy.missingConfig === 'warn' ? [missingConfigWarning(change.service, world.configs)] : []),
+        ...tooManyBytes(request.object, annotations)
       ]
       const result = { warnings, audit: serviceAudit(assessment) }
-      return patched(servicePatch(request.object, assessment), result)
+      return patched(servicePatch(request.object, assessment, annotations), result)
     }
   }
 }
@@ -67,7 +69,7 @@ function patched ([first, ...more]: readonly PatchOperation[], result: Pick<Verd
 
 /** What makes the service the one that admission writes. `/spec` exists: otherwise it is malformed. */
 function servicePatch (
-  object: JsonObject | undefined, { service, block, recordIn, filled }: Assessment
+  object: JsonObject | undefined, { service, block, recordIn, filled }: Assessment, annotations: Annotations
 ): PatchOperation[] {
   if (object === undefined) return []
   const { givenConfigName, configName } = service
@@ -77,10 +79,29 @@ function servicePatch (
       : []),
     ...write(object, BLOCK, recordIn === 'spec' ? block : undefined),
     ...fillPatch(object, service, filled),
-    ...annotate(object, [
-      [RECORD_ANNOTATION, recordIn === 'annotation' && block !== undefined ? recordText(block) : undefined],
-      [INJECTED_FIELDS_ANNOTATION, fillRecord(filled)]
-    ])
+    ...annotate(object, annotations)
+  ]
+}
+
+/** Keys and values; undefined removes an annotation. */
+type Annotations = ReadonlyArray<readonly [string, string | undefined]>
+
+function annotationsFor ({ block, recordIn, filled }: Assessment): Annotations {
+  return [
+    [RECORD_ANNOTATION, recordIn === 'annotation' && block !== undefined ? recordText(block) : undefined],
+    [INJECTED_FIELDS_ANNOTATION, fillRecord(filled)]
+  ]
+}
+
+/** The API server refuses such a service after this webhook, without saying that admission writes annotations. */
+function tooManyBytes (object: JsonObject | undefined, annotations: Annotations): string[] {
+  const written = Object.fromEntries(annotations.filter(([, value]) => value !== undefined))
+  if (object === undefined || Object.keys(written).length === 0) return []
+  const [own, all] = [annotationBytes(written), annotationBytes({ ...annotationsOf(object), ...written })]
+  if (all <= MAX_ANNOTATION_BYTES) return []
+  return [
+    `metadata.annotations has ${all} bytes, ${own} of them by admission, and the API server allows ` +
+    `${MAX_ANNOTATION_BYTES}; remove some, or run kubectl apply --server-side, which keeps no copy of the manifest`
   ]
 }
 
@@ -88,9 +109,7 @@ const BLOCK = ['spec', 'resolvedRuntimeConfig'] as const
 const ANNOTATION = ['metadata', 'annotations', RECORD_ANNOTATION] as const
 
 /** Writes or removes annotations. All are one operation if the object has none yet. */
-function annotate (
-  object: JsonObject, annotations: ReadonlyArray<readonly [string, string | undefined]>
-): PatchOperation[] {
+function annotate (object: JsonObject, annotations: Annotations): PatchOperation[] {
   const path = ANNOTATION.slice(0, -1)
   if (isJsonObject(own(ownObject(object, 'metadata'), 'annotations'))) {
     return annotations.flatMap(([key, value]) => write(object, [...path, key], value))

@@ -26,6 +26,15 @@ export function annotationOf (object: JsonObject, key: string): string {
   return ownString(ownObject(ownObject(object, 'metadata'), 'annotations'), key)
 }
 
+/** Source: apimachinery, TotalAnnotationSizeLimitB. */
+export const MAX_ANNOTATION_BYTES = 256 * 1_024
+const ENCODER = new TextEncoder()
+
+/** What the API server limits: keys and values together. */
+export function annotationBytes (annotations: JsonObject): number {
+  return Object.entries(annotations).reduce((size, entry) => size + ENCODER.encode(entry.join('')).length, 0)
+}
+
 /**
  * Whether a `metadata.resourceVersion` is newer than another one of the same kind; also true if the two cannot be
  * compared, so that no change is lost. Source: KEP-5504, k8s.io/apimachinery/pkg/util/resourceversion.

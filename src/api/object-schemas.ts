@@ -6,6 +6,7 @@ import {
 import { ownObjects, ownString } from '../platform/json.ts'
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG, AIM_SERVICE, type Kind } from './kinds.ts'
 import { API_VERSION } from './meta.ts'
+import { annotationBytes, MAX_ANNOTATION_BYTES } from './object-meta.ts'
 import { clusterRuntimeConfigSpecSchema, runtimeConfigSpecSchema, runtimeConfigStatusSchema } from './runtime-config.ts'
 
 /** A rule of offline validation only: no CRD states it. */
@@ -20,14 +21,9 @@ const NAMED = offlineRule({
   reason: 'FieldValueRequired'
 })
 
-const ENCODER = new TextEncoder()
-/** Source: apimachinery, TotalAnnotationSizeLimitB. */
-const MAX_ANNOTATIONS = 256 * 1_024
-
 const ANNOTATIONS_FIT = offlineRule({
-  holds: (self) => Object.entries(self).reduce((size, entry) => size + ENCODER.encode(entry.join('')).length, 0) <=
-    MAX_ANNOTATIONS,
-  message: `keys and values have more than ${MAX_ANNOTATIONS} bytes together; remove annotations`,
+  holds: (self) => annotationBytes(self) <= MAX_ANNOTATION_BYTES,
+  message: `keys and values have more than ${MAX_ANNOTATION_BYTES} bytes together; remove annotations`,
   reason: 'FieldValueInvalid'
 })
 

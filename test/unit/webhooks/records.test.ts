@@ -216,3 +216,15 @@ t.test('no template reads the annotation', async (t) => {
   const wildcard = mutate(engine, { ...object('/{.metadata.annotations.*}') })
   t.notMatch(JSON.stringify(wildcard.object), /"path":/)
 })
+
+t.test('a warning says why the annotations are too long for the API server', (t) => {
+  for (const [bytes, isTooLong] of [[250_000, false], [262_000, true]] as const) {
+    const metadata = { ...ownObject(aService(), 'metadata'), annotations: { a: 'x'.repeat(bytes) } }
+    for (const hasBlock of [true, false]) {
+      const { warnings } = mutate(anEngine(hasBlock).engine, { ...aService(), metadata })
+      t.match(warnings, isTooLong && !hasBlock ? [/^metadata\.annotations has 262\d+ bytes, \d+ of them by/] : [])
+      t.equal(warnings.length, Number(isTooLong && !hasBlock))
+    }
+  }
+  t.end()
+})
