@@ -52,6 +52,7 @@ export const CHART_VARIANTS: Readonly<Record<string, JsonObject>> = {
       }
     }
   },
+  'beside an operator': { definitions: 'operator' },
   'with the minimum': {
     crds: { install: false },
     rbac: { aggregate: false },
