@@ -2,6 +2,7 @@ import t from 'tap'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { doctorCommand } from '../../../src/cli/commands/doctor/command.ts'
 import type { CheckResult } from '../../../src/cli/commands/doctor/format.ts'
+import { isJsonObject, ownObject, ownObjects } from '../../../src/platform/json.ts'
 import { manifest } from '../../support/builders/manifests.ts'
 import { inNamespace } from '../../support/cluster/cluster-client.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
@@ -46,7 +47,7 @@ t.test('finds no problem in a complete installation', async (t) => {
   t.strictSame(results.filter(({ kind }) => kind !== 'ok'), [])
   t.strictSame(
     [...new Set(results.map(({ check }) => check))],
-    ['definitions', 'registration', 'certificate', 'access', 'policy', 'other-webhooks', 'leftovers']
+    ['version', 'definitions', 'registration', 'certificate', 'access', 'policy', 'other-webhooks', 'leftovers']
   )
   const { code: textCode, stdout } = await runProgram([
     'doctor',
@@ -159,6 +160,40 @@ for (const [name, { by, subject, what }] of Object.entries(BROKEN)) {
     t.strictSame(problemsIn((await examine()).results), [])
   })
 }
+
+t.test('notes exemptions that AKS adds, and leaves them alone when it fixes another field', async (t) => {
+  const before = await Promise.all([MUTATING, VALIDATING].map(async (path) => {
+    const live: unknown = await client.stored(path)
+    return { path, webhooks: isJsonObject(live) ? ownObjects(live, 'webhooks') : [] }
+  }))
+  // as the admission enforcer writes them, before and after the program's own
+  const aks = [
+    { key: 'control-plane', operator: 'NotIn', values: ['true'] },
+    { key: 'kubernetes.azure.com/managedby', operator: 'NotIn', values: ['aks'] }
+  ]
+  for (const { path, webhooks } of before) {
+    await client.patch(path, webhooks.map((webhook, at) => ({
+      op: 'add',
+      path: `/webhooks/${at}/namespaceSelector`,
+      value: {
+        matchExpressions: [aks[0], ...ownObjects(ownObject(webhook, 'namespaceSelector'), 'matchExpressions'), aks[1]]
+      }
+    })))
+  }
+  const { code, results } = await examine()
+  const registration = results.filter(({ check }) => check === 'registration')
+  t.equal(code, 0)
+  t.strictSame([...new Set(registration.map(({ kind }) => kind))], ['note'])
+  t.match(registration[0]?.what, /AKS exempts .* admissions\.enforcer\/disabled=true \(chart value webhooks\.labels\)/)
+  await client.patch(MUTATING, [{ op: 'replace', path: '/webhooks/0/timeoutSeconds', value: 3 }])
+  const [problem] = problemsIn((await examine()).results)
+  t.equal(problem?.what, 'timeoutSeconds is 3, not 5')
+  t.notMatch(problem?.kind === 'problem' ? problem.fix : '', /namespaceSelector/)
+  for (const { path, webhooks } of before) {
+    await client.patch(path, [{ op: 'replace', path: '/webhooks', value: webhooks }])
+  }
+  t.strictSame((await examine()).results.filter(({ kind }) => kind !== 'ok'), [])
+})
 
 t.test('reports an unexpected webhook, and prints a command that removes it', async (t) => {
   const webhook = {

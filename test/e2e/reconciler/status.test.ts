@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import t, { type Test } from 'tap'
 import { inNamespace } from '../../support/cluster/cluster-client.ts'
-import { startCluster } from '../../support/cluster/cluster.ts'
+import { needs, startCluster } from '../../support/cluster/cluster.ts'
 import { actionsOf, BY_TEAM, GATEWAY, manifest, PATH, routed } from '../../support/builders/manifests.ts'
 import { conditionOf, observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
 import { manifestsOf, startProduct, startReconciler } from '../../support/programs/product.ts'
@@ -280,7 +280,9 @@ t.test('the commands of the user guide work, and the printed columns show the st
 const ofStatus = (text: string, status: object): string =>
   text.replace(/"spec":.*$/, `"status":${JSON.stringify(status)}}`)
 
-t.test('another field manager writes its own conditions and fields concurrently, and no write is lost', async (t) => {
+t.test('another field manager writes its own conditions and fields concurrently, and no write is lost', {
+  skip: await needs(cluster, 'kubectl apply --subresource')
+}, async (t) => {
   const namespace = await aNamespace('managers')
   const what = ['-n', namespace, ...SERVICE]
   await store(config(namespace, routed()), manifest({ namespace, name: 'a' }))

@@ -15,6 +15,8 @@ export interface GoProgram {
   readonly module: string
   /** Source files of the program in that folder, other than go.mod and go.sum. */
   readonly sources: readonly string[]
+  /** Variables that the linker sets: `package.name=value`. */
+  readonly variables?: readonly string[]
 }
 
 /** Absolute path of the program, built once and cached outside the checkout; rejects if Go is missing for that. */
@@ -41,13 +43,14 @@ export async function foundIn (folders: readonly string[], name: string): Promis
   return undefined
 }
 
-async function build ({ name, source, module }: GoProgram, file: string): Promise<void> {
+async function build ({ name, source, module, variables = [] }: GoProgram, file: string): Promise<void> {
   process.stderr.write(
     `building ${name} from its Go module, once; kube-apiserver takes about 6 minutes, the others less\n`
   )
   const partial = `${file}.${process.pid}`
   try {
-    await promisify(execFile)('go', ['build', '-trimpath', '-ldflags=-s -w', '-o', partial, source], {
+    const ldflags = ['-s', '-w', ...variables.map((variable) => `-X ${variable}`)].join(' ')
+    await promisify(execFile)('go', ['build', '-trimpath', `-ldflags=${ldflags}`, '-o', partial, source], {
       cwd: module,
       maxBuffer: 64 * 1024 * 1024
     })
@@ -64,14 +67,18 @@ async function build ({ name, source, module }: GoProgram, file: string): Promis
 }
 
 /** One folder for each state of the Go module, so that a changed version causes a build. */
-async function cacheFolder ({ module, sources }: GoProgram): Promise<string> {
+async function cacheFolder ({ module, sources, variables = [] }: GoProgram): Promise<string> {
   const contents = await Promise.all(
     ['go.mod', 'go.sum', ...sources].map(async (file) => await readFile(path.join(module, file)))
   )
-  const hash = contents.reduce((sum, content) => sum.update(content), createHash('sha256')).digest('hex').slice(0, 16)
-  const cache = process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache')
-  return path.join(cache, 'aim-admission', `${process.platform}-${process.arch}-${hash}`)
+  const sum = createHash('sha256')
+  for (const content of [...contents, ...variables]) sum.update(content)
+  const hash = sum.digest('hex').slice(0, 16)
+  return path.join(CACHE, `${process.platform}-${process.arch}-${hash}`)
 }
+
+/** Folder of what the tests build. */
+export const CACHE = path.join(process.env['XDG_CACHE_HOME'] ?? path.join(homedir(), '.cache'), 'aim-admission')
 
 /** Longer than any build; an older lock belongs to a process that died. */
 const STALE_MS = 30 * 60 * 1_000

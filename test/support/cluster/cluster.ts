@@ -5,7 +5,7 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { text } from 'node:stream/consumers'
-import { clusterClient } from './cluster-client.ts'
+import { clusterClient, type ClusterClient } from './cluster-client.ts'
 import {
   AUDIT_LOG, kubeconfigFor, startControlPlane, type ControlPlaneAddress, type ControlPlaneOptions, type TestUser
 } from './control-plane.ts'
@@ -61,6 +61,20 @@ export async function startOwnCluster (options: ControlPlaneOptions = {}) {
     pauseEtcd,
     resumeEtcd
   }
+}
+
+/** What the API server, or the kubectl beside it, has since a minor version of Kubernetes 1. */
+const SINCE = { 'streamed lists': 34, 'kubectl apply --subresource': 32 } as const
+
+/** Why a test is skipped that needs it, if this cluster is older: for the option `skip` of the test. */
+export async function needs ({ client }: Cluster, feature: keyof typeof SINCE): Promise<string | false> {
+  const minor = await minorVersion(client)
+  return minor < SINCE[feature] && `Kubernetes 1.${minor} lacks ${feature}: needs 1.${SINCE[feature]}`
+}
+
+/** The minor version of the API server. */
+export async function minorVersion (client: ClusterClient): Promise<number> {
+  return Number.parseInt((await client.stored<{ minor: string }>('/version'))?.minor ?? '', 10)
 }
 
 /** `dir` is the folder of the test's own files. */

@@ -155,10 +155,15 @@ function registrationResults (wanted: JsonObject, live: ReadResult, fix: string)
     const at = found.findIndex((other) => other['name'] === name)
     const current = found[at]
     if (current === undefined) return problem(name, 'is missing', [{ op: 'add', path: '/webhooks/-', value: webhook }])
-    const { texts, patch } = compare(comparable(current), comparable(webhook), `/webhooks/${at}`)
-    return texts.length === 0
-      ? { check, kind: 'ok', subject: `${title}, ${name}`, what: 'is as the program registers it' } as const
-      : problem(name, texts.join('; '), [nameTest(at, name), ...patch])
+    const wantedWebhook = comparable(webhook)
+    const isExempted = hasExemptionsOfAks(comparable(current), wantedWebhook)
+    const compared = isExempted ? { ...current, namespaceSelector: wantedWebhook['namespaceSelector'] } : current
+    const { texts, patch } = compare(comparable(compared), wantedWebhook, `/webhooks/${at}`)
+    if (texts.length > 0) return problem(name, texts.join('; '), [nameTest(at, name), ...patch])
+    const about = { check, subject: `${title}, ${name}` } as const
+    return isExempted
+      ? { ...about, kind: 'note', what: EXEMPTED_BY_AKS } as const
+      : { ...about, kind: 'ok', what: 'is as the program registers it' } as const
   }), ...unexpected]
 }
 
@@ -171,6 +176,24 @@ function comparable (webhook: JsonObject): JsonObject {
   const { caBundle, service, ...client } = ownObject(webhook, 'clientConfig')
   const clientConfig = { ...client, ...(isJsonObject(service) && { service: { port: 443, ...service } }) }
   return { namespaceSelector: {}, objectSelector: {}, ...webhook, clientConfig }
+}
+
+/** Labels of the namespaces that the admission enforcer of AKS exempts, in every webhook. */
+const LABELS_OF_AKS = ['control-plane', 'kubernetes.azure.com/managedby']
+
+const EXEMPTED_BY_AKS = 'is as the program registers it, but AKS exempts namespaces with ' +
+  `${LABELS_OF_AKS.join(' or ')}: services there get no block; to prevent this, set the label ` +
+  'admissions.enforcer/disabled=true (chart value webhooks.labels), and register the webhooks again'
+
+/** Whether the only differences of the selectors are exemptions that AKS added. */
+function hasExemptionsOfAks (live: JsonObject, wanted: JsonObject): boolean {
+  const selector = ownObject(live, 'namespaceSelector')
+  const expressions = ownObjects(selector, 'matchExpressions')
+  const kept = expressions.filter((expression) => !LABELS_OF_AKS.includes(ownString(expression, 'key')))
+  if (kept.length === expressions.length) return false
+  const { matchExpressions, ...rest } = selector
+  const restored = kept.length === 0 ? rest : { ...rest, matchExpressions: kept }
+  return jsonpatch.compare(restored, ownObject(wanted, 'namespaceSelector')).length === 0
 }
 
 /** Makes a patch fail if the list has changed in the meantime. */

@@ -3,7 +3,7 @@ import { toJsonLines } from '../../output/formats.ts'
 
 /** In the order of the output. */
 export const CHECKS = [
-  'definitions', 'registration', 'certificate', 'access', 'policy', 'other-webhooks', 'leftovers'
+  'version', 'definitions', 'registration', 'certificate', 'access', 'policy', 'other-webhooks', 'leftovers'
 ] as const
 
 interface Checked {

@@ -11,6 +11,7 @@ import { caBundleCommand, checkCertificate } from './check-certificate.ts'
 import { checkDefinitions, checkPolicy, checkRegistration, nameOf } from './check-objects.ts'
 import { checkLeftovers } from './check-leftovers.ts'
 import { checkOtherWebhooks } from './check-other-webhooks.ts'
+import { checkVersion } from './check-version.ts'
 import { clusterReader } from './cluster-reader.ts'
 import { CHECKS, type CheckResult } from './format.ts'
 
@@ -36,6 +37,7 @@ export async function examine (webhooks: readonly RegisteredWebhook[], options: 
   const certificateFix = client.kind === 'url' ? caBundleCommand(registration, client.caBundle) : commands.restart
   try {
     const results = await Promise.all([
+      checkVersion(cluster),
       checkDefinitions(customResourceDefinitions(), cluster),
       checkRegistration(registration, { cluster, fix: commands.registration }),
       checkCertificate(registration, { cluster, server, days, fix: certificateFix, now: () => new Date() }),
