@@ -31,7 +31,7 @@ export async function commandLinePage (page: string): Promise<string> {
 }
 
 /** Replaces a part between its two markers. */
-function replaced (page: string, part: string, content: string): string {
+export function replaced (page: string, part: string, content: string): string {
   const [start, end] = [`<!-- ${part}: made by npm run render -->\n`, `<!-- end of ${part} -->\n`]
   const [before, rest] = page.split(start)
   const after = rest?.split(end)[1]

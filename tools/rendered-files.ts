@@ -4,6 +4,8 @@ import { accessManifests } from '../src/cli/commands/manifests/access.ts'
 import { newAdmissionEngine } from '../webhooks/engine.ts'
 import { toYaml } from '../src/cli/output/formats.ts'
 import { customResourceDefinitions } from '../src/api/custom-resource-definitions.ts'
+import { replaced } from './reference-pages.ts'
+import { valuesTable } from './chart-values.ts'
 import { CHART, helm } from '../test/support/binaries/helm.ts'
 import { webhookConfigurations } from '../webhooks/webhook-configurations.ts'
 
@@ -20,15 +22,18 @@ export async function chartFiles (): Promise<Record<string, string>> {
     namespace: NAMESPACE
   } as const
   const crds = toYaml(customResourceDefinitions())
+  const read = async (file: string): Promise<string> => await readFile(path.join(ROOT, file), 'utf8')
   return {
+    'deploy/chart/README.md':
+      replaced(await read('deploy/chart/README.md'), 'values', valuesTable(await read('deploy/chart/values.yaml'))),
     'deploy/crds/aim.silogen.ai.yaml': crds,
     'deploy/chart/files/crds.yaml': crds,
     'deploy/chart/files/rbac.yaml': toYaml(accessManifests({ namespace: NAMESPACE, certificates: 'self-managed' })),
     'deploy/chart/files/rbac-given-certificates.yaml':
       toYaml(accessManifests({ namespace: NAMESPACE, certificates: 'files' })),
     'deploy/chart/files/webhooks.yaml': toYaml(webhookConfigurations(webhooks, options)),
-    'deploy/chart/files/alerts.yaml': await readFile(path.join(ROOT, 'deploy/alerts.yaml'), 'utf8'),
-    'deploy/chart/files/dashboard.json': await readFile(path.join(ROOT, 'deploy/dashboards/aim-admission.json'), 'utf8')
+    'deploy/chart/files/alerts.yaml': await read('deploy/alerts.yaml'),
+    'deploy/chart/files/dashboard.json': await read('deploy/dashboards/aim-admission.json')
   }
 }
 

@@ -1,9 +1,23 @@
+{{/*
+Labels of an object: of the chart, then of `more`, then common ones: `.` or (list . more). Earlier ones win, so that no
+value changes what selectors match.
+*/}}
 {{- define "aim-admission.labels" -}}
-app.kubernetes.io/name: aim-admission
-app.kubernetes.io/instance: {{ .Release.Name }}
-app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
-app.kubernetes.io/managed-by: {{ .Release.Service }}
-helm.sh/chart: {{ .Chart.Name }}-{{ .Chart.Version }}
+{{- $root := . }}
+{{- $more := dict }}
+{{- if kindIs "slice" . }}
+{{- $root = first . }}
+{{- $more = last . }}
+{{- end }}
+{{- $own := dict
+  "app.kubernetes.io/name" "aim-admission"
+  "app.kubernetes.io/instance" $root.Release.Name
+  "app.kubernetes.io/version" $root.Chart.AppVersion
+  "app.kubernetes.io/managed-by" $root.Release.Service
+  "helm.sh/chart" (printf "%s-%s" $root.Chart.Name $root.Chart.Version | replace "+" "_")
+}}
+{{- $global := $root.Values.global | default dict }}
+{{- omit (merge $own $more ($root.Values.commonLabels | default dict) ($global.commonLabels | default dict)) "app.kubernetes.io/component" | toYaml }}
 {{- end }}
 
 {{/* Labels that select the pods of one component: (list . "serve"). */}}
@@ -14,7 +28,29 @@ app.kubernetes.io/component: {{ last . }}
 {{- end }}
 
 {{- define "aim-admission.image" -}}
-{{ .Values.image.repository }}{{ if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- $global := .Values.global | default dict }}
+{{- with $global.imageRegistry | default .Values.image.registry }}{{ . }}/{{ end }}
+{{- .Values.image.repository }}{{ if .Values.image.digest }}@{{ .Values.image.digest }}{{ else }}:{{ .Values.image.tag | default .Chart.AppVersion }}{{ end }}
+{{- end }}
+
+{{/* Pull secrets of the chart, then global ones, which may be names. */}}
+{{- define "aim-admission.imagePullSecrets" -}}
+{{- $global := .Values.global | default dict }}
+{{- $secrets := list }}
+{{- range concat (.Values.imagePullSecrets | default list) ($global.imagePullSecrets | default list) }}
+{{- $secrets = append $secrets (ternary . (dict "name" .) (kindIs "map" .)) }}
+{{- end }}
+{{- with uniq $secrets }}{{ toYaml . }}{{ end }}
+{{- end }}
+
+{{/* Without the users and groups that OpenShift assigns, if the cluster is one. */}}
+{{- define "aim-admission.podSecurityContext" -}}
+{{- $adapt := dig "compatibility" "openshift" "adaptSecurityContext" "auto" (.Values.global | default dict) }}
+{{- if or (eq $adapt "force") (and (eq $adapt "auto") (.Capabilities.APIVersions.Has "security.openshift.io/v1")) }}
+{{- omit .Values.podSecurityContext "runAsUser" "runAsGroup" "fsGroup" | toYaml }}
+{{- else }}
+{{- toYaml .Values.podSecurityContext }}
+{{- end }}
 {{- end }}
 
 {{/* "true" if the serving certificate comes from a mounted Secret, else empty. */}}
@@ -83,13 +119,10 @@ secret: {secretName: {{ .caSecret }}, items: [{key: ca.crt, path: ca.crt}], defa
 {{- $clientCa := ternary (include "aim-admission.clientCa" $root) "" (eq $component "serve") }}
 metadata:
   labels:
-    {{- include "aim-admission.labels" $root | nindent 4 }}
+    {{- include "aim-admission.labels" (list $root ($values.podLabels | default dict)) | nindent 4 }}
     app.kubernetes.io/component: {{ $component }}
   annotations:
-    kubectl.kubernetes.io/default-container: {{ $component }}
-    {{- with $values.podAnnotations }}
-    {{- toYaml . | nindent 4 }}
-    {{- end }}
+    {{- merge (dict "kubectl.kubernetes.io/default-container" $component) ($values.podAnnotations | default dict) | toYaml | nindent 4 }}
 spec:
   serviceAccountName: {{ if eq $component "serve" }}aim-admission{{ else }}aim-admission-reconcile{{ end }}
   automountServiceAccountToken: true
@@ -98,23 +131,26 @@ spec:
   {{- with $values.priorityClassName }}
   priorityClassName: {{ . }}
   {{- end }}
-  {{- with $root.Values.imagePullSecrets }}
+  {{- with include "aim-admission.imagePullSecrets" $root }}
   imagePullSecrets:
-    {{- toYaml . | nindent 4 }}
+    {{- . | nindent 4 }}
   {{- end }}
   securityContext:
-    runAsNonRoot: true
-    runAsUser: 65532
-    runAsGroup: 65532
-    fsGroup: 65532
-    seccompProfile: {type: RuntimeDefault}
+    {{- include "aim-admission.podSecurityContext" $root | nindent 4 }}
   containers:
   - name: {{ $component }}
     image: {{ include "aim-admission.image" $root | quote }}
     imagePullPolicy: {{ $root.Values.image.pullPolicy }}
     args: [{{ $component }}]
     env:
-    {{- include (printf "aim-admission.%s.env" $component) $root | nindent 4 }}
+    {{- $env := include (printf "aim-admission.%s.env" $component) $root }}
+    {{- $env | nindent 4 }}
+    {{- range $values.extraEnv }}
+    {{- if contains (printf "{name: %s," .name) $env }}
+    {{- fail (printf "%s.extraEnv sets %s, which the chart sets: use the value of the chart" $component .name) }}
+    {{- end }}
+    {{- toYaml (list .) | nindent 4 }}
+    {{- end }}
     ports:
     {{- if eq $component "serve" }}
     - {name: webhooks, containerPort: 8443}
@@ -138,10 +174,8 @@ spec:
     resources:
       {{- toYaml $values.resources | nindent 6 }}
     securityContext:
-      allowPrivilegeEscalation: false
-      readOnlyRootFilesystem: true
-      capabilities: {drop: [ALL]}
-    {{- if or $mountsPair $clientCa }}
+      {{- toYaml $root.Values.containerSecurityContext | nindent 6 }}
+    {{- if or $mountsPair $clientCa $values.extraVolumeMounts }}
     volumeMounts:
     {{- if $mountsPair }}
     - {name: tls, mountPath: /etc/aim-admission/tls, readOnly: true}
@@ -149,8 +183,11 @@ spec:
     {{- if $clientCa }}
     - {name: client-ca, mountPath: /etc/aim-admission/client-ca, readOnly: true}
     {{- end }}
+    {{- with $values.extraVolumeMounts }}
+    {{- toYaml . | nindent 4 }}
     {{- end }}
-  {{- if or $mountsPair $clientCa }}
+    {{- end }}
+  {{- if or $mountsPair $clientCa $values.extraVolumes }}
   volumes:
   {{- if $mountsPair }}
   - name: tls
@@ -160,7 +197,14 @@ spec:
   - name: client-ca
     {{- $clientCa | nindent 4 }}
   {{- end }}
+  {{- with $values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
   {{- end }}
+  {{- end }}
+  {{- if kindIs "slice" $values.topologySpreadConstraints }}
+  topologySpreadConstraints:
+    {{- toYaml $values.topologySpreadConstraints | nindent 4 }}
+  {{- else }}
   topologySpreadConstraints:
   - maxSkew: 1
     topologyKey: kubernetes.io/hostname
@@ -178,6 +222,7 @@ spec:
     labelSelector:
       matchLabels:
         {{- include "aim-admission.selector" . | nindent 8 }}
+  {{- end }}
   {{- with $values.affinity }}
   affinity:
     {{- toYaml . | nindent 4 }}

@@ -4,7 +4,7 @@ import t from 'tap'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { CHART, helm } from '../../support/binaries/helm.ts'
 import { OTHERS_CRDS } from '../../support/builders/others-crds.ts'
-import { asFlags, CHART_VARIANTS, objectsIn, renderedChart, titleOf } from '../../support/cluster/rendered-chart.ts'
+import { asFlags, CHART_VARIANTS, DEPENDENT_CHART, objectsIn, renderedChart, titleOf } from '../../support/cluster/rendered-chart.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
 const INSTALL = path.resolve(import.meta.dirname, '../../../deploy/install.yaml')
@@ -192,4 +192,26 @@ t.test('helm installs, upgrades without touching caBundle, and uninstalls everyt
     (await kubectl(['get', 'crds', '-l', 'app.kubernetes.io/name=aim-admission', NAMES])).stdout.split(' ').toSorted(),
     rendered.toSorted()
   )
+})
+
+t.test('helm installs it as a dependency, removes it by its condition, and installs it again', async (t) => {
+  const chart = t.testdir(DEPENDENT_CHART)
+  const run = async (...args: string[]): Promise<void> => {
+    const { code, stderr } = await helm(args, kubeconfig)
+    t.equal(code, 0, stderr)
+  }
+  const installed = async (): Promise<number> => (await kubectl([
+    'get', 'validatingwebhookconfigurations,deployments', '-n', 'platform', '-o=name'
+  ])).stdout.trim().split('\n').filter((name) => name.endsWith('/aim-admission')).length
+  await run('dependency', 'update', chart)
+  // the definitions of an uninstalled release stay
+  await run('install', 'stack', chart, '--namespace', 'platform', '--create-namespace', '--take-ownership')
+  t.equal(await installed(), 2)
+  await run('upgrade', 'stack', chart, '--namespace', 'platform', '--set', 'aim-admission.enabled=false')
+  t.equal(await installed(), 0)
+  t.equal((await kubectl(['get', 'configmap', 'own', '-n', 'platform'])).code, 0)
+  await run('upgrade', 'stack', chart, '--namespace', 'platform', '--set', 'aim-admission.enabled=true')
+  t.equal(await installed(), 2)
+  await run('uninstall', 'stack', '--namespace', 'platform')
+  t.equal(await installed(), 0)
 })

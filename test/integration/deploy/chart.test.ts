@@ -4,11 +4,14 @@ import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import path from 'node:path'
 import t from 'tap'
+import { parse, parseDocument } from 'yaml'
 import packageJson from '../../../package.json' with { type: 'json' }
 import { issueEphemeralPair } from '../../../certs/issue.ts'
 import { chartFiles, installManifests } from '../../../tools/rendered-files.ts'
 import { KINDS } from '../../../src/api/kinds.ts'
+import { valuesTable } from '../../../tools/chart-values.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
+import { OLDEST_MINOR } from '../../../src/cli/commands/doctor/check-version.ts'
 import { reconcileCommand } from '../../../src/cli/commands/reconcile/command.ts'
 import { serveCommand } from '../../../src/cli/commands/serve/command.ts'
 import { webhookConfigurations, type WebhookConfigurationOptions } from '../../../webhooks/webhook-configurations.ts'
@@ -16,7 +19,9 @@ import { CHART, helm } from '../../support/binaries/helm.ts'
 import { aReview } from '../../support/builders/a-review.ts'
 import { aTestAuthority, type KeyPair } from '../../support/builders/test-certificates.ts'
 import { startProgram } from '../../support/programs/program.ts'
-import { asFlags, CHART_VARIANTS, objectsIn, renderedChart, titleOf } from '../../support/cluster/rendered-chart.ts'
+import {
+  asFlags, CHART_VARIANTS, DEPENDENT_CHART, objectsIn, renderedChart, titleOf
+} from '../../support/cluster/rendered-chart.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../../..')
@@ -52,6 +57,11 @@ const refused: Record<string, { values: JsonObject, want: RegExp }> = {
     values: { clientCertificates: { caSecret: 'a', names: ['a,b'] } }, want: /names/
   },
   'two CAs of clients': { values: { clientCertificates: { caSecret: 'a', caConfigMap: 'b' } }, want: /clientCert/ },
+  'a variable that the chart sets': {
+    values: { serve: { extraEnv: [{ name: 'AIM_ADMISSION_PORT', value: '1' }] } },
+    want: /serve\.extraEnv sets AIM_ADMISSION_PORT, which the chart sets/
+  },
+  'global pull secrets as a text': { values: { global: { imagePullSecrets: 'mirror' } }, want: /imagePullSecrets/ },
   'a key as caBundle': {
     values: {
       certificates: { mode: 'files', caBundle: Buffer.from('-----BEGIN PRIVATE KEY-----').toString('base64') }
@@ -142,7 +152,8 @@ t.test('every variable of a pod is a flag of its command, and each command has i
       t.equal(serviceAccountName, name)
       const flags =
         COMMANDS.find((command) => command.name() === container?.args[0])?.options.map(({ envVar }) => envVar) ?? []
-      t.strictSame(container?.env.filter((variable) => !flags.includes(variable.name)), [], `${variant}: ${name}`)
+      const unknown = container?.env.filter(({ name }) => !flags.includes(name) && name !== 'HTTPS_PROXY')
+      t.strictSame(unknown, [], `${variant}: ${name}`)
     }
   }
 })
@@ -212,6 +223,69 @@ t.test('beside an operator the chart has no definition, and other flags; all els
   }
 })
 
+const SET = CHART_VARIANTS['as charts of this kind are set'] ?? {}
+
+t.test('global values and those of pods apply to every pod, and change nothing that selectors match', async (t) => {
+  const rendered = objectsIn(await renderedChart(SET))
+  const { 'aim-admission': serve, 'aim-admission-reconcile': reconcile } = ofKind(rendered, 'Deployment')
+  for (const deployment of [serve, reconcile]) {
+    const { selector, template } = deployment?.['spec'] as { selector: { matchLabels: JsonObject }, template: Pod }
+    t.match(template.metadata.labels, { ...selector.matchLabels, team: 'platform', cost: 'shared' })
+    t.equal(selector.matchLabels['app.kubernetes.io/name'], 'aim-admission')
+    t.match(template.spec, {
+      imagePullSecrets: [{ name: 'registry' }, { name: 'mirror' }],
+      containers: [{ image: /^mirror\.example:5000\/aim-admission:\d/ }]
+    })
+    t.strictSame(template.spec['securityContext'], { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } })
+  }
+  t.match((serve?.['spec'] as { template: Pod }).template, {
+    metadata: { labels: { sidecar: 'yes' }, annotations: { 'kubectl.kubernetes.io/default-container': 'serve' } },
+    spec: {
+      volumes: [{ name: 'extra' }],
+      topologySpreadConstraints: [],
+      containers: [{ volumeMounts: [{ name: 'extra' }] }]
+    }
+  })
+  t.match((reconcile?.['spec'] as { template: Pod }).template.spec, {
+    topologySpreadConstraints: [{ maxSkew: 2, labelSelector: undefined }]
+  })
+  for (const { kind, metadata } of rendered) {
+    t.match((metadata as JsonObject)['labels'], { team: kind === 'ServiceMonitor' ? 'monitoring' : 'platform' })
+  }
+  const labels = rendered.filter(({ kind }) => String(kind).endsWith('WebhookConfiguration'))
+    .map(({ metadata }) => ((metadata as JsonObject)['labels'] as JsonObject)['admissions.enforcer/disabled'])
+  t.strictSame(labels, ['true', 'true'])
+})
+
+interface Pod {
+  readonly metadata: { readonly labels: JsonObject, readonly annotations: JsonObject }
+  readonly spec: JsonObject
+}
+
+t.test('a chart that depends on this one switches it by a condition, and sets its values', async (t) => {
+  const folder = t.testdir(DEPENDENT_CHART)
+  const updated = await helm(['dependency', 'update', folder])
+  t.equal(updated.code, 0, updated.stderr)
+  const titlesWith = async (...flags: string[]): Promise<{ titles: string[], text: string }> => {
+    const { code, stdout, stderr } = await helm(['template', 'stack', folder, '--namespace', 'aim-system', ...flags])
+    t.equal(code, 0, stderr)
+    return { titles: objectsIn(stdout).map(titleOf), text: stdout }
+  }
+  const on = await titlesWith()
+  t.strictSame(new Set(on.titles), new Set([...objectsIn(await renderedChart()).map(titleOf), 'ConfigMap own']))
+  t.match(on.text, /image: "mirror\.example\/aim-admission:/)
+  t.match(on.text, /runAsUser: 65532/)
+  for (const flags of [
+    ['--api-versions', 'security.openshift.io/v1'],
+    ['--set', 'global.compatibility.openshift.adaptSecurityContext=force'],
+    ['--set', 'aim-admission.podSecurityContext.runAsUser=null,aim-admission.podSecurityContext.runAsGroup=null,' +
+      'aim-admission.podSecurityContext.fsGroup=null']
+  ]) {
+    t.notMatch((await titlesWith(...flags)).text, /runAsUser: \d|runAsGroup: \d|fsGroup: \d/, flags.join(' '))
+  }
+  t.strictSame((await titlesWith('--set', 'aim-admission.enabled=false')).titles, ['ConfigMap own'])
+})
+
 t.test('the roles for users cover the three kinds, and grant nothing else', async (t) => {
   const roles = ofKind(objectsIn(await renderedChart()), 'ClusterRole')
   t.match(roles['aim-admission-view'], {
@@ -272,9 +346,60 @@ t.test('only the configured peers reach the port of metrics, by default the pods
   }
 })
 
-t.test('the chart has the version of the program', async (t) => {
+t.test('the chart has the version of the program, which no release has yet', async (t) => {
   t.match(
     await fileText('deploy/chart/Chart.yaml'),
     new RegExp(`^version: ${packageJson.version}\nappVersion: ${packageJson.version}$`, 'm')
   )
+  const [unreleased = '', ...released] = (await fileText('CHANGELOG.md')).split(/^## /m).slice(1)
+  if (/^- /m.test(unreleased)) {
+    t.notOk(released.some((section) => section.startsWith(packageJson.version)), 'raise the version: it is released')
+  }
+})
+
+t.test('Chart.yaml has what chart-testing and Artifact Hub require, and names the three kinds', async (t) => {
+  const { maintainers, kubeVersion, annotations } = parse(await fileText('deploy/chart/Chart.yaml')) as ChartFile
+  t.ok(maintainers.length > 0 && maintainers.every(({ name }) => name !== ''))
+  t.equal(kubeVersion, `>=1.${OLDEST_MINOR}.0-0`)
+  t.equal(annotations['artifacthub.io/license'], packageJson.license)
+  const crds = parse(annotations['artifacthub.io/crds'] ?? '') as JsonObject[]
+  t.strictSame(
+    crds.map(({ kind, name }) => `${String(kind)} ${String(name)}`).toSorted(),
+    KINDS.map(({ kind, plural }) => `${kind} ${plural}.aim.silogen.ai`).toSorted()
+  )
+  const [example] = parse(annotations['artifacthub.io/crdsExamples'] ?? '') as JsonObject[]
+  t.equal(example?.['kind'], 'AIMClusterRuntimeConfig')
+})
+
+interface ChartFile {
+  readonly maintainers: ReadonlyArray<{ readonly name: string }>
+  readonly kubeVersion: string
+  readonly annotations: Readonly<Record<string, string>>
+}
+
+/** Rules of yamllint that chart-testing checks by default, where they do not follow from parsing. */
+const LAYOUT: Readonly<Record<string, RegExp>> = {
+  'a space at the end of a line': /[ \t]$/m,
+  'a tab': /\t/,
+  'a carriage return': /\r/,
+  'a comment without a space': /^ *#[^ \n]/m,
+  'spaces in braces': /\{ | \}(?!\})/,
+  'more than two empty lines': /\n{4}/,
+  'no single line end at the end': /(?:[^\n]|\n\n)$/,
+  'a truth value that is not true or false': /: (?:yes|no|on|off)$/mi
+}
+
+t.test('the YAML files of the chart pass the rules of yamllint', async (t) => {
+  for (const name of ['Chart.yaml', 'values.yaml']) {
+    const text = await fileText(`deploy/chart/${name}`)
+    const { errors, warnings } = parseDocument(text, { strict: true, uniqueKeys: true })
+    t.strictSame([...errors, ...warnings], [])
+    for (const [fault, pattern] of Object.entries(LAYOUT)) t.notMatch(text, pattern, `${name}: ${fault}`)
+  }
+})
+
+t.test('each value has a description: a value without a comment stops the rendering', async (t) => {
+  t.throws(() => valuesTable('a:\n  # described\n  b: 1\n  c: {}\n'), { message: /a\.c has no comment/ })
+  t.match(valuesTable('# the first\na:\n  # of b\n  # and | more\n  b: true\n'), '| `a` | object |')
+  t.match(valuesTable('a:\n  # of b\n  # and | more\n  b: true\n'), '| `a.b` | bool | `true` | of b and \\| more |')
 })

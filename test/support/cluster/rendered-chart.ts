@@ -53,6 +53,33 @@ export const CHART_VARIANTS: Readonly<Record<string, JsonObject>> = {
     }
   },
   'beside an operator': { definitions: 'operator' },
+  'as charts of this kind are set': {
+    enabled: true,
+    global: {
+      imageRegistry: 'mirror.example:5000',
+      imagePullSecrets: ['mirror', { name: 'registry' }],
+      commonLabels: { team: 'global', cost: 'shared' },
+      ofAnotherChart: { anything: [1] }
+    },
+    imagePullSecrets: [{ name: 'registry' }],
+    commonLabels: { team: 'platform', 'app.kubernetes.io/component': 'other', 'app.kubernetes.io/name': 'other' },
+    webhooks: { labels: { 'admissions.enforcer/disabled': 'true' } },
+    podSecurityContext: { runAsUser: null, runAsGroup: null, fsGroup: null },
+    serviceMonitor: { enabled: true, labels: { team: 'monitoring' } },
+    serve: {
+      podLabels: { sidecar: 'yes', 'app.kubernetes.io/instance': 'other' },
+      podAnnotations: { 'kubectl.kubernetes.io/default-container': 'other' },
+      extraEnv: [{ name: 'HTTPS_PROXY', value: 'http://proxy.example:3128' }],
+      extraVolumes: [{ name: 'extra', emptyDir: {} }],
+      extraVolumeMounts: [{ name: 'extra', mountPath: '/extra' }],
+      topologySpreadConstraints: []
+    },
+    reconcile: {
+      topologySpreadConstraints: [
+        { maxSkew: 2, topologyKey: 'kubernetes.io/hostname', whenUnsatisfiable: 'ScheduleAnyway' }
+      ]
+    }
+  },
   'with the minimum': {
     crds: { install: false },
     rbac: { aggregate: false },
@@ -70,6 +97,14 @@ export const CHART_VARIANTS: Readonly<Record<string, JsonObject>> = {
     reconcile: { metricNames: 'hidden' },
     logLevel: 'debug'
   }
+}
+
+/** Files of a chart that depends on this one, with a global value and a condition. */
+export const DEPENDENT_CHART = {
+  'Chart.yaml': 'apiVersion: v2\nname: platform\nversion: 1.0.0\ndependencies:\n' +
+    `- {name: aim-admission, version: ">=0", repository: "file://${CHART}", condition: aim-admission.enabled}\n`,
+  'values.yaml': 'global: {imageRegistry: mirror.example}\naim-admission: {enabled: true}\n',
+  templates: { 'own.yaml': 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: own}\n' }
 }
 
 /** The chart rendered by Helm with these values; rejects with the error of Helm. */
