@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
 import type { Registry } from 'prom-client'
 import { cacheMetrics, createMetrics, newRegistry } from '../src/telemetry/metrics.ts'
 import { probeMetrics, reconcileMetrics, workQueueMetrics } from '../src/telemetry/reconcile-metrics.ts'
@@ -8,6 +10,8 @@ import {
 import type { JsonObject } from '../src/platform/json.ts'
 import packageJson from '../package.json' with { type: 'json' }
 import { newProgram } from '../src/cli/program.ts'
+import { runStep } from '../test/support/docs/documented-steps.ts'
+import { ROOT } from '../test/support/docs/pages.ts'
 import { commandLineReference } from './command-line-reference.ts'
 
 /** The page of fields and metrics as the program has them; the text around its generated parts stays. */
@@ -28,6 +32,40 @@ export async function commandLinePage (page: string): Promise<string> {
   }
   const program = await newProgram({ name, version, description, terminal }, () => true)
   return replaced(page, 'commands', commandLineReference(program))
+}
+
+const EXAMPLE = 'deploy/examples/custom-path.yaml'
+
+/** README.md with its example as the program judges it; the text around it stays. */
+export async function readmePage (page: string): Promise<string> {
+  const written = serviceIn(await readFile(path.join(ROOT, EXAMPLE), 'utf8'))
+  const stored = serviceIn((await runStep(`node src/main.ts review -f ${EXAMPLE}`)).stdout)
+  const refused = await runStep(`sed '/team: NLP/d' ${EXAMPLE} | node src/main.ts review -f - -o report`)
+  const [, position = '', message = ''] = /^ +(stdin:\S+) (.*)$/m.exec(refused.stdout) ?? []
+  return replaced(page, 'example', `A service, as its team writes it:
+
+\`\`\`yaml
+${written}
+\`\`\`
+
+What the API server stores beside these fields:
+
+\`\`\`yaml
+${stored.slice(stored.indexOf('  runtimeConfigName:'))}
+\`\`\`
+
+Without its label, the service is refused. The message ends with the fix:
+
+\`\`\`text
+${position} ${message.replaceAll(/; | (?=\(AIM-)/g, (end) => `${end.trim()}\n  `)}
+\`\`\`
+`)
+}
+
+/** The part from the kind on of the first service. */
+function serviceIn (manifests: string): string {
+  const service = manifests.split(/^---\n/m).find((text) => text.includes('kind: AIMService')) ?? ''
+  return service.replace(/^apiVersion.*\n/, '').trim()
 }
 
 /** Replaces a part between its two markers. */

@@ -1,13 +1,18 @@
-// `npm run render`: writes the generated files below deploy/, and the generated parts of docs/.
+// `npm run render`: writes the generated files below deploy/, and the generated parts of docs/ and README.md.
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { commandLinePage, referencePage } from './reference-pages.ts'
+import { commandLinePage, readmePage, referencePage } from './reference-pages.ts'
 import { chartFiles, installManifests } from './rendered-files.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
 
-for (const [name, render] of [['fields-and-metrics', referencePage], ['command-line', commandLinePage]] as const) {
-  const file = path.join(ROOT, 'docs/reference', `${name}.md`)
+const pages = {
+  'docs/reference/fields-and-metrics.md': referencePage,
+  'docs/reference/command-line.md': commandLinePage,
+  'README.md': readmePage
+}
+for (const [name, render] of Object.entries(pages)) {
+  const file = path.join(ROOT, name)
   await writeFile(file, await render(await readFile(file, 'utf8')))
 }
 for (const files of [chartFiles, installManifests]) { // the manifests last: they are made from the chart

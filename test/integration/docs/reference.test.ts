@@ -1,6 +1,6 @@
 import t from 'tap'
 import { ROTATE_ANNOTATION } from '../../../certs/read-cluster.ts'
-import { commandLinePage, referencePage } from '../../../tools/reference-pages.ts'
+import { commandLinePage, readmePage, referencePage } from '../../../tools/reference-pages.ts'
 import { INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION, ROLLOUT_ANNOTATION } from '../../../src/api/meta.ts'
 import { OBJECT_SCHEMAS } from '../../../src/api/object-schemas.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
@@ -14,6 +14,9 @@ t.test('the generated parts of the pages match the program', async (t) => {
   t.ok(page.text === await referencePage(page.text), 'docs/reference/fields-and-metrics.md: run npm run render')
   const { text } = await readPage('docs/reference/command-line.md')
   t.ok(text === await commandLinePage(text), 'docs/reference/command-line.md: run npm run render')
+  const readme = await readPage('README.md')
+  t.ok(readme.text === await readmePage(readme.text), 'README.md: run npm run render')
+  t.ok(readme.text.split('\n').length <= 150, 'README.md has at most 150 lines')
 })
 
 t.test('every field of a spec is in the table of its kind', async (t) => {
