@@ -1,0 +1,58 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { defineConfig, type DefaultTheme } from 'vitepress'
+
+const DOCS = path.resolve(import.meta.dirname, '..')
+const REPOSITORY = 'https://github.com/silogen/aim-admission'
+
+/** The site of `npm run docs`: the pages of docs, with search. A dead link fails the build. */
+export default defineConfig({
+  title: 'aim-admission',
+  description: 'Admission server that resolves runtime configuration into AIMService objects',
+  base: process.env['DOCS_BASE'] ?? '/',
+  outDir: path.resolve(DOCS, '../dist/docs'),
+  cacheDir: path.resolve(DOCS, '../node_modules/.cache/vitepress'),
+  rewrites: { 'README.md': 'index.md' },
+  ignoreDeadLinks: [/playground\//], // built beside the pages
+  head: [['style', {}, '.vp-doc [class*="language-"] > span.lang { color: var(--vp-c-text-1) }']], // contrast
+  themeConfig: {
+    search: { provider: 'local' },
+    nav: [{ text: 'Playground', link: '/playground/', target: '_self' }, { text: 'Repository', link: REPOSITORY }],
+    sidebar: [
+      section('Tutorial', 'tutorial'), section('How-to', 'how-to'), section('Reference', 'reference'),
+      section('Explanation', 'explanation')
+    ]
+  },
+  markdown: {
+    theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
+    config: (markdown) => {
+      // Vue reads two braces as an expression.
+      const { rules } = markdown.renderer
+      const escape = (text = ''): string => markdown.utils.escapeHtml(text).replaceAll('{{', '&#123;&#123;')
+      rules.text = (tokens, index) => escape(tokens[index]?.content)
+      rules.code_inline = (tokens, index) => `<code>${escape(tokens[index]?.content)}</code>`
+      markdown.core.ruler.push('links-to-the-repository', ({ tokens, env }) => {
+        const { relativePath } = env as { relativePath: string } // of VitePress
+        for (const token of tokens.flatMap(({ children }) => children ?? [])) {
+          const href = token.attrGet('href')
+          if (href !== null && !/^(?:[a-z]+:|#)/.test(href)) token.attrSet('href', linkOf(relativePath, href))
+        }
+      })
+    }
+  }
+})
+
+/** Files outside of docs are in the repository. */
+function linkOf (page: string, href: string): string {
+  const target = path.posix.join(path.posix.dirname(page), href)
+  return target.startsWith('../') ? `${REPOSITORY}/blob/main/${target.slice('../'.length)}` : href
+}
+
+/** The pages of a folder by their titles. */
+function section (text: string, folder: string): DefaultTheme.SidebarItem {
+  const items = readdirSync(path.join(DOCS, folder)).filter((name) => name.endsWith('.md')).map((name) => ({
+    text: /^# (.*)$/m.exec(readFileSync(path.join(DOCS, folder, name), 'utf8'))?.[1] ?? name,
+    link: `/${folder}/${name.replace(/\.md$/, '')}`
+  }))
+  return { text, items }
+}
