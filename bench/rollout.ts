@@ -1,7 +1,7 @@
 /**
  * `npm run bench:rollout -- --services N --flags "--rollout-rate 300"`: time from a changed configuration to the block
- * and status of every service, and the latency of a user's applies meanwhile; then, with the reconciler stopped, the
- * floor: a loop of the same two writes. Prints one line of JSON at the end.
+ * and status of every service, and the latency of a user's applies meanwhile. Then, with the reconciler stopped, it
+ * measures the floor: a loop of the same two writes. Prints one line of JSON at the end.
  */
 import { readFileSync, readdirSync } from 'node:fs'
 import path from 'node:path'

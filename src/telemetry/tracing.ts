@@ -41,7 +41,9 @@ export async function startTracing (
   const exporter = new otlp.OTLPTraceExporter(endpoint === undefined ? {} : { url: tracesUrl(endpoint) })
   const provider = new sdk.TracerProvider({
     resource: resources.resourceFromAttributes({ 'service.name': 'aim-admission', 'service.version': version })
-      .merge(resources.detectResources({ detectors: [resources.envDetector] })),
+      .merge(resources.detectResources({
+        detectors: [resources.resourceAttributesEnvDetector, resources.serviceNameEnvDetector]
+      })),
     sampler: new sdk.ParentBasedSampler({ root: new sdk.AlwaysOnSampler() }),
     spanProcessors: [new sdk.BatchSpanProcessor({ exporter })]
   })

@@ -95,7 +95,7 @@ t.test('a closed pipe ends the program quietly, and a full disk with one line', 
   t.match(await runPasted(`${review} | true; echo \${PIPESTATUS[0]}`, {}), { stdout: '141\n', stderr: '' })
   const misused = await runPasted(`${review} -o no 2>&1 | true; echo \${PIPESTATUS[0]}`, {})
   t.match(misused, { stdout: '1\n', stderr: '' }, 'the code of a misuse stays')
-  const bad = path.join(t.testdir({ 'bad.md': 'This is is very, very simple.' }), 'bad.md')
+  const bad = path.join(t.testdir({ 'bad.md': ['This is', 'is simple.'].join(' ') }), 'bad.md')
   const linted = await runPasted(`node tools/lint-prose.ts ${bad} | true; echo \${PIPESTATUS[0]}`, {})
   t.match(linted, { stdout: '141\n', stderr: '' })
   t.match(await runPasted(`${review} > /dev/full; echo $?`, {}), {

@@ -72,13 +72,17 @@ function valueText (value: unknown): string {
 
 /** A gateway or secret: `kgateway-system/kserve-gateway, section https, port 443`. */
 function referenceText (reference: JsonObject): string {
-  const { group, kind = 'Gateway', namespace = '', name, sectionName, port } = reference
-  const title = [...(kind === 'Gateway' ? [] : [kind]), objectKey({ namespace: String(namespace), name: String(name) })]
+  const text = (key: string): string => {
+    const value = reference[key]
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+  }
+  const labelled = (label: string, key: string): string[] => text(key) === '' ? [] : [`${label} ${text(key)}`]
+  const kind = ['', 'Gateway'].includes(text('kind')) ? '' : `${text('kind')} `
   return [
-    title.join(' ').replace(/^\//, ''),
-    ...(group === undefined || group === GATEWAY_GROUP ? [] : [`group ${String(group)}`]),
-    ...(sectionName === undefined ? [] : [`section ${String(sectionName)}`]),
-    ...(port === undefined ? [] : [`port ${String(port)}`])
+    kind + objectKey({ namespace: text('namespace'), name: text('name') }).replace(/^\//, ''),
+    ...(text('group') === GATEWAY_GROUP ? [] : labelled('group', 'group')),
+    ...labelled('section', 'sectionName'),
+    ...labelled('port', 'port')
   ].join(', ')
 }
 
