@@ -4,7 +4,7 @@ import { readService } from '../src/core/settings/service.ts'
 import { diagnosticsOf, type ReviewedObject } from '../src/offline/diagnostics.ts'
 import { readLocalObjects } from '../src/offline/local-object.ts'
 import type { Position } from '../src/offline/read-manifests.ts'
-import { reviewObjects } from '../src/offline/review-objects.ts'
+import { OFFLINE_DEFINITION, reviewObjects } from '../src/offline/review-objects.ts'
 import { newAdmissionEngine } from '../webhooks/engine.ts'
 
 export const TEXT_NAMES = ['configs', 'services'] as const
@@ -39,7 +39,7 @@ export interface ExaminedTexts {
 /** Reviews the objects of the texts as an empty cluster would. Pure. */
 export function examine (texts: Texts): ExaminedTexts {
   const read = TEXT_NAMES.map((text) => ({ text, ...readLocalObjects(texts[text], text) }))
-  const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
+  const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' }, { served: OFFLINE_DEFINITION })
   const objects = reviewObjects(read.flatMap((each) => each.objects), engine).map((outcome): ExaminedObject => {
     const { kind, object, key } = outcome.given
     const service = kind === AIM_SERVICE ? readService(object, key.namespace) : undefined

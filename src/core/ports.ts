@@ -18,6 +18,14 @@ export interface ObjectSink {
 export interface ServedFields {
   /** `path`: property names from the root of an object. A list stands for its items. */
   has (...path: readonly string[]): boolean
+  /** What values an AIMService can have at a path. A number in it stands for the items of a list. */
+  shapeOf (path: ReadonlyArray<string | number>): FieldShape
+}
+
+/** `unknown`: the definition allows values of several kinds. `names`: the fields of an object that it lists. */
+export interface FieldShape {
+  readonly kind: 'missing' | 'unknown' | 'object' | 'list' | 'scalar'
+  readonly names: readonly string[]
 }
 
 /** The definitions of the three kinds, as the API server serves them. Those of AIMService change at any time. */

@@ -6,10 +6,15 @@ import type { ReviewRequest } from '../admission/request.ts'
 import type { PatchOperation } from '../api/admission-review.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
 import { GROUP, VERSION } from '../api/meta.ts'
+import { OBJECT_SCHEMAS } from '../api/object-schemas.ts'
 import { validateObject, type FieldError } from '../api/validate-object.ts'
+import { schemaFields } from '../core/served-fields.ts'
 import { isJsonObject, own, ownObject, sameJson, type JsonObject } from '../platform/json.ts'
 import { objectTitle, type LocalObject } from './local-object.ts'
 import { fieldSteps } from './read-manifests.ts'
+
+/** Without a cluster, AIMService has the product's definition. */
+export const OFFLINE_DEFINITION = schemaFields(OBJECT_SCHEMAS.AIMService as unknown as JsonObject)
 
 /** Why an object is refused. */
 interface ReviewFault extends FieldError {

@@ -16,6 +16,15 @@ export function didYouMean (name: string, known: Iterable<string>): string {
   return similar === undefined ? '' : ` (did you mean "${similar}"?)`
 }
 
+/** The first names, as many as fit in `room` characters, and how many more there are; empty without names. */
+export function firstNames (names: readonly string[], room: number): string {
+  let left = room
+  const first = names.filter((name) => (left -= name.length + ', '.length) >= 0)
+  const more = names.length - first.length
+  const rest = more === 0 ? [] : [first.length === 0 ? String(more) : `and ${more} more`]
+  return [first.join(', '), ...rest].join(' ').trimStart()
+}
+
 /** This many label keys of 317 characters, the longest, take 4 ms. */
 const MAX_COMPARED = 200
 

@@ -1,4 +1,5 @@
 import { objectKey } from '../api/object-meta.ts'
+import type { FieldShape } from '../core/ports.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { StoredService } from '../core/settings/service.ts'
 import type { HeldPath, World } from '../core/world.ts'
@@ -13,6 +14,8 @@ export interface Evidence {
   readonly services: readonly StoredService[]
   /** Whether the definition of AIMService has a field, by its path. */
   readonly fields: ReadonlyMap<string, boolean>
+  /** What values it allows, by its path as JSON. */
+  readonly shapes: ReadonlyMap<string, FieldShape>
 }
 
 /** Records the lookups of the rules. Rules are synchronous, so the evidence belongs to one review at a time. */
@@ -22,6 +25,7 @@ export class RecordingWorld {
   #claims = new Map<string, HeldPath>()
   #services: StoredService[] = []
   #fields = new Map<string, boolean>()
+  #shapes = new Map<string, FieldShape>()
 
   constructor ({ configs, services, paths, pathPolicy, pendingConfigs, served }: World) {
     const config = (found: RuntimeConfig | undefined): RuntimeConfig | undefined => {
@@ -59,6 +63,11 @@ export class RecordingWorld {
           const has = served.has(...path)
           this.#fields.set(path.join('.'), has)
           return has
+        },
+        shapeOf: (path) => {
+          const shape = served.shapeOf(path)
+          this.#shapes.set(JSON.stringify(path), shape)
+          return shape
         }
       }
     }
@@ -66,11 +75,14 @@ export class RecordingWorld {
 
   /** The evidence since the last call. */
   take (): Evidence {
-    const evidence = { configs: this.#configs, claims: this.#claims, services: this.#services, fields: this.#fields }
+    const evidence = {
+      configs: this.#configs, claims: this.#claims, services: this.#services, fields: this.#fields, shapes: this.#shapes
+    }
     this.#configs = new Map()
     this.#claims = new Map()
     this.#services = []
     this.#fields = new Map()
+    this.#shapes = new Map()
     return evidence
   }
 

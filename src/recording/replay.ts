@@ -5,7 +5,7 @@ import type { ReviewRequest } from '../admission/request.ts'
 import type { Verdict } from '../admission/verdict.ts'
 import { ConfigIndex } from '../cache/config-index.ts'
 import { ServiceIndex } from '../cache/service-index.ts'
-import type { ObjectSink } from '../core/ports.ts'
+import type { ObjectSink, ServedFields } from '../core/ports.ts'
 import { PRODUCT_FIELDS } from '../core/served-fields.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { PathIndex, World } from '../core/world.ts'
@@ -59,7 +59,7 @@ export function differencesOf (recorded: ReplayedResponse, now: ReplayedResponse
 }
 
 /** The objects that the recorded review depended on. */
-function worldOf ({ configs: recorded, services: users, paths, pathPolicy, fields }: ReviewRecord): World {
+function worldOf ({ configs: recorded, services: users, paths, pathPolicy, fields, shapes }: ReviewRecord): World {
   const configs = new ConfigIndex()
   const services = new ServiceIndex(undefined, pathPolicy.pathSegments)
   for (const { kind, object } of recorded) feed(configs.sink(kind), object)
@@ -73,7 +73,10 @@ function worldOf ({ configs: recorded, services: users, paths, pathPolicy, field
     isRecent: ({ kind, namespace, name }: RuntimeConfig) => recent.has(keyOf(kind, { namespace, name })),
     waitForConfig: () => undefined
   }
-  const served = { has: (...path: readonly string[]) => fields[path.join('.')] ?? PRODUCT_FIELDS.has(...path) }
+  const served: ServedFields = {
+    has: (...path) => fields[path.join('.')] ?? PRODUCT_FIELDS.has(...path),
+    shapeOf: (path) => shapes?.[JSON.stringify(path)] ?? PRODUCT_FIELDS.shapeOf(path)
+  }
   const index: PathIndex = {
     heldBy: (service) => paths.find((claim) => objectKey(claim.service) === objectKey(service)),
     holders: (claim) => services.paths.holders(claim),

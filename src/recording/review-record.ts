@@ -4,6 +4,7 @@ import type { ReviewRequest } from '../admission/request.ts'
 import { REVIEW_API_VERSION, REVIEW_KIND } from '../api/admission-review.ts'
 import { ROLLOUT_ANNOTATION } from '../api/meta.ts'
 import type { ParentReference } from '../api/runtime-config.ts'
+import type { FieldShape } from '../core/ports.ts'
 import { fieldsNamed } from '../core/path/template.ts'
 import type { ServicePolicy } from '../core/rules/service.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
@@ -62,6 +63,10 @@ const recordSchema = Type.Object({
   })),
   /** Whether the definition of AIMService has a field, by its path. */
   fields: Type.Record(Type.String(), Type.Boolean()),
+  /** What values it allows, by its path as JSON; absent in older records. */
+  shapes: Type.Optional(Type.Record(Type.String(), Type.Unsafe<FieldShape>({
+    type: 'object', required: ['kind', 'names']
+  }))),
   response: Type.Unsafe<ReplayedResponse>({ type: 'object' })
 })
 
@@ -97,6 +102,7 @@ export function recordOf (
     services: evidence.services.flatMap((service) => serviceObject(service, redaction)),
     paths: [...evidence.claims.values()],
     fields: Object.fromEntries(evidence.fields),
+    shapes: Object.fromEntries(evidence.shapes),
     response
   }
 }

@@ -1,6 +1,9 @@
 import { isJsonObject, jsonKind, type JsonObject } from '../../platform/json.ts'
 import { printable } from '../../platform/printable.ts'
+import { didYouMean, firstNames } from '../../platform/similar-name.ts'
+import type { ServedFields } from '../ports.ts'
 import type { TemplateProblem } from './problem.ts'
+import { readableNames } from './readable-fields.ts'
 
 /** Field names and list indexes from the service to one value. A negative index counts from the end. */
 export type FieldPath = readonly (string | number)[]
@@ -38,9 +41,65 @@ export type MissingField = Pick<TemplateProblem, 'what' | 'remedy' | 'missing'>
 /** Where the path breaks off and, if the template is to blame, what to write instead. */
 export function missingField (service: JsonObject, path: FieldPath): MissingField {
   const missing = metadataEntry(path)
-  if (missing === undefined) return dottedEntry(service, path) ?? brokenPath(service, path)
-  return isQualifiedName(missing.key)
-    ? { what: `${titleOf(path)} is not set on this service`, missing }
+  if (missing !== undefined) return invalidKey(path) ?? { what: `${titleOf(path)} is not set on this service`, missing }
+  const whole = dottedEntry(path)
+  if (whole === undefined) return brokenPath(service, path)
+  const isSet = valueAt(service, whole) !== undefined
+  const state = isSet ? 'is set on this service, but' : 'is not set on this service, and'
+  return {
+    what: `${titleOf(whole)} ${state} its dots are read as nested fields`,
+    remedy: `write {${templateText(whole)}}`
+  }
+}
+
+/**
+ * Why no service can have a value at the path, or, with `single`, a single one; undefined if a service can, or if the
+ * definition does not say.
+ */
+export function impossibleField (path: FieldPath, served: ServedFields, single: boolean): MissingField | undefined {
+  const whole = dottedEntry(path)
+  if (whole !== undefined) {
+    return { what: `the dots of ${titleOf(whole)} are read as nested fields`, remedy: `write {${templateText(whole)}}` }
+  }
+  const at = path.findIndex((_, index) => served.shapeOf(path.slice(0, index + 1)).kind === 'missing')
+  if (at !== -1) return noSuchField(path, at, served)
+  return invalidKey(path) ?? (single ? severalValues(path, served) : undefined)
+}
+
+function noSuchField (path: FieldPath, at: number, served: ServedFields): MissingField {
+  const [place, key] = [path.slice(0, at), path[at]]
+  const { kind, names } = served.shapeOf(place)
+  if (kind !== 'object' || typeof key !== 'string') return brokenAt(path, at, SHAPES[kind])
+  const hint = didYouMean(key, readableNames(place, names))
+  return {
+    what: `no service has a field ${templateText(path.slice(0, at + 1))}${hint}`,
+    remedy: `name a field of ${templateText(place)}${listed(place, names)}`
+  }
+}
+
+function severalValues (path: FieldPath, served: ServedFields): MissingField | undefined {
+  const { kind, names } = served.shapeOf(path)
+  if (kind === 'list') {
+    return { what: `${titleOf(path)} is a list`, remedy: `choose one item, as in {${templateText([...path, 0])}}` }
+  }
+  return kind === 'object'
+    ? { what: `${titleOf(path)} is an object`, remedy: `name a field inside it${listed(path, names)}` }
+    : undefined
+}
+
+function listed (place: FieldPath, names: readonly string[]): string {
+  const first = firstNames(readableNames(place, names), MAX_LISTED)
+  return first === '' ? '' : `: ${first}`
+}
+
+/** In characters: a warning has at most 256. */
+const MAX_LISTED = 100
+const SHAPES = { missing: '', unknown: '', scalar: 'a single value', object: 'an object', list: 'a list' }
+
+function invalidKey (path: FieldPath): MissingField | undefined {
+  const entry = metadataEntry(path)
+  return entry === undefined || isQualifiedName(entry.key)
+    ? undefined
     : {
         what: `${titleOf(path)} cannot be set on any service, because it is not a valid key`,
         remedy: 'name another key, such as team or example.com/team'
@@ -53,41 +112,40 @@ export function isQualifiedName (key: string): boolean {
 }
 
 /** `.metadata.labels.app.kubernetes.io/name`: labels hold no fields, so the dots belong to the key. */
-function dottedEntry (service: JsonObject, path: FieldPath): MissingField | undefined {
+function dottedEntry (path: FieldPath): FieldPath | undefined {
   const whole = [...path.slice(0, 2), path.slice(2).join('.')]
   const isDotted =
     path.length >= 4 && metadataEntry(whole) !== undefined && path.every((key) => typeof key === 'string')
-  if (!isDotted) return undefined
-  const state =
-    valueAt(service, whole) === undefined ? 'is not set on this service, and' : 'is set on this service, but'
-  return {
-    what: `${titleOf(whole)} ${state} its dots are read as nested fields`,
-    remedy: `write {${templateText(whole)}}`
-  }
+  return isDotted ? whole : undefined
 }
 
 function brokenPath (service: JsonObject, path: FieldPath): MissingField {
   const at = path.findIndex((_, index) => valueAt(service, path.slice(0, index + 1)) === undefined)
   const [parentPath, key] = [path.slice(0, at), path[at]]
   const [parent, title] = [valueAt(service, parentPath), titleOf(parentPath)]
-  if (typeof key === 'number') {
-    return Array.isArray(parent)
-      ? {
-          what: `${title} is a list of ${parent.length} and has no item ${key}`,
-          remedy: 'choose an item that every service has'
-        }
-      : { what: `${title} is ${jsonKind(parent)}, not a list`, remedy: 'remove the index' }
+  if (typeof key === 'number' && Array.isArray(parent)) {
+    return {
+      what: `${title} is a list of ${parent.length} and has no item ${key}`,
+      remedy: 'choose an item that every service has'
+    }
   }
-  if (Array.isArray(parent)) {
-    const item = templateText([...parentPath, 0, ...path.slice(at)])
-    return { what: `${title} is a list`, remedy: `choose an item, as in {${item}}` }
-  }
-  return isJsonObject(parent) || parent === null
+  return typeof key === 'string' && (isJsonObject(parent) || parent === null)
     ? {
         what: `${titleOf(path.slice(0, at + 1))} is not set on this service`,
         remedy: 'set it, or name a field that every service has'
       }
-    : { what: `${title} is ${jsonKind(parent)} and has no fields`, remedy: `write {${templateText(parentPath)}}` }
+    : brokenAt(path, at, jsonKind(parent))
+}
+
+/** `parent`: the kind of the value whose field or item the path names at `at`. */
+function brokenAt (path: FieldPath, at: number, parent: string): MissingField {
+  const place = path.slice(0, at)
+  const title = titleOf(place)
+  if (typeof path[at] === 'number') return { what: `${title} is ${parent}, not a list`, remedy: 'remove the index' }
+  const item = templateText([...place, 0, ...path.slice(at)])
+  return parent === 'a list'
+    ? { what: `${title} is a list`, remedy: `choose an item, as in {${item}}` }
+    : { what: `${title} is ${parent} and has no fields`, remedy: `write {${templateText(place)}}` }
 }
 
 /** A path as a template writes it: `.spec.env[0]['a.b']`. */

@@ -38,6 +38,16 @@ export function withheldField (steps: readonly PathStep[]): WithheldField | unde
   return undefined
 }
 
+/** The names of a place that expressions may read, of those that the definition has. */
+export function readableNames (path: ReadonlyArray<string | number>, names: readonly string[]): readonly string[] {
+  switch (placeAt(path)) {
+    case '': return READABLE_ROOT
+    case '.metadata': return READABLE_METADATA
+    case '.spec': return names.filter((name) => name !== WITHHELD_SPEC)
+    default: return names
+  }
+}
+
 /** A shallow copy of the value at a place, without the withheld fields; undefined without a value. */
 export function viewOf (service: JsonObject, place: Place, budget: Budget): unknown {
   switch (place) {

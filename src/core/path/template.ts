@@ -1,6 +1,8 @@
 import type { JsonObject } from '../../platform/json.ts'
 import { printable } from '../../platform/printable.ts'
+import type { ServedFields } from '../ports.ts'
 import { readExpression } from './expression.ts'
+import { impossibleField, type FieldPath } from './field-path.ts'
 import type { TemplateProblem } from './problem.ts'
 import { encodeSegment, MAX_PATH_LENGTH, segmentProblem, type SegmentForm } from './segment.ts'
 import { newBudget, type PathStep } from './selection.ts'
@@ -148,6 +150,35 @@ export function slashWarnings (template: string | undefined): string[] {
     ? []
     : ['spec.routing.pathTemplate does not start with a slash, which is added to the path; ' +
       `write /${printable(template, 60)}`]
+}
+
+/** For each expression that no service of this definition can answer with one value, the first reason. */
+export function impossibleFields (template: TemplateCompilation | undefined, served: ServedFields): TemplateProblem[] {
+  if (template?.kind !== 'compiled') return []
+  return template.parts.flatMap((part) => {
+    if (typeof part === 'string') return []
+    const { text: expression, position } = part
+    const [found] = placesIn(part.path, part.steps).flatMap(({ path, single }) =>
+      impossibleField(path, served, single) ?? [])
+    return found === undefined ? [] : [{ code: 'AIM-PATH-FIELD-MISSING', ...found, expression, position }]
+  })
+}
+
+/** The places that an expression surely reads; `single`: it yields the value itself. */
+function placesIn (start: FieldPath, steps: readonly PathStep[]): Array<{ path: FieldPath, single: boolean }> {
+  const path = [...start]
+  const inFilters: Array<{ path: FieldPath, single: boolean }> = []
+  for (const step of steps) {
+    if (step.kind === 'field') path.push(step.name)
+    else if (step.kind === 'index') path.push(step.at)
+    else if (step.kind === 'slice') path.push(0)
+    else if (step.kind === 'filter') {
+      path.push(0)
+      inFilters.push(...[step.left, step.comparison?.right ?? []].flatMap((inner) =>
+        placesIn(path, inner).map((place) => ({ ...place, single: false }))))
+    } else return [...inFilters, { path, single: false }]
+  }
+  return [...inFilters, { path, single: true }]
 }
 
 /** Every field, label and annotation that the expressions of a template name; empty if the template is invalid. */

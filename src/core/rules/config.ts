@@ -3,7 +3,7 @@ import { CREDENTIAL_FIELDS } from '../../api/kinds.ts'
 import { sameJson } from '../../platform/json.ts'
 import type { Steps } from '../../platform/steps.ts'
 import { problemText } from '../path/problem.ts'
-import { slashWarnings } from '../path/template.ts'
+import { impossibleFields, slashWarnings } from '../path/template.ts'
 import { configTitle, MAX_SPEC_CHARACTERS, type RuntimeConfig } from '../settings/runtime-config.ts'
 import { rivals } from '../settings/service-path.ts'
 import type { HeldPath, PathClaim, World } from '../world.ts'
@@ -31,6 +31,8 @@ export function * changeWarnings (config: RuntimeConfig, world: World): Steps<st
   const isComplete = complete && colliding !== undefined
   const warnings = [
     ...slashWarnings(config.routing.pathTemplate),
+    ...impossibleFields(config.template, world.served).map((problem) =>
+      `spec.routing.pathTemplate: ${problemText(problem)}; ${problem.remedy}`),
     ...IMPACTS.flatMap(([impact, text]) =>
       countWarning((byImpact.get(impact) ?? []).map(({ service }) => service), isComplete, text)),
     ...unexaminedWarning(config, unexamined.length)

@@ -4,7 +4,7 @@ import { problemText, type TemplateProblem } from '../path/problem.ts'
 import type { Assessment } from '../settings/assess.ts'
 import { configTitle } from '../settings/runtime-config.ts'
 import { keysOf, type Service } from '../settings/service.ts'
-import { didYouMean } from '../../platform/similar-name.ts'
+import { didYouMean, firstNames } from '../../platform/similar-name.ts'
 import type { ConfigLookup, PathPolicy } from '../world.ts'
 import type { Fault } from './faults.ts'
 
@@ -127,11 +127,7 @@ function setCommand ({ namespace, name, generateName }: Service, { kind, key, st
 /** The first keys, as many as leave room for the remedy: a service may have thousands of up to 317 characters. */
 function listed (field: string, keys: readonly string[]): string {
   if (keys.length === 0) return ''
-  let room = MAX_LISTED
-  const first = keys.filter((key) => (room -= key.length + ', '.length) >= 0)
-  const more = keys.length - first.length
-  const rest = more === 0 ? [] : [first.length === 0 ? String(more) : `and ${more} more`]
-  return `; ${field} set: ${[first.join(', '), ...rest].join(' ').trimStart()}`
+  return `; ${field} set: ${firstNames(keys, MAX_LISTED)}`
 }
 
 /** In characters. */

@@ -36,7 +36,10 @@ export class ServedDefinitions implements Definitions {
   #running = Promise.resolve()
   #changedAt = -Infinity
   #onChange = (): void => {}
-  readonly service: ServedFields = { has: (...path) => this.fieldsOf('AIMService').has(...path) }
+  readonly service: ServedFields = {
+    has: (...path) => this.fieldsOf('AIMService').has(...path),
+    shapeOf: (path) => this.fieldsOf('AIMService').shapeOf(path)
+  }
 
   constructor (options: ServedDefinitionsOptions) {
     this.#options = options

@@ -1,4 +1,6 @@
 import type { HeldPath, PathClaim, PathPolicy, Relatives, World } from '../../core/world.ts'
+import type { FieldPath } from '../../core/path/field-path.ts'
+import type { FieldShape, ObjectKey } from '../../core/ports.ts'
 import type { RuntimeConfig } from '../../core/settings/runtime-config.ts'
 
 /** One question of a service's judgement to the world; plain data, as its answer is. */
@@ -8,6 +10,7 @@ export type Lookup =
   | { readonly kind: 'similar', readonly namespace: string, readonly name: string }
   | { readonly kind: 'isRecent', readonly namespace: string, readonly name: string }
   | { readonly kind: 'has', readonly path: readonly string[] }
+  | { readonly kind: 'shapeOf', readonly path: FieldPath }
   | { readonly kind: 'heldBy', readonly namespace: string, readonly name: string }
   | { readonly kind: 'holders', readonly claim: PathClaim }
   | { readonly kind: 'above' | 'below', readonly claim: PathClaim, readonly relatives: Relatives }
@@ -19,17 +22,21 @@ export function answerLookup ({ configs, paths, pendingConfigs, served }: World,
     case 'namespaced': return configs.namespaced(lookup.namespace, lookup.name)
     case 'cluster': return configs.cluster(lookup.name)
     case 'similar': return configs.similar(lookup)
-    case 'isRecent': {
-      const { namespace, name } = lookup
-      const config = namespace === '' ? configs.cluster(name) : configs.namespaced(namespace, name)
-      return config !== undefined && pendingConfigs.isRecent(config)
-    }
+    case 'isRecent': return isRecent(lookup, { configs, pendingConfigs })
     case 'has': return served.has(...lookup.path)
+    case 'shapeOf': return served.shapeOf(lookup.path)
     case 'heldBy': return paths.heldBy(lookup)
     case 'holders': return first(paths.holders(lookup.claim))
     default: return first(paths[lookup.kind](lookup.claim, lookup.relatives))
   }
 }
+
+function isRecent ({ namespace, name }: ObjectKey, { configs, pendingConfigs }: RecentWorld): boolean {
+  const config = namespace === '' ? configs.cluster(name) : configs.namespaced(namespace, name)
+  return config !== undefined && pendingConfigs.isRecent(config)
+}
+
+type RecentWorld = Pick<World, 'configs' | 'pendingConfigs'>
 
 /** The rules rarely read more than one claim; a claim can have thousands below it. */
 function first (claims: Iterable<HeldPath>): HeldPath[] {
@@ -72,7 +79,10 @@ export function worldOf (
       waitForConfig: unavailable
     },
     services: { users: unavailable },
-    served: { has: (...path) => look({ kind: 'has', path }, true) }
+    served: {
+      has: (...path) => look({ kind: 'has', path }, true),
+      shapeOf: (path) => look<FieldShape>({ kind: 'shapeOf', path }, { kind: 'unknown', names: [] })
+    }
   }
   return { world, missing }
 }

@@ -96,6 +96,13 @@ t.test('a message has the line and column of the invalid value, or of the field 
   t.equal(code, 1)
 })
 
+t.test('warns of a template with a field that no service can have', async (t) => {
+  const files = { 'c.yaml': config(routed('/{.spec.replica}')) }
+  const { err, code } = await run(t, { files, flags: ['-f', '$c.yaml'] })
+  t.match(err, /no service has a field \.spec\.replica \(did you mean "replicas"\?\).*: model, templateRef, /)
+  t.equal(code, 0)
+})
+
 t.test('github annotations have the file and the place, escaped', async (t) => {
   const { out, err } = await run(t, { files: { 'a,b.yaml': MISTAKES }, flags: ['-f', '$a,b.yaml', '-o', 'github'] })
   t.match(

@@ -25,6 +25,38 @@ t.test('has the fields of a schema, of its maps, and of the items of its lists',
   t.end()
 })
 
+t.test('has the kind of value of each place, and unknown where the schema does not say', (t) => {
+  const fields = schemaFields({
+    type: 'object',
+    properties: {
+      spec: {
+        type: 'object',
+        properties: {
+          list: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' } } } },
+          map: { type: 'object', additionalProperties: { type: 'integer' } },
+          open: {
+            type: 'object', 'x-kubernetes-preserve-unknown-fields': true, properties: { on: { type: 'boolean' } }
+          },
+          size: { 'x-kubernetes-int-or-string': true },
+          any: { type: 'object', additionalProperties: true },
+          alternatives: { type: ['string', 'null'] }
+        }
+      }
+    }
+  })
+  const given: ReadonlyArray<readonly [ReadonlyArray<string | number>, string]> = [
+    [[], 'object'], [['spec'], 'object'], [['spec', 'list'], 'list'], [['spec', 'list', 0], 'object'],
+    [['spec', 'list', -1, 'name'], 'scalar'], [['spec', 'list', 'name'], 'missing'], [['spec', 0], 'missing'],
+    [['spec', 'map', 'a.b'], 'scalar'], [['spec', 'map', 'a', 'b'], 'missing'], [['spec', 'open', 'on'], 'scalar'],
+    [['spec', 'open', 'x', 0], 'unknown'], [['spec', 'size'], 'unknown'], [['spec', 'size', 'x'], 'unknown'],
+    [['spec', 'any', 'x'], 'unknown'], [['spec', 'alternatives'], 'unknown'], [['spec', 'constructor'], 'missing'],
+    [['spec', 'toString', 'name'], 'missing'], [['status'], 'missing'], [['metadata', 'labels', 'x'], 'scalar']
+  ]
+  for (const [path, kind] of given) t.equal(fields.shapeOf(path).kind, kind, path.join('.'))
+  t.strictSame(fields.shapeOf(['spec', 'open']).names, ['on'])
+  t.end()
+})
+
 t.test('has every field below a place that keeps unknown fields, except below fields that are known', (t) => {
   const fields = schemaFields({
     properties: {

@@ -7,6 +7,8 @@ import { readRecords } from '../../../src/recording/record-files.ts'
 import { Recorder } from '../../../src/recording/recorder.ts'
 import { differencesOf, replayRecord } from '../../../src/recording/replay.ts'
 import type { ReviewRecord } from '../../../src/recording/review-record.ts'
+import type { ServedFields } from '../../../src/core/ports.ts'
+import { schemaFields } from '../../../src/core/served-fields.ts'
 import { DEFAULT_PATH_POLICY, type PathPolicy } from '../../../src/core/world.ts'
 import { newAdmissionEngine, webhooksFor } from '../../../webhooks/engine.ts'
 import { aReview } from '../../support/builders/a-review.ts'
@@ -26,10 +28,11 @@ interface Bounds {
   readonly fileBytes?: number
   readonly files?: number
   readonly policy?: Partial<PathPolicy>
+  readonly served?: ServedFields
 }
 
 /** An admission engine whose reviews are recorded in a temporary folder. */
-async function recorded (t: Test, { policy, ...bounds }: Bounds = {}) {
+async function recorded (t: Test, { policy, served, ...bounds }: Bounds = {}) {
   const dir = await mkdtemp(path.join(tmpdir(), 'aim-admission-records-'))
   t.teardown(async () => { await rm(dir, { recursive: true, force: true }) })
   const folder = bounds.folder ?? path.join(dir, 'reviews')
@@ -47,6 +50,7 @@ async function recorded (t: Test, { policy, ...bounds }: Bounds = {}) {
   await recorder.start()
   const admission = newAdmissionEngine(POLICY, {
     clock,
+    ...(served && { served }),
     pathPolicy: { ...DEFAULT_PATH_POLICY, ...policy },
     webhooksOver: (world) => recorder.webhooksOver(world, POLICY)
   })
@@ -276,6 +280,17 @@ for (const [name, { webhook, request, want }] of Object.entries(reviews)) {
     t.strictSame(differencesOf(record.response, replayRecord(record)), [])
   })
 }
+
+t.test('replays with the definition that the review had', async (t) => {
+  const served = schemaFields({ type: 'object', properties: { spec: { type: 'object', properties: { own: {} } } } })
+  const { judge, counted, folder } = await recorded(t, { served })
+  const verdict = judge('validate-aimruntimeconfigs', { object: aConfig(routed('/{.spec.own}/{.spec.replicas}')) })
+  await counted(1)
+  const [record] = await recordsOf(folder)
+  if (record === undefined) throw new Error('nothing was recorded')
+  t.match(verdict, { warnings: [/no service has a field \.spec\.replicas .*\.spec: own$/] })
+  t.strictSame(differencesOf(record.response, replayRecord(record)), [])
+})
 
 t.test('replays with the form of paths that the review had', async (t) => {
   const { judge, feed, counted, folder } = await recorded(t, { policy: { pathSegments: 'dns' } })

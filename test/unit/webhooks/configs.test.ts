@@ -4,16 +4,18 @@ import type { Verdict } from '../../../src/admission/verdict.ts'
 import { newAdmissionEngine, type AdmissionOptions } from '../../../webhooks/engine.ts'
 import { aReview } from '../../support/builders/a-review.ts'
 import { aboutObject, aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
+import { OFFLINE_DEFINITION } from '../../../src/offline/review-objects.ts'
+import { schemaFields } from '../../../src/core/served-fields.ts'
 import { readRuntimeConfig } from '../../../src/core/settings/runtime-config.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
 const ENABLED = { enabled: true, gatewayRef: { name: 'gateway' } }
 
 function judge (
-  request: JsonObject, known: readonly JsonObject[] = [], serviceLimits?: AdmissionOptions['serviceLimits']
+  request: JsonObject, known: readonly JsonObject[] = [], options: AdmissionOptions = { served: OFFLINE_DEFINITION }
 ): Verdict {
   const policy = { missingConfig: 'warn', missingBlock: 'refuse' } as const
-  const { webhooks, sinks } = newAdmissionEngine(policy, serviceLimits && { serviceLimits })
+  const { webhooks, sinks } = newAdmissionEngine(policy, options)
   for (const object of known) sinks[object['kind'] as keyof typeof sinks].upsert(object)
   const decoded = decodeReview(Buffer.from(aReview(aboutObject(request))))
   if (decoded.kind !== 'review') throw new Error(decoded.message)
@@ -80,6 +82,77 @@ t.test('credentials in a cluster configuration are refused, with the right place
       { field: 'spec.imagePullSecrets', message: /AIMRuntimeConfig/ }
     ]
   })
+})
+
+t.test('a template warns of fields that no service can have', async (t) => {
+  const cases: Readonly<Record<string, string | undefined>> = {
+    '/{.metadata.name}': undefined,
+    "/{.metadata.labels['team']}/{.metadata.annotations.any}": undefined,
+    '/{.metadata.labels.*}{..ref}{.spec.env[*].value}': undefined,
+    '/{.spec.env[0].value}/{.spec.env[?(@.name=="A")].value}/{.spec.model.ref}': undefined,
+    '/{.spec.resources.limits.cpu}/{.spec.resources.limits[\'example.com/any\']}': undefined,
+    '/{.spec.aimImageName}': 'no service has a field .spec.aimImageName ({.spec.aimImageName} at position 2); name a ' +
+      'field of .spec: model, templateRef, cacheModel, replicas, runtimeConfigName, serviceAccountName, ' +
+      'imagePullSecrets and 4 more',
+    '/a/{.spec.replica}': 'no service has a field .spec.replica (did you mean "replicas"?) ({.spec.replica} at ' +
+      'position 4); name a field of .spec: model, templateRef, cacheModel, replicas, runtimeConfigName, ' +
+      'serviceAccountName, imagePullSecrets and 4 more',
+    '/{.spec.model}':
+      'field .spec.model is an object ({.spec.model} at position 2); name a field inside it: ref, image',
+    '/{.spec.model.name.x}': 'no service has a field .spec.model.name ({.spec.model.name.x} at position 2); name a ' +
+      'field of .spec.model: ref, image',
+    '/{.spec.replicas.x}': 'field .spec.replicas is a single value and has no fields ({.spec.replicas.x} at ' +
+      'position 2); write {.spec.replicas}',
+    '/{.spec.replicas[0]}': 'field .spec.replicas is a single value, not a list ({.spec.replicas[0]} at position 2); ' +
+      'remove the index',
+    '/{.spec.env}': 'field .spec.env is a list ({.spec.env} at position 2); choose one item, as in {.spec.env[0]}',
+    '/{.spec.env.value}': 'field .spec.env is a list ({.spec.env.value} at position 2); choose an item, as in ' +
+      '{.spec.env[0].value}',
+    '/{.spec.env[?(@.nam=="A")].value}': 'no service has a field .spec.env[0].nam (did you mean "name"?) ' +
+      '({.spec.env[?(@.nam=="A")].value} at position 2); name a field of .spec.env[0]: name, value, valueFrom',
+    '/{.spec.nothing[*].value}': /^no service has a field \.spec\.nothing /.source,
+    '/{.spec}': /^field \.spec is an object \(.*: model, (?!.*resolvedRuntimeConfig)/.source,
+    '/{$}':
+      'the whole service is an object ({$} at position 2); name a field inside it: apiVersion, kind, metadata, spec',
+    '/{.metadata.labels}': 'field .metadata.labels is an object ({.metadata.labels} at position 2); name a field ' +
+      'inside it',
+    '/{.metadata.name.first}': 'field .metadata.name is a single value and has no fields ({.metadata.name.first} at ' +
+      'position 2); write {.metadata.name}',
+    '/{.metadata.labels.app.kubernetes.io/name}': 'the dots of label "app.kubernetes.io/name" are read as nested ' +
+      'fields ({.metadata.labels.app.kubernetes.io/name} at position 2); ' +
+      "write {.metadata.labels['app.kubernetes.io/name']}"
+  }
+  for (const [pathTemplate, expected] of Object.entries(cases)) {
+    const { warnings } = judge({ object: aConfig({ routing: { pathTemplate } }) })
+    if (expected?.startsWith('^') === true) t.match(warnings[0], new RegExp(expected.replace('^', ': ')), pathTemplate)
+    else t.strictSame(warnings, expected === undefined ? [] : [`spec.routing.pathTemplate: ${expected}`], pathTemplate)
+  }
+})
+
+t.test('without a known definition, a template warns of metadata only', async (t) => {
+  const { warnings } = judge({ object: aConfig({ routing: { pathTemplate: '/{.spec.a}{.metadata.labels}' } }) }, [], {})
+  t.match(warnings, [/field \.metadata\.labels is an object/])
+  t.equal(warnings.length, 1)
+})
+
+t.test('a template warns by the definition that the API server serves', async (t) => {
+  const spec = (properties: JsonObject) => ({ type: 'object', properties })
+  const served = schemaFields(spec({
+    metadata: { allOf: [{ $ref: '#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' }] },
+    spec: spec({
+      aimImageName: { type: 'string' },
+      open: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true },
+      size: { 'x-kubernetes-int-or-string': true }
+    })
+  }))
+  const warnings = (pathTemplate: string) =>
+    judge({ object: aConfig({ routing: { pathTemplate } }) }, [], { served }).warnings
+  t.strictSame(warnings('/{.metadata.labels.team}/{.spec.aimImageName}/{.spec.open.any.field}/{.spec.size}'), [])
+  t.match(warnings('/{.spec.open}'), [/field \.spec\.open is an object/])
+  t.match(warnings('/{.spec.replicas}{.metadata.annotations}'), [
+    /no service has a field \.spec\.replicas .*; name a field of \.spec: aimImageName, open, size$/,
+    /field \.metadata\.annotations is an object/
+  ])
 })
 
 t.test('a change warns of the services that it breaks and moves', async (t) => {
@@ -170,7 +243,7 @@ t.test('a cluster configuration does not affect services with a namespace config
 })
 
 t.test('services that are too large for the cache are counted, and not examined', async (t) => {
-  const limits = { service: 2_000, total: 10_000 }
+  const limits = { serviceLimits: { service: 2_000, total: 10_000 } }
   const large = (name: string): JsonObject => aService({ name, spec: { routing: ENABLED, note: 'x'.repeat(3_000) } })
   const oldObject = aConfig({ routing: ENABLED })
   const known = [oldObject, large('a'), large('b'), aService({ name: 'c', spec: { routing: ENABLED } })]

@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { decodeReview } from '../../../src/admission/decode.ts'
 import { INJECTED_FIELDS_ANNOTATION } from '../../../src/api/meta.ts'
+import { PRODUCT_FIELDS } from '../../../src/core/served-fields.ts'
 import { assessService } from '../../../src/core/settings/assess.ts'
 import type { FillableField } from '../../../src/core/settings/filled-fields.ts'
 import { readService } from '../../../src/core/settings/service.ts'
@@ -120,7 +121,7 @@ t.test('a service that must not be served is filled so that no program serves it
 t.test('fields that the definition does not have are not filled', (t) => {
   const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' }, {
     pathPolicy: { ...DEFAULT_PATH_POLICY, inject: 'record,fields' },
-    served: { has: (...path) => path[1] !== 'serviceAccountName' }
+    served: { ...PRODUCT_FIELDS, has: (...path) => path[1] !== 'serviceAccountName' }
   })
   engine.sinks.AIMRuntimeConfig.upsert(aConfig(ROUTED))
   const service = readService(aService(), 'ml-team')

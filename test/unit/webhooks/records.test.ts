@@ -3,6 +3,8 @@ import t from 'tap'
 import { decodeReview } from '../../../src/admission/decode.ts'
 import type { Verdict } from '../../../src/admission/verdict.ts'
 import { RECORD_ANNOTATION } from '../../../src/api/meta.ts'
+import type { ServedFields } from '../../../src/core/ports.ts'
+import { PRODUCT_FIELDS } from '../../../src/core/served-fields.ts'
 import { recordText } from '../../../src/core/settings/service.ts'
 import { own, ownObject, type JsonObject } from '../../../src/platform/json.ts'
 import { newAdmissionEngine, type AdmissionEngine } from '../../../webhooks/engine.ts'
@@ -17,7 +19,9 @@ const ROUTING = { enabled: true, gatewayRef: GATEWAY, pathTemplate: '/shared' }
 function anEngine (hasBlock: boolean) {
   const definition = { hasBlock }
   const clock = new ManualClock()
-  const served = { has: (...path: readonly string[]) => definition.hasBlock || path[1] !== 'resolvedRuntimeConfig' }
+  const served: ServedFields = {
+    ...PRODUCT_FIELDS, has: (...path) => definition.hasBlock || path[1] !== 'resolvedRuntimeConfig'
+  }
   const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' }, { served, clock })
   engine.sinks.AIMRuntimeConfig.upsert(aConfig({ routing: ROUTING }))
   clock.pass(60_000)

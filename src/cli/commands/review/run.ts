@@ -1,6 +1,6 @@
 import { newAdmissionEngine } from '../../../../webhooks/engine.ts'
 import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
-import { reviewObjects } from '../../../offline/review-objects.ts'
+import { OFFLINE_DEFINITION, reviewObjects } from '../../../offline/review-objects.ts'
 import { pathPolicySettings } from '../../flags/settings.ts'
 import { knownObjects, loadWorld } from '../../known-objects.ts'
 import { newProgress, reportUnusable } from '../../output/terminal.ts'
@@ -31,7 +31,8 @@ export async function review (flags: ReviewFlags, dependencies: ReviewDependenci
     return
   }
   const engine = dependencies.admission?.() ?? newAdmissionEngine({ missingConfig, missingBlock: 'refuse' }, {
-    pathPolicy: pathPolicySettings(flags)
+    pathPolicy: pathPolicySettings(flags),
+    served: OFFLINE_DEFINITION
   })
   const stored = loadWorld(known, engine, objects)
   const progress = newProgress('objects reviewed:', dependencies)

@@ -5,7 +5,7 @@ import { newAdmissionEngine } from '../../../../webhooks/engine.ts'
 import type { ReviewedObject } from '../../../offline/diagnostics.ts'
 import { objectTitle } from '../../../offline/local-object.ts'
 import { readManifestFolder } from '../../../offline/manifest-files.ts'
-import { reviewObjects } from '../../../offline/review-objects.ts'
+import { OFFLINE_DEFINITION, reviewObjects } from '../../../offline/review-objects.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
 import { loadWorld } from '../../known-objects.ts'
@@ -64,7 +64,8 @@ async function runCase (dir: string, folder: string, options: CaseOptions): Prom
   const about = { name: path.relative(dir, folder) || '.', file, expected }
   if (problems.length > 0) return { ...about, actual: '', full: '', problems }
   const engine = newAdmissionEngine({ missingConfig: options.missingConfig, missingBlock: 'refuse' }, {
-    pathPolicy: pathPolicySettings(options)
+    pathPolicy: pathPolicySettings(options),
+    served: OFFLINE_DEFINITION
   })
   const stored = loadWorld({ objects: known.objects, stored: old.objects, problems }, engine, given.objects)
   const results = reviewObjects(given.objects, engine, { stored }).map(resultOf)
