@@ -70,11 +70,12 @@ const RECENT_MS = 60_000
 interface ObservedService extends Pick<ServiceSnapshot, 'id' | 'observed'> { readonly service: Service }
 
 function assessed ({ id, service, observed }: ObservedService, world: ReconcileWorld): ServiceSnapshot {
-  const assessment = assessService(service, assessmentWorld(world), service)
+  const known = assessmentWorld(world)
+  const assessment = assessService(service, known, service)
   const staleness = stalenessOf(assessment)
   const isRecent = service.block === undefined && world.definitions.sinceChange() < RECENT_MS
-  const { conflictDetails } = world.pathPolicy
-  const faults = serviceFaults(assessment, { stored: true, conflictDetails })
+  const { pathPolicy: { conflictDetails }, served } = known
+  const faults = serviceFaults(assessment, { stored: true, conflictDetails, served })
   return {
     id,
     assessment,

@@ -1,9 +1,11 @@
 import { RECORD_ANNOTATION } from '../../api/meta.ts'
 import { objectKey } from '../../api/object-meta.ts'
 import { problemText, type TemplateProblem } from '../path/problem.ts'
+import { impossibleFields } from '../path/template.ts'
 import type { Assessment } from '../settings/assess.ts'
 import { configTitle } from '../settings/runtime-config.ts'
 import { keysOf, type Service } from '../settings/service.ts'
+import type { ServedFields } from '../ports.ts'
 import { didYouMean, firstNames } from '../../platform/similar-name.ts'
 import type { ConfigLookup, PathPolicy } from '../world.ts'
 import type { Fault } from './faults.ts'
@@ -15,13 +17,15 @@ export interface ServiceContext {
   /** The stored service that this request changes. */
   readonly before?: Service | undefined
   readonly conflictDetails: PathPolicy['conflictDetails']
+  readonly served: ServedFields
 }
 
 /** Every fault of a service's template, path, and claim; empty for a healthy service. Pure. */
 export function serviceFaults (assessment: Assessment, context: ServiceContext): Fault[] {
   const { path } = assessment
   return path.kind === 'invalid'
-    ? path.problems.map((problem) => templateFault(problem, assessment, context))
+    ? path.problems.map((problem) =>
+      impossibleFault(problem, assessment, context) ?? templateFault(problem, assessment, context))
     : conflictFaults(assessment, context)
 }
 
@@ -61,6 +65,21 @@ export function missingBlockFault ({ config, recordIn }: Assessment): Fault {
 /** Warning and condition message of a service with routing enabled and no gateway. */
 export const NO_GATEWAY = 'routing is enabled without a gateway, so no route can be created; ' +
   'set spec.routing.gatewayRef on the service or in its runtime configuration'
+
+/** In place of a problem that asks for a value, where no service can have the field: only another template helps. */
+function impossibleFault (
+  { code, position, remedy }: TemplateProblem, { routing, config }: Assessment, { served }: ServiceContext
+): Fault | undefined {
+  if (remedy?.startsWith('set ') !== true) return undefined
+  const found = impossibleFields(routing.template, served).find((each) => each.position === position)
+  const owner = routing.templateFrom === 'config' && config ? configTitle(config) : undefined
+  const elsewhere = 'correct it there, or set spec.routing.pathTemplate on the service'
+  return found && {
+    code,
+    field: TEMPLATE_FIELDS[routing.templateFrom],
+    message: `${problemText(found, owner)}; ${owner === undefined ? found.remedy : elsewhere}`
+  }
+}
 
 function templateFault (problem: TemplateProblem, assessment: Assessment, context: ServiceContext): Fault {
   const { service, routing, config } = assessment

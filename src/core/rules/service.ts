@@ -43,7 +43,7 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
   const isRefused = assessment.config === undefined && policy.missingConfig === 'refuse'
   const found = [
     ...(isRefused ? [missingConfigFault(service, world.configs)] : []),
-    ...serviceFaults(assessment, { stored: old !== undefined, before: old, conflictDetails })
+    ...serviceFaults(assessment, { stored: old !== undefined, before: old, conflictDetails, served: world.served })
   ]
   const removed = blockWasRemoved(assessment, { old, world, policy }) ? [missingBlockFault(assessment)] : []
   const isCaused = before === undefined || !haveSameCauses(before, assessment)

@@ -85,8 +85,8 @@ function heldPath ({ claim, service }: Assessment): HeldPath[] {
 }
 
 /** As the reconciler judges it. */
-function stateOf (assessment: Assessment, { pathPolicy: { conflictDetails } }: KnownWorld): ServiceState {
-  const cause = degradedCause(assessment, serviceFaults(assessment, { stored: true, conflictDetails }))
+function stateOf (assessment: Assessment, { pathPolicy: { conflictDetails }, served }: KnownWorld): ServiceState {
+  const cause = degradedCause(assessment, serviceFaults(assessment, { stored: true, conflictDetails, served }))
   return { assessment, path: assessment.block?.routing.path, problem: cause?.message }
 }
 

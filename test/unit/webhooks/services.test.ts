@@ -2,6 +2,7 @@ import fastJsonPatch from 'fast-json-patch'
 import t from 'tap'
 import { decodeReview } from '../../../src/admission/decode.ts'
 import type { Verdict } from '../../../src/admission/verdict.ts'
+import { schemaFields } from '../../../src/core/served-fields.ts'
 import { newAdmissionEngine, type AdmissionEngine } from '../../../webhooks/engine.ts'
 import { aReview } from '../../support/builders/a-review.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
@@ -270,6 +271,25 @@ t.test('the messages of a refusal', async (t) => {
     t.strictSame(warningsOf('/chat/{.metadata.name}'), [])
     const config = { object: aConfig({ routing: { pathTemplate: 'chat' } }) }
     t.match(judge(known, '/validate/aimruntimeconfigs', config), { kind: 'admit', warnings: [/write \/chat$/] })
+  })
+
+  t.test('ask for another template where no service can have the field, by the served definition', async (t) => {
+    const properties = { aimModelName: { type: 'string' }, env: { type: 'array' } }
+    const served = schemaFields({ type: 'object', properties: { spec: { type: 'object', properties } } })
+    const refused = (pathTemplate: string, isOwn: boolean) => {
+      const engine = filled(newAdmissionEngine(POLICY, { served }), [aConfig(isOwn ? {} : routed({ pathTemplate }))])
+      return refuse({ object: aService(isOwn ? { spec: routed({ pathTemplate }) } : {}) }, engine)[0]?.message
+    }
+    t.equal(refused('/{.spec.aimImageName}', false), 'no service has a field .spec.aimImageName ' +
+      '({.spec.aimImageName} at position 2 in the path template of AIMRuntimeConfig ml-team/default); correct it ' +
+      'there, or set spec.routing.pathTemplate on the service')
+    t.equal(refused('/{.spec.aimModelNam}', true), 'no service has a field .spec.aimModelNam (did you mean ' +
+      '"aimModelName"?) ({.spec.aimModelNam} at position 2); name a field of .spec: aimModelName, env')
+    t.match(refused('/{.spec.env}', true), /field \.spec\.env is a list .*choose one item/)
+    t.match(refused('/{.spec.aimModelName}', true), /\.spec\.aimModelName is not set on this service .*; set it/)
+    t.match(refused('/{.spec.images[*].name}', true), /no service has a field \.spec\.images /)
+    t.match(refused('/{.metadata.labels.team}', true), /run: kubectl label/)
+    t.match(refused('/{.metadata.labels.a.b}', true), /label "a\.b" is not set.*; write \{/)
   })
 
   t.test('have no command with an invalid label key, because users paste it into a shell', async (t) => {
