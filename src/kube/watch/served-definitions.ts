@@ -92,8 +92,12 @@ export class ServedDefinitions implements Definitions {
       const response = await request(PATH, { headers: { 'if-none-match': this.#etag }, timeoutMs: TIMEOUT_MS })
       this.#responded = true
       if (response.statusCode === 200) {
-        this.#etag = String(response.headers['etag'] ?? '')
-        this.#take(parseObject(await response.body.text()))
+        const document = parseObject(await response.body.text())
+        if (Object.keys(document).length === 0) this.#fail('the response is not a JSON object')
+        else {
+          this.#etag = String(response.headers['etag'] ?? '')
+          this.#take(document)
+        }
       } else if (response.statusCode === 304) await response.body.dump()
       else {
         const status = await statusOf(response)
