@@ -157,6 +157,29 @@ t.test('a configuration is refused in the words of its template, of either kind'
   }
 })
 
+t.test('a configuration is admitted with a warning of each field that no service can have', async (t) => {
+  const warningsOf = async (template: string) => {
+    const { code, stderr } = await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'w', spec: routed(template) }))
+    t.equal(code, 0, stderr)
+    return stderr
+  }
+  t.match(
+    await warningsOf('/{.spec.replica}/{.spec.model}/{.metadata.labels}'),
+    new RegExp([
+      'Warning: .*no service has a field \\.spec\\.replica \\(did you mean "replicas"\\?\\).*name a field of \\.spec: .*',
+      'Warning: .*field \\.spec\\.model is an object .*name a field inside it: image, ref',
+      'Warning: .*field \\.metadata\\.labels is an object '
+    ].join('\n'))
+  )
+  const allowed = '/{.metadata.labels.any}/{.spec.env[0].value}/{.spec.resources.limits.cpu}/{.spec.model.ref}{.kind}'
+  t.equal(await warningsOf(allowed), '')
+})
+
+t.test('a service is not asked to set a field that it cannot have', async (t) => {
+  const { stderr } = await apply(service('/{.spec.replica}'))
+  t.match(stderr, /no service has a field \.spec\.replica \(did you mean "replicas"\?\) .*; name a field of \.spec: /)
+})
+
 t.test('credentials in a cluster configuration are refused, and sent to their place', async (t) => {
   const { stderr } = await apply(
     manifest({

@@ -1,6 +1,7 @@
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
+import { OFFLINE_DEFINITION } from '../../../src/offline/review-objects.ts'
 import { LargeReviews } from '../../../src/server/offload/large-reviews.ts'
 import { SERVER_LIMITS, type ServerLimits } from '../../../src/server/listener.ts'
 import { RequestBody } from '../../../src/server/overload/request-body.ts'
@@ -33,7 +34,7 @@ interface Options {
 async function twoServers (t: Test, options: Options = {}) {
   const { limits = {}, waitingBytes = SERVER_LIMITS.arrivingBytes, ...more } = options
   const policy = { missingConfig: 'warn', missingBlock: 'refuse' } as const
-  const admission = newAdmissionEngine(policy, { clock: STILL_CLOCK })
+  const admission = newAdmissionEngine(policy, { clock: STILL_CLOCK, served: OFFLINE_DEFINITION })
   admission.sinks.AIMRuntimeConfig.upsert(aConfig({ routing, serviceAccountName: 'runtime' }))
   admission.sinks.AIMClusterRuntimeConfig.upsert(
     aClusterConfig({ routing: { ...routing, pathTemplate: '/{.spec.model.ref}' } })
@@ -87,6 +88,7 @@ const cases: Readonly<Record<string, JsonObject>> = {
   'a service with a cluster configuration': large({ namespace: 'elsewhere' }),
   'a service without a configuration': large({ spec: { runtimeConfigName: 'none' } }),
   'a service with an invalid template': large({ spec: { routing: { pathTemplate: '/{.metadata.nothing}' } } }),
+  'a service with a field that none can have': large({ spec: { routing: { pathTemplate: '/{.spec.model.nam}' } } }),
   'a service with a wrong type': large({ spec: { runtimeConfigName: 7 } }),
   'a service with a large response': large({
     spec: { imagePullSecrets: Array.from({ length: 10_000 }, (_, at) => ({ name: `${at}-${'x'.repeat(100)}` })) }
