@@ -14,6 +14,8 @@ export interface AdaptiveLimitOptions {
 }
 
 const FIRST_LIMIT = 2
+/** The lowest limit, so that a slow write of one namespace does not delay the others. */
+const SMALLEST_LIMIT = 2
 /** Samples of a window; as many as the limit, if that is more. */
 const WINDOW_SAMPLES = 16
 /** A window of fewer samples of a kind does not change the floor of that kind. */
@@ -44,6 +46,7 @@ const FLOOR_RISE = 1.1
 export class AdaptiveLimit {
   readonly #clock: Clock
   readonly #max: number
+  readonly #smallest: number
   #limit: number
   #running = 0
   readonly #runningIn = new Map<string, number>()
@@ -61,12 +64,13 @@ export class AdaptiveLimit {
   constructor ({ clock, max, first = FIRST_LIMIT }: AdaptiveLimitOptions) {
     this.#clock = clock
     this.#max = max
+    this.#smallest = Math.min(SMALLEST_LIMIT, max)
     this.#limit = Math.min(first, max)
     this.#nextProbe = clock.now() + FIRST_PROBE_MS
   }
 
   get limit (): number {
-    return Math.max(1, Math.floor(this.#isProbing ? this.#limit / 2 : this.#limit))
+    return Math.max(this.#smallest, Math.floor(this.#isProbing ? this.#limit / 2 : this.#limit))
   }
 
   get running (): number {
@@ -117,7 +121,7 @@ export class AdaptiveLimit {
   /** The API server rejected a write because of overload. Writes that ran at the same time count once. */
   overloaded (): void {
     if (this.#outdated > 0) return
-    this.#limit = Math.max(1, this.#limit / 2)
+    this.#limit = Math.max(this.#smallest, this.#limit / 2)
     this.#startWindow()
     this.#outdated = this.#running
   }
@@ -130,7 +134,7 @@ export class AdaptiveLimit {
     const gradient = Math.min(1, Math.max(STRONGEST_GRADIENT, TOLERANCE / ratio))
     const wanted = this.#limit * gradient + QUEUE * Math.sqrt(this.#limit)
     if (!this.#isProbing && (wanted < this.#limit || this.#wasReached)) {
-      this.#limit = Math.min(this.#max, Math.max(1, this.#limit + SMOOTHING * (wanted - this.#limit)))
+      this.#limit = Math.min(this.#max, Math.max(this.#smallest, this.#limit + SMOOTHING * (wanted - this.#limit)))
     }
     const isDue = this.#clock.now() >= this.#nextProbe
     if (isDue) this.#probeAfter = Math.min(LONGEST_PROBE_MS, this.#probeAfter * 2)
