@@ -66,7 +66,7 @@ function shapeAt (schema: unknown, path: ReadonlyArray<string | number>): FieldS
   switch (typeof key) {
     case 'string': return kind === 'object' ? propertyShape(schema, key, below) : MISSING
     case 'number': return kind === 'list' ? shapeAt(own(schema, 'items'), below) : MISSING
-    default: return { kind, names: Object.keys(ownObject(schema, 'properties')) }
+    default: return { kind, names: Object.keys(ownObject(schema, 'properties')).sort() }
   }
 }
 

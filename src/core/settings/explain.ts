@@ -85,7 +85,7 @@ export interface ExplainedPath {
 /** Explains a service from the assessment that admission makes of it. Pure, runs in a browser. */
 export function explainService (service: Service, world: AssessmentWorld): Explanation {
   const { configs } = world
-  const assessment = assessService(service, world, service)
+  const assessment = assessService(service, world, service.block === undefined ? undefined : service)
   const { config, path, routing, block } = assessment
   const settings = config === undefined ? [] : settingsOf(service, config)
   return {

@@ -92,15 +92,14 @@ t.test('a template warns of fields that no service can have', async (t) => {
     '/{.spec.env[0].value}/{.spec.env[?(@.name=="A")].value}/{.spec.model.ref}': undefined,
     '/{.spec.resources.limits.cpu}/{.spec.resources.limits[\'example.com/any\']}': undefined,
     '/{.spec.aimImageName}': 'no service has a field .spec.aimImageName ({.spec.aimImageName} at position 2); name a ' +
-      'field of .spec: model, templateRef, cacheModel, replicas, runtimeConfigName, serviceAccountName, ' +
-      'imagePullSecrets and 4 more',
+      'field of .spec: cacheModel, env, imagePullSecrets, model, overrides, replicas, resources, routing and 3 more',
     '/a/{.spec.replica}': 'no service has a field .spec.replica (did you mean "replicas"?) ({.spec.replica} at ' +
-      'position 4); name a field of .spec: model, templateRef, cacheModel, replicas, runtimeConfigName, ' +
-      'serviceAccountName, imagePullSecrets and 4 more',
+      'position 4); name a field of .spec: cacheModel, env, imagePullSecrets, model, overrides, replicas, resources, ' +
+      'routing and 3 more',
     '/{.spec.model}':
-      'field .spec.model is an object ({.spec.model} at position 2); name a field inside it: ref, image',
+      'field .spec.model is an object ({.spec.model} at position 2); name a field inside it: image, ref',
     '/{.spec.model.name.x}': 'no service has a field .spec.model.name ({.spec.model.name.x} at position 2); name a ' +
-      'field of .spec.model: ref, image',
+      'field of .spec.model: image, ref',
     '/{.spec.replicas.x}': 'field .spec.replicas is a single value and has no fields ({.spec.replicas.x} at ' +
       'position 2); write {.spec.replicas}',
     '/{.spec.replicas[0]}': 'field .spec.replicas is a single value, not a list ({.spec.replicas[0]} at position 2); ' +
@@ -111,7 +110,7 @@ t.test('a template warns of fields that no service can have', async (t) => {
     '/{.spec.env[?(@.nam=="A")].value}': 'no service has a field .spec.env[0].nam (did you mean "name"?) ' +
       '({.spec.env[?(@.nam=="A")].value} at position 2); name a field of .spec.env[0]: name, value, valueFrom',
     '/{.spec.nothing[*].value}': /^no service has a field \.spec\.nothing /.source,
-    '/{.spec}': /^field \.spec is an object \(.*: model, (?!.*resolvedRuntimeConfig)/.source,
+    '/{.spec}': /^field \.spec is an object \(.*: cacheModel, (?!.*resolvedRuntimeConfig)/.source,
     '/{$}':
       'the whole service is an object ({$} at position 2); name a field inside it: apiVersion, kind, metadata, spec',
     '/{.metadata.labels}': 'field .metadata.labels is an object ({.metadata.labels} at position 2); name a field ' +
