@@ -99,15 +99,15 @@ t.test('a message has the line and column of the invalid value, or of the field 
 t.test('warns of a template with a field that no service can have', async (t) => {
   const files = { 'c.yaml': config(routed('/{.spec.replica}')) }
   const { err, code } = await run(t, { files, flags: ['-f', '$c.yaml'] })
-  t.match(err, /no service has a field \.spec\.replica \(did you mean "replicas"\?\).*: model, templateRef, /)
+  t.match(err, /no service has a field \.spec\.replica \(did you mean "replicas"\?\).*: cacheModel, env, /)
   t.equal(code, 0)
 })
 
 t.test('github annotations have the file and the place, escaped', async (t) => {
-  const { out, err } = await run(t, { files: { 'a,b.yaml': MISTAKES }, flags: ['-f', '$a,b.yaml', '-o', 'github'] })
+  const { out, err } = await run(t, { files: { 'a:b.yaml': MISTAKES }, flags: ['-f', '$a:b.yaml', '-o', 'github'] })
   t.match(
     out,
-    /^::error file=.*a%2Cb\.yaml,line=12,col=3,title=AIMService ml-team\/no-label%3A AIM-PATH-FIELD-MISSING::metadata\.labels\[team\]: /m
+    /^::error file=.*a%3Ab\.yaml,line=12,col=3,title=AIMService ml-team\/no-label%3A AIM-PATH-FIELD-MISSING::metadata\.labels\[team\]: /m
   )
   t.match(
     out,
@@ -187,14 +187,18 @@ t.test('a report has colors on a terminal', async (t) => {
 
 t.test('reads patterns, folders, and with -R their subfolders', async (t) => {
   const files = {
-    a: { 'one.yaml': service('one'), '.hidden.yaml': 'oops: [', deep: { 'two.yml': service('two'), 'note.txt': 'no' } },
+    a: {
+      'one.yaml': service('one'),
+      '.hidden.yaml': service('hidden'),
+      deep: { 'two.yml': service('two'), 'note.txt': 'no' }
+    },
     'b1.yaml': service('b1'),
     'b2.yaml': service('b2')
   }
   const names = async (...flags: string[]) =>
     lines((await run(t, { files, flags: [...flags, '-o', 'json'] })).out).map(({ name }) => name)
-  t.same(await names('-f', '$a'), ['one'])
-  t.same(await names('-R', '-f', '$a'), ['two', 'one'])
+  t.same(await names('-f', '$a'), ['hidden', 'one'])
+  t.same(await names('-R', '-f', '$a'), ['hidden', 'two', 'one'])
   t.same(await names('-f', '$b*.yaml'), ['b1', 'b2'])
 })
 
@@ -236,7 +240,7 @@ const updates: Record<string, Update> = {
       allowed: false,
       status: {
         code: 422,
-        message: /label "team" is not set on this service.*kubectl -n ml-team label aimsvc\/one team=/
+        message: /label "team" is not set on this service.*kubectl -n ml-team label aimsvc\/one --overwrite team=/
       }
     }
   },

@@ -38,7 +38,7 @@ const OBJECTS = [
   manifest({ kind: 'AIMClusterRuntimeConfig', name: 'shared', spec: { serviceAccountName: 'a' } }),
   service('first', {}, { team: 'nlp' }),
   service('second', {}, { team: 'NLP' }),
-  service('unlabelled'),
+  service('unlabelled', {}, { app: 'chat' }),
   service('lost', { runtimeConfigName: 'gone' }),
   service('unrouted', { runtimeConfigName: 'without-gateway' }),
   service('below', { routing: { pathTemplate: '/nlp/v2' } }),

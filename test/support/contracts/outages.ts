@@ -21,6 +21,10 @@ export interface Outages {
   readonly apiServerKills: number
 }
 
+const CONCURRENCY = 2
+/** For three watches, the writes of the roll-out, and the Lease. */
+const CONNECTIONS = 3 + CONCURRENCY + 1
+
 /**
  * Outages of the API server, etcd and connections, and the recovery that the server and the reconciler must show. The
  * reconciler connects through a proxy.
@@ -33,7 +37,7 @@ export async function outages (
   const proxy = await startTcpProxy(cluster.url)
   const reconciler = await startReconciler(
     { client: cluster.client, kubeconfig: await cluster.kubeconfigOf('replica-a', proxy.url) },
-    ['--admission-probe-interval', '0s']
+    ['--admission-probe-interval', '0s', '--rollout-concurrency', String(CONCURRENCY)]
   )
   t.teardown(async () => {
     await reconciler.stop('SIGKILL')
@@ -90,8 +94,8 @@ export async function outages (
       await delay(100)
     }
     await recovers(t)
-    t.ok(proxy.count().most <= 6, `${proxy.count().most} connections at most`)
-    t.ok(await openFiles(reconciler.pid) <= descriptors + 6, 'no file descriptor leaks')
+    t.ok(proxy.count().most <= CONNECTIONS, `${proxy.count().most} connections at most`)
+    t.ok(await openFiles(reconciler.pid) <= descriptors + CONNECTIONS, 'no file descriptor leaks')
   })
 
   t.test('recovers from kills of the API server', async (t) => {
@@ -101,7 +105,7 @@ export async function outages (
       await cluster.startApiServer()
       await recovers(t)
     }
-    t.ok(proxy.count().most <= 6, `${proxy.count().most} connections at most`)
+    t.ok(proxy.count().most <= CONNECTIONS, `${proxy.count().most} connections at most`)
   })
 
   t.test('reviews succeed while etcd is suspended, and the reconciler recovers', async (t) => {
