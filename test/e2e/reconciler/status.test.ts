@@ -161,10 +161,12 @@ t.test('reports a missing configuration with the two lookups, once, and its crea
     t.strictSame(stateOf(await object(...what)), healthy('/missing/a'))
     if (round === 1) await client.remove(`${inNamespace(namespace).configs}/default`)
   }
-  const recorded = await eventually(async () => {
-    const found = (await events(namespace, 'a')).filter(({ reason }) => reason !== 'RolledForward')
-    return found.length >= 2 && found.every(({ series }) => series !== undefined) ? found : undefined
+  const reasons = ['RuntimeConfigMissing', 'RuntimeConfigResolved']
+  await until(async () => {
+    const found = await events(namespace, 'a')
+    return reasons.every((wanted) => found.some(({ reason, series }) => reason === wanted && series?.count === 2))
   })
+  const recorded = (await events(namespace, 'a')).filter(({ reason }) => reason !== 'RolledForward')
   t.match(recorded, [
     {
       type: 'Warning',
