@@ -99,7 +99,8 @@ t.test('without a block in the definition, the record is an annotation, and noth
 
 t.test('follows a configuration that changes', async (t) => {
   await store(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routed('/y/{.metadata.name}') }))
-  await until(async () => annotationOf(await object('-n', namespace, 'aimsvc/first'))?.includes('"/y/first"') === true)
+  await t.resolves(until(async () =>
+    annotationOf(await object('-n', namespace, 'aimsvc/first'))?.includes('"/y/first"') === true))
 })
 
 t.test('converts each service once when the definition gets the block, and when it loses it', async (t) => {

@@ -7,7 +7,7 @@ import { actionsOf, BY_TEAM, GATEWAY, manifest, PATH, routed } from '../../suppo
 import { conditionOf, observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
 import { manifestsOf, startProduct, startReconciler } from '../../support/programs/product.ts'
 import { asServiceAccount } from '../../support/cluster/service-account.ts'
-import { eventually, until } from '../../support/until.ts'
+import { until } from '../../support/until.ts'
 
 const cluster = await startCluster()
 const { client, kubectl } = cluster

@@ -114,7 +114,7 @@ t.test('the reconciler resolves a service with the old annotation', async (t) =>
     spec: { defaultStorageClassName: 'fast' }
   })
   const path = '/apis/aim.silogen.ai/v1alpha1/namespaces/evil/aimservices/reconciled'
-  await until(async () => await client.values(path, `${BLOCK}.defaultStorageClassName`) === 'fast')
+  await t.resolves(until(async () => await client.values(path, `${BLOCK}.defaultStorageClassName`) === 'fast'))
 })
 
 t.test('the reconciler heals what the break-glass user stored: a service without a block and a forged block', async (t) => {
