@@ -143,11 +143,10 @@ t.test('a reconciler leads, records events, rolls out changes and probes', async
   await reconciler.stop()
 })
 
-t.test('both start without streamed lists', async () => {
-  const programs = await Promise.all([
-    start('serve', ['--port', '0'], withoutStreams),
-    start('reconcile', [], withoutStreams)
-  ])
+t.test('both start without streamed lists', async (t) => {
+  const starts = [start('serve', ['--port', '0'], withoutStreams), start('reconcile', [], withoutStreams)]
+  await t.resolves(Promise.all(starts))
+  const programs = await Promise.all(starts)
   await Promise.all(programs.map(async (program) => await program.stop()))
 })
 

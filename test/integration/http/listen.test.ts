@@ -20,7 +20,7 @@ t.test('localhost accepts IPv4 connections', async (t) => {
   t.teardown(async () => { await app.close() })
   const { port } = new URL(await listen(app, { host: 'localhost', port: 0, flag: '--port' }))
   const socket = connect({ host: '127.0.0.1', port: Number(port) })
-  await once(socket, 'connect')
+  await t.resolves(once(socket, 'connect'))
   socket.destroy()
 })
 

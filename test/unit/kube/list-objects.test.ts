@@ -15,7 +15,7 @@ async function read (text: string, size: number): Promise<{ objects: unknown[], 
   return { objects, end: next.value }
 }
 
-t.test('reads the items of a list one by one, whatever they contain and however the bytes are cut', async () => {
+t.test('reads the items of a list one by one, whatever they contain and however the bytes are cut', async (t) => {
   const item = fc.record({
     metadata: fc.record({ name: fc.constant('a'), resourceVersion: fc.constant('1'), namespace: fc.string() }),
     spec: fc.jsonValue(),
