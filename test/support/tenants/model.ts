@@ -269,10 +269,12 @@ export async function checkModel (steps: number, seed?: number): Promise<void> {
   }
 }
 
+/** Undefined without a configuration, as there is no block then. */
 function wantedBy (object: JsonObject, configs: ConfigLookup): PathClaim | undefined {
   const service = readService(object, metadataOf(object).namespace)
   if (service.kind === 'malformed') throw new Error(service.field)
-  return assessService(service, anAssessmentWorld(configs), undefined).wanted
+  const { block, wanted } = assessService(service, anAssessmentWorld(configs), undefined)
+  return block && wanted
 }
 
 function heldBy (service: JsonObject): PathClaim | undefined {
