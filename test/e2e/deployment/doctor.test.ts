@@ -63,7 +63,7 @@ t.test('finds no problem in a complete installation', async (t) => {
   t.equal(textCode, 0)
   t.match(
     stdout,
-    new RegExp(`^${results.length} checked: ${results.length} ok, 0 problems, 0 unknown, 0 notes$`, 'm')
+    new RegExp(`^no problems \\(${results.length} checked: ${results.length} ok, 0 unknown, 0 notes\\)$`, 'm')
   )
 })
 
@@ -217,6 +217,16 @@ t.test('reports an unexpected webhook, and prints a command that removes it', as
     0
   )
   t.strictSame(problemsIn((await examine()).results), [])
+})
+
+t.test('prints no command that would take fields of a later version away', async (t) => {
+  const path = `${DEFINITIONS}/aimservices.aim.silogen.ai`
+  const field = '/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/later'
+  await client.patch(path, [{ op: 'add', path: field, value: { type: 'string' } }])
+  const [problem, ...more] = problemsIn((await examine()).results)
+  t.match(problem, { check: 'definitions', what: /it has fields that this version lacks/ })
+  t.strictSame([problem !== undefined && 'fix' in problem, more], [false, []])
+  await client.patch(path, [{ op: 'remove', path: field }])
 })
 
 const OLD = 'aim-admission-bypass'

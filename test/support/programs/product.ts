@@ -21,7 +21,7 @@ export interface Product extends Program {
 /** Installs the CRDs, starts a server, waits until it is ready, and registers its webhooks. */
 export async function startProduct (cluster: Cluster, flags: readonly string[] = []): Promise<Product> {
   const { dir, kubeconfig, client } = cluster
-  const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
+  const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 30 })
   const file = async (name: string, content: string): Promise<string> => {
     await writeFile(path.join(dir, name), content)
     return path.join(dir, name)

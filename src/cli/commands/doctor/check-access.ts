@@ -14,6 +14,8 @@ interface CheckOptions {
   readonly cluster: ClusterReader
   /** The command that grants the rights. */
   readonly fix: string
+  /** Whether the server acts as a user of its own: the service accounts are missing. */
+  readonly isOutside: boolean
 }
 
 /**
@@ -21,13 +23,13 @@ interface CheckOptions {
  * decides, because other roles and authorizers can grant them too.
  */
 export async function checkAccess (
-  manifests: readonly JsonObject[], { cluster, fix }: CheckOptions
+  manifests: readonly JsonObject[], { cluster, fix, isOutside }: CheckOptions
 ): Promise<CheckResult[]> {
   const caller = await callerOf(cluster)
   const reviewed = await Promise.all(permissionsOf(manifests).map(async (permission) =>
     ({ permission, review: await reviewAccess(permission, { cluster, caller }) })))
   return [...Map.groupBy(reviewed, ({ permission }) => permission.account)]
-    .map(([account, reviews]) => accessResult(account, reviews, fix))
+    .map(([account, reviews]) => accessResult(account, reviews, { fix, isOutside }))
 }
 
 async function callerOf (cluster: ClusterReader): Promise<string> {
@@ -60,7 +62,9 @@ const SERVICE_ACCOUNT = 'system:serviceaccount:'
 
 interface ReviewedPermission { readonly permission: Permission, readonly review: ReadResult }
 
-function accessResult (account: string, reviews: readonly ReviewedPermission[], fix: string): CheckResult {
+function accessResult (
+  account: string, reviews: readonly ReviewedPermission[], { fix, isOutside }: Omit<CheckOptions, 'cluster'>
+): CheckResult {
   const subject = account.startsWith(SERVICE_ACCOUNT)
     ? account.replace(SERVICE_ACCOUNT, 'ServiceAccount ').replace(':', '/')
     : `User ${account}`
@@ -73,8 +77,13 @@ function accessResult (account: string, reviews: readonly ReviewedPermission[], 
   const missing = reviews.filter(({ review }) =>
     review.kind === 'found' && own(ownObject(review.object, 'status'), 'allowed') !== true)
   if (missing.length === 0) return { ...about, kind: 'ok', what: `has the ${reviews.length} rights that it needs` }
-  const what = `may not ${missing.map(({ permission }) => permissionText(permission)).join(', ')}`
-  return { ...about, kind: 'problem', what, fix }
+  if (isOutside && account.startsWith(SERVICE_ACCOUNT)) {
+    return { ...about, kind: 'note', what: 'does not exist: a server outside the cluster acts as a user of its own' }
+  }
+  if (isOutside) return { ...about, kind: 'note', what: 'has no rights, so break-glass is not set up', fix }
+  const texts = missing.map(({ permission }) => permissionText(permission))
+  const details = texts.map((text) => `may not ${text}`)
+  return { ...about, kind: 'problem', what: `may not ${texts.join(', ')}`, details, fix }
 }
 
 function permissionText ({ attributes }: Permission): string {

@@ -1,7 +1,6 @@
 import { probeServingCert, type ServerAddress } from '../../../../certs/replicas.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
-import { patchCommand, registrationPath, webhooksOf } from './check-objects.ts'
-import type { ClusterReader } from './cluster-reader.ts'
+import { webhooksOf, type LiveConfiguration } from './check-objects.ts'
 import type { CheckResult } from './format.ts'
 
 const HANDSHAKE_TIMEOUT_MS = 5_000
@@ -9,13 +8,12 @@ const DAY_MS = 24 * 60 * 60 * 1_000
 const HTTPS_PORT = 443
 
 export interface CertificateOptions {
-  readonly cluster: ClusterReader
   /** `host:port` to connect to instead of the registered address. */
   readonly server: string | undefined
   /** A certificate that expires sooner, in days, is a problem. */
   readonly days: number
-  /** The command that renews the certificate or the caBundle. */
-  readonly fix: string
+  /** The commands that renew the certificate, and the caBundle, if there are such. */
+  readonly fixes: { readonly expiry: string | undefined, readonly trust: string | undefined }
   readonly now: () => Date
 }
 
@@ -27,10 +25,9 @@ interface Endpoint extends ServerAddress { readonly caBundle: string }
  * handshake per endpoint.
  */
 export async function checkCertificate (
-  wanted: readonly JsonObject[], options: CertificateOptions
+  configurations: readonly LiveConfiguration[], options: CertificateOptions
 ): Promise<CheckResult[]> {
-  const live = await Promise.all(wanted.map(async (object) => await options.cluster.read(registrationPath(object))))
-  const webhooks = live.flatMap((result) => result.kind === 'found' ? webhooksOf(result.object) : [])
+  const webhooks = configurations.flatMap(({ live }) => live.kind === 'found' ? webhooksOf(live.object) : [])
   const endpoints = Map.groupBy(webhooks, (webhook) => JSON.stringify(endpointOf(webhook, options.server)))
   return await Promise.all(Array.from(endpoints.values(), async (sameEndpoint) => {
     const endpoint = endpointOf(sameEndpoint[0] ?? {}, options.server)
@@ -39,7 +36,7 @@ export async function checkCertificate (
   }))
 }
 
-function endpointOf (webhook: JsonObject, server = ''): Endpoint {
+export function endpointOf (webhook: JsonObject, server = ''): Endpoint {
   const client = ownObject(webhook, 'clientConfig')
   const { serverName, port } = addressOf(client)
   const [, host = serverName, otherPort = port] = /^(.+):(\d+)$/.exec(server) ?? []
@@ -59,24 +56,32 @@ function addressOf (client: JsonObject): { readonly serverName: string, readonly
 }
 
 async function endpointResult (
-  endpoint: Endpoint, subject: string, { days, fix, now }: CertificateOptions
+  endpoint: Endpoint, subject: string, { days, fixes, now }: CertificateOptions
 ): Promise<CheckResult> {
   const about = { check: 'certificate', subject } as const
-  const problem = (what: string): CheckResult => ({ ...about, kind: 'problem', what, fix })
-  if (endpoint.caBundle === '') return problem('the caBundle is empty, so the API server cannot verify the server')
+  const problem = (what: string, fix: string | undefined): CheckResult => fix === undefined
+    ? { ...about, kind: 'problem', what, details: [what, ELSEWHERE] }
+    : { ...about, kind: 'problem', what, fix }
+  if (endpoint.caBundle === '') {
+    return problem('the caBundle is empty, so the API server cannot verify the server', fixes.trust)
+  }
   const timeout = { timeoutMs: HANDSHAKE_TIMEOUT_MS, checkName: true }
   const result = await probeServingCert(endpoint, endpoint.caBundle, timeout)
   if (result.kind === 'unreachable') {
     return { ...about, kind: 'unknown', what: `is not reachable from here: ${result.reason}${forwardHint(endpoint)}` }
   }
   if (result.kind === 'unverified') {
-    return problem(`the caBundle does not verify the served certificate: ${result.reason}`)
+    return problem(`the caBundle does not verify the served certificate: ${result.reason}`, fixes.trust)
   }
   const left = (result.notAfter.getTime() - now().getTime()) / DAY_MS
   const expiry = result.notAfter.toISOString()
-  if (left < days) return problem(`the served certificate expires on ${expiry}, in ${left.toFixed(1)} days`)
+  if (left < days) {
+    return problem(`the served certificate expires on ${expiry}, in ${left.toFixed(1)} days`, fixes.expiry)
+  }
   return { ...about, kind: 'ok', what: `the caBundle verifies the served certificate, which expires on ${expiry}` }
 }
+
+const ELSEWHERE = 'renew it where this certificate comes from'
 
 /** How to reach a Service from outside its cluster. */
 function forwardHint ({ serverName }: Endpoint): string {
@@ -84,10 +89,4 @@ function forwardHint ({ serverName }: Endpoint): string {
   if (service === undefined || namespace === undefined) return ''
   return '; from outside the cluster run: ' +
     `kubectl -n ${namespace} port-forward service/${service} 8443:443, and add --server 127.0.0.1:8443`
-}
-
-/** The command that sets the caBundle of every webhook. */
-export function caBundleCommand (registration: readonly JsonObject[], caBundle: string): string {
-  return registration.map((configuration) => patchCommand(configuration, webhooksOf(configuration).map((_, at) =>
-    ({ op: 'add', path: `/webhooks/${at}/clientConfig/caBundle`, value: caBundle })))).join(' && ')
 }

@@ -1,7 +1,7 @@
 import jsonpatch, { type Operation } from 'fast-json-patch'
 import { GROUP, PREFIX, RECORD_ANNOTATION } from '../../../api/meta.ts'
 import type { ReadResult } from '../../../core/ports.ts'
-import { isJsonObject, ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
+import { ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
 import { escapeJson } from '../../../platform/printable.ts'
 import type { ClusterReader } from './cluster-reader.ts'
 import { shellWord, type CheckResult } from './format.ts'
@@ -54,13 +54,24 @@ function definitionResult ({ wanted, live, isTheirs }: Definition, isReplaceable
     ? 'is missing, so no such object can be stored'
     : isTheirs ? establishedProblem(live.object) : definitionProblem(wanted, live.object)
   if (problem !== undefined) {
-    return isReplaceable
-      ? { ...about, kind: 'problem', what: problem, fix: CRD_FIX }
-      : { ...about, kind: 'problem', what: `${problem}; apply the definitions of the operator again` }
+    if (!isReplaceable) {
+      return { ...about, kind: 'problem', what: `${problem}; apply the definitions of the operator again` }
+    }
+    return hasMoreFields(wanted, live)
+      ? { ...about, kind: 'problem', what: `${problem}; ${NEWER}` }
+      : { ...about, kind: 'problem', what: problem, fix: CRD_FIX }
   }
   return isTheirs && live.kind === 'found'
     ? { ...about, kind: 'note', what: `is an operator's, ${consequence(wanted, live.object)}` }
     : { ...about, kind: 'ok', what: 'is served, in this version of the program' }
+}
+
+const NEWER = 'it has fields that this version lacks, so use the doctor of the version that it comes from'
+
+/** Whether the wanted definition would drop fields: the live one is of a later version. */
+function hasMoreFields (wanted: JsonObject, live: ReadResult): boolean {
+  return live.kind === 'found' && compare(ownObject(live.object, 'spec'), ownObject(wanted, 'spec')).patch
+    .some(({ op, path }) => op === 'remove' && /\/properties\/[^/]+$/.test(String(path)))
 }
 
 /** What follows for the program from a definition of an operator. */
@@ -115,16 +126,12 @@ interface CheckOptions {
   readonly cluster: ClusterReader
   /** The command that creates what is missing. */
   readonly fix: string
+  /** Whether the server acts as a user of its own, so that the ServiceAccount that the policy limits is missing. */
+  readonly isOutside: boolean
 }
 
-/** Whether the webhook configurations are those that the program prints, except their caBundle. */
-export async function checkRegistration (
-  wanted: readonly JsonObject[], { cluster, fix }: CheckOptions
-): Promise<CheckResult[]> {
-  const results = await Promise.all(wanted.map(async (configuration) =>
-    registrationResults(configuration, await cluster.read(registrationPath(configuration)), fix)))
-  return results.flat()
-}
+/** A webhook configuration as the program prints it, and as the cluster has it. */
+export interface LiveConfiguration { readonly wanted: JsonObject, readonly live: ReadResult }
 
 /** Path of an object of admissionregistration.k8s.io/v1. */
 export function registrationPath (object: JsonObject): string {
@@ -132,79 +139,15 @@ export function registrationPath (object: JsonObject): string {
   return `/apis/admissionregistration.k8s.io/v1/${plural}/${nameOf(object)}`
 }
 
-/** One result per webhook. One patch, which keeps the caBundle, fixes all that is wrong with a webhook. */
-function registrationResults (wanted: JsonObject, live: ReadResult, fix: string): CheckResult[] {
-  const check = 'registration'
-  const title = titleOf(wanted)
-  if (live.kind === 'failed') return [{ check, kind: 'unknown', subject: title, what: live.reason }]
-  if (live.kind === 'missing') {
-    return [{ check, kind: 'problem', subject: title, what: 'is missing, so the API server calls no webhook', fix }]
-  }
-  const found = webhooksOf(live.object)
-  const expected = webhooksOf(wanted)
-  const problem = (name: string, what: string, operations: readonly JsonObject[]): CheckResult =>
-    ({ check, kind: 'problem', subject: `${title}, ${name}`, what, fix: patchCommand(wanted, operations) })
-  const unexpected = found.flatMap((webhook, at) => {
-    const name = ownString(webhook, 'name')
-    if (expected.some((other) => other['name'] === name)) return []
-    const removal = [nameTest(at, name), { op: 'remove', path: `/webhooks/${at}` }]
-    return [problem(name, 'is not a webhook of the program', removal)]
-  })
-  return [...expected.map((webhook) => {
-    const name = ownString(webhook, 'name')
-    const at = found.findIndex((other) => other['name'] === name)
-    const current = found[at]
-    if (current === undefined) return problem(name, 'is missing', [{ op: 'add', path: '/webhooks/-', value: webhook }])
-    const wantedWebhook = comparable(webhook)
-    const isExempted = hasExemptionsOfAks(comparable(current), wantedWebhook)
-    const compared = isExempted ? { ...current, namespaceSelector: wantedWebhook['namespaceSelector'] } : current
-    const { texts, patch } = compare(comparable(compared), wantedWebhook, `/webhooks/${at}`)
-    if (texts.length > 0) return problem(name, texts.join('; '), [nameTest(at, name), ...patch])
-    const about = { check, subject: `${title}, ${name}` } as const
-    return isExempted
-      ? { ...about, kind: 'note', what: EXEMPTED_BY_AKS } as const
-      : { ...about, kind: 'ok', what: 'is as the program registers it' } as const
-  }), ...unexpected]
-}
-
 export function webhooksOf (configuration: JsonObject): JsonObject[] {
   return ownObjects(configuration, 'webhooks')
 }
 
-/** With the defaults of the API server, without the caBundle. Source: admissionregistration.k8s.io/v1. */
-function comparable (webhook: JsonObject): JsonObject {
-  const { caBundle, service, ...client } = ownObject(webhook, 'clientConfig')
-  const clientConfig = { ...client, ...(isJsonObject(service) && { service: { port: 443, ...service } }) }
-  return { namespaceSelector: {}, objectSelector: {}, ...webhook, clientConfig }
-}
-
-/** Labels of the namespaces that the admission enforcer of AKS exempts, in every webhook. */
-const LABELS_OF_AKS = ['control-plane', 'kubernetes.azure.com/managedby']
-
-const EXEMPTED_BY_AKS = 'is as the program registers it, but AKS exempts namespaces with ' +
-  `${LABELS_OF_AKS.join(' or ')}: services there get no block; to prevent this, set the label ` +
-  'admissions.enforcer/disabled=true (chart value webhooks.labels), and register the webhooks again'
-
-/** Whether the only differences of the selectors are exemptions that AKS added. */
-function hasExemptionsOfAks (live: JsonObject, wanted: JsonObject): boolean {
-  const selector = ownObject(live, 'namespaceSelector')
-  const expressions = ownObjects(selector, 'matchExpressions')
-  const kept = expressions.filter((expression) => !LABELS_OF_AKS.includes(ownString(expression, 'key')))
-  if (kept.length === expressions.length) return false
-  const { matchExpressions, ...rest } = selector
-  const restored = kept.length === 0 ? rest : { ...rest, matchExpressions: kept }
-  return jsonpatch.compare(restored, ownObject(wanted, 'namespaceSelector')).length === 0
-}
-
-/** Makes a patch fail if the list has changed in the meantime. */
-function nameTest (at: number, name: string): JsonObject {
-  return { op: 'test', path: `/webhooks/${at}/name`, value: name }
-}
-
 /** Whether the policy that limits the rights of the program, and its binding, are those that the program prints. */
 export async function checkPolicy (
-  wanted: readonly JsonObject[], { cluster, fix }: CheckOptions
+  wanted: readonly JsonObject[], { cluster, fix, isOutside }: CheckOptions
 ): Promise<CheckResult[]> {
+  if (isOutside) return []
   const policies = wanted.filter(({ kind }) => String(kind).startsWith('ValidatingAdmissionPolicy'))
   return await Promise.all(policies.map(async (object) =>
     policyResult(object, await cluster.read(registrationPath(object)), fix)))
@@ -220,7 +163,7 @@ function policyResult (wanted: JsonObject, live: ReadResult, fix: string): Check
   const { texts, patch } = compare(ownObject(live.object, 'spec'), withDefaults(ownObject(wanted, 'spec')), '/spec')
   return texts.length === 0
     ? { ...about, kind: 'ok', what: 'is as the program prints it' }
-    : { ...about, kind: 'problem', what: texts.join('; '), fix: patchCommand(wanted, patch) }
+    : { ...about, kind: 'problem', what: texts.join('; '), details: texts, fix: patchCommand(wanted, patch) }
 }
 
 /** With the defaults of the API server. Source: admissionregistration.k8s.io/v1, MatchResources. */
@@ -238,7 +181,7 @@ interface Comparison {
 }
 
 /** Compares objects found at `root` of the patched object. */
-function compare (live: JsonObject, wanted: JsonObject, root = ''): Comparison {
+export function compare (live: JsonObject, wanted: JsonObject, root = ''): Comparison {
   const operations = jsonpatch.compare(live, wanted)
   return {
     texts: operations.map((operation) => differenceText(operation, live)),
@@ -273,6 +216,6 @@ export function nameOf (object: JsonObject): string {
   return ownString(ownObject(object, 'metadata'), 'name')
 }
 
-function titleOf (object: JsonObject): string {
+export function titleOf (object: JsonObject): string {
   return `${ownString(object, 'kind')} ${nameOf(object)}`
 }

@@ -4,7 +4,7 @@ import { certificateSourceFlag, type CertificateSource } from '../../flags/certi
 import { apiGroupFlag, flag, wholeNumber } from '../../flags/read-flags.ts'
 import { webhookFlags, webhookOptions, type WebhookFlags } from '../../flags/webhooks.ts'
 import { clusterFlags, kubectlFiles } from '../../user-cluster.ts'
-import { FORMATTERS, shellWord, type DoctorFormat } from './format.ts'
+import { FORMATTERS, type DoctorFormat } from './format.ts'
 import { examine } from './run.ts'
 
 export interface DoctorDependencies {
@@ -46,26 +46,11 @@ export function doctorCommand ({ webhooks, write, setExitCode }: DoctorDependenc
       server: flags.server,
       days,
       registration: options,
+      caFile: flags.caFile,
       certificates: flags.certificates,
-      commands: {
-        registration: `${manifestsCommandLine('webhooks', command)} | kubectl apply -f -`,
-        access: `${manifestsCommandLine('rbac', command)} | kubectl apply -f -`,
-        restart: `kubectl -n ${shellWord(flags.namespace)} rollout restart deployment ${shellWord(flags.serviceName)}`
-      }
+      isGiven: (name) => !['default', undefined].includes(command.getOptionValueSource(name))
     })
     write(FORMATTERS[flags.output](results))
     setExitCode(results.some(({ kind }) => kind === 'problem') ? 1 : 0)
   })
-}
-
-/** The `manifests` command with the given flags of this command. */
-function manifestsCommandLine (what: 'webhooks' | 'rbac', command: Command): string {
-  const flags = [...webhookFlags(), apiGroupFlag(), certificateSourceFlag()].flatMap((option) => {
-    const name = option.attributeName()
-    const isGiven = !['default', undefined].includes(command.getOptionValueSource(name))
-    return isGiven && (name === 'namespace' || name === 'apiGroup' || (what === 'rbac') === (name === 'certificates'))
-      ? [`${option.long ?? ''} ${shellWord(String(command.getOptionValue(name)))}`]
-      : []
-  })
-  return ['aim-admission manifests', what, ...flags].join(' ')
 }

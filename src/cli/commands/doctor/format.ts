@@ -14,31 +14,105 @@ interface Checked {
 }
 
 /**
- * `note`: information, no problem. `unknown`: could not be checked. `fix` is one command for a shell; a problem has
- * none if only the installation of an operator can fix it.
+ * A `note` is no problem, and `unknown` could not be checked. `fix` is one command for a shell, which leaves a working
+ * cluster working. A problem has none if no command can fix it. `details` are the parts of `what`.
  */
 export type CheckResult =
   | Checked & { readonly kind: 'ok' | 'unknown' }
-  | Checked & { readonly kind: 'note' | 'problem', readonly fix?: string }
+  | Checked & { readonly kind: 'note' | 'problem', readonly fix?: string, readonly details?: readonly string[] }
 
 export type DoctorFormat = keyof typeof FORMATTERS
 
 export const FORMATTERS = {
-  text: (results: readonly CheckResult[]) => results.map(toText).join('') + summary(results),
-  json: (results: readonly CheckResult[]) => toJsonLines(results)
+  text: (results: readonly CheckResult[]) => toText(results),
+  json: (results: readonly CheckResult[]) => toJsonLines(results.map((result) => ({ ...result, details: undefined })))
 }
 
-const LABELS = { ok: 'ok     ', note: 'note   ', unknown: 'unknown', problem: 'PROBLEM' } as const
+const RIGHTS = 'the rights are not those of this version'
 
-function toText (result: CheckResult): string {
-  const line = `${LABELS[result.kind]}  ${result.check}: ${oneLine(result.subject)}: ${oneLine(result.what)}\n`
-  return 'fix' in result ? `${line}         fix: ${oneLine(result.fix)}\n` : line
+/** What problems of a check come from. */
+const CAUSES: Readonly<Record<CheckResult['check'], string>> = {
+  version: 'the API server is too old',
+  definitions: 'the definitions are not those of this version',
+  registration: 'the webhooks are not registered as by these flags',
+  certificate: 'the API server cannot trust the certificate for long',
+  access: RIGHTS,
+  policy: RIGHTS,
+  'other-webhooks': 'other webhooks are called',
+  leftovers: 'an earlier version left objects'
 }
 
-function summary (results: readonly CheckResult[]): string {
-  const count = (kind: CheckResult['kind']): number => results.filter((result) => result.kind === kind).length
-  return `${results.length} checked: ` +
-    `${count('ok')} ok, ${count('problem')} problems, ${count('unknown')} unknown, ${count('note')} notes\n`
+const MAX_COLUMNS = 100
+
+/** A summary, the problems by their cause, each with the commands that fix it, and the rest by its kind. */
+function toText (results: readonly CheckResult[]): string {
+  const of = (kind: CheckResult['kind']): CheckResult[] => results.filter((result) => result.kind === kind)
+  const [problems, unknown, notes, ok] = [of('problem'), of('unknown'), of('note'), of('ok')]
+  const causes = [...Map.groupBy(problems, ({ check }) => CAUSES[check])]
+  const groups = [
+    ...causes.map(([cause, found]) => section(`PROBLEM: ${cause}`, found)),
+    ...(unknown.length === 0 ? [] : [section('UNKNOWN: could not be checked', unknown)]),
+    ...(notes.length === 0 ? [] : [section('NOTE: no problem, but worth knowing', notes)]),
+    ...(ok.length === 0 ? [] : [section('OK', ok)])
+  ]
+  const found = problems.length === 0
+    ? 'no problems'
+    : `${counted(problems.length, 'problem')}, ${counted(causes.length, 'cause')}`
+  return `${found} (${results.length} checked: ${ok.length} ok, ${unknown.length} unknown, ` +
+    `${counted(notes.length, 'note')})\n${groups.map((group) => `\n${group}`).join('')}`
+}
+
+function counted (count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
+function section (title: string, results: readonly CheckResult[]): string {
+  const commands = new Set(results.flatMap((result) => 'fix' in result ? [result.fix] : []))
+  const lines = results.flatMap((result) => {
+    if (result.kind === 'ok') return indented(`${result.check}: ${result.subject}: ${result.what}`, 2)
+    const texts = 'details' in result ? result.details : [result.what]
+    return [...indented(`${result.check}: ${result.subject}`, 2), ...texts.flatMap((text) => indented(text, 4))]
+  })
+  const fixes = [...commands].map((command) => `  run:\n${commandLines(oneLine(command))}\n`)
+  return [title, ...lines].join('\n') + '\n' + fixes.join('')
+}
+
+/** The lines of a text, broken between words, and within words that are longer than a line. */
+function indented (text: string, indent: number): string[] {
+  const width = MAX_COLUMNS - indent
+  const lines = oneLine(text).match(new RegExp(`.{1,${width}}(?: |$)|.{${width}}`, 'g')) ?? ['']
+  return lines.map((line) => ' '.repeat(indent) + line.trimEnd())
+}
+
+/**
+ * A command over several lines, which a shell joins again. Lines end with a backslash between words. Within a long
+ * quoted word, the quotation ends before it and starts again on the next line, without an indent.
+ */
+function commandLines (command: string): string {
+  const lines: string[] = []
+  let line = '   '
+  for (const word of command.match(/(?:'[^']*'|\\.|[^\s'\\])+/g) ?? []) {
+    if (line.trim() !== '' && line.length + word.length > MAX_COLUMNS - 3) {
+      lines.push(`${line} \\`)
+      line = '     '
+    }
+    line += ` ${word}`
+    for (let cut = cutOf(line); cut > 0; cut = cutOf(line)) {
+      lines.push(`${line.slice(0, cut)}'\\`)
+      line = `'${line.slice(cut)}`
+    }
+  }
+  return [...lines, line].join('\n')
+}
+
+/** Where to cut a line that is too long, inside a quoted word, if possible behind a comma; 0: nowhere. */
+function cutOf (line: string): number {
+  if (line.length <= MAX_COLUMNS) return 0
+  const start = line.slice(0, MAX_COLUMNS - 2)
+  const open = /^(?:'[^']*'|\\.|[^'\\])*'(?=[^']*$)/.exec(start)?.[0].length ?? 0
+  if (open === 0 || open > start.length - 1) return 0
+  const comma = start.lastIndexOf(',') + 1
+  return comma > Math.max(open, MAX_COLUMNS / 2) ? comma : start.replace(/[\uD800-\uDBFF]$/, '').length
 }
 
 /** A word of a shell command, quoted if necessary. */

@@ -1,0 +1,146 @@
+import jsonpatch from 'fast-json-patch'
+import type { ReadResult } from '../../../core/ports.ts'
+import { isJsonObject, ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
+import { compare, patchCommand, titleOf, webhooksOf, type LiveConfiguration } from './check-objects.ts'
+import type { CheckResult } from './format.ts'
+import { exemptBy, NAMESPACE_LABEL, type Fit } from './found-registration.ts'
+
+interface RegistrationOptions extends Pick<Fit, 'responds' | 'caBundle' | 'exempt'> {
+  /** The command that creates a missing configuration; undefined if it would register what does not respond. */
+  readonly create: string | undefined
+}
+
+/** Whether the webhook configurations are those that the program prints, except their caBundle. */
+export function checkRegistration (
+  configurations: readonly LiveConfiguration[], options: RegistrationOptions
+): CheckResult[] {
+  return configurations.flatMap(({ wanted, live }) => registrationResults(wanted, live, options))
+}
+
+/** One result per webhook. One patch, which keeps the caBundle, fixes all that is wrong with a configuration. */
+function registrationResults (
+  wanted: JsonObject, live: ReadResult, options: RegistrationOptions
+): CheckResult[] {
+  const check = 'registration'
+  const title = titleOf(wanted)
+  if (live.kind === 'failed') return [{ check, kind: 'unknown', subject: title, what: live.reason }]
+  if (live.kind === 'missing') {
+    const what = 'is missing, so the API server calls no webhook'
+    return options.create === undefined
+      ? [{ check, kind: 'problem', subject: title, what: `${what}; ${INSTALL_FIRST}` }]
+      : [{ check, kind: 'problem', subject: title, what, fix: options.create }]
+  }
+  const found = webhooksOf(live.object)
+  const expected = webhooksOf(wanted)
+  const compared = expected.map((webhook) => comparedWebhook(webhook, found, options))
+  const unexpected = found.flatMap((webhook, at): Array<{ readonly at: number, readonly result: CheckResult }> => {
+    const name = ownString(webhook, 'name')
+    if (expected.some((other) => other['name'] === name)) return []
+    const subject = `${title}, ${name}`
+    if (found.some((other) => other !== webhook && hasSameServer(other, webhook))) {
+      return [{ at, result: { check, kind: 'note', subject, what: OTHER_VERSION } }]
+    }
+    return [{ at, result: { check, kind: 'problem', subject, what: 'is not a webhook of the program' } }]
+  })
+  const operations = compared.flatMap(({ patch }) => patch)
+    .filter((operation) => options.responds || isHarmless(operation))
+  // from the end, so that no removal moves what another one removes
+  const removals = unexpected.filter(({ result }) => result.kind === 'problem').reverse()
+    .flatMap(({ at }) => [nameTest(at, ownString(found[at] ?? {}, 'name')), { op: 'remove', path: `/webhooks/${at}` }])
+  const patch = [...operations, ...removals]
+  const fix = patch.some(({ op }) => op !== 'test') ? { fix: patchCommand(wanted, patch) } : {}
+  return [
+    ...compared.map(({ name, texts, isExempted }): CheckResult => {
+      const about = { check, subject: `${title}, ${name}` } as const
+      if (texts.length > 0) return { ...about, kind: 'problem', what: texts.join('; '), details: texts, ...fix }
+      return isExempted
+        ? { ...about, kind: 'note', what: EXEMPTED_BY_AKS }
+        : { ...about, kind: 'ok', what: 'is as the program registers it' }
+    }),
+    ...unexpected.map(({ result }): CheckResult => result.kind === 'problem' ? { ...result, ...fix } : result)
+  ]
+}
+
+const INSTALL_FIRST = 'install and start the server first: a registration without it has every change refused'
+const OTHER_VERSION = 'is not a webhook of this version of the program, but calls the same server: use the doctor of ' +
+  'the version that runs there'
+
+interface ComparedWebhook {
+  readonly name: string
+  readonly texts: readonly string[]
+  readonly patch: readonly JsonObject[]
+  readonly isExempted: boolean
+}
+
+/** `found` are the live webhooks of the same configuration. */
+function comparedWebhook (
+  webhook: JsonObject, found: readonly JsonObject[], { exempt, caBundle }: RegistrationOptions
+): ComparedWebhook {
+  const name = ownString(webhook, 'name')
+  const at = found.findIndex((other) => other['name'] === name)
+  const current = found[at]
+  if (current === undefined) {
+    const clientConfig = { ...ownObject(webhook, 'clientConfig'), ...(caBundle !== '' && { caBundle }) }
+    const patch = [{ op: 'add', path: '/webhooks/-', value: { ...webhook, clientConfig } }]
+    return { name, texts: ['is missing'], patch, isExempted: false }
+  }
+  const hasOwnExempt = exempt !== undefined && exemptBy(webhook) !== undefined
+  const wanted = comparable(hasOwnExempt ? { ...webhook, namespaceSelector: except(exempt) } : webhook)
+  const isExempted = hasExemptionsOfAks(comparable(current), wanted)
+  const live = comparable(isExempted ? { ...current, namespaceSelector: wanted['namespaceSelector'] } : current)
+  const { texts, patch } = compare(live, wanted, `/webhooks/${at}`)
+  const root = `/webhooks/${at}/clientConfig`
+  const isTrusted = caBundle === '' || ownString(ownObject(current, 'clientConfig'), 'caBundle') === caBundle
+  const isRetargeted = !isTrusted && patch.some((operation) => ownString(operation, 'path').startsWith(root))
+  const trust = isRetargeted ? [{ op: 'add', path: `${root}/caBundle`, value: caBundle }] : []
+  return { name, texts, isExempted, patch: patch.length === 0 ? [] : [nameTest(at, name), ...patch, ...trust] }
+}
+
+function except (namespaces: readonly string[]): JsonObject {
+  return { matchExpressions: [{ key: NAMESPACE_LABEL, operator: 'NotIn', values: namespaces }] }
+}
+
+/** Whether an operation can have the API server neither call another server, nor refuse what none judges. */
+function isHarmless ({ path, value }: JsonObject): boolean {
+  return !String(path).includes('/clientConfig') && value !== 'Fail' &&
+    !(isJsonObject(value) && value['failurePolicy'] === 'Fail')
+}
+
+function hasSameServer (one: JsonObject, other: JsonObject): boolean {
+  const [a, b] = [one, other].map((webhook) => {
+    const client = ownObject(webhook, 'clientConfig')
+    const { name, namespace, port = 443 } = ownObject(client, 'service')
+    return JSON.stringify([name, namespace, port, URL.parse(ownString(client, 'url'))?.host])
+  })
+  return a === b
+}
+
+/** With the defaults of the API server, without the caBundle. Source: admissionregistration.k8s.io/v1. */
+function comparable (webhook: JsonObject): JsonObject {
+  const { caBundle, service, ...client } = ownObject(webhook, 'clientConfig')
+  const clientConfig = { ...client, ...(isJsonObject(service) && { service: { port: 443, ...service } }) }
+  return { namespaceSelector: {}, objectSelector: {}, ...webhook, clientConfig }
+}
+
+/** Labels of the namespaces that the admission enforcer of AKS exempts, in every webhook. */
+const LABELS_OF_AKS = ['control-plane', 'kubernetes.azure.com/managedby']
+
+const EXEMPTED_BY_AKS = 'is as the program registers it, but AKS exempts namespaces with ' +
+  `${LABELS_OF_AKS.join(' or ')}: services there get no block; to prevent this, set the label ` +
+  'admissions.enforcer/disabled=true (chart value webhooks.labels), and register the webhooks again'
+
+/** Whether the only differences of the selectors are exemptions that AKS added. */
+function hasExemptionsOfAks (live: JsonObject, wanted: JsonObject): boolean {
+  const selector = ownObject(live, 'namespaceSelector')
+  const expressions = ownObjects(selector, 'matchExpressions')
+  const kept = expressions.filter((expression) => !LABELS_OF_AKS.includes(ownString(expression, 'key')))
+  if (kept.length === expressions.length) return false
+  const { matchExpressions, ...rest } = selector
+  const restored = kept.length === 0 ? rest : { ...rest, matchExpressions: kept }
+  return jsonpatch.compare(restored, ownObject(wanted, 'namespaceSelector')).length === 0
+}
+
+/** Makes a patch fail if the list has changed in the meantime. */
+function nameTest (at: number, name: string): JsonObject {
+  return { op: 'test', path: `/webhooks/${at}/name`, value: name }
+}
