@@ -1,22 +1,34 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
-import { own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
+import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import type { SendRequest } from '../client/api-connection.ts'
 import { parseObject, statusOf, versionedObject, type VersionedObject } from '../client/responses.ts'
 import { ListWatchError } from '../watch/list-watch-error.ts'
 
 const PAGE_SIZE = 500
 
-/** Every object of a collection, page by page, once. Throws one line if the API server refuses the list. */
+/**
+ * Every object of a collection, page by page, once. Throws one line if the API server refuses the list, with the status
+ * as its cause.
+ */
 export async function * listObjects (path: string, request: SendRequest): AsyncGenerator<JsonObject> {
   let token = ''
   do {
     const response = await request(path, { query: pageQuery(token) })
-    if (response.statusCode !== 200) throw new Error(`failed to list ${path}: ${(await statusOf(response)).message}`)
+    if (response.statusCode !== 200) {
+      const status = await statusOf(response)
+      throw new Error(`failed to list ${path}: ${status.message}`, { cause: status })
+    }
     const page = readListPage(response.body)
     let next = await page.next()
     for (; next.done !== true; next = await page.next()) yield next.value.object
     token = next.value.next
   } while (token !== '')
+}
+
+/** Why the user may not list a collection; undefined if the list failed for another reason. */
+export function forbiddenReason (error: unknown): string | undefined {
+  const status: unknown = error instanceof Error ? error.cause : undefined
+  return isJsonObject(status) && status['code'] === 403 ? ownString(status, 'message') : undefined
 }
 
 /** The query of the page of a token; an empty token stands for the first page. */

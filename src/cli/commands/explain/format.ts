@@ -10,16 +10,23 @@ export interface Explained {
   readonly explanation: Explanation
   /** Undefined without --check. */
   readonly checks?: readonly ReferenceCheck[]
+  /** Undefined if all could be read. */
+  readonly unreadable?: readonly UnreadableKind[]
 }
 
+/** A kind of configurations that the user may not read. */
+export interface UnreadableKind { readonly kind: ConfigCandidate['kind'], readonly reason: string }
+
 /** For people: the configuration, a table of the settings, the parts of the path, and the checks. */
-export function toText ({ explanation, checks }: Explained, colors: boolean): string {
+export function toText ({ explanation, checks, unreadable = [] }: Explained, colors: boolean): string {
   const paint = painter(colors)
+  const isUnknown = explanation.config === undefined && unreadable.length > 0
   return [
     `${paint('bold', oneLine(`AIMService ${explanation.namespace}/${explanation.name}`))}\n`,
-    configText(explanation),
+    configText(explanation, unreadable),
+    ...unreadable.map(({ reason }) => `${oneLine(reason)}\n`),
     ...(explanation.settings.length === 0 ? [] : ['\n', settingsTable(explanation, paint)]),
-    '\n', pathText(explanation, paint),
+    ...(isUnknown ? [] : ['\n', pathText(explanation, paint)]),
     ...(explanation.filled.length === 0 ? [] : ['\n', filledTable(explanation, paint)]),
     ...(checks === undefined ? [] : ['\n', checksTable(checks, paint)])
   ].join('')
@@ -28,16 +35,24 @@ export function toText ({ explanation, checks }: Explained, colors: boolean): st
 const OUTDATED = 'The block differs from what admission would write now. ' +
   'The reconciler updates it, and so does the next change of the service.\n'
 
-function configText ({ lookedAt, config, configNameFrom, current }: Explanation): string {
+function configText (
+  { lookedAt, config, configNameFrom, current }: Explanation, unreadable: readonly UnreadableKind[]
+): string {
   const name = oneLine(lookedAt[0]?.name ?? '')
   const reason = `spec.runtimeConfigName is ${configNameFrom === 'service' ? '' : 'not set, so '}${name}`
-  const used = config === undefined ? 'missing, so no settings are injected' : oneLine(config)
+  const missing = unreadable.length === 0
+    ? 'missing, so no settings are injected'
+    : 'unknown, because the service has no block of it'
+  const used = config === undefined ? missing : oneLine(config)
   return `Configuration: ${used} (${reason})\n` +
-    lookedAt.map((candidate) => `  ${oneLine(configTitle(candidate))}: ${useOf(candidate)}\n`).join('') +
+    lookedAt.map((candidate) => `  ${oneLine(configTitle(candidate))}: ${useOf(candidate, unreadable)}\n`).join('') +
     (current === undefined ? '' : current ? 'The block is up to date.\n' : OUTDATED)
 }
 
-function useOf ({ found, used }: ConfigCandidate): string {
+function useOf ({ kind, found, used }: ConfigCandidate, unreadable: readonly UnreadableKind[]): string {
+  if (unreadable.some((each) => each.kind === kind)) {
+    return used ? 'may not be read, so the settings are those of the block' : 'may not be read'
+  }
   if (used) return 'found, used as a whole'
   return found ? 'found, not used: the configuration of the namespace takes precedence' : 'not found'
 }

@@ -1,21 +1,23 @@
 import { newAdmissionEngine, type AdmissionEngine } from '../../../../webhooks/engine.ts'
 import { KINDS } from '../../../api/kinds.ts'
 import { API_VERSION } from '../../../api/meta.ts'
-import { assessService } from '../../../core/settings/assess.ts'
-import { explainService } from '../../../core/settings/explain.ts'
+import { assessService, resolveConfig, type AssessmentWorld } from '../../../core/settings/assess.ts'
+import { explainService, type Explanation } from '../../../core/settings/explain.ts'
+import { configTitle, readRuntimeConfig, type RuntimeConfig } from '../../../core/settings/runtime-config.ts'
 import type { Service } from '../../../core/settings/service.ts'
 import type { SendRequest } from '../../../kube/client/api-connection.ts'
 import { checkReferences, type References } from '../../../kube/objects/check-references.ts'
-import { listObjects } from '../../../kube/objects/list-objects.ts'
+import { parseObject, statusOf } from '../../../kube/client/responses.ts'
+import { forbiddenReason, listObjects } from '../../../kube/objects/list-objects.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
-import type { JsonObject } from '../../../platform/json.ts'
+import { isJsonObject, ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
 import { pathPolicySettings } from '../../flags/settings.ts'
 import { toJsonLines } from '../../output/formats.ts'
 import { reportUnusable, type Terminal } from '../../output/terminal.ts'
 import { placeText, readInput } from '../../read-input.ts'
 import { manifestNamespace, withCluster } from '../../user-cluster.ts'
 import type { ExplainFlags } from './command.ts'
-import { toText, type Explained } from './format.ts'
+import { toText, type Explained, type UnreadableKind } from './format.ts'
 
 /** Explains the services of the flags. Exit code 1 if a check finds an unusable object, 2 if there is no service. */
 export async function explain (name: string | undefined, flags: ExplainFlags, terminal: Terminal): Promise<void> {
@@ -28,7 +30,7 @@ export async function explain (name: string | undefined, flags: ExplainFlags, te
       flags.filename === undefined ? await inCluster(wanted, flags) : await inFiles(wanted, flags, terminal)
     terminal.write(
       flags.output === 'json'
-        ? toJsonLines(explained.map(({ explanation, checks }) => ({ ...explanation, ...(checks && { checks }) })))
+        ? toJsonLines(explained.map(({ explanation, ...more }) => ({ ...explanation, ...more })))
         : explained.map((one) => toText(one, terminal.colors)).join('\n')
     )
     const unusable = explained.some(({ checks = [] }) =>
@@ -51,25 +53,49 @@ async function inFiles (wanted: Wanted, flags: ExplainFlags, terminal: Terminal)
   if (problems.length + violations.length > 0) throw new Error([...problems, ...violations].join('\n'))
   const engine = engineOf(objects.map(({ object }) => object), flags)
   const services = servicesIn(engine, wanted)
-  if (flags.check !== true) return services.map((service) => explained(service, engine))
-  return await withCluster(flags, async ({ request }) => await checked(services, engine, request))
+  if (flags.check !== true) return services.map((service) => explained(service, engine, []))
+  return await withCluster(flags, async ({ request }) => await checked(services, engine, { request, unreadable: [] }))
 }
 
-/** Lists one namespace and the cluster's configurations: users may lack the right to list more. */
+/** Lists one namespace and the cluster's configurations: users may lack the right to list more, or even these. */
 async function inCluster (wanted: Wanted, flags: ExplainFlags): Promise<Explained[]> {
   return await withCluster(flags, async ({ request, contextNamespace = 'default' }) => {
     const namespace = wanted.namespace ?? contextNamespace
-    const objects: JsonObject[] = []
-    for (const { plural, scope } of KINDS) {
-      const path = `/apis/${API_VERSION}/${scope === 'Cluster' ? plural : `namespaces/${namespace}/${plural}`}`
-      for await (const object of listObjects(path, request)) objects.push(object)
-    }
+    const { objects, unreadable } = await readable({ ...wanted, namespace }, request)
     const engine = engineOf(objects, flags)
     const services = servicesIn(engine, { ...wanted, namespace })
     return flags.check === true
-      ? await checked(services, engine, request)
-      : services.map((service) => explained(service, engine))
+      ? await checked(services, engine, { request, unreadable })
+      : services.map((service) => explained(service, engine, unreadable))
   })
+}
+
+interface Readable { readonly objects: readonly JsonObject[], readonly unreadable: readonly UnreadableKind[] }
+
+/** A service that is named need not be listed. */
+async function readable (
+  { name, namespace }: { readonly name: string | undefined, readonly namespace: string }, request: SendRequest
+): Promise<Readable> {
+  const objects: JsonObject[] = []
+  const unreadable: UnreadableKind[] = []
+  for (const { plural, scope, kind } of KINDS) {
+    const path = `/apis/${API_VERSION}/${scope === 'Cluster' ? plural : `namespaces/${namespace}/${plural}`}`
+    try {
+      for await (const object of listObjects(path, request)) objects.push(object)
+    } catch (error) {
+      const reason = forbiddenReason(error)
+      if (reason === undefined || (kind === 'AIMService' && name === undefined)) throw error
+      if (kind === 'AIMService') objects.push(await oneService(`${path}/${name}`, request))
+      else unreadable.push({ kind, reason })
+    }
+  }
+  return { objects, unreadable }
+}
+
+async function oneService (path: string, request: SendRequest): Promise<JsonObject> {
+  const response = await request(path)
+  if (response.statusCode !== 200) throw new Error(`failed to get ${path}: ${(await statusOf(response)).message}`)
+  return parseObject(await response.body.text())
 }
 
 function engineOf (objects: readonly JsonObject[], flags: ExplainFlags): AdmissionEngine {
@@ -95,15 +121,16 @@ function servicesIn ({ services }: AdmissionEngine, { name, namespace }: Wanted)
 }
 
 async function checked (
-  services: readonly Service[], engine: AdmissionEngine, request: SendRequest
+  services: readonly Service[], engine: AdmissionEngine,
+  { request, unreadable }: { readonly request: SendRequest, readonly unreadable: readonly UnreadableKind[] }
 ): Promise<Explained[]> {
   return await Promise.all(services.map(async (service) => ({
-    ...explained(service, engine),
-    checks: await checkReferences(referencesOf(service, engine), request)
+    ...explained(service, engine, unreadable),
+    checks: await checkReferences(referencesOf(service, worldOf(service, engine, unreadable)), request)
   })))
 }
 
-function referencesOf (service: Service, { world }: AdmissionEngine): References {
+function referencesOf (service: Service, world: AssessmentWorld): References {
   const { block } = assessService(service, world, service)
   return {
     namespace: service.namespace,
@@ -114,6 +141,61 @@ function referencesOf (service: Service, { world }: AdmissionEngine): References
   }
 }
 
-function explained (service: Service, { world }: AdmissionEngine): Explained {
-  return { explanation: explainService(service, world) }
+function explained (service: Service, engine: AdmissionEngine, unreadable: readonly UnreadableKind[]): Explained {
+  const explanation = explainService(service, worldOf(service, engine, unreadable))
+  if (unreadable.length === 0) return { explanation }
+  const isKnown = explanation.config === undefined || explanation.config === configTitleIn(service, engine)
+  return { explanation: isKnown ? explanation : ofBlock(explanation, service), unreadable }
+}
+
+function configTitleIn (service: Service, { world }: AdmissionEngine): string | undefined {
+  const config = resolveConfig({ namespace: service.namespace, name: service.configName }, world)
+  return config && configTitle(config)
+}
+
+/** Without what the block does not say: whether it is up to date, and what the configuration has beside it. */
+function ofBlock (explanation: Explanation, { block }: Service): Explanation {
+  const settings = explanation.settings.map((setting) => ({
+    ...setting, passedOver: setting.passedOver.filter(({ from }) => from === 'service')
+  }))
+  return { ...explanation, settings, current: undefined, hash: isJsonObject(block) ? ownString(block, 'hash') : '' }
+}
+
+/** Where the configurations of a kind may not be read, the block stands for the one that the service has. */
+function worldOf (
+  service: Service, { world }: AdmissionEngine, unreadable: readonly UnreadableKind[]
+): AssessmentWorld {
+  const config = unreadable.map(({ kind }) => configOfBlock(service, kind)).find((found) => found !== undefined)
+  if (config === undefined) return world
+  const ofScope = (scope: RuntimeConfig['scope']): RuntimeConfig | undefined =>
+    config.scope === scope ? config : undefined
+  return {
+    ...world,
+    configs: {
+      ...world.configs,
+      namespaced: (namespace, name) => world.configs.namespaced(namespace, name) ?? ofScope('Namespace'),
+      cluster: (name) => world.configs.cluster(name) ?? ofScope('Cluster')
+    }
+  }
+}
+
+/** What the service does not set itself is the configuration's, or a default. */
+function configOfBlock (service: Service, kind: UnreadableKind['kind']): RuntimeConfig | undefined {
+  const { block, namespace, configName: name, routing } = service
+  if (!isJsonObject(block) || block['kind'] !== kind || block['name'] !== name) return undefined
+  const settled = ownObject(block, 'routing')
+  const spec = {
+    defaultStorageClassName: block['defaultStorageClassName'],
+    serviceAccountName: service.serviceAccountName === undefined ? block['serviceAccountName'] : undefined,
+    imagePullSecrets: ownObjects(block, 'imagePullSecrets')
+      .filter((secret) => !service.imagePullSecrets.includes(ownString(secret, 'name'))),
+    model: block['model'],
+    routing: {
+      enabled: routing.enabled === undefined ? settled['enabled'] : undefined,
+      gatewayRef: routing.gatewayRef === undefined ? settled['gatewayRef'] : undefined,
+      pathTemplate: routing.pathTemplate === undefined ? settled['pathTemplate'] : undefined
+    }
+  }
+  const config = readRuntimeConfig(kind, { metadata: { namespace, name }, spec })
+  return config.kind === 'malformed' ? undefined : config
 }

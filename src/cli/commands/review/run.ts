@@ -18,12 +18,12 @@ export async function review (flags: ReviewFlags, dependencies: ReviewDependenci
     reportUnusable([flagProblem], dependencies)
     return
   }
-  const options = {
-    stdin: dependencies.stdin, recursive: flags.recursive === true, namespace: manifestNamespace(flags)
-  }
-  const [{ objects, problems }, known, changes] = await Promise.all([
-    readInput(filename, options), knownObjects(flags, options, dependencies), readWhatIf(flags.whatIf ?? [], options)
+  const input = { stdin: dependencies.stdin, recursive: flags.recursive === true, namespace: manifestNamespace(flags) }
+  const [{ objects, problems }, changes] = await Promise.all([
+    readInput(filename, input), readWhatIf(flags.whatIf ?? [], input)
   ])
+  const namespaces = namespacesOf([...objects, ...changes.objects], input.namespace)
+  const known = await knownObjects(flags, { input, namespaces, terminal: dependencies })
   const elsewhere = namespaceProblems(objects, flags)
   const allProblems = [...problems, ...elsewhere, ...known.problems, ...changes.problems]
   if (allProblems.length > 0) {
@@ -34,6 +34,7 @@ export async function review (flags: ReviewFlags, dependencies: ReviewDependenci
     pathPolicy: pathPolicySettings(flags),
     served: OFFLINE_DEFINITION
   })
+  dependencies.writeError(known.notes.map((note) => `note: ${note}\n`).join(''))
   const stored = loadWorld(known, engine, objects)
   const progress = newProgress('objects reviewed:', dependencies)
   const reviewed = reviewObjects(objects, engine, { stored, onReviewed: () => { progress.step(objects.length) } })
@@ -54,6 +55,11 @@ function flagProblemOf ({ filename, whatIf, output }: ReviewFlags): string | und
     return WHAT_IF_FORMATS.has(output) ? undefined : `--what-if prints report or json, not ${output}; change -o`
   }
   return filename === undefined ? 'nothing to review: give files with -f, or - for standard input' : undefined
+}
+
+function namespacesOf (objects: readonly GivenObject[], namespace: string): string[] {
+  const named = new Set(objects.map(({ key }) => key.namespace).filter((name) => name !== ''))
+  return named.size === 0 ? [namespace] : [...named]
 }
 
 /** As kubectl, which refuses an object outside the namespace of its flag. */

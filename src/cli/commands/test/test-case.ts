@@ -67,7 +67,7 @@ async function runCase (dir: string, folder: string, options: CaseOptions): Prom
     pathPolicy: pathPolicySettings(options),
     served: OFFLINE_DEFINITION
   })
-  const stored = loadWorld({ objects: known.objects, stored: old.objects, problems }, engine, given.objects)
+  const stored = loadWorld({ objects: known.objects, stored: old.objects }, engine, given.objects)
   const results = reviewObjects(given.objects, engine, { stored }).map(resultOf)
   const expectations = readExpected(expected ?? '[]')
   return {
