@@ -3,7 +3,8 @@ import path from 'node:path'
 import t from 'tap'
 import { manifest, routed } from '../../support/builders/manifests.ts'
 import { objectsIn, renderedChart } from '../../support/cluster/rendered-chart.ts'
-import { runProgram } from '../../support/programs/program.ts'
+import { readPage } from '../../support/docs/pages.ts'
+import { runPasted, runProgram } from '../../support/programs/program.ts'
 
 const DEFAULT = 'aim.silogen.ai'
 const GROUP = 'aim.example.com'
@@ -46,6 +47,14 @@ t.test('a group that is no DNS name is refused', async (t) => {
   const ran = await runProgram(['manifests', 'crds', '--api-group', 'Not/A Group'])
   t.not(ran.code, 0)
   t.match(ran.stderr, /must be a DNS name/)
+})
+
+t.test('the documented command moves the static manifest to a group', async (t) => {
+  const { blocks } = await readPage('docs/how-to/beside-an-operator.md')
+  const command = blocks.map(({ text }) => text).find((text) => text.includes('GROUP#')) ?? ''
+  const { stdout } = await runPasted(command.replace('GROUP', GROUP).replace('REGISTRY', 'r').replace(/\|[^|]*$/, ''), {})
+  const expected = await renderedChart({ definitions: 'operator', apiGroup: GROUP, namespace: { create: true } })
+  t.strictSame(objectsIn(stdout.replaceAll('"r/', '"')), objectsIn(expected))
 })
 
 t.test('the chart is of the group of its value', async (t) => {

@@ -1,3 +1,5 @@
+import { API_VERSION } from '../../../src/api/meta.ts'
+import { inNamespace } from '../cluster/cluster-client.ts'
 import type { Cluster, Ran } from '../cluster/cluster.ts'
 
 /** The parts of an object that a test sets; the rest is valid. */
@@ -14,7 +16,7 @@ export interface Parts {
 export function manifest ({ kind = 'AIMService', namespace, name, labels, metadata, spec }: Parts): string {
   const model = kind === 'AIMService' ? { model: { ref: 'meta-llama-3-8b' } } : {}
   return JSON.stringify({
-    apiVersion: 'aim.silogen.ai/v1alpha1',
+    apiVersion: API_VERSION,
     kind,
     metadata: { namespace, name, labels, ...metadata },
     spec: { ...model, ...spec }
@@ -41,7 +43,7 @@ export function actionsOf ({ kubectl, client }: Pick<Cluster, 'kubectl' | 'clien
       await kubectl(['apply', '-f', '-'], `{"apiVersion":"v1","kind":"List","items":[${manifests.join()}]}`),
     /** The result of a JSONPath on a stored service; empty if nothing matches. */
     get: async (namespace: string, name: string, path: string): Promise<string> =>
-      await client.values(`/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}/aimservices/${name}`, path),
+      await client.values(`${inNamespace(namespace).services}/${name}`, path),
     /** Merges a patch into a stored service. */
     patch: async (namespace: string, name: string, patch: object): Promise<Ran> =>
       await kubectl(['-n', namespace, 'patch', `aimservice/${name}`, '--type=merge', '-p', JSON.stringify(patch)]),

@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { JSONPath } from 'jsonpath-plus'
 import { Agent, request } from 'undici'
 import type { SendRequest } from '../../../src/kube/client/api-connection.ts'
+import { API_VERSION } from '../../../src/api/meta.ts'
 import { isJsonObject, ownObject, ownString, sameJson, type JsonObject } from '../../../src/platform/json.ts'
 
 /** Reads and changes a cluster as its administrator, without the 0.1 s of CPU time that each kubectl takes. */
@@ -25,12 +26,12 @@ export interface ClusterClient {
   close: () => Promise<void>
 }
 
-export const CLUSTER_CONFIGS = '/apis/aim.silogen.ai/v1alpha1/aimclusterruntimeconfigs'
+export const CLUSTER_CONFIGS = `/apis/${API_VERSION}/aimclusterruntimeconfigs`
 
 /** The collections of the product's kinds in a namespace. */
 export const inNamespace = (namespace: string) => ({
-  services: `/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}/aimservices`,
-  configs: `/apis/aim.silogen.ai/v1alpha1/namespaces/${namespace}/aimruntimeconfigs`
+  services: `/apis/${API_VERSION}/namespaces/${namespace}/aimservices`,
+  configs: `/apis/${API_VERSION}/namespaces/${namespace}/aimruntimeconfigs`
 })
 
 /** How long an API server may be unavailable, in milliseconds. */

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { API_VERSION } from '../../../src/api/meta.ts'
 import type { Cluster } from './cluster.ts'
 import { until } from '../until.ts'
 
@@ -74,7 +75,7 @@ export function observationsOf ({ client }: Pick<Cluster, 'client'>) {
   const pathOf = (what: readonly string[]): string => {
     const [kind = '', name] = (what.at(-1) ?? '').split('/')
     const namespace = what[0] === '-n' ? `namespaces/${what[1] ?? ''}/` : ''
-    return `/apis/aim.silogen.ai/v1alpha1/${namespace}${RESOURCES[kind] ?? ''}${name === undefined ? '' : `/${name}`}`
+    return `/apis/${API_VERSION}/${namespace}${RESOURCES[kind] ?? ''}${name === undefined ? '' : `/${name}`}`
   }
   return {
     object: async (...what: string[]): Promise<StoredObject> => await parsed<StoredObject>(pathOf(what)),

@@ -34,19 +34,26 @@ async function startServer (): Promise<PooledServer> {
     async (name) => await client.stored(`/api/v1/namespaces/${name}`)
   ))).every((namespace) => namespace !== undefined))
   await installCrds({ client })
+  const schema = await schemaOf(client)
   const restore = await rememberState(plane.etcdUrl)
   const { dir, url, etcdUrl } = plane
   return {
     address: { dir, url, etcdUrl },
     reset: async () => {
       await restore()
-      await until(async () => await isRestored(client))
+      await until(async () => await schemaOf(client) === schema && await isRestored(client))
     }
   }
 }
 
 /** The API server creates them after it is ready. */
 const SYSTEM_NAMESPACES = ['kube-system', 'kube-public', 'kube-node-lease', 'default']
+
+/** The definitions of the kinds as the API server publishes them. */
+async function schemaOf ({ request }: ClusterClient): Promise<string> {
+  const { body } = await request(`/openapi/v3/apis/${API_VERSION}`)
+  return await body.text()
+}
 
 /** Whether the API server has the kinds again, and no webhook of the last lease. */
 async function isRestored ({ request }: ClusterClient): Promise<boolean> {

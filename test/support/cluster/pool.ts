@@ -48,5 +48,6 @@ function startPool (folder: string, socketFile: string): void {
   mkdirSync(folder, { recursive: true })
   const log = openSync(path.join(folder, 'log'), 'a')
   const args = [path.join(import.meta.dirname, 'pool-process.ts'), socketFile, String(process.ppid)]
-  spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log] }).unref()
+  const env = { ...process.env, AIM_ADMISSION_API_GROUP: undefined } // of the test file that happens to start it
+  spawn(process.execPath, args, { detached: true, stdio: ['ignore', log, log], env }).unref()
 }

@@ -1,24 +1,39 @@
+import path from 'node:path'
 import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
-import { RECORD_ANNOTATION } from '../../../src/api/meta.ts'
+import { GROUP, RECORD_ANNOTATION } from '../../../src/api/meta.ts'
 import { own, ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
 import { manifest } from '../builders/manifests.ts'
 import { clusterClient, inNamespace } from '../cluster/cluster-client.ts'
-import { startOwnCluster, type AuditEvent } from '../cluster/cluster.ts'
+import { startCluster, type AuditEvent, type Ran } from '../cluster/cluster.ts'
+import { objectsIn, renderedChart } from '../cluster/rendered-chart.ts'
+import { asServiceAccount } from '../cluster/service-account.ts'
 import { startProduct, startReconciler } from '../programs/product.ts'
 import { until } from '../until.ts'
 import { hasBlock, httpRouteDefinition, installDefinitions } from './install.ts'
 import { ANSWERS, startOperator } from './operator.ts'
 
 /** How long neither program writes before they count as calm, in milliseconds. */
-const CALM_MS = 2_000
+export const CALM_MS = 2_000
 
-/** A cluster with the product and the operator, each as a user of its own, at first on the product's definitions. */
+/**
+ * A cluster with the product and the operator, each as a user of its own, at first on the product's definitions. The
+ * product has the rights and the flags that the chart gives it beside an operator.
+ */
 export async function startBeside () {
-  process.env['AIM_ADMISSION_INJECT'] = 'record,fields'
-  const cluster = await startOwnCluster({ audit: true })
+  Object.assign(process.env, { AIM_ADMISSION_INJECT: 'record,fields', AIM_ADMISSION_PATH_SEGMENTS: 'dns' })
+  const leased = await startCluster()
+  const cacheDir = path.join(leased.dir, 'kubectl-cache') // of this file alone, because it changes definitions
+  const kubectl = async (args: readonly string[], stdin?: string): Promise<Ran> =>
+    await leased.kubectl(['--cache-dir', cacheDir, ...args], stdin)
+  const cluster = { ...leased, kubectl }
   await installDefinitions(cluster, [await httpRouteDefinition(), ...customResourceDefinitions()])
-  const asProduct = { ...cluster, kubeconfig: await cluster.kubeconfigOf('replica-a') }
-  const start = async () => await Promise.all([startProduct(asProduct), startReconciler(asProduct)])
+  const values = { definitions: 'operator', apiGroup: GROUP, namespace: { create: true } }
+  const rights = objectsIn(await renderedChart(values)).filter(({ apiVersion, kind }) =>
+    kind === 'Namespace' || String(apiVersion).startsWith('rbac.'))
+  await cluster.client.apply(...rights.map((object) => JSON.stringify(object)))
+  const server = await asServiceAccount(cluster, 'aim-admission')
+  const reconciler = await asServiceAccount(cluster, 'aim-admission-reconcile')
+  const start = async () => await Promise.all([startProduct(server), startReconciler(reconciler)])
   let programs = await start()
   const operatorClient = clusterClient(await cluster.kubeconfigOf('operator'))
   const operator = startOperator({ request: operatorClient.request })
@@ -27,9 +42,9 @@ export async function startBeside () {
   }
   /** Requests of both programs that write services, since the event with this index. */
   const writesSince = async (event: number): Promise<AuditEvent[]> =>
-    (await cluster.audited()).slice(event).filter(({ verb, objectRef, requestURI, user }) =>
-      WRITES.includes(verb) && objectRef?.resource === 'aimservices' && !requestURI.includes('dryRun') &&
-      ['operator', 'replica-a'].includes(user.username))
+    (await cluster.audited()).slice(event).filter((request) =>
+      WRITES.includes(request.verb) && request.objectRef?.resource === 'aimservices' &&
+      !request.requestURI.includes('dryRun') && WRITERS.includes(writerOf(request)))
   return {
     cluster,
     writesSince,
@@ -63,7 +78,7 @@ export async function startBeside () {
     refusedSince: async (event: number): Promise<string[]> => [
       ...(await writesSince(event))
         .filter(({ responseStatus: { code } = { code: 500 } }) => code > 299 && !ANSWERS.includes(code))
-        .map(({ user, requestURI, responseStatus }) => `${user.username} ${requestURI} ${responseStatus?.code ?? ''}`),
+        .map((request) => `${writerOf(request)} ${request.requestURI} ${request.responseStatus?.code ?? ''}`),
       ...operator.refused.map(({ path, message }) => `operator ${path} ${message}`)
     ],
     /** Gateway and path of each HTTPRoute in a namespace, by name. */
@@ -73,6 +88,8 @@ export async function startBeside () {
       return Object.fromEntries(items.map(({ metadata, spec: { parentRefs: [gateway], rules: [rule] } }) =>
         [metadata.name, `${gateway?.name ?? ''} ${rule.matches[0].path.value}`]))
     },
+    /** The metrics of the reconciler. */
+    metrics: async (): Promise<string> => await (await fetch(`${programs[1].probeUrl}/metrics`)).text(),
     /** Starts the product again with another `--inject`. */
     restartProduct: async (inject: string): Promise<void> => {
       await stopProduct()
@@ -87,6 +104,14 @@ export async function startBeside () {
       await cluster.stop()
     }
   }
+}
+
+export const RECONCILER = 'system:serviceaccount:aim-system:aim-admission-reconcile'
+const WRITERS = ['operator', RECONCILER]
+
+/** The user of a request. */
+export function writerOf ({ impersonatedUser, user }: AuditEvent): string {
+  return (impersonatedUser ?? user).username
 }
 
 const WRITES = ['create', 'update', 'patch', 'delete']

@@ -4,16 +4,15 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import { parse, parseAllDocuments } from 'yaml'
 import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
+import { GROUP, PREFIX } from '../../../src/api/meta.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { until } from '../until.ts'
 
-const GROUP = 'aim.silogen.ai'
-
-/** The operator's definitions of the three kinds, in another API group if one is given. */
-export async function operatorDefinitions (group = GROUP): Promise<JsonObject[]> {
+/** The operator's definitions of the three kinds, in the API group of this process. */
+export async function operatorDefinitions (): Promise<JsonObject[]> {
   const text = await readFile(path.join(import.meta.dirname, 'definitions.yaml'), 'utf8')
-  return parseAllDocuments(text.replaceAll(GROUP, group)).map((document) => document.toJS() as JsonObject) // our file
+  return parseAllDocuments(text.replaceAll(PREFIX, GROUP)).map((document) => document.toJS() as JsonObject) // our file
 }
 
 /** An operator's definitions with the block of the product's added to AIMService, which keeps all else. */

@@ -1,16 +1,12 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { createInterface } from 'node:readline'
+import { API_VERSION } from '../../../src/api/meta.ts'
 import type { SendRequest } from '../../../src/kube/client/api-connection.ts'
 import { own, ownObject, ownObjects, ownString, type JsonObject } from '../../../src/platform/json.ts'
 import { mergeSpecs, wantedRoute, type WantedRoute } from './routes.ts'
 
 // A stand-in for the operator that runs models, beside which the product is tested. It has no InferenceService and no
 // gateway: a model is ready at once, and a stored HTTPRoute is accepted. It plays the garbage collector for its routes.
-
-export interface OperatorOptions {
-  readonly request: SendRequest
-  readonly group?: string
-}
 
 /** A write that the API server refused for what it says. */
 interface RefusedWrite { readonly path: string, readonly code: number, readonly message: string }
@@ -24,8 +20,8 @@ export interface Operator {
 }
 
 /** Lists and watches services, and reconciles each one at every change, also of its status. */
-export function startOperator ({ request, group = 'aim.silogen.ai' }: OperatorOptions): Operator {
-  const api = `/apis/${group}/v1alpha1`
+export function startOperator ({ request }: { readonly request: SendRequest }): Operator {
+  const api = `/apis/${API_VERSION}`
   const stopping = new AbortController()
   const refused: RefusedWrite[] = []
   const queue = new Set<string>()
