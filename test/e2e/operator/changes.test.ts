@@ -3,8 +3,9 @@ import { customResourceDefinitions } from '../../../src/api/custom-resource-defi
 import { INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION } from '../../../src/api/meta.ts'
 import { ownObject, ownString } from '../../../src/platform/json.ts'
 import { actionsOf, GATEWAY, manifest, routed } from '../../support/builders/manifests.ts'
-import { observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
-import { RECONCILER, startBeside, writerOf } from '../../support/operator/beside.ts'
+import { inNamespace } from '../../support/cluster/cluster-client.ts'
+import { conditionOf, observationsOf, type StoredObject } from '../../support/cluster/observed.ts'
+import { RECONCILER, recordOf, startBeside, writerOf } from '../../support/operator/beside.ts'
 import { operatorDefinitions } from '../../support/operator/install.ts'
 import { until } from '../../support/until.ts'
 
@@ -12,13 +13,13 @@ import { until } from '../../support/until.ts'
 const UNSET = { cacheModel: false, model: { ref: 'meta-llama-3-8b' }, replicas: 1 }
 const PATIENCE_MS = 120_000
 
+process.env['AIM_ADMISSION_MISSING_DEFAULT'] = 'builtin'
 const beside = await startBeside()
 t.teardown(async () => { await beside.stop() })
 const { cluster, calm, now, refusedSince, routesOf, writesSince } = beside
 const { store, apply, aNamespace } = actionsOf(cluster)
 const { object, objects } = observationsOf(cluster)
 const theirs = await operatorDefinitions()
-await beside.install(theirs)
 const namespace = await aNamespace('changes')
 
 const config = (name: string, spec: object): string => manifest({ kind: 'AIMClusterRuntimeConfig', name, spec })
@@ -27,6 +28,33 @@ const configured = (name: string, runtimeConfigName: string, spec: object = {}):
 const isServedAt = async (name: string, path: string): Promise<void> => {
   await until(async () => (await routesOf(namespace))[name] === `${GATEWAY.name} ${path}`)
 }
+
+for (const [whose, definitions] of [['the product', customResourceDefinitions()], ['the operator', theirs]] as const) {
+  t.test(`on definitions of ${whose}, services need no configuration default, and paths are as served`, async (t) => {
+    await beside.install(definitions)
+    const namespace = await aNamespace(whose.replace('the ', 'of-'))
+    const plain = async (): Promise<StoredObject> => await object('-n', namespace, 'aimsvc/plain')
+    const isHealthy = (service: StoredObject): boolean =>
+      recordOf(service)['kind'] === 'Default' && conditionOf(service, 'Degraded')?.status === 'False' &&
+      conditionOf(service, 'Ready')?.status === 'True'
+    const own = manifest({ namespace, name: 'own', spec: routed('/{.metadata.namespace}/Own_Path') })
+    const first = await apply(manifest({ namespace, name: 'plain' }), own)
+    t.match(first, { code: 0, stderr: '' })
+    await until(async () => (await objects('-n', namespace, 'aimsvc')).every(isHealthy))
+    t.strictSame(await routesOf(namespace), { own: `${GATEWAY.name} /${namespace}/own-path` })
+    t.match(await apply(manifest({ namespace, name: 'clash', spec: routed(`/${namespace}/own:path`) })), {
+      code: 1, stderr: `path /${namespace}/own-path is already held`
+    })
+
+    const template = '/{.metadata.namespace}/At:{.metadata.name}'
+    await store(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routed(template) }))
+    await until(async () => (await routesOf(namespace))['plain'] === `${GATEWAY.name} /${namespace}/at-plain`)
+    await cluster.client.remove(`${inNamespace(namespace).configs}/default`)
+    await until(async () => isHealthy(await plain()) && !('plain' in await routesOf(namespace)))
+    t.notMatch((await plain()).spec, { routing: { pathTemplate: /./ } })
+  })
+}
+
 await store(config('many', routed('/{.metadata.namespace}/{.metadata.name}')))
 
 t.test('an own value wins without a conflict, and its removal brings the filled one back', async (t) => {

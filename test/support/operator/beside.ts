@@ -125,14 +125,20 @@ interface Route {
 }
 
 /** Gateway and path in the record of each service that has a path, by name. */
-export function recordedRoutes (services: ReadonlyArray<{ readonly metadata: object, readonly spec: object }>) {
+export function recordedRoutes (services: readonly Recorded[]) {
   return Object.fromEntries(services.flatMap((service) => {
-    const { metadata, spec } = service as unknown as Record<'metadata' | 'spec', JsonObject>
-    const text = ownString(ownObject(metadata, 'annotations'), RECORD_ANNOTATION)
-    // as admission writes it
-    const record = (own(spec, 'resolvedRuntimeConfig') ?? JSON.parse(text || '{}')) as JsonObject
-    const routing = ownObject(record, 'routing')
+    const routing = ownObject(recordOf(service), 'routing')
     const route = `${ownString(ownObject(routing, 'gatewayRef'), 'name')} ${ownString(routing, 'path')}`
-    return Object.hasOwn(routing, 'path') ? [[ownString(metadata, 'name'), route] as const] : []
+    return Object.hasOwn(routing, 'path') ? [[service.metadata.name, route] as const] : []
   }))
 }
+
+/** What admission resolved for a service, in either place; empty if nothing is recorded. */
+export function recordOf (service: Recorded): JsonObject {
+  const { metadata, spec } = service as unknown as Record<'metadata' | 'spec', JsonObject>
+  const text = ownString(ownObject(metadata, 'annotations'), RECORD_ANNOTATION)
+  // as admission writes it
+  return (own(spec, 'resolvedRuntimeConfig') ?? JSON.parse(text || '{}')) as JsonObject
+}
+
+interface Recorded { readonly metadata: { readonly name: string }, readonly spec: object }
