@@ -21,6 +21,5 @@ COPY --from=build /src/node_modules node_modules
 COPY --from=build /src/dist dist
 USER 65532:65532
 EXPOSE 8443 8080
-# Flags by measurement: docs/explanation/performance.md, "Memory" and "Under faults"
-ENTRYPOINT ["node", "--v8-pool-size=1", "--heap-growing-percent=200", "--max-semi-space-size=8", "--max-old-space-size-percentage=75", "--expose-gc", "dist/src/main.js"]
+ENTRYPOINT ["node", "dist/src/main.js"]
 CMD ["serve"]

@@ -179,10 +179,10 @@ function cpuSeconds (): Record<string, number> {
       .filter((pid) => pid !== '')
   )
   return Object.fromEntries([...children, String(process.pid)].map((pid) => {
-    const [program = '', , command = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
+    const [program = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
     const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').slice(11, 13)
-    const name =
-      pid === String(process.pid) ? 'load' : path.basename(program) === 'node' ? command : path.basename(program)
+    const command = args.find((arg) => arg === 'serve' || arg === 'reconcile')
+    const name = pid === String(process.pid) ? 'load' : command ?? path.basename(program)
     return [name, (Number(user) + Number(system)) / 100]
   }))
 }

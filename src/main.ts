@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import './cli/node-flags.ts'
 import './cli/api-group.ts'
 import path from 'node:path'
 import { buffer } from 'node:stream/consumers'

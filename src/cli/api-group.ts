@@ -1,4 +1,4 @@
-// The first import of the program. The API group is a constant of the process, so it is read before any other module.
+// The API group is a constant of the process, so it is read before any other module.
 
 const VARIABLE = 'AIM_ADMISSION_API_GROUP'
 const FLAG = '--api-group'

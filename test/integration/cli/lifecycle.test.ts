@@ -12,6 +12,21 @@ const SERVE = ['serve', '--manifests', 'deploy/examples', '--port', '0', '--prob
 
 t.jobs = 4 // they wait more than they compute
 
+/** Logs V8's limit of the heap: that of the old space, and three semi-spaces. */
+const LOG_LIMIT = `import { getHeapStatistics } from 'node:v8'
+console.error(JSON.stringify({ msg: 'limit', mib: getHeapStatistics().heap_size_limit / 1024 ** 2 }))`
+
+t.test('the process of the server has its heap flags, and those of NODE_OPTIONS win', { buffered: true }, async (t) => {
+  const options = `--max-old-space-size=200 --import=${t.testdir({ 'hook.mjs': LOG_LIMIT })}/hook.mjs`
+  for (const [given, mib] of [['', 200 + 3 * 8], ['--max-semi-space-size=2', 200 + 3 * 2]] as const) {
+    const program = startProgram(SERVE, { NODE_OPTIONS: `${options} ${given}` })
+    t.match(await program.logged('serving'), { pid: program.pid })
+    t.match(program.entries.filter(({ msg }) => msg === 'limit').at(-1), { mib })
+    t.ok(program.lines.every((line) => line.startsWith('{')), 'without a warning of Node')
+    t.equal(await program.stop(), 0)
+  }
+})
+
 t.test('SIGTERM fails readiness, drains, and exits with 0', { buffered: true }, async (t) => {
   const program = startProgram([...SERVE, '--drain-min', '2s'])
   const { probeUrl } = await program.logged('serving') as unknown as { probeUrl: string } // what the command logs

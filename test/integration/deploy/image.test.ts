@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { access, chmod, copyFile, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { access, chmod, copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
@@ -74,6 +74,7 @@ t.test('a container serves a review as its user, without a shell', async (t) => 
   }
   const { url } = JSON.parse(log.split('\n').at(-2) ?? '{}') as { url?: string }
   t.ok(url, log)
+  t.match(await readFile(`/proc/${child.pid ?? 0}/cmdline`, 'utf8'), '--max-semi-space-size=8')
   const client = new ApiServerClient(url ?? '', caPem)
   t.teardown(() => { client.close() })
   const { status, body } = await client.post(aReview())

@@ -1,0 +1,22 @@
+import t from 'tap'
+import { missingFlags } from '../../../src/cli/node-flags.ts'
+
+const names = (given: string): string[] => missingFlags(given).map((flag) => flag.replace(/=.*/, ''))
+const ALL = names('')
+
+t.test('a flag that Node was given replaces the own one', async (t) => {
+  const cases: Record<string, string> = {
+    '--max-semi-space-size=16': '--max-semi-space-size',
+    '--max_semi_space_size 16': '--max-semi-space-size',
+    '--max-old-space-size=64': '--max-old-space-size-percentage',
+    '--max-old-space-size-percentage=50': '--max-old-space-size-percentage',
+    '--no-expose-gc': '--expose-gc',
+    '--v8-pool-size=4 --inspect': '--v8-pool-size'
+  }
+  for (const [given, replaced] of Object.entries(cases)) t.same(names(given), ALL.filter((name) => name !== replaced))
+})
+
+t.test('nothing is missing once the flags are given', async (t) => {
+  t.same(missingFlags(missingFlags('--cpu-prof').join(' ')), [])
+  t.equal(ALL.length, 5)
+})
