@@ -67,10 +67,7 @@ export class RollForward {
       ? assessService(admitted, assessmentWorld(world), admitted)
       : undefined
     if (after !== undefined) this.#recordVersion(snapshot, after)
-    if (after?.recordIn === 'spec' && after.service.block === undefined && isChanged(snapshot, object)) {
-      await world.definitions.refresh()
-      return this.#finish(id, DONE, DROPPED)
-    }
+    if (after !== undefined && await this.#isDropped(snapshot, after)) return this.#finish(id, DONE)
     if (after === undefined || stalenessOf(after) !== 'current') {
       const error = `admission returned ${settingsIn(after)}, retrying`
       return this.#finish(id, { kind: 'retry', reason: error }, error)
@@ -79,6 +76,16 @@ export class RollForward {
     const isUnchanged = ownString(ownObject(object, 'metadata'), 'resourceVersion') === snapshot.observed.version
     // then no watch event follows, but what the service waits for may have changed
     return { result: DONE, enqueue: isUnchanged ? [{ queue: 'status', key: id, priority: 'low' }] : [] }
+  }
+
+  /** Whether the definition no longer has the block. A spec that changed without one may be a user's edit instead. */
+  async #isDropped ({ assessment: { service, block } }: ServiceSnapshot, after: Assessment): Promise<boolean> {
+    const { world } = this.#dependencies
+    const hasChanged = generationOf(after.service.object) > generationOf(service.object)
+    const isMissing = after.recordIn === 'spec' && block !== undefined && after.service.block === undefined
+    if (!isMissing || !hasChanged) return false
+    await world.definitions.refresh()
+    return !assessmentWorld(world).served.has('spec', 'resolvedRuntimeConfig')
   }
 
   /** A service has a new version even while its path is pending. */
@@ -107,13 +114,6 @@ export class RollForward {
     return { result, enqueue: keys.map((key) => ({ queue: 'status', key, priority: 'low' })) }
   }
 }
-
-/** Whether admission changed the spec. A response without a block then shows that the definition dropped it. */
-function isChanged ({ assessment: { service, block } }: ServiceSnapshot, object: JsonObject): boolean {
-  return block !== undefined && generationOf(object) > generationOf(service.object)
-}
-
-const DROPPED = 'the definition of AIMService drops spec.resolvedRuntimeConfig, which admission writes'
 
 /** The settings in a response, in words. */
 function settingsIn (assessment: Assessment | undefined): string {

@@ -1,5 +1,6 @@
 import t from 'tap'
 import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
+import { PRODUCT_FIELDS, schemaFields } from '../../../src/core/served-fields.ts'
 import { RollForward } from '../../../src/reconcile/roll-forward.ts'
 import { RolloutState } from '../../../src/reconcile/rollout-state.ts'
 import { aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
@@ -136,6 +137,19 @@ t.test('retries until the path follows a label that changed while no webhook res
   t.match((await rollForward.triggerAdmission(ID)).result, { kind: 'retry' })
   admitAs(admitted(moved, world.configs))
   t.strictSame((await rollForward.triggerAdmission(ID)).result, { kind: 'done' })
+})
+
+t.test('retries if the spec changed meanwhile, unless the definition drops the block', async (t) => {
+  for (const [drops, kind] of [[false, 'retry'], [true, 'done']] as const) {
+    const { world, before, admitAs, state } = aRollForward()
+    let fields = PRODUCT_FIELDS
+    const refresh = async (): Promise<void> => { if (drops) fields = schemaFields({}) }
+    const definitions = { fieldsOf: () => fields, sinceChange: () => Infinity, refresh }
+    const { resolvedRuntimeConfig, ...spec } = ownObject(before, 'spec')
+    admitAs(stored({ ...before, spec }, 2, { generation: 2 }))
+    const { result } = await new RollForward({ world: { ...world, definitions }, state }).triggerAdmission(ID)
+    t.match(result, { kind })
+  }
 })
 
 t.test('reports that no webhook responded', async (t) => {
