@@ -137,12 +137,19 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
     }
   }
   const store = objectStore(request)
+  const sinks = watchedSinks(watched, {
+    serviceChanged: (id, how) => { controller?.serviceChanged(id, how) },
+    configChanged: (config, how) => { controller?.configChanged(config, how) },
+    pathAcquired: (claim) => { controller?.pathAcquired(claim) },
+    pathReleased: (claim) => { controller?.pathReleased(claim) }
+  })
   const world = {
     ...watched,
     pathPolicy,
     definitions,
     events,
     writer: objectWriter({ request, fencing, timeoutMs: writeTimeout(times) }),
+    written: sinks.written,
     readService: async (key: ObjectKey) => await store.read(objectPath(AIM_SERVICE, key)),
     now: () => wallTime().toISOString().replace(/\.\d+/, '')
   }
@@ -155,12 +162,7 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
     configs: () => controller === undefined ? [] : tallied(controller, configs)
   }, settings.metricNames)
   return {
-    sinks: watchedSinks(watched, {
-      serviceChanged: (id, how) => { controller?.serviceChanged(id, how) },
-      configChanged: (config, how) => { controller?.configChanged(config, how) },
-      pathAcquired: (claim) => { controller?.pathAcquired(claim) },
-      pathReleased: (claim) => { controller?.pathReleased(claim) }
-    }),
+    sinks,
     start: () => { election.start() },
     problem: () => election.problem,
     stop: async () => {

@@ -66,7 +66,10 @@ export class RollForward {
     const after = admitted.kind === 'service'
       ? assessService(admitted, assessmentWorld(world), admitted)
       : undefined
-    if (after !== undefined) this.#recordVersion(snapshot, after)
+    if (after !== undefined) {
+      this.#recordVersion(snapshot, after)
+      world.written.service(object)
+    }
     if (after !== undefined && await this.#isDropped(snapshot, after)) return this.#finish(id, DONE)
     if (after === undefined || stalenessOf(after) !== 'current') {
       const error = `admission returned ${settingsIn(after)}, retrying`
@@ -74,7 +77,7 @@ export class RollForward {
     }
     this.#dependencies.state.admissionErrors.delete(id)
     const isUnchanged = ownString(ownObject(object, 'metadata'), 'resourceVersion') === snapshot.observed.version
-    // then no watch event follows, but what the service waits for may have changed
+    // then nothing else adds it, but what the service waits for may have changed
     return { result: DONE, enqueue: isUnchanged ? [{ queue: 'status', key: id, priority: 'low' }] : [] }
   }
 

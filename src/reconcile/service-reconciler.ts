@@ -1,8 +1,9 @@
 import { AIM_SERVICE } from '../api/kinds.ts'
 import { statusEvents, type ServiceEvent } from '../core/status/events.ts'
 import { serviceStatus, type OwnServiceStatus } from '../core/status/service.ts'
+import { sameJson } from '../platform/json.ts'
 import type { RolloutState } from './rollout-state.ts'
-import { readSnapshot, rolledOutConfig, type ServiceSnapshot } from './service-snapshot.ts'
+import { isDegraded, readSnapshot, rolledOutConfig, type ServiceSnapshot } from './service-snapshot.ts'
 import { DONE, type Enqueue, type Reconciled } from './reconciled.ts'
 import type { StatusWriter } from './status-writer.ts'
 import { configId, serviceKey, type ReconcileWorld } from './world.ts'
@@ -42,7 +43,8 @@ export class ServiceReconciler {
     }
     const { triggerAdmission, status } = decision
     if (triggerAdmission !== undefined) enqueue.push({ queue: 'rollforward', key: id, priority: triggerAdmission })
-    return { result: status === undefined ? DONE : await this.#write(snapshot, status), enqueue }
+    const lookAgain = (): void => { enqueue.push({ queue: 'status', key: id, priority: 'low' }) }
+    return { result: status === undefined ? DONE : await this.#write(snapshot, status, lookAgain), enqueue }
   }
 
   #decide (snapshot: ServiceSnapshot): Decision {
@@ -67,13 +69,21 @@ export class ServiceReconciler {
     return serviceStatus(assessment, { configs, faults, known: observed.status, now: now(), waiting })
   }
 
-  async #write ({ id, observed }: ServiceSnapshot, wanted: OwnServiceStatus): Promise<Reconciled['result']> {
+  /** `lookAgain`: the stored status differs from what was sent, or counts otherwise. */
+  async #write (
+    { id, observed, isDegraded: wasDegraded }: ServiceSnapshot, wanted: OwnServiceStatus, lookAgain: () => void
+  ): Promise<Reconciled['result']> {
+    const { written, serviceStatuses } = this.#world
     return await this.#statuses.write({
       id,
       object: { kind: AIM_SERVICE.kind, ...serviceKey(id) },
       observed,
       wanted,
-      onWritten: (object) => { this.#world.serviceStatuses.upsert(object) },
+      onWritten: (object, sent) => {
+        written.status(object)
+        const stored = serviceStatuses.get(serviceKey(id))?.status
+        if (stored === undefined || isDegraded(stored) !== wasDegraded || !sameJson(sent, stored)) lookAgain()
+      },
       eventsOf: statusEvents
     })
   }

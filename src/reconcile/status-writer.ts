@@ -26,8 +26,8 @@ export interface StatusTarget<T extends OwnStatus> {
   readonly wanted: T
   /** Milliseconds to wait before a write of this status. */
   readonly delay?: (status: OwnStatus) => number
-  /** Receives the object as stored. */
-  readonly onWritten: (object: JsonObject) => void
+  /** Receives the object as stored, and the status that was sent. */
+  readonly onWritten: (object: JsonObject, sent: OwnStatus) => void
   readonly eventsOf: (known: OwnStatus, next: OwnStatus) => ServiceEvent[]
 }
 
@@ -73,7 +73,7 @@ export class StatusWriter {
       return DONE
     }
     if (result.kind !== 'written') return afterWrite(result)
-    target.onWritten(result.object)
+    target.onWritten(result.object, step.status)
     for (const event of target.eventsOf(known, step.status)) this.record({ kind, namespace, name, uid }, event)
     return brake.written(id, step)
   }

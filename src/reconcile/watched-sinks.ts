@@ -2,8 +2,12 @@ import type { Kind } from '../api/kinds.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ObjectSink } from '../core/ports.ts'
 import type { HeldPath } from '../core/world.ts'
-import { sameJson } from '../platform/json.ts'
-import { configId, configOf, keyOf, serviceId, type ConfigKey, type ReconcileWorld } from './world.ts'
+import { sameJson, type JsonObject } from '../platform/json.ts'
+import { isNewerVersion, uidOf } from '../api/object-meta.ts'
+import {
+  configId, configOf, keyOf, serviceId, versionOf, type ConfigKey, type ReconcileWorld,
+  type WrittenServices
+} from './world.ts'
 
 /** Receives the keys of changed objects. */
 export interface Changes {
@@ -20,38 +24,68 @@ export interface Changes {
 type WatchedWorld = Pick<ReconcileWorld, 'configs' | 'services' | 'serviceStatuses' | 'configStatuses'>
 
 /** The sinks of a cluster's objects: they update the caches, and report the keys of the changes. */
-export function watchedSinks (world: WatchedWorld, changes: Changes): Readonly<Record<Kind['kind'], ObjectSink>> {
+export function watchedSinks (
+  world: WatchedWorld, changes: Changes
+): Readonly<Record<Kind['kind'], ObjectSink>> & { readonly written: WrittenServices } {
+  const { sink, written } = serviceSinks(world, changes)
   return {
-    AIMService: serviceSink(world, changes),
+    written,
+    AIMService: sink,
     AIMRuntimeConfig: configSink('AIMRuntimeConfig', world, changes),
     AIMClusterRuntimeConfig: configSink('AIMClusterRuntimeConfig', world, changes)
   }
 }
 
-function serviceSink ({ services, serviceStatuses }: WatchedWorld, changes: Changes): ObjectSink {
+function serviceSinks (
+  { services, serviceStatuses }: WatchedWorld, changes: Changes
+): { readonly sink: ObjectSink, readonly written: WrittenServices } {
+  /** The versions of own writes, until the watch has passed them: their events, and older ones, are ignored. */
+  const ahead = new Map<string, string>()
   const index = services.sink()
   const reportPaths = (before: HeldPath | undefined, after: HeldPath | undefined): void => {
     if (sameJson(before, after)) return
     if (before !== undefined) changes.pathReleased(before)
     if (after !== undefined) changes.pathAcquired(after)
   }
+  const upsert = (object: JsonObject): void => {
+    const key = keyOf(object)
+    const before = services.get(key)
+    index.upsert(object)
+    serviceStatuses.upsert(object)
+    const after = services.get(key)
+    const edited = before === undefined || after?.hasSameObject(before) !== true
+    changes.serviceChanged(serviceId(key), { edited })
+    reportPaths(before?.held, after?.held)
+  }
+  /** Not if the service was deleted or replaced meanwhile, or if the watch was faster. */
+  const accepts = (object: JsonObject): boolean => {
+    const known = serviceStatuses.get(keyOf(object))
+    if (known?.uid !== uidOf(object) || !isNewerVersion(versionOf(object), known.version)) return false
+    ahead.set(serviceId(keyOf(object)), versionOf(object))
+    return true
+  }
   return {
-    upsert: (object) => {
-      const key = keyOf(object)
-      const before = services.get(key)
-      index.upsert(object)
-      serviceStatuses.upsert(object)
-      const after = services.get(key)
-      const edited = before === undefined || after?.hasSameObject(before) !== true
-      changes.serviceChanged(serviceId(key), { edited })
-      reportPaths(before?.held, after?.held)
+    sink: {
+      upsert: (object) => {
+        const id = serviceId(keyOf(object))
+        const version = versionOf(object)
+        const written = ahead.get(id)
+        const isNew = written === undefined || isNewerVersion(version, written)
+        if (isNew || version === written) ahead.delete(id)
+        if (isNew) upsert(object)
+      },
+      remove: (key) => {
+        const held = services.get(key)?.held
+        ahead.delete(serviceId(key))
+        index.remove(key)
+        serviceStatuses.remove(key)
+        changes.serviceChanged(serviceId(key), { edited: true })
+        reportPaths(held, undefined)
+      }
     },
-    remove: (key) => {
-      const held = services.get(key)?.held
-      index.remove(key)
-      serviceStatuses.remove(key)
-      changes.serviceChanged(serviceId(key), { edited: true })
-      reportPaths(held, undefined)
+    written: {
+      service: (object) => { if (accepts(object)) upsert(object) },
+      status: (object) => { if (accepts(object)) serviceStatuses.upsert(object) }
     }
   }
 }

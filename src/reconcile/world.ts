@@ -22,11 +22,19 @@ export interface ReconcileWorld {
   readonly pathPolicy: PathPolicy
   readonly definitions: Definitions
   readonly writer: ObjectWriter
+  readonly written: WrittenServices
   /** Reads a service whose object is not in the cache. Never rejects. */
   readonly readService: (key: ObjectKey) => Promise<ReadResult>
   readonly events: EventSink
   /** RFC 3339 in whole seconds, for conditions. */
   readonly now: () => string
+}
+
+/** Receives services as writes stored them, which the watch repeats: what follows from a write does not wait for it. */
+export interface WrittenServices {
+  service (object: JsonObject): void
+  /** After a write of the status alone. */
+  status (object: JsonObject): void
 }
 
 /** The part of the world that an assessment depends on. */
@@ -95,7 +103,7 @@ export class ObservedObjects<T extends OwnStatus> implements ObjectSink {
   /** Also called with the responses to writes, which the watch repeats. Ignores versions that are not newer. */
   upsert (object: JsonObject): void {
     const key = serviceId(keyOf(object))
-    const version = ownString(ownObject(object, 'metadata'), 'resourceVersion')
+    const version = versionOf(object)
     const known = this.#observed.get(key)
     if (known !== undefined && !isNewerVersion(version, known.version)) return
     this.#observed.set(key, { uid: uidOf(object), version, ...ownershipOf(object, this.#read(object)) })
@@ -104,6 +112,10 @@ export class ObservedObjects<T extends OwnStatus> implements ObjectSink {
   remove (key: ObjectKey): void {
     this.#observed.delete(serviceId(key))
   }
+}
+
+export function versionOf (object: JsonObject): string {
+  return ownString(ownObject(object, 'metadata'), 'resourceVersion')
 }
 
 export function keyOf (object: JsonObject): ObjectKey {

@@ -43,6 +43,8 @@ export interface ConnectionOptions {
   readonly context?: KubeConfigChoice['context']
   /** How many requests may be in flight beside the watches; 2 by default. */
   readonly inFlight?: number | undefined
+  /** How long credentials are used before their files are read again, in milliseconds; 1 s by default. */
+  readonly reuseMs?: number
   readonly log: Log
   /** Called once per request sent, with its method and the status of its response, or `<error>`. */
   readonly onRequest?: (method: string, code: string) => void
@@ -83,7 +85,7 @@ export function withTimeouts (send: SendRequest, clock: Clock): SendRequest {
   }
 }
 
-/** What a request needs from the kubeconfig; read again for each request, since files and tokens rotate. */
+/** What a request needs from the kubeconfig; read again after `reuseMs`, since files and tokens rotate. */
 interface Access {
   readonly server: string
   readonly headers: Readonly<Record<string, string | string[]>>
@@ -98,6 +100,7 @@ class ClusterConnection implements ApiConnection {
   readonly #options: ConnectionOptions
   #loaded: LoadedKubeConfig | undefined
   #access: Access | undefined
+  #readAt = -Infinity
   #reading: Promise<Access> | undefined
   #unreadable = false
   contextNamespace: string | undefined
@@ -140,15 +143,21 @@ class ClusterConnection implements ApiConnection {
     sent.then(({ statusCode }) => { count(String(statusCode)) }, () => { count('<error>') })
     const response = await sent
     // a rejected credential may have been replaced in the file, or by a new run of its exec plugin
-    if (response.statusCode === 401) this.#loaded = undefined
+    if (response.statusCode === 401) {
+      this.#loaded = undefined
+      this.#readAt = -Infinity
+    }
     return response
   }
 
   /** The current access, or the last good one while one of its files is unreadable. */
   async #currentAccess (): Promise<Access> {
+    const { reuseMs = 1_000 } = this.#options
+    if (this.#access !== undefined && systemClock.now() - this.#readAt < reuseMs) return this.#access
     try {
       this.#reading ??= this.#readAccess().finally(() => { this.#reading = undefined })
       this.#access = await this.#reading
+      this.#readAt = systemClock.now()
       this.#unreadable = false
     } catch (error) {
       if (this.#access === undefined) throw error

@@ -45,6 +45,9 @@ export function aReconcileWorld ({ serviceLimits }: { readonly serviceLimits?: K
   /** The keys of the services that were read, and the results; by default the object is missing. */
   const reads: string[] = []
   const readResults: ReadResult[] = []
+  const sinks = watchedSinks(watched, {
+    serviceChanged: () => {}, configChanged: () => {}, pathAcquired: () => {}, pathReleased: () => {}
+  })
   const result = (): WriteResult | Unavailable => results.shift() ?? { kind: 'gone' }
   return {
     written,
@@ -53,9 +56,7 @@ export function aReconcileWorld ({ serviceLimits }: { readonly serviceLimits?: K
     results,
     reads,
     readResults,
-    sinks: watchedSinks(watched, {
-      serviceChanged: () => {}, configChanged: () => {}, pathAcquired: () => {}, pathReleased: () => {}
-    }),
+    sinks,
     world: {
       ...watched,
       pathPolicy: DEFAULT_PATH_POLICY,
@@ -70,6 +71,7 @@ export function aReconcileWorld ({ serviceLimits }: { readonly serviceLimits?: K
           return await Promise.resolve(result())
         }
       },
+      written: sinks.written,
       readService: async ({ namespace, name }: ObjectKey): Promise<ReadResult> => {
         reads.push(`${namespace}/${name}`)
         return await Promise.resolve(readResults.shift() ?? { kind: 'missing' })

@@ -251,8 +251,15 @@ export class SimulatedCluster {
       }
     }
     let controller: Controller | undefined
+    const sinks = watchedSinks(watched, {
+      serviceChanged: (id, how) => { controller?.serviceChanged(id, how) },
+      configChanged: (config, how) => { controller?.configChanged(config, how) },
+      pathAcquired: (claim) => { controller?.pathAcquired(claim) },
+      pathReleased: (claim) => { controller?.pathReleased(claim) }
+    })
     const world = {
       ...watched,
+      written: sinks.written,
       pathPolicy: DEFAULT_PATH_POLICY,
       definitions: FIXED_DEFINITIONS,
       writer: {
@@ -267,12 +274,6 @@ export class SimulatedCluster {
       events: { record: () => {} },
       now: () => this.#time()
     }
-    const sinks = watchedSinks(watched, {
-      serviceChanged: (id, how) => { controller?.serviceChanged(id, how) },
-      configChanged: (config, how) => { controller?.configChanged(config, how) },
-      pathAcquired: (claim) => { controller?.pathAcquired(claim) },
-      pathReleased: (claim) => { controller?.pathReleased(claim) }
-    })
     const newController = (): Controller => {
       const random = (): number => 1
       const observers = { status: OBSERVER, rollforward: OBSERVER }

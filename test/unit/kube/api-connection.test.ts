@@ -20,7 +20,7 @@ interface Setup {
   readonly api: FakeApiServer
   /** Holds the kubeconfig and the files it references. */
   readonly folder: string
-  readonly connect: () => Promise<ApiConnection>
+  readonly connect: (reuseMs?: number) => Promise<ApiConnection>
   readonly warned: string[]
 }
 
@@ -40,8 +40,8 @@ async function setUp (
   const warned: string[] = []
   const log = { ...silentLog, warn: (_keys: object, sentence: string) => { warned.push(sentence) } }
   const connections: ApiConnection[] = []
-  const connect = async () => {
-    const connection = await connectToCluster({ kubeconfig: `${folder}/kubeconfig`, log })
+  const connect = async (reuseMs = 0) => {
+    const connection = await connectToCluster({ kubeconfig: `${folder}/kubeconfig`, reuseMs, log })
     connections.push(connection)
     return connection
   }
@@ -160,6 +160,19 @@ t.test('rotation:', async (t) => {
     await writeFile(`${folder}/me.crt`, bob.cert)
     await t.rejects(get(connection), /key/, 'half of the new pair fails')
     await writeFile(`${folder}/me.key`, bob.key)
+    await get(connection)
+    t.strictSame(lastCaller(api).certificate, 'CN=bob')
+  })
+
+  t.test('credentials are used for a time, or until a 401', async (t) => {
+    const user = { 'client-certificate': 'me.crt', 'client-key': 'me.key' }
+    const { api, folder, connect } = await setUp(t, { user, files: { 'me.crt': alice.cert, 'me.key': alice.key } })
+    const connection = await connect(3_600_000)
+    await writeFile(`${folder}/me.crt`, bob.cert)
+    await writeFile(`${folder}/me.key`, bob.key)
+    api.next('list', status(401))
+    t.strictSame(await get(connection), 401)
+    t.strictSame(lastCaller(api).certificate, 'CN=alice')
     await get(connection)
     t.strictSame(lastCaller(api).certificate, 'CN=bob')
   })

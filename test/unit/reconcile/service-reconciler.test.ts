@@ -266,6 +266,19 @@ t.test('reports a contested status with its rival once, and ends the report afte
   t.match(await write(), { result: { kind: 'again' } }, 'the contest goes on where it was')
 })
 
+t.test('looks at a service again if its status was not stored as it was sent', async (t) => {
+  const { reconciler, written, results, service, world } = aReconciler()
+  const again = async (from: ServiceReconciler): Promise<boolean> =>
+    (await from.reconcile(ID)).enqueue.some(({ key }) => key === ID)
+  results.push({ kind: 'written', object: withStatus(service, { status: {}, version: 6 }) })
+  t.equal(await again(reconciler), true)
+  t.match(world.serviceStatuses.get({ namespace: 'ml-team', name: 'llama-chat' }), { version: '6' })
+  const status = written[0]?.status ?? {}
+  const other = aReconciler()
+  other.results.push({ kind: 'written', object: withStatus(service, { status, version: 6, reversed: true }) })
+  t.equal(await again(other.reconciler), false)
+})
+
 t.test('a new leader ends the report of a contest that is over', async (t) => {
   const { write, strike, last, world, service, sinks, results, written } = aRival()
   for (let round = 0; round < 3; round++) {
@@ -293,7 +306,8 @@ t.test('with built-in defaults, services fall back to them at once, and leave th
   const builtin = stored(admitted(aService(), world.configs, pathPolicy), 5)
   parts.sinks.AIMService.upsert(builtin)
   parts.results.push({ kind: 'written', object: withStatus(builtin, { status: {}, version: 6 }) })
-  t.strictSame((await reconciler.reconcile(ID)).enqueue, [], 'healthy, and of no rollout')
+  const { enqueue } = await reconciler.reconcile(ID)
+  t.strictSame(enqueue.filter(({ queue }) => queue === 'rollforward'), [], 'healthy, and of no rollout')
   t.match(parts.written, [{
     status: {
       resolvedRuntimeConfig: { kind: 'Default', name: 'default' },

@@ -55,6 +55,32 @@ t.test('reports a service as edited, or as changed if only its status differs', 
   )
 })
 
+t.test('takes services from the responses to writes, and ignores what the watch repeats of them', async (t) => {
+  const { world, sinks, since } = aWatch()
+  const key = { namespace: 'ml-team', name: 'a' }
+  const version = (): string | undefined => world.serviceStatuses.get(key)?.version
+  const watch = (object: JsonObject) => () => { sinks.AIMService.upsert(object) }
+  const admitted = (object: JsonObject) => () => { sinks.written.service(object) }
+  const before = stored(holding('a', '/one'), 8)
+  const after = stored(holding('a', '/two'), 10, { generation: 3 })
+  since(watch(before))
+  t.strictSame(since(admitted(after)), ['EDITED ml-team/a', 'released /one', 'acquired /two'])
+  t.strictSame(since(watch(stored(holding('a', '/one'), 9, { generation: 2 }))), [], 'an earlier version')
+  t.strictSame(since(watch(after)), [])
+  t.strictSame(since(() => { sinks.written.status(stored(after, 11, { generation: 3 })) }), [])
+  t.equal(version(), '11')
+  t.strictSame(since(watch(stored(holding('a', '/two'), 11, { generation: 3 }))), [])
+  t.strictSame(since(watch(stored(holding('a', '/one'), 12, { generation: 4 }))), [
+    'EDITED ml-team/a', 'released /two', 'acquired /one'
+  ])
+  t.strictSame(since(admitted(after)), [], 'the watch was faster')
+  t.strictSame(since(admitted(stored(holding('a', '/two'), 13, { uid: 'u0' }))), [], 'of a replaced service')
+  sinks.AIMService.remove(key)
+  t.strictSame(since(admitted(stored(holding('a', '/two'), 14))), [], 'of a deleted service')
+  t.equal(version(), undefined)
+  t.strictSame(since(watch(stored(holding('a', '/one'), 15, { uid: 'u2' }))), ['EDITED ml-team/a', 'acquired /one'])
+})
+
 t.test('reports the paths that a service acquires and releases', async (t) => {
   const { sinks, since } = aWatch()
   const upsert = (object: JsonObject) => () => { sinks.AIMService.upsert(object) }
