@@ -43,6 +43,7 @@ export function buildApp (dependencies: AppDependencies): AdmissionApp {
   app.setErrorHandler((error: FastifyError, request, reply) => { sendFailure(error, { request, reply, log: limited }) })
   app.setNotFoundHandler(notFound(webhooks))
   app.decorateRequest(DEADLINE, null)
+  Object.assign(metrics.inFlight, { collect: () => { metrics.inFlight.set(gate.inFlight) } })
   const handling = { ...rest, limits, limited, stepQueue: new StepQueue({ clock }) }
   for (const webhook of webhooks) {
     app.post(webhook.path, { onRequest: preflight(webhook, handling) }, reviewHandler(webhook, handling))

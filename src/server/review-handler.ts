@@ -46,14 +46,13 @@ export function preflight (webhook: Webhook, dependencies: HandlerDependencies):
 
 /** Handles one review from its body to its response. */
 export function reviewHandler (webhook: Webhook, dependencies: HandlerDependencies) {
-  const { gate, metrics, limits, clock } = dependencies
+  const { gate, limits, clock } = dependencies
   const waitForConfig = configWaiter(webhook, { limit: limits.waiting, clock })
 
   const handle = async (call: Call, body: RequestBody): Promise<void> => {
     const { reply, deadline } = call
     let read: ReadReview | undefined
     gate.enter()
-    metrics.inFlight.inc()
     try {
       call.trace.begin('decode')
       const worker = workerFor(call, body)
@@ -82,7 +81,6 @@ export function reviewHandler (webhook: Webhook, dependencies: HandlerDependenci
       if (read?.kind === 'review') read.leave?.()
       call.trace.end({ webhook: webhook.name, operation: call.review.operation, uid: call.review.uid })
       gate.leave()
-      metrics.inFlight.dec()
     }
   }
 
