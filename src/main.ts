@@ -16,7 +16,8 @@ const terminal = newTerminal({
   writeError: (output) => { process.stderr.write(output) },
   setExitCode: (code) => { process.exitCode = code },
   colors: process.stdout.isTTY && process.stdout.hasColors(),
-  showsProgress: process.stderr.isTTY
+  showsProgress: process.stderr.isTTY,
+  screen: process.stdout.isTTY ? () => ({ columns: process.stdout.columns, rows: process.stdout.rows }) : undefined
 })
 
 exitAtClosedOutput((error) => {

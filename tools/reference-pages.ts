@@ -28,7 +28,8 @@ export async function commandLinePage (page: string): Promise<string> {
     writeError: () => undefined,
     setExitCode: () => undefined,
     colors: false,
-    showsProgress: false
+    showsProgress: false,
+    screen: undefined
   }
   const program = await newProgram({ name, version, description, terminal }, () => true)
   return replaced(page, 'commands', commandLineReference(program))

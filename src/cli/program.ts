@@ -65,6 +65,12 @@ export const COMMANDS: readonly Entry[] = [
     load: async ({ terminal }) => (await import('./commands/explain/command.ts')).explainCommand(terminal)
   },
   {
+    name: 'status',
+    summary: 'show how far each configuration is rolled out',
+    examples: ['kubectl aim status -A --watch', 'aim-admission status default -n ml-team -o json'],
+    load: async ({ terminal }) => (await import('./commands/status/command.ts')).statusCommand(terminal)
+  },
+  {
     name: 'doctor',
     summary: 'compare a cluster with what the program needs',
     examples: [

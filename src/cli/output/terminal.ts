@@ -16,11 +16,15 @@ export interface Terminal {
   readonly colors: boolean
   /** Whether standard error is a terminal, which shows progress at once. */
   readonly showsProgress: boolean
+  /** The size of the terminal in characters; undefined if standard output is not a terminal. */
+  readonly screen: (() => Screen) | undefined
 }
+
+export interface Screen { readonly columns: number, readonly rows: number }
 
 /** Precedes each control sequence of this program. Random, so that no text from outside holds it. */
 const OWN = randomUUID()
-const OWN_SEQUENCES = new RegExp(`${OWN}(\u001B\\[[\\dK]+m?|\r)`)
+const OWN_SEQUENCES = new RegExp(`${OWN}(\u001B\\[\\d*[mKAJ]|\r)`, 'g')
 
 /**
  * The one way out of the program. Text of objects, files and servers may hold anything, so hidden characters are
@@ -76,6 +80,30 @@ export function newProgress (
       writeError(`${OWN}\r${title} ${done}${total === undefined ? '' : ` of ${total}`}…`)
     },
     end: () => { if (shown) writeError(`${OWN}\r${OWN}\u{1B}[K`) }
+  }
+}
+
+/** Lines that the next picture overwrites. What does not fit on the screen is left out, and counted. */
+export function newLiveView (
+  { write }: Pick<Terminal, 'write'>, screen: () => Screen
+): { readonly show: (lines: readonly string[]) => void } {
+  let shown = 0
+  return {
+    show: (lines) => {
+      const { columns, rows } = screen()
+      let [height, fit] = [0, 0]
+      for (const line of lines) {
+        const more = Math.max(1, Math.ceil(line.replaceAll(OWN_SEQUENCES, '').length / columns))
+        if (height + more > rows - 2) break
+        height += more
+        fit++
+      }
+      const up = shown === 0 ? '' : `${OWN}\r${OWN}\u{1B}[${shown}A${OWN}\u{1B}[J`
+      const rest = lines.length - fit
+      const end = rest === 0 ? [] : [`… ${rest} more lines`]
+      write(up + [...lines.slice(0, fit), ...end].map((line) => `${line}\n`).join(''))
+      shown = height + end.length
+    }
   }
 }
 

@@ -184,6 +184,9 @@ t.test('explain reads one namespace, and checks the objects of the settings', as
   t.equal(code, 1)
 })
 
+const statusOf = async (namespace: string): Promise<Shown> =>
+  await run('status', 'default', '-n', namespace, '--kubeconfig', kubeconfig)
+
 t.test('what-if predicts what a changed configuration does once applied', async (t) => {
   const namespace = await aNamespace('predicted')
   const reconciler = await startReconciler(cluster, ['--rollout-failure-limit', '100'])
@@ -195,6 +198,8 @@ t.test('what-if predicts what a changed configuration does once applied', async 
     spec: at % 7 === 0 ? routed(`/own/${at}`) : {}
   }))
   await store(config(namespace, routed()), ...services)
+  await until(async () =>
+    /^AIMRuntimeConfig predicted\/default +50\/50 +\d+ failing +RolledOut$/m.test((await statusOf(namespace)).out))
   const changed = config(namespace, routed("/moved/{.metadata.labels['team']}"))
   const { out } = await run(
     'review',

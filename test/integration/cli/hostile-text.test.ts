@@ -108,6 +108,7 @@ const COMMANDS: ReadonlyArray<(input: string) => readonly string[]> = [
   (input) => ['explain', `name${HOSTILE}`, '-f', input],
   (input) => ['explain', '--kubeconfig', input, '--context', HOSTILE],
   (input) => ['doctor', '--kubeconfig', input],
+  (input) => ['status', `name${HOSTILE}`, '--kubeconfig', input],
   (input) => ['test', `${input}.missing`]
 ]
 
@@ -220,5 +221,7 @@ for (const format of ['text', 'json']) {
 t.test('the test covers each folder of commands that prints objects', async (t) => {
   const commands = await readdir(new URL('../../../src/cli/commands/', import.meta.url))
   const silent = ['serve', 'reconcile', 'manifests', 'completion'] // print no object of users
-  t.strictSame(commands.filter((name) => !silent.includes(name)).sort(), ['doctor', 'explain', 'review', 'test'])
+  t.strictSame(
+    commands.filter((name) => !silent.includes(name)).sort(), ['doctor', 'explain', 'review', 'status', 'test']
+  )
 })

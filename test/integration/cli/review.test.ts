@@ -79,6 +79,7 @@ async function run (t: Test, { files, flags, stdin = '' }: Given) {
     version: '1.2.3',
     colors: false,
     showsProgress: false,
+    screen: undefined,
     stdin: async () => stdin,
     write: (text) => { result.out += text },
     writeError: (text) => { result.err += text.replaceAll(`${folder}/`, '') },

@@ -5,7 +5,7 @@ export interface Shown { out: string, err: string, code: number }
 
 /** A terminal that keeps what is written to it. */
 export function fakeTerminal (
-  given: Partial<Pick<Terminal, 'colors' | 'showsProgress'>> & { readonly stdin?: string } = {}
+  given: Partial<Pick<Terminal, 'colors' | 'showsProgress' | 'screen'>> & { readonly stdin?: string } = {}
 ): { readonly terminal: Terminal, readonly shown: Shown } {
   const shown: Shown = { out: '', err: '', code: -1 }
   return {
@@ -16,7 +16,8 @@ export function fakeTerminal (
       writeError: (text) => { shown.err += text },
       setExitCode: (code) => { shown.code = code },
       colors: given.colors ?? false,
-      showsProgress: given.showsProgress ?? false
+      showsProgress: given.showsProgress ?? false,
+      screen: given.screen
     })
   }
 }

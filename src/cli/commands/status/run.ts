@@ -1,0 +1,163 @@
+import { isDeepStrictEqual } from 'node:util'
+import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../../../api/kinds.ts'
+import { API_VERSION } from '../../../api/meta.ts'
+import { generationOf } from '../../../api/object-meta.ts'
+import type { Log, ObjectSink } from '../../../core/ports.ts'
+import { ownConfigStatus } from '../../../core/status/rollout.ts'
+import type { SendRequest } from '../../../kube/client/api-connection.ts'
+import { listObjects } from '../../../kube/objects/list-objects.ts'
+import { Reflector } from '../../../kube/watch/reflector.ts'
+import { systemClock, type Clock } from '../../../platform/clock.ts'
+import { errorMessage } from '../../../platform/error-message.ts'
+import { ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
+import { oneLine } from '../../../platform/printable.ts'
+import { toJsonLines } from '../../output/formats.ts'
+import { newLiveView, reportUnusable, type Terminal } from '../../output/terminal.ts'
+import { withCluster } from '../../user-cluster.ts'
+import type { StatusFlags } from './command.ts'
+import { isHeld, toLines, toView, type Rollout } from './format.ts'
+
+/** Shows the rollouts of the flags. Exit code 1 if one is held by a fault, 2 if the cluster is unusable. */
+export async function status (name: string | undefined, flags: StatusFlags, terminal: Terminal): Promise<void> {
+  try {
+    await withCluster(flags, async ({ request, contextNamespace = 'default' }) => {
+      const wanted = {
+        name: name?.replace(/^.*\//, ''),
+        namespace: flags.allNamespaces === true ? undefined : flags.namespace || contextNamespace
+      }
+      const listed = await listRollouts(wanted, request)
+      if (flags.watch === true) {
+        const signal = new AbortController().signal // Ctrl-C ends the process
+        await watchRollouts(wanted, { ...flags, listed, request, terminal, clock: systemClock, signal })
+      } else if (listed.length === 0) throw new Error(noneFound(wanted))
+      terminal.write(format(listed, flags, terminal))
+      terminal.setExitCode(listed.some(isHeld) ? 1 : 0)
+    })
+  } catch (error) {
+    reportUnusable(errorMessage(error).split('\n'), terminal)
+  }
+}
+
+interface Wanted {
+  readonly name: string | undefined
+  /** Undefined for all. */
+  readonly namespace: string | undefined
+}
+
+function noneFound ({ name, namespace }: Wanted): string {
+  const named = name === undefined ? '' : ` ${name}`
+  const place = namespace === undefined ? '' : ` in the namespace ${namespace}, or of the cluster`
+  return `there is no configuration${named}${place}`
+}
+
+type ConfigKind = Rollout['kind']
+
+function collections ({ namespace }: Wanted): ReadonlyArray<{ readonly kind: ConfigKind, readonly path: string }> {
+  const within = namespace === undefined ? '' : `namespaces/${namespace}/`
+  return [
+    { kind: 'AIMClusterRuntimeConfig', path: `/apis/${API_VERSION}/${AIM_CLUSTER_RUNTIME_CONFIG.plural}` },
+    { kind: 'AIMRuntimeConfig', path: `/apis/${API_VERSION}/${within}${AIM_RUNTIME_CONFIG.plural}` }
+  ]
+}
+
+async function listRollouts (wanted: Wanted, request: SendRequest): Promise<Rollout[]> {
+  const found: Rollout[] = []
+  for (const { kind, path } of collections(wanted)) {
+    for await (const object of listObjects(path, request)) {
+      if (isWanted(object, wanted)) found.push(rolloutOf(kind, object))
+    }
+  }
+  return found
+}
+
+function isWanted (object: JsonObject, { name }: Wanted): boolean {
+  return name === undefined || name === nameOf(object)
+}
+
+function nameOf (object: JsonObject): string {
+  return ownString(ownObject(object, 'metadata'), 'name')
+}
+
+function rolloutOf (kind: ConfigKind, object: JsonObject): Rollout {
+  const { observedGeneration = 0, hash = '', services, conditions } = ownConfigStatus(object)
+  const condition = (type: string) => conditions.find((one) => one.type === type)
+  const accepted = condition('Accepted')
+  const rolledOut = condition('RolledOut')
+  const shown = accepted?.status === 'False' ? accepted : rolledOut
+  const isObserved = services !== undefined && shown !== undefined && observedGeneration >= generationOf(object)
+  return {
+    kind,
+    namespace: ownString(ownObject(object, 'metadata'), 'namespace'),
+    name: nameOf(object),
+    hash,
+    services: services ?? { total: 0, current: 0, failing: 0 },
+    ...(isObserved ? { state: shown.reason, message: shown.message } : PENDING)
+  }
+}
+
+const PENDING = { state: 'Pending', message: 'the reconciler has not recorded this version yet' }
+
+function format (rollouts: readonly Rollout[], { output }: Pick<StatusFlags, 'output'>, terminal: Terminal): string {
+  if (output === 'json') return toJsonLines(rollouts)
+  return terminal.screen === undefined ? toLines(rollouts) : `${toView(rollouts, terminal.colors).join('\n')}\n`
+}
+
+interface Watch extends Pick<StatusFlags, 'output'> {
+  readonly listed: readonly Rollout[]
+  readonly request: SendRequest
+  readonly terminal: Terminal
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+/** The time between two pictures of the live view. */
+const FRAME_MS = 100
+
+/** Shows the rollouts and each change until the signal aborts: in a view of the terminal, or as further lines. */
+export async function watchRollouts (wanted: Wanted, watch: Watch): Promise<void> {
+  const { listed, request, terminal, clock, output, signal } = watch
+  const known = new Map(listed.map((rollout) => [keyOf(rollout), rollout]))
+  const live = output === 'text' && terminal.screen !== undefined ? newLiveView(terminal, terminal.screen) : undefined
+  const errors = (): string[] => reflectors.flatMap(({ error }) => error ?? [])
+  let isScheduled = false
+  const draw = (): void => {
+    isScheduled = false
+    live?.show(toView([...known.values()], terminal.colors, errors()))
+  }
+  const scheduleDraw = (): void => {
+    if (live === undefined || isScheduled) return
+    isScheduled = true
+    clock.setTimeout(FRAME_MS, draw)
+  }
+  const warn = (): void => {
+    if (live === undefined) terminal.writeError(errors().map((error) => `warning: ${oneLine(error)}\n`).join(''))
+    else scheduleDraw()
+  }
+  const sinkOf = (kind: ConfigKind): ObjectSink => ({
+    upsert: (object) => {
+      if (!isWanted(object, wanted)) return
+      const rollout = rolloutOf(kind, object)
+      const isNew = !isDeepStrictEqual(known.get(keyOf(rollout)), rollout)
+      known.set(keyOf(rollout), rollout)
+      if (isNew && live === undefined) terminal.write(format([rollout], { output }, terminal))
+      scheduleDraw()
+    },
+    remove: (key) => {
+      known.delete(keyOf({ kind, ...key }))
+      scheduleDraw()
+    }
+  })
+  const log: Log = { info: scheduleDraw, warn, error: warn }
+  const observer = { onSynced: scheduleDraw, onRestart: scheduleDraw, onFailedObject: scheduleDraw }
+  const reflectors = collections(wanted).map(({ kind, path }) =>
+    new Reflector({ path, request, sink: sinkOf(kind), observer, log, clock, random: Math.random }))
+  if (live === undefined) terminal.write(format(listed, { output }, terminal))
+  else draw()
+  for (const reflector of reflectors) reflector.start()
+  await new Promise((resolve) => { signal.addEventListener('abort', resolve) })
+  await Promise.all(reflectors.map(async (reflector) => { await reflector.stop() }))
+}
+
+function keyOf ({ kind, namespace, name }: Pick<Rollout, 'kind' | 'namespace' | 'name'>): string {
+  return `${kind}/${namespace}/${name}`
+}
