@@ -41,8 +41,6 @@ const EXAMPLE = 'deploy/examples/custom-path.yaml'
 export async function readmePage (page: string): Promise<string> {
   const written = serviceIn(await readFile(path.join(ROOT, EXAMPLE), 'utf8'))
   const stored = serviceIn((await runStep(`node src/main.ts review -f ${EXAMPLE}`)).stdout)
-  const refused = await runStep(`sed '/team: NLP/d' ${EXAMPLE} | node src/main.ts review -f - -o report`)
-  const [, position = '', message = ''] = /^ +(stdin:\S+) (.*)$/m.exec(refused.stdout) ?? []
   return replaced(page, 'example', `A service, as its team writes it:
 
 \`\`\`yaml
@@ -55,11 +53,9 @@ What the API server stores beside these fields:
 ${stored.slice(stored.indexOf('  runtimeConfigName:'))}
 \`\`\`
 
-Without its label, the service is refused. The message ends with the fix:
+Without its label, the service is refused, and the message ends with the fix:
 
-\`\`\`text
-${position} ${message.replaceAll(/; | (?=\(AIM-)/g, (end) => `${end.trim()}\n  `)}
-\`\`\`
+![kubectl apply: the refusal of a service without its label, and the fix](docs/pictures/apply.svg)
 `)
 }
 

@@ -11,6 +11,46 @@ t.test('every expression of the alerts and the dashboard parses and names a metr
   for (const [where, expression] of all) t.ok(readExpression(expression).selectors.length > 0, where)
 })
 
+t.test('the dashboard can be imported: ids, data source, units, and a grid without overlaps', async (t) => {
+  const { panels, templating } = JSON.parse(
+    await readFile(path.resolve(import.meta.dirname, '../../../deploy/dashboards/aim-admission.json'), 'utf8')
+  ) as Dashboard
+  t.equal(new Set(panels.map(({ id }) => id)).size, panels.length, 'every id is unique')
+  t.match(templating.list, [{ name: 'datasource', type: 'datasource', query: 'prometheus' }])
+  const cells = new Set<string>()
+  for (const { title, type, gridPos: { x, y, w, h }, datasource, targets = [], fieldConfig } of panels) {
+    t.ok(x + w <= 24, `${title} is within the 24 columns`)
+    const covered = Array.from({ length: w * h }, (_, at) => `${x + at % w}/${y + Math.floor(at / w)}`)
+    t.strictSame(covered.filter((cell) => cells.has(cell)), [], `${title} covers no other panel`)
+    for (const cell of covered) cells.add(cell)
+    if (type === 'row') continue
+    const sources = new Set([datasource, ...targets.map((target) => target.datasource)].map(({ uid }) => uid))
+    t.strictSame([...sources], ['$' + '{datasource}'], `${title} uses the variable`)
+    t.equal(new Set(targets.map(({ refId }) => refId)).size, targets.length, `${title}: every refId is unique`)
+    for (const { expr } of targets) {
+      const isTime = /_seconds(?!_count)/.test(expr)
+      const expected = isTime ? ['s'] : /\b(?:rate|irate)\(/.test(expr) ? ['reqps', 'short'] : ['none', 'short']
+      t.ok(expected.includes(fieldConfig.defaults.unit), `${title}: ${fieldConfig.defaults.unit} of ${expr}`)
+    }
+  }
+})
+
+/** As much of the JSON model of Grafana as the test reads. */
+interface Dashboard {
+  readonly templating: { readonly list: readonly object[] }
+  readonly panels: ReadonlyArray<{
+    readonly id: number
+    readonly title: string
+    readonly type: string
+    readonly gridPos: Readonly<Record<'x' | 'y' | 'w' | 'h', number>>
+    readonly datasource: { readonly uid: string }
+    readonly targets?: ReadonlyArray<{
+      readonly refId: string, readonly expr: string, readonly datasource: { readonly uid: string }
+    }>
+    readonly fieldConfig: { readonly defaults: { readonly unit: string } }
+  }>
+}
+
 /** promtool of Prometheus is on the PATH. */
 const hasPromtool = spawnSync('promtool', ['--version']).status === 0
 

@@ -17,6 +17,7 @@ t.test('the generated parts of the pages match the program', async (t) => {
   const readme = await readPage('README.md')
   t.ok(readme.text === await readmePage(readme.text), 'README.md: run npm run render')
   t.ok(readme.text.split('\n').length <= 150, 'README.md has at most 150 lines')
+  t.strictSame(readme.text.split('\n').filter((line) => line.length > 100), [], 'README.md has at most 100 columns')
 })
 
 t.test('every field of a spec is in the table of its kind', async (t) => {

@@ -12,7 +12,7 @@ export interface Page {
   readonly text: string
   /** Anchors of its headings. */
   readonly anchors: ReadonlySet<string>
-  /** Link targets as written. */
+  /** Targets of links and images as written. */
   readonly links: readonly string[]
   readonly blocks: readonly Block[]
   readonly tables: readonly Table[]
@@ -38,7 +38,9 @@ export async function readPage (file: string): Promise<Page> {
   const tokens = lexer(text)
   const slugger = new GithubSlugger()
   const headings = await Promise.all(tokens.filter(isA('heading')).map(plain))
-  const links = (await allTokens(tokens)).filter(isA('link')).map(({ href }) => href)
+  const links = (await allTokens(tokens))
+    .filter((token) => isA('link')(token) || isA('image')(token))
+    .map(({ href }) => href)
   return { file, text, anchors: new Set(headings.map((heading) => slugger.slug(heading))), links, ...sections(tokens) }
 }
 
@@ -65,6 +67,7 @@ interface Kinds {
   readonly code: Tokens.Code
   readonly table: Tokens.Table
   readonly link: Tokens.Link
+  readonly image: Tokens.Image
 }
 
 function isA<K extends keyof Kinds> (kind: K) {

@@ -1,0 +1,107 @@
+// `npm run pictures`: writes docs/pictures from the real program, on a real API server and in Chromium.
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { chromium as browsers } from 'playwright-core'
+import { build } from 'vite'
+import packageJson from '../package.json' with { type: 'json' }
+import { newProgram } from '../src/cli/program.ts'
+import { buildProbes } from '../src/server/probes.ts'
+import { newRegistry } from '../src/telemetry/metrics.ts'
+import { chromium, CHROMIUM_FLAGS } from '../test/support/binaries/chromium.ts'
+import { actionsOf, BY_TEAM, manifest, routed } from '../test/support/builders/manifests.ts'
+import { startOwnCluster, type Cluster } from '../test/support/cluster/cluster.ts'
+import { fakeTerminal } from '../test/support/fakes/fake-terminal.ts'
+import { startProduct } from '../test/support/programs/product.ts'
+import { until } from '../test/support/until.ts'
+import { terminalPicture } from './terminal-picture.ts'
+
+const ROOT = path.resolve(import.meta.dirname, '..')
+const PICTURES = path.join(ROOT, 'docs/pictures')
+
+const cluster = await startOwnCluster()
+const product = await startProduct(cluster, ['--with-reconciler', '--rollout-failure-limit', '2'])
+const work = await mkdtemp(path.join(tmpdir(), 'aim-pictures-'))
+try {
+  await write('apply.svg', terminalPicture('kubectl apply: a refusal with its fix', await applied(cluster)))
+  await write('explain.svg', terminalPicture('kubectl aim explain', await aim('explain translator -n ml-apps')))
+  await rollouts(cluster)
+  await write('status.svg', terminalPicture('kubectl aim status', await aim('status -A')))
+  await screenshots()
+} finally {
+  await product.stop()
+  await cluster.stop()
+  await rm(work, { recursive: true })
+}
+
+async function write (name: string, content: string | Buffer): Promise<void> {
+  await writeFile(path.join(PICTURES, name), content)
+}
+
+function prompt (command: string): string {
+  return `\u001B[32m$\u001B[39m \u001B[1m${command}\u001B[22m\n`
+}
+
+/** A service without the label that its configuration needs, and then with it. */
+async function applied ({ kubectl }: Cluster): Promise<string> {
+  const documents = (await readFile(path.join(ROOT, 'deploy/examples/custom-path.yaml'), 'utf8')).split(/^---\n/m)
+  const [namespace = '', config = '', service = ''] = documents
+  await kubectl(['apply', '-f', '-'], `${namespace}---\n${config}`)
+  const file = path.join(work, 'translator.yaml')
+  await writeFile(file, service.replace(/ +labels:\n.*\n/, ''))
+  const refused = await kubectl(['apply', '-f', file])
+  const labelled = await kubectl(['label', '--local', '-f', file, '-o', 'yaml', 'team=NLP'])
+  const accepted = await kubectl(['-n', 'ml-apps', 'apply', '-f', '-'], labelled.stdout)
+  const jsonpath = 'jsonpath={.spec.resolvedRuntimeConfig.routing.path}'
+  const stored = await kubectl(['-n', 'ml-apps', 'get', 'aimservice', 'translator', '-o', jsonpath])
+  return prompt('kubectl apply -f translator.yaml') + refused.stderr.replaceAll(`${work}/`, '') +
+    '\n' + prompt('kubectl label --local -f translator.yaml -o yaml team=NLP | kubectl -n ml-apps apply -f -') +
+    accepted.stdout + '\n' + prompt(`kubectl -n ml-apps get aimservice translator -o ${jsonpath}`) + stored.stdout
+}
+
+/** The output of the plugin, as on a terminal. */
+async function aim (command: string): Promise<string> {
+  const { terminal, shown } = fakeTerminal({ colors: true, screen: () => ({ columns: 100, rows: 40 }) })
+  const { version, description } = packageJson
+  const program = await newProgram({ name: 'kubectl aim', version, description, terminal }, () => true)
+  await program.parseAsync([...command.split(' '), '--kubeconfig', cluster.kubeconfig], { from: 'user' })
+  return prompt(`kubectl aim ${command}`) + shown.out
+}
+
+/** A rollout that is done, one that stopped at its canary, and one that halted. */
+async function rollouts (cluster: Cluster): Promise<void> {
+  const { store, aNamespace } = actionsOf(cluster)
+  const config = (namespace: string, spec: object, rollout = 'all'): string => {
+    const metadata = { annotations: { 'aim.silogen.ai/rollout': rollout } }
+    return manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec, metadata })
+  }
+  const state = async (): Promise<string> => await aim('status -A -o json')
+  const namespaces = ['ml-search', 'ml-speech', 'ml-vision']
+  for (const namespace of namespaces) {
+    await aNamespace(namespace)
+    await store(config(namespace, routed()), ...Array.from({ length: 12 }, (_, at) =>
+      manifest({ namespace, name: `model-${at}`, labels: at < 6 ? { team: 'nlp' } : {} })))
+  }
+  await until(async () => (await state()).match(/"current":12,.*"RolledOut"/g)?.length === namespaces.length)
+  await store(config('ml-speech', { ...routed(), defaultStorageClassName: 'fast' }, 'canary=5'))
+  await store(config('ml-vision', routed(BY_TEAM)))
+  await until(async () => /"CanaryReached"/.test(await state()) && /"Halted"/.test(await state()))
+}
+
+/** The playground with a refusal. */
+async function screenshots (): Promise<void> {
+  const playground = path.join(work, 'playground')
+  await build({ configFile: path.join(ROOT, 'playground/vite.config.ts'), build: { outDir: playground } })
+  const app = buildProbes({ notReadyReason: () => undefined, registry: newRegistry('0'), playground })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
+  const browser = await browsers.launch({ executablePath: await chromium(), args: [...CHROMIUM_FLAGS] })
+  try {
+    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
+    await page.goto(`${url}/playground`)
+    await page.waitForSelector('#outcome article')
+    await write('playground.png', await page.screenshot())
+  } finally {
+    await browser.close()
+    await app.close()
+  }
+}
