@@ -58,7 +58,9 @@ export async function knownObjects (
  * stored ones by title.
  */
 export function loadWorld (
-  { objects, stored }: Pick<KnownObjects, 'objects' | 'stored'>, engine: AdmissionEngine, reviewed: readonly LocalObject[] = []
+  { objects, stored }: Pick<KnownObjects, 'objects' | 'stored'>,
+  engine: AdmissionEngine,
+  reviewed: readonly LocalObject[] = []
 ): ReadonlyMap<string, JsonObject> {
   const titles = new Set(reviewed.map(objectTitle))
   const all = [...objects.filter((object) => !titles.has(objectTitle(object))), ...stored]
