@@ -24,9 +24,12 @@ exitAtClosedOutput((error) => {
   reportUnusable([`cannot write the output: ${errorMessage(error)}`], terminal)
 })
 
+const called = path.basename(process.argv[1] ?? '')
+const completes = called.startsWith('kubectl_complete-aim') || process.env['AIM_ADMISSION_COMPLETE'] === 'kubectl'
+
 const dependencies: ProgramDependencies = {
-  // the plugin of `kubectl aim`
-  name: path.basename(process.argv[1] ?? '').startsWith('kubectl-aim') ? 'kubectl aim' : 'aim-admission',
+  // the plugin of `kubectl aim`, and its completion
+  name: /^kubectl[-_]/.test(called) ? 'kubectl aim' : 'aim-admission',
   version: packageJson.version,
   description: packageJson.description,
   terminal,
@@ -38,7 +41,9 @@ const dependencies: ProgramDependencies = {
 try {
   const args = process.argv.slice(2)
   const program = await newProgram(dependencies, (name) => args.includes(name))
-  await program.parseAsync()
+  if (completes) {
+    terminal.write((await import('./cli/commands/completion/command.ts')).kubectlCompletion(program, args))
+  } else await program.parseAsync()
 } catch (error) {
   reportUnusable([errorMessage(error)], terminal)
   process.exit(2) // a server that has started in part is not awaited

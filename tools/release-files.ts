@@ -68,7 +68,10 @@ function krewManifest (sha256: string): Readonly<Record<string, unknown>> {
       shortDescription: 'Check and explain AIMServices and runtime configurations',
       description: 'Reviews AIMServices before they meet a cluster, explains where each setting of a\n' +
         'service comes from, and compares a cluster with what aim-admission needs.\n',
-      caveats: 'This plugin needs Node.js 24 or later on the PATH.\n',
+      caveats: 'This plugin needs Node.js 24 or later on the PATH.\n' +
+        'For completion, run:\n' +
+        '  kubectl aim completion kubectl > ~/.local/bin/kubectl_complete-aim\n' +
+        '  chmod +x ~/.local/bin/kubectl_complete-aim\n',
       platforms: [{
         selector: { matchExpressions: [{ key: 'os', operator: 'In', values: ['linux', 'darwin'] }] },
         uri: `https://github.com/${repository}/releases/download/v${version}/${ARCHIVE}`,

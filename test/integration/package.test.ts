@@ -64,6 +64,9 @@ t.test('kubectl-aim is a plugin of kubectl', async (t) => {
   })
   t.match(stdout, /^AIMService ml-apps\/translator\n/)
   t.match((await run(path.join(bin, 'kubectl-aim'), ['--help'])).stdout, /^Usage: kubectl aim /)
+  t.equal(packageJson.bin['kubectl_complete-aim'], packageJson.bin['kubectl-aim'])
+  await symlink(main, path.join(bin, 'kubectl_complete-aim'))
+  t.equal((await run(path.join(bin, 'kubectl_complete-aim'), ['completion', 'zs'])).stdout, 'zsh\n:4\n')
 })
 
 /** Writes the URL of every loaded module to standard error. */

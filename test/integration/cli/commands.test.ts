@@ -50,7 +50,7 @@ const BASH: Record<string, { readonly words: readonly string[], readonly want: r
   'a flag of a subcommand': { words: ['manifests', 'webhooks', '--ti'], want: ['--timeout-seconds'] },
   'the value of a flag': { words: ['review', '-o', 'sa'], want: ['sarif'] },
   'the value of an argument': { words: ['completion', 'f'], want: ['fish'] },
-  'a file': { words: ['review', '-f', 'LICEN'], want: ['LICENSE'] }
+  'no word where a file is expected': { words: ['review', '-f', 'LICEN'], want: [''] }
 }
 for (const [name, { words, want }] of Object.entries(BASH)) {
   t.test(`bash completes ${name}`, async (t) => {

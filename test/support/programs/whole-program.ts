@@ -3,9 +3,9 @@ import { newProgram } from '../../../src/cli/program.ts'
 import { fakeTerminal } from '../fakes/fake-terminal.ts'
 
 /** The program with every command loaded. */
-export async function wholeProgram (): Promise<Command> {
+export async function wholeProgram (name = 'aim-admission'): Promise<Command> {
   return await newProgram(
-    { name: 'aim-admission', version: '1.2.3', description: 'what it does', terminal: fakeTerminal().terminal },
+    { name, version: '1.2.3', description: 'what it does', terminal: fakeTerminal().terminal },
     () => true
   )
 }

@@ -1,6 +1,6 @@
 import { Argument, Command } from 'commander'
 
-const SCRIPTS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion } as const
+const SCRIPTS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion, kubectl: kubectlScript } as const
 
 export interface CompletionDependencies {
   /** The program with every command loaded. */
@@ -8,18 +8,22 @@ export interface CompletionDependencies {
   readonly write: (text: string) => void
 }
 
-/** `aim-admission completion bash|zsh|fish`: completes commands, flags and their values. */
+/**
+ * `aim-admission completion bash|zsh|fish`: completes commands, flags and their values. For `kubectl aim`, the
+ * completion of kubectl runs the executable `kubectl_complete-aim`, which `completion kubectl` prints.
+ */
 export function completionCommand ({ program, write }: CompletionDependencies): Command {
   return new Command('completion')
     .description('print a script that completes commands, flags and their values in your shell')
-    .addArgument(new Argument('<shell>', 'shell of the script').choices(Object.keys(SCRIPTS)))
+    .addArgument(new Argument('<shell>', 'shell of the script; kubectl: an executable kubectl_complete-aim')
+      .choices(Object.keys(SCRIPTS)))
     .action(async (shell: keyof typeof SCRIPTS) => { write(SCRIPTS[shell](await program())) })
 }
 
-/** Falls back to file names, as without a script. */
+/** Falls back to file names, as without a script: readline quotes them, and adds a slash to folders. */
 export function bashCompletion (program: Command): string {
   const all = completions(program)
-  const name = program.name()
+  const name = commandName(program)
   const called = `_${name.replaceAll(/\W/g, '_')}`
   const values = all.flatMap(({ words, flags }) => flags.filter(({ choices }) => choices.length > 0).map((flag) => {
     const names = [flag.long, flag.short].filter((each) => each !== undefined)
@@ -31,10 +35,15 @@ export function bashCompletion (program: Command): string {
     return `    '${words.join(' ')}') words='${candidates.join(' ')}' ;;\n`
   })
   const commands = all.filter(({ words }) => words.length > 0).map(({ words }) => `'${words.join(' ')}'`).join('|')
-  return `# completion of ${name} for bash: source <(${name} completion bash)
+  return `# completion of ${name} for bash: source <(${program.name()} completion bash)${PLUGIN_HINT(program)}
 ${called} () {
-  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" at= word words= at_next=
-  for word in "\${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+  local current="\${COMP_WORDS[COMP_CWORD]}" previous="\${COMP_WORDS[COMP_CWORD-1]}" at= word words= at_next= prefix=
+  # bash splits --flag=value at the sign, zsh does not
+  case "$current" in '=') current= ;; --*=*) prefix="\${current%%=*}="; current="\${current#*=}" ;; *)
+    case "$previous" in '=') previous="\${COMP_WORDS[COMP_CWORD-2]}" ;; esac ;;
+  esac
+  case "$prefix" in ?*) previous="\${prefix%=}" ;; esac
+  for word in "\${COMP_WORDS[@]:1:$((COMP_CWORD-1))}"; do
     at_next="\${at:+$at }$word"
     case "$at_next" in
       ${commands}) at="$at_next" ;;
@@ -47,20 +56,28 @@ ${values.join('')}  esac
 ${next.join('')}    esac
     case "$previous" in -*) words= ;; esac
   fi
-  COMPREPLY=($(compgen -W "$words" -- "$current"))
-  if [ \${#COMPREPLY[@]} -eq 0 ]; then COMPREPLY=($(compgen -f -- "$current")); fi
+  COMPREPLY=($(compgen -P "$prefix" -W "$words" -- "$current"))
 }
-complete -F ${called} ${name}
+complete -o default -F ${called} ${name}
 `
 }
 
+/** The name of the executable: `complete` for `kubectl aim` would replace the completion of kubectl. */
+function commandName (program: Command): string {
+  return program.name().replace(' ', '-')
+}
+
+const PLUGIN_HINT = (program: Command): string => program.name() === commandName(program)
+  ? ''
+  : `\n# ${program.name()} is completed by kubectl's own completion, with kubectl_complete-aim on the PATH`
+
 /** zsh runs the script for bash. */
 export function zshCompletion (program: Command): string {
-  return `#compdef ${program.name()}\nautoload -U +X bashcompinit && bashcompinit\n${bashCompletion(program)}`
+  return `#compdef ${commandName(program)}\nautoload -U +X bashcompinit && bashcompinit\n${bashCompletion(program)}`
 }
 
 export function fishCompletion (program: Command): string {
-  const name = program.name()
+  const name = commandName(program)
   const lines = completions(program).flatMap(({ words, subcommands, flags, values }) => {
     const condition = words.length === 0
       ? '__fish_use_subcommand'
@@ -79,7 +96,51 @@ export function fishCompletion (program: Command): string {
       ].join(' '))
     ]
   })
-  return `# completion of ${name} for fish\n${lines.join('\n')}\n`
+  return `# completion of ${name} for fish${PLUGIN_HINT(program)}\n${lines.join('\n')}\n`
+}
+
+/** An executable for kubectl, which asks the program. */
+function kubectlScript (): string {
+  return '#!/bin/sh\n# completion of kubectl aim: an executable kubectl_complete-aim on the PATH\n' +
+    'AIM_ADMISSION_COMPLETE=kubectl exec kubectl-aim "$@"\n'
+}
+
+/** Directives for the shell. Source: cobra, ShellCompDirective. */
+const [FILES, NO_FILES] = [':0', ':4']
+
+/**
+ * What `kubectl_complete-aim` prints for the words of a command line, of which the last one is to be completed: a
+ * candidate a line, and a directive. Source: kubectl, "Extend kubectl with plugins".
+ */
+export function kubectlCompletion (program: Command, args: readonly string[]): string {
+  const current = args.at(-1) ?? ''
+  const at = completionAt(completions(program), args.slice(0, -1))
+  const [, given] = /^(--[^=]+)=/.exec(current) ?? []
+  const before = given ?? args.at(-2)
+  const flag = at.flags.find(({ long, short, takesValue }) => takesValue && (long === before || short === before))
+  if (flag !== undefined) {
+    const prefix = given === undefined ? '' : `${given}=`
+    return completed(flag.choices.map((choice) => `${prefix}${choice}`), current, flag.takesFile)
+  }
+  if (current.startsWith('-')) {
+    return completed(at.flags.map(({ long, summary }) => `${long}\t${summary}`), current, false)
+  }
+  const commands = at.subcommands.map(({ name, summary }) => `${name}\t${summary}`)
+  return completed([...commands, ...at.values], current, at.takesFile)
+}
+
+/** The completion of the command that the words end in. */
+function completionAt (all: readonly Completion[], words: readonly string[]): Completion {
+  const root: Completion = all[0] ?? { words: [], subcommands: [], flags: [], values: [], takesFile: false }
+  return words.reduce((at, word) => {
+    const next = [...at.words, word].join(' ')
+    return all.find((one) => one.words.join(' ') === next) ?? at
+  }, root)
+}
+
+function completed (candidates: readonly string[], current: string, takesFile: boolean): string {
+  const matching = candidates.filter((candidate) => candidate.startsWith(current))
+  return [...matching, takesFile && matching.length === 0 ? FILES : NO_FILES].join('\n') + '\n'
 }
 
 function quoted (text: string): string {
@@ -94,6 +155,7 @@ interface Completion {
   readonly flags: readonly CompletedFlag[]
   /** Values of the first argument. */
   readonly values: readonly string[]
+  readonly takesFile: boolean
 }
 
 interface CompletedFlag {
@@ -102,7 +164,10 @@ interface CompletedFlag {
   readonly summary: string
   readonly takesValue: boolean
   readonly choices: readonly string[]
+  readonly takesFile: boolean
 }
+
+const FILE = /file|dir|folder/
 
 function completions (command: Command, words: readonly string[] = []): Completion[] {
   const help = command.createHelp()
@@ -113,9 +178,16 @@ function completions (command: Command, words: readonly string[] = []): Completi
         name: subcommand.name(),
         summary: subcommand.summary() || subcommand.description()
       })),
-      flags: help.visibleOptions(command).map(({ long, short, description, required, argChoices }) =>
-        ({ long: long ?? '', short, summary: description, takesValue: required, choices: argChoices ?? [] })),
-      values: command.registeredArguments[0]?.argChoices ?? []
+      flags: help.visibleOptions(command).map(({ flags, long, short, description, required, argChoices }) => ({
+        long: long ?? '',
+        short,
+        summary: description,
+        takesValue: required,
+        choices: argChoices ?? [],
+        takesFile: FILE.test(/<.*>/.exec(flags)?.[0] ?? '')
+      })),
+      values: command.registeredArguments[0]?.argChoices ?? [],
+      takesFile: FILE.test(command.registeredArguments[0]?.name() ?? '')
     },
     ...command.commands.flatMap((subcommand) => completions(subcommand, [...words, subcommand.name()]))
   ]
