@@ -123,15 +123,16 @@ function write (object: JsonObject, path: readonly string[], value: unknown): Pa
   let parent = object
   for (const [at, name] of path.entries()) {
     const found = own(parent, name)
-    const pointer = path.slice(0, at + 1).map((step) => `/${escapePointer(step)}`).join('')
     const below = path.slice(at + 1)
     if (below.length === 0) {
       if (value === undefined ? found === undefined : sameJson(value, found)) return []
+      const pointer = pointerTo(path)
       return [value === undefined ? { op: 'remove', path: pointer } : { op: 'add', path: pointer, value }]
     }
     if (!isJsonObject(found)) {
       if (value === undefined) return []
-      return [{ op: 'add', path: pointer, value: below.reduceRight((inner, name) => ({ [name]: inner }), value) }]
+      const whole = below.reduceRight((inner, name) => ({ [name]: inner }), value)
+      return [{ op: 'add', path: pointerTo(path.slice(0, at + 1)), value: whole }]
     }
     parent = found
   }
@@ -139,8 +140,8 @@ function write (object: JsonObject, path: readonly string[], value: unknown): Pa
 }
 
 /** Source: RFC 6901. */
-function escapePointer (name: string): string {
-  return name.replaceAll('~', '~0').replaceAll('/', '~1')
+function pointerTo (path: readonly string[]): string {
+  return path.map((name) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
 }
 
 function annotationsOf (object: JsonObject): JsonObject {
