@@ -1,11 +1,13 @@
+import { pathIndexOf } from '../src/cache/path-claims.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
+import { predictChanges, type Prediction } from '../src/core/rules/what-if.ts'
 import { explainService, type Explanation } from '../src/core/settings/explain.ts'
 import { readService } from '../src/core/settings/service.ts'
-import { diagnosticsOf, type ReviewedObject } from '../src/offline/diagnostics.ts'
+import { diagnosticsOf, type Diagnostic, type ReviewedObject } from '../src/offline/diagnostics.ts'
 import { readLocalObjects } from '../src/offline/local-object.ts'
 import type { Position } from '../src/offline/read-manifests.ts'
 import { OFFLINE_DEFINITION, reviewObjects } from '../src/offline/review-objects.ts'
-import { newAdmissionEngine } from '../webhooks/engine.ts'
+import { newAdmissionEngine, type AdmissionEngine } from '../webhooks/engine.ts'
 
 export const TEXT_NAMES = ['configs', 'services'] as const
 export type TextName = typeof TEXT_NAMES[number]
@@ -14,11 +16,7 @@ export type TextName = typeof TEXT_NAMES[number]
 export type Texts = Readonly<Record<TextName, string>>
 
 /** A message and its place in a text. */
-export interface Remark {
-  readonly level: 'error' | 'warning'
-  /** Field path; may be empty. */
-  readonly field: string
-  readonly message: string
+export interface Remark extends Pick<Diagnostic, 'level' | 'code' | 'field' | 'message'> {
   readonly text: TextName
   readonly position: Position
 }
@@ -38,6 +36,10 @@ export interface ExaminedTexts {
 
 /** Reviews the objects of the texts as an empty cluster would. Pure. */
 export function examine (texts: Texts): ExaminedTexts {
+  return admit(texts).examined
+}
+
+function admit (texts: Texts): { readonly examined: ExaminedTexts, readonly engine: AdmissionEngine } {
   const read = TEXT_NAMES.map((text) => ({ text, ...readLocalObjects(texts[text], text) }))
   const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' }, { served: OFFLINE_DEFINITION })
   const objects = reviewObjects(read.flatMap((each) => each.objects), engine).map((outcome): ExaminedObject => {
@@ -45,12 +47,31 @@ export function examine (texts: Texts): ExaminedTexts {
     const service = kind === AIM_SERVICE ? readService(object, key.namespace) : undefined
     return {
       outcome,
-      remarks: diagnosticsOf(outcome).map(({ level, field, message, file, position }) =>
-        ({ level, field, message, text: file === 'services' ? 'services' : 'configs', position })),
+      remarks: diagnosticsOf(outcome).map(({ file, ...diagnostic }) =>
+        ({ ...diagnostic, text: file === 'services' ? 'services' : 'configs' })),
       explanation: service?.kind === 'service' ? explainService(service, engine.world) : undefined
     }
   })
   const faults = read.flatMap(({ text, faults }) => faults.map(({ position, reason }): Remark =>
-    ({ level: 'error', field: '', message: reason, text, position })))
-  return { objects, faults }
+    ({ level: 'error', code: 'YAML', field: '', message: reason, text, position })))
+  return { examined: { objects, faults }, engine }
+}
+
+/** What changed configurations do to the services; undefined if one of them is refused. */
+export interface WhatIf {
+  readonly predictions: readonly Prediction[] | undefined
+  /** Services that are refused with the configurations before. */
+  readonly leftOut: number
+}
+
+/** Compares the services under the configurations before with those under the present ones. Pure. */
+export function whatIf (configsBefore: string, { configs, services }: Texts): WhatIf {
+  const before = admit({ configs: configsBefore, services })
+  const after = admit({ configs, services: '' })
+  const leftOut = before.examined.objects.filter(({ outcome: { given, faults } }) =>
+    given.kind === AIM_SERVICE && faults.length > 0).length
+  const isRefused = after.examined.faults.length > 0 ||
+    after.examined.objects.some(({ outcome }) => outcome.faults.length > 0)
+  const world = { ...before.engine.world, services: before.engine.services, indexPaths: pathIndexOf }
+  return { predictions: isRefused ? undefined : predictChanges(after.engine.configs, world), leftOut }
 }

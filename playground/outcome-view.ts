@@ -1,19 +1,26 @@
 import { diffLines } from 'diff'
 import { stringify } from 'yaml'
+import { EFFECTS, type Effect, type Prediction } from '../src/core/rules/what-if.ts'
 import type { ExplainedPath, Explanation } from '../src/core/settings/explain.ts'
 import { objectTitle } from '../src/offline/local-object.ts'
-import type { ExaminedTexts, ExaminedObject, Remark } from './examine.ts'
+import type { ExaminedTexts, ExaminedObject, Remark, WhatIf } from './examine.ts'
+import type { Fix } from './fixes.ts'
 
 export interface OutcomeViewOptions {
+  readonly fixes: ReadonlyMap<Remark, Fix | undefined>
   /** Called when the user selects the place of a message. */
   readonly onChosen: (remark: Remark) => void
+  /** Called when the user selects a fix. */
+  readonly onFixed: (remark: Remark, fix: Fix) => void
 }
 
-/** One element per object, after the faults of the texts. */
+/** One element per object, the refused ones first, after the faults of the texts. */
 export function outcomeView ({ objects, faults }: ExaminedTexts, options: OutcomeViewOptions): HTMLElement[] {
   const title = element('h3', {}, 'Invalid manifests')
   const faultsView = element('article', { class: 'refused' }, title, remarkList(faults, options))
-  return [...(faults.length === 0 ? [] : [faultsView]), ...objects.map((object) => objectView(object, options))]
+  const isRefused = ({ outcome }: ExaminedObject): boolean => outcome.faults.length > 0
+  const ordered = [...objects.filter(isRefused), ...objects.filter((object) => !isRefused(object))]
+  return [...(faults.length === 0 ? [] : [faultsView]), ...ordered.map((object) => objectView(object, options))]
 }
 
 /** `2 admitted (1 with warnings), 0 refused`. */
@@ -36,15 +43,52 @@ function objectView (object: ExaminedObject, options: OutcomeViewOptions): HTMLE
     ...(explanation === undefined ? [] : [pathView(explanation.path), settingsView(explanation)]))
 }
 
-function remarkList (remarks: readonly Remark[], { onChosen }: OutcomeViewOptions): HTMLElement {
+function remarkList (remarks: readonly Remark[], { fixes, onChosen, onFixed }: OutcomeViewOptions): HTMLElement {
   return element('ul', { class: 'remarks' }, ...remarks.map((remark) => {
     const { level, field, message, position } = remark
     const label = element('strong', {}, level === 'error' ? 'Refused: ' : 'Warning: ')
-    const place = element('button', { type: 'button', class: 'place' }, `line ${position.line}`)
-    place.addEventListener('click', () => { onChosen(remark) })
+    const place = button('place', `line ${position.line}`, () => { onChosen(remark) })
     const path = field === '' ? [] : [element('code', {}, field), ' ']
-    return element('li', { class: level }, label, ...path, message, ' ', place)
+    const fix = fixes.get(remark)
+    const act = fix === undefined ? [] : [' ', button('fix', fix.title, () => { onFixed(remark, fix) })]
+    return element('li', { class: level }, label, ...path, message, ' ', place, ...act)
   }))
+}
+
+function button (name: string, title: string, act: () => void): HTMLElement {
+  const created = element('button', { type: 'button', class: name }, title)
+  created.addEventListener('click', act)
+  return created
+}
+
+/** Each service that other configurations change, the broken ones first; the others are counted. */
+export function whatIfView ({ predictions, leftOut }: WhatIf, isSame: boolean): HTMLElement[] {
+  if (predictions === undefined) {
+    return [element('p', { class: 'refused' }, 'A changed configuration is refused: see Result.')]
+  }
+  const of = (effect: Effect): Prediction[] => predictions.filter((prediction) => prediction.effect === effect)
+  const counts = EFFECTS.map((effect) => `${of(effect).length} ${effect}`)
+  const total = `${predictions.length} ${predictions.length === 1 ? 'service' : 'services'}`
+  const rest = leftOut === 0 ? '' : `; ${leftOut} refused ${leftOut === 1 ? 'one is' : 'ones are'} left out`
+  const same = isSame ? ' The configurations are the same as before.' : ''
+  return [
+    element('p', { role: 'status', class: 'counts' }, `${total}: ${counts.join(', ')}${rest}.${same}`),
+    ...EFFECTS.flatMap(of).map(effectView)
+  ]
+}
+
+function effectView ({ service, effect, before, after }: Prediction): HTMLElement {
+  const paths = before.path === after.path
+    ? [pathText(after.path)]
+    : [pathText(before.path), ' → ', pathText(after.path)]
+  return element('article', { class: `effect ${effect}` },
+    element('h3', {}, `${service.namespace}/${service.name} `, element('span', { class: 'verdict' }, effect)),
+    element('p', {}, ...paths),
+    ...(after.problem === undefined ? [] : [element('p', { class: 'problem' }, after.problem)]))
+}
+
+function pathText (path: string | undefined): HTMLElement {
+  return path === undefined ? element('span', {}, 'no path') : element('code', {}, path)
 }
 
 /** The changes from the written to the admitted object. */

@@ -99,6 +99,8 @@ async function screenshots (): Promise<void> {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
     await page.goto(`${url}/playground`)
     await page.waitForSelector('#outcome article')
+    await page.selectOption('#example', 'missing-label')
+    await page.waitForSelector('article.refused button.fix')
     await write('playground.png', await page.screenshot())
   } finally {
     await browser.close()

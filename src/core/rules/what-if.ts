@@ -35,11 +35,13 @@ export interface KnownWorld extends AssessmentWorld {
   readonly indexPaths: (paths: readonly HeldPath[]) => PathIndex & { add (held: HeldPath): void }
 }
 
-/**
- * The effect of changed configurations on every service, also on those that get a path which a moved service leaves.
- */
-export function predictChanges (changes: readonly RuntimeConfig[], world: KnownWorld): Prediction[] {
-  const configs = changes.reduce<ConfigLookup>((before, config) => withConfig(before, config, config), world.configs)
+/** `configs` with changed or new ones. */
+export function withChanges (configs: ConfigLookup, changes: readonly RuntimeConfig[]): ConfigLookup {
+  return changes.reduce<ConfigLookup>((before, config) => withConfig(before, config, config), configs)
+}
+
+/** The effect of other `configs` on every service, also on those that get a path which a moved service leaves. */
+export function predictChanges (configs: ConfigLookup, world: KnownWorld): Prediction[] {
   const before = Array.from(world.services.all())
     .filter(({ deleting }) => !deleting)
     .flatMap((stored) => stored.parse() ?? [])

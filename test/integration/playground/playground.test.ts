@@ -68,25 +68,29 @@ t.test('shows an example on load, without errors and external requests', async (
   await page.close()
 })
 
-t.test('admits every example', async (t) => {
+t.test('admits every example, but for those about refusals', async (t) => {
   const { page, complaints } = await open()
   const names = (
     await page
       .locator('#example option')
       .evaluateAll((options) => options.map((option) => (option as HTMLOptionElement).value))
   ).filter((name) => name !== '')
+  const stories = ['missing-label', 'path-conflict', 'what-if']
   t.strictSame(
-    names,
+    names.filter((name) => !stories.includes(name)).sort(),
     (await readdir(path.join(ROOT, 'deploy/examples')))
       .filter((file) => file.endsWith('.yaml'))
       .map((file) => file.replace('.yaml', ''))
       .sort()
   )
+  t.strictSame(names.slice(0, 6).filter((name) => stories.includes(name)), stories, 'the story comes first')
   for (const name of names) {
     await page.selectOption('#example', name)
-    await page.waitForFunction(() => document.querySelector('#summary')?.textContent.includes('admitted'))
-    t.match(await page.textContent('#summary'), /, 0 refused$/, name)
-    t.equal(await page.locator('article.refused').count(), 0, name)
+    const refused = stories.includes(name) ? 1 : 0
+    await page.waitForFunction((wanted) =>
+      document.querySelector('#summary')?.textContent.endsWith(`, ${wanted} refused`), refused)
+    t.equal(await page.locator('article.refused').count(), refused, name)
+    t.match(await page.textContent('#about'), /\w{3}/, `${name} says what it shows`)
   }
   t.strictSame(complaints, [])
   await page.close()
@@ -134,26 +138,144 @@ t.test('a link transfers the texts to another page', async (t) => {
   for (const each of [page, other, invalid]) await each.close()
 })
 
+t.test('a fix button beside a message, and in the editor, changes the YAML', async (t) => {
+  const { page, complaints } = await open()
+  await page.selectOption('#example', 'missing-label')
+  await page.click('article.refused button.fix:has-text("Set label team")')
+  await page.waitForSelector('article.refused', { state: 'detached' })
+  t.match(await page.textContent('#outcome'), /Path: \/ml-apps\/example\/translator/)
+  await page.click('#services .cm-content')
+  await page.keyboard.press('ControlOrMeta+z')
+  await page.waitForSelector('article.refused')
+  await page.locator('#services .cm-lintRange-error').first().hover()
+  await page.click('.cm-diagnosticAction:has-text("Set label team")')
+  await page.waitForSelector('article.refused', { state: 'detached' })
+  t.strictSame(complaints, [])
+  await page.close()
+})
+
+t.test('completes fields and values, and describes the field below the pointer', async (t) => {
+  const { page } = await open()
+  await type(page, 'services', `${SERVICE}  `)
+  await page.keyboard.press('Control+Space')
+  await page.waitForSelector('.cm-tooltip-autocomplete')
+  const options = await page.locator('.cm-completionLabel').allTextContents()
+  t.ok(options.includes('replicas') && !options.includes('model'), options.join())
+  await page.keyboard.type('cache')
+  await page.keyboard.press('Enter')
+  await page.keyboard.press('Control+Space')
+  await page.locator('.cm-completionLabel', { hasText: 'true' }).click()
+  await page.waitForSelector('#services .cm-line:has-text("cacheModel: true")')
+  await page.locator('#services .cm-line', { hasText: 'pathTemplate' }).locator('span').first().hover()
+  t.match(await page.locator('.cm-tooltip .field').textContent(), /spec\.routing\.pathTemplate.*Template of the path/s)
+  await page.close()
+})
+
+t.test('what if: compares with the configurations before, and puts them back', async (t) => {
+  const { page, complaints } = await open()
+  await page.selectOption('#example', 'what-if')
+  t.equal(await page.getAttribute('#tab-what-if', 'aria-selected'), 'true')
+  t.match(await page.textContent('#effects'), /4 services: 1 breaks, 0 heals, 2 moves, 1 stays/)
+  t.match(await page.textContent('article.breaks'), /ml-apps\/transcriber .*label "team" is not set/)
+  t.match(await page.textContent('article.moves'), /\/ml-apps\/translator → \/nlp\/translator/)
+  await page.click('#revert')
+  await page.waitForSelector('.counts:has-text("the same as before")')
+  t.match(await page.textContent('#effects'), /0 breaks, 0 heals, 0 moves, 4 stays/)
+  await type(page, 'configs', 'kind: [')
+  await page.waitForSelector('#effects p.refused')
+  await page.click('#compare')
+  await page.click('#tab-result')
+  t.notOk(await page.isVisible('#effects'))
+  t.strictSame(complaints, [])
+  await page.close()
+})
+
+t.test('opens a folder: each object goes to its editor', async (t) => {
+  const { page, complaints } = await open()
+  const metadata = { name: 'default', namespace: 'ml-team' }
+  const config = { apiVersion: 'aim.silogen.ai/v1alpha1', kind: 'AIMRuntimeConfig', metadata }
+  const dir = t.testdir({
+    'configs.json': JSON.stringify({ kind: 'List', items: [config] }),
+    services: { 'a.yaml': `kind: Namespace\n---\n${SERVICE}`, 'notes.txt': 'kind: AIMService', 'b.yml': 'a: [' },
+    'broken.yaml': 'kind: AIMService\nspec: [\n'
+  })
+  await page.setInputFiles('#folder', dir)
+  await page.waitForSelector('#shared:has-text("1 configurations and 2 services in 4 files.")')
+  await page.waitForSelector('h3:has-text("llama-chat")')
+  t.match(await page.textContent('#configs .cm-content'), /kind: AIMRuntimeConfig/)
+  for (const written of ['name: llama-chat', 'spec: [']) {
+    t.match(await page.textContent('#services .cm-content'), written)
+  }
+  t.match(await page.textContent('#summary'), /1 invalid place$/, 'an unreadable file shows its error')
+  t.strictSame(complaints, [], 'nothing is sent')
+  await page.close()
+})
+
+t.test('stores nothing unless asked, and then what is typed and the theme', async (t) => {
+  const context = await browser.newContext()
+  const page = await context.newPage()
+  const stored = async (): Promise<string> => await page.evaluate(() => Object.keys(localStorage).join())
+  await page.goto(url)
+  await type(page, 'services', SERVICE)
+  await page.waitForSelector('h3:has-text("llama-chat")')
+  t.equal(await stored(), '')
+  await page.check('#remember')
+  const background = async (): Promise<string> =>
+    await page.evaluate(() => getComputedStyle(document.documentElement).backgroundColor)
+  t.equal(await background(), 'rgb(255, 255, 255)')
+  await page.click('#theme')
+  t.equal(await background(), 'rgb(22, 24, 29)', 'the page follows the theme, like the editors')
+  await page.reload()
+  await page.waitForSelector('h3:has-text("llama-chat")')
+  t.equal(await page.getAttribute('#theme', 'aria-pressed'), 'true')
+  t.equal(await background(), 'rgb(22, 24, 29)')
+  await page.uncheck('#remember')
+  t.equal(await stored(), '')
+  t.strictSame(await context.cookies(), [])
+  await context.close()
+})
+
+t.test('on a phone, one part at a time', async (t) => {
+  const { page } = await open({ viewport: { width: 390, height: 844 } })
+  t.notOk(await page.isVisible('#configs'))
+  const parts = { configs: '#configs', services: '#services', 'what-if': '#effects', result: '#outcome' }
+  for (const [tab, part] of Object.entries(parts)) {
+    await page.click(`#tab-${tab}`)
+    t.ok(await page.isVisible(part), tab)
+    t.equal(await page.locator('.part:visible').count(), 1, tab)
+    t.ok(await page.isVisible('#summary'), 'the verdict is always there')
+  }
+  await page.selectOption('#example', 'missing-label')
+  await page.click('article.refused .place')
+  await page.waitForSelector('#services .cm-editor.cm-focused')
+  await page.close()
+})
+
 for (const colorScheme of ['light', 'dark'] as const) {
   t.test(`accessible in ${colorScheme}, also on a phone`, async (t) => {
     for (const viewport of [{ width: 1280, height: 900 }, { width: 390, height: 844 }]) {
       const { page } = await open({ colorScheme, viewport })
       await page.evaluate(axe.source)
-      const { violations } = await page.evaluate(
-        async () => await (globalThis as unknown as { axe: typeof axe }).axe.run()
-      )
-      t.strictSame(
-        violations
-          .filter(({ impact }) => ['serious', 'critical'].includes(impact ?? ''))
-          .map(({ id, nodes }) => [id, nodes.length]),
-        []
-      )
-      t.ok(
-        await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
-        'no element is wider than the screen'
-      )
-      if (process.env['SCREENSHOTS'] !== undefined) {
-        await page.screenshot({ path: path.join(process.env['SCREENSHOTS'], `${colorScheme}-${viewport.width}.png`) })
+      for (const example of ['custom-path', 'missing-label', 'what-if']) {
+        await page.selectOption('#example', example)
+        if (example === 'missing-label') await page.waitForSelector('article.refused button.fix')
+        const { violations } = await page.evaluate(
+          async () => await (globalThis as unknown as { axe: typeof axe }).axe.run()
+        )
+        t.strictSame(
+          violations
+            .filter(({ impact }) => ['serious', 'critical'].includes(impact ?? ''))
+            .map(({ id, nodes }) => [example, id, nodes.map(({ html }) => html)]),
+          []
+        )
+        t.ok(
+          await page.evaluate(() => document.documentElement.scrollWidth <= innerWidth),
+          'no element is wider than the screen'
+        )
+        if (process.env['SCREENSHOTS'] !== undefined) {
+          const name = `${colorScheme}-${viewport.width}-${example}.png`
+          await page.screenshot({ path: path.join(process.env['SCREENSHOTS'], name) })
+        }
       }
       await page.close()
     }
@@ -176,7 +298,7 @@ t.test('every control is reachable by keyboard', async (t) => {
       )
     )
   }
-  for (const id of ['example', 'share', 'configs-title', 'services-title']) {
+  for (const id of ['example', 'open', 'share', 'theme', 'tab-what-if', 'configs-title', 'services-title']) {
     t.ok(reached.has(id), `${id} of ${[...reached].join(', ')}`)
   }
   await page.close()

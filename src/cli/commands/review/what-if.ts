@@ -3,7 +3,7 @@ import { AIM_SERVICE } from '../../../api/kinds.ts'
 import { objectKey } from '../../../api/object-meta.ts'
 import { pathIndexOf } from '../../../cache/path-claims.ts'
 import { configFaults } from '../../../core/rules/config.ts'
-import { EFFECTS, predictChanges, type Effect, type Prediction } from '../../../core/rules/what-if.ts'
+import { EFFECTS, predictChanges, withChanges, type Effect, type Prediction } from '../../../core/rules/what-if.ts'
 import { configTitle, readRuntimeConfig, type RuntimeConfig } from '../../../core/settings/runtime-config.ts'
 import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
 import { oneLine } from '../../../platform/printable.ts'
@@ -39,7 +39,7 @@ export function printWhatIf ({ changes, engine, output }: WhatIf, terminal: Term
     return
   }
   const world = { ...engine.world, services: engine.services, indexPaths: pathIndexOf }
-  const predictions = predictChanges(read.map(({ config }) => config), world)
+  const predictions = predictChanges(withChanges(world.configs, read.map(({ config }) => config)), world)
   terminal.write(
     output === 'json'
       ? toJsonLines(predictions.map(recordOf))
