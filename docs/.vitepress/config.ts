@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { renderMermaidSVG } from 'beautiful-mermaid'
 import { defineConfig, type DefaultTheme } from 'vitepress'
 
 const DOCS = path.resolve(import.meta.dirname, '..')
@@ -14,7 +15,8 @@ export default defineConfig({
   cacheDir: path.resolve(DOCS, '../node_modules/.cache/vitepress'),
   rewrites: { 'README.md': 'index.md' },
   ignoreDeadLinks: [/playground\//], // built beside the pages
-  head: [['style', {}, '.vp-doc [class*="language-"] > span.lang { color: var(--vp-c-text-1) }']], // contrast
+  head: [['style', {}, '.vp-doc [class*="language-"] > span.lang { color: var(--vp-c-text-1) }' + // contrast
+    '.diagram svg { max-width: 100%; height: auto }']],
   themeConfig: {
     search: { provider: 'local' },
     nav: [{ text: 'Playground', link: '/playground/', target: '_self' }, { text: 'Repository', link: REPOSITORY }],
@@ -30,6 +32,11 @@ export default defineConfig({
       const { rules } = markdown.renderer
       const escape = (text = ''): string => markdown.utils.escapeHtml(text).replaceAll('{{', '&#123;&#123;')
       rules.text = (tokens, index) => escape(tokens[index]?.content)
+      const { fence } = rules
+      rules.fence = (tokens, index, ...rest) => {
+        const token = tokens[index]
+        return token.info === 'mermaid' ? diagram(token.content) : fence?.(tokens, index, ...rest) ?? ''
+      }
       rules.code_inline = (tokens, index) => `<code>${escape(tokens[index]?.content)}</code>`
       markdown.core.ruler.push('links-to-the-repository', ({ tokens, env }) => {
         const { relativePath } = env as { relativePath: string } // of VitePress
@@ -41,6 +48,14 @@ export default defineConfig({
     }
   }
 })
+
+/** An SVG in the colors of the theme, so that pages need no library. Vue keeps a style in `v-html` only. */
+function diagram (text: string): string {
+  const colors = { bg: 'var(--vp-c-bg)', fg: 'var(--vp-c-text-1)', muted: 'var(--vp-c-text-1)', transparent: true }
+  const svg = renderMermaidSVG(text, colors).replaceAll(/@import url\(.*?\);/g, '')
+  const html = JSON.stringify(svg).replaceAll('&', '&amp;').replaceAll('"', '&quot;')
+  return `<div class="diagram" v-html="${html}"></div>\n`
+}
 
 /** Files outside of docs are in the repository. */
 function linkOf (page: string, href: string): string {

@@ -7,7 +7,7 @@ import fastify from 'fastify'
 import { chromium as browsers } from 'playwright-core'
 import t from 'tap'
 import { chromium, CHROMIUM_FLAGS } from '../../support/binaries/chromium.ts'
-import { ROOT } from '../../support/docs/pages.ts'
+import { readPage, ROOT } from '../../support/docs/pages.ts'
 
 const folder = path.join(t.testdir({}), 'site')
 await promisify(execFile)('node_modules/.bin/vitepress', ['build', 'docs', '--outDir', folder], { cwd: ROOT })
@@ -20,7 +20,8 @@ t.teardown(async () => {
   await app.close()
 })
 
-for (const address of ['/', '/how-to/gitops', '/reference/path-templates', '/explanation/concepts']) {
+const ADDRESSES = ['/', '/how-to/gitops', '/how-to/operations', '/reference/path-templates', '/explanation/concepts']
+for (const address of ADDRESSES) {
   for (const colorScheme of ['light', 'dark'] as const) {
     t.test(`${address} in ${colorScheme} has one title and no serious accessibility finding`, async (t) => {
       const page = await browser.newPage({ colorScheme })
@@ -36,11 +37,36 @@ for (const address of ['/', '/how-to/gitops', '/reference/path-templates', '/exp
       t.same(violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
         .map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html }) => html) })), [])
       t.equal(await page.locator('main h1').count(), 1)
+      t.ok(await page.evaluate('[...document.images].every((image) => image.complete && image.naturalWidth > 0)'))
       t.same(failed, [])
       await page.close()
     })
   }
 }
+
+t.test('diagrams are pictures of the theme, and load nothing', async (t) => {
+  const { blocks } = await readPage('docs/explanation/concepts.md')
+  const diagrams = blocks.filter(({ language }) => language === 'mermaid').length
+  t.ok(diagrams > 0)
+  const colors = new Set<string>()
+  for (const colorScheme of ['light', 'dark'] as const) {
+    const page = await browser.newPage({ colorScheme })
+    const elsewhere: string[] = []
+    page.on('request', (request) => { if (!request.url().startsWith(url)) elsewhere.push(request.url()) })
+    await page.goto(`${url}/explanation/concepts`)
+    t.equal(await page.locator('.diagram svg').count(), diagrams)
+    t.equal(await page.locator('.vp-doc .language-mermaid').count(), 0)
+    t.ok(await page.locator('.diagram text', { hasText: 'spec.runtimeConfigName, or default' }).first().isVisible())
+    colors.add(await page.evaluate<string>("getComputedStyle(document.querySelector('.diagram text')).fill"))
+    t.same(elsewhere, [])
+    if (process.env['SCREENSHOTS'] !== undefined) {
+      const file = path.join(process.env['SCREENSHOTS'], `concepts-${colorScheme}.png`)
+      await page.screenshot({ path: file, fullPage: true })
+    }
+    await page.close()
+  }
+  t.equal(colors.size, 2, 'the text is dark on light, and light on dark')
+})
 
 t.test('the search finds a fault by its code', async (t) => {
   const page = await browser.newPage()
