@@ -1,11 +1,11 @@
 import t from 'tap'
 import { actionsOf, GATEWAY, manifest, routed } from '../../support/builders/manifests.ts'
-import { startOwnCluster } from '../../support/cluster/cluster.ts'
+import { startCluster } from '../../support/cluster/cluster.ts'
 import { httpRouteDefinition, installDefinitions, operatorDefinitions } from '../../support/operator/install.ts'
 import { startOperator } from '../../support/operator/operator.ts'
 import { until } from '../../support/until.ts'
 
-const cluster = await startOwnCluster({ audit: true })
+const cluster = await startCluster()
 const { client } = cluster
 const { store, get, aNamespace } = actionsOf(cluster)
 await installDefinitions(cluster, [await httpRouteDefinition(), ...await operatorDefinitions()])

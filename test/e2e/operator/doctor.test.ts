@@ -4,11 +4,11 @@ import { doctorCommand } from '../../../src/cli/commands/doctor/command.ts'
 import type { CheckResult } from '../../../src/cli/commands/doctor/format.ts'
 import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
-import { startOwnCluster } from '../../support/cluster/cluster.ts'
+import { startCluster } from '../../support/cluster/cluster.ts'
 import { installDefinitions, operatorDefinitions, withBlock } from '../../support/operator/install.ts'
 import { until } from '../../support/until.ts'
 
-const cluster = await startOwnCluster()
+const cluster = await startCluster()
 t.teardown(async () => { await cluster.stop() })
 const theirs = await operatorDefinitions()
 const ours = customResourceDefinitions()

@@ -6,6 +6,7 @@ import { connect, createServer, type Socket } from 'node:net'
 import path from 'node:path'
 import { KINDS } from '../../../src/api/kinds.ts'
 import { API_VERSION } from '../../../src/api/meta.ts'
+import { sameJson } from '../../../src/platform/json.ts'
 import { errorMessage } from '../../../src/platform/error-message.ts'
 import { manifest } from '../builders/manifests.ts'
 import { installCrds } from '../programs/product.ts'
@@ -40,8 +41,10 @@ async function startServer (): Promise<PooledServer> {
   return {
     address: { dir, url, etcdUrl },
     reset: async () => {
-      await restore()
-      await until(async () => await schemaOf(client) === schema && await isRestored(client))
+      await until(async () => {
+        await restore() // again, if the API server wrote meanwhile
+        return sameJson(await schemaOf(client), schema) && await isRestored(client)
+      }, undefined, RESTORE_MS)
     }
   }
 }
@@ -49,10 +52,13 @@ async function startServer (): Promise<PooledServer> {
 /** The API server creates them after it is ready. */
 const SYSTEM_NAMESPACES = ['kube-system', 'kube-public', 'kube-node-lease', 'default']
 
+/** How long the restored state may take to be served; then another server takes over, in milliseconds. */
+const RESTORE_MS = 20_000
+
 /** The definitions of the kinds as the API server publishes them. */
-async function schemaOf ({ request }: ClusterClient): Promise<string> {
+async function schemaOf ({ request }: ClusterClient): Promise<unknown> {
   const { body } = await request(`/openapi/v3/apis/${API_VERSION}`)
-  return await body.text()
+  return await body.json()
 }
 
 /** Whether the API server has the kinds again, and no webhook of the last lease. */
@@ -82,7 +88,7 @@ async function lease (socket: Socket): Promise<void> {
     const server = await (free.pop() ?? startServer())
     send(server.address)
     await closed
-    free.push(server.reset().then(() => server))
+    free.push(server.reset().then(() => server, startServer))
   } catch (error) {
     send({ error: errorMessage(error) })
     socket.end()

@@ -1,4 +1,5 @@
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
 import { GROUP, RECORD_ANNOTATION } from '../../../src/api/meta.ts'
 import { own, ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
@@ -14,6 +15,8 @@ import { ANSWERS, startOperator } from './operator.ts'
 
 /** How long neither program writes before they count as calm, in milliseconds. */
 export const CALM_MS = 2_000
+/** Pause before each read of routes, which leaves the processor to the programs, in milliseconds. */
+const READ_PAUSE_MS = 50
 
 /**
  * A cluster with the product and the operator, each as a user of its own, at first on the product's definitions. The
@@ -83,6 +86,7 @@ export async function startBeside () {
     ],
     /** Gateway and path of each HTTPRoute in a namespace, by name. */
     routesOf: async (namespace: string): Promise<Record<string, string>> => {
+      await delay(READ_PAUSE_MS)
       const path = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes`
       const { items } = await cluster.client.stored<{ items: Route[] }>(path) ?? { items: [] }
       return Object.fromEntries(items.map(({ metadata, spec: { parentRefs: [gateway], rules: [rule] } }) =>

@@ -5,7 +5,7 @@ import { promisify } from 'node:util'
 import { parse, parseAllDocuments } from 'yaml'
 import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
 import { GROUP, PREFIX } from '../../../src/api/meta.ts'
-import type { JsonObject } from '../../../src/platform/json.ts'
+import { sameJson, type JsonObject } from '../../../src/platform/json.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import { until } from '../until.ts'
 
@@ -42,12 +42,12 @@ export async function httpRouteDefinition (): Promise<JsonObject> {
   return parse(await readFile(file, 'utf8')) as JsonObject // a CustomResourceDefinition
 }
 
-/** Applies definitions with the given field manager, over any others, and waits until each schema is served. */
+/** Applies definitions with the given field manager, over any others, and waits until the API server publishes them. */
 export async function installDefinitions (
   { client }: Pick<Cluster, 'client'>, definitions: readonly JsonObject[], fieldManager = 'aim-operator'
 ): Promise<void> {
   for (const definition of definitions) {
-    const { metadata, spec } = definition as unknown as Definition
+    const { metadata } = definition as unknown as Definition
     const crd = `/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${metadata.name}`
     const live = await client.stored<JsonObject & { metadata: { resourceVersion: string } }>(crd)
     const response = await client.request(live === undefined ? path.posix.dirname(crd) : crd, {
@@ -60,12 +60,41 @@ export async function installDefinitions (
     })
     const answer = await response.body.text()
     if (response.statusCode > 299) throw new Error(answer)
-    const version = spec.versions[0]?.name ?? ''
-    await until(async () => {
-      const list = await client.request(`/apis/${spec.group}/${version}/${spec.names.plural}`)
-      await list.body.dump()
-      return list.statusCode === 200
-    })
+  }
+  await until(async () => (await Promise.all(definitions.map(async (definition) =>
+    await isPublished(client, definition as unknown as Definition)))).every(Boolean))
+}
+
+/** Whether the API server serves a kind, and its schema is the one of the definition. */
+async function isPublished (
+  { request }: Cluster['client'], { spec: { group, names, versions: [{ name, schema }] } }: Definition
+): Promise<boolean> {
+  const [list, openapi] = await Promise.all([
+    request(`/apis/${group}/${name}/${names.plural}`), request(`/openapi/v3/apis/${group}/${name}`)
+  ])
+  await list.body.dump()
+  const text = await openapi.body.text()
+  if (list.statusCode !== 200 || openapi.statusCode !== 200) return false
+  const { components } = JSON.parse(text) as Published // Source: Kubernetes, OpenAPI v3
+  const found = Object.values(components.schemas)
+    .find((each) => each['x-kubernetes-group-version-kind']?.some(({ kind }) => kind === names.kind))
+  const { spec, status } = schema.openAPIV3Schema.properties
+  const published = [found?.properties?.['spec'], found?.properties?.['status']]
+  return sameJson(withoutExtensions(published), withoutExtensions([spec, status]))
+}
+
+/** Schemas without what is published in another form. */
+function withoutExtensions (schemas: readonly unknown[]): unknown {
+  const text = JSON.stringify(schemas, (key, value: unknown) => /^x-|^anyOf$/.test(key) ? undefined : value)
+  return JSON.parse(text) as unknown
+}
+
+interface Published {
+  readonly components: {
+    readonly schemas: Readonly<Record<string, {
+      readonly properties?: Readonly<Record<string, unknown>>
+      readonly 'x-kubernetes-group-version-kind'?: ReadonlyArray<{ readonly kind: string }>
+    }>>
   }
 }
 
@@ -83,7 +112,12 @@ interface Definition {
   readonly metadata: { readonly name: string }
   readonly spec: {
     readonly group: string
-    readonly names: { readonly plural: string }
-    readonly versions: ReadonlyArray<{ readonly name: string }>
+    readonly names: { readonly kind: string, readonly plural: string }
+    readonly versions: readonly [{
+      readonly name: string
+      readonly schema: {
+        readonly openAPIV3Schema: { readonly properties: { readonly spec: unknown, readonly status?: unknown } }
+      }
+    }]
   }
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { createInterface } from 'node:readline'
 import { API_VERSION } from '../../../src/api/meta.ts'
 import type { SendRequest } from '../../../src/kube/client/api-connection.ts'
-import { own, ownObject, ownObjects, ownString, type JsonObject } from '../../../src/platform/json.ts'
+import { own, ownObject, ownObjects, ownString, sameJson, type JsonObject } from '../../../src/platform/json.ts'
 import { mergeSpecs, wantedRoute, type WantedRoute } from './routes.ts'
 
 // A stand-in for the operator that runs models, beside which the product is tested. It has no InferenceService and no
@@ -19,12 +19,17 @@ export interface Operator {
   stop: () => Promise<void>
 }
 
-/** Lists and watches services, and reconciles each one at every change, also of its status. */
+/**
+ * Lists and watches services, and reconciles each one at every change, also of its status. It reads configurations and
+ * writes routes only where more than the status changed.
+ */
 export function startOperator ({ request }: { readonly request: SendRequest }): Operator {
   const api = `/apis/${API_VERSION}`
   const stopping = new AbortController()
   const refused: RefusedWrite[] = []
   const queue = new Set<string>()
+  const known = new Map<string, JsonObject>()
+  const routed = new Map<string, { readonly cause: string, readonly observed: Observed }>()
   const workers: Array<Promise<void>> = []
 
   const send = async (method: 'GET' | 'PUT' | 'PATCH' | 'DELETE', path: string, body?: object): Promise<Answered> => {
@@ -56,17 +61,28 @@ export function startOperator ({ request }: { readonly request: SendRequest }): 
       isMissing: !found && name !== 'default'
     }
   }
+  const route = async (key: string, service: JsonObject): Promise<Observed> => {
+    const { uid, labels, annotations } = ownObject(service, 'metadata')
+    const cause = JSON.stringify([uid, labels, annotations, service['spec']])
+    const before = routed.get(key)
+    if (before?.cause === cause) return before.observed
+    const observed = await observe(service)
+    if (observed.route.kind === 'route') await send('PATCH', routeOf(key), httpRouteOf(service, observed.route))
+    else await send('DELETE', routeOf(key))
+    routed.set(key, { cause, observed })
+    return observed
+  }
   const reconcile = async (key: string): Promise<void> => {
-    const [namespace = '', name = ''] = key.split('/')
-    const path = `${api}/namespaces/${namespace}/aimservices/${name}`
-    const routePath = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes/${name}`
-    const { code, object: service } = await send('GET', path)
-    const observed = code === 404 ? undefined : await observe(service)
-    if (observed?.route.kind === 'route') await send('PATCH', routePath, httpRouteOf(service, observed.route))
-    else await send('DELETE', routePath)
-    if (observed === undefined) return
-    const written = await send('PUT', `${path}/status`, { ...service, status: statusOf(service, observed) })
-    if (written.code === 409) enqueue(key)
+    const service = known.get(key)
+    if (service === undefined) {
+      routed.delete(key)
+      await send('DELETE', routeOf(key))
+      return
+    }
+    const status = statusOf(service, await route(key, service))
+    if (sameJson(status, service['status'])) return // the API server would store nothing
+    // a conflict is one with a newer version, whose event follows
+    await send('PUT', `${api}/namespaces/${key.replace('/', '/aimservices/')}/status`, { ...service, status })
   }
   const work = async (): Promise<void> => {
     for (const key of queue) {
@@ -79,7 +95,9 @@ export function startOperator ({ request }: { readonly request: SendRequest }): 
       if (stopping.signal.aborted) return
     }
   }
-  const enqueue = (key: string): void => {
+  const take = (key: string, service?: JsonObject): void => {
+    if (service === undefined) known.delete(key)
+    else known.set(key, service)
     queue.add(key)
     if (workers.length === 0) workers.push(work().finally(() => { workers.length = 0 }))
   }
@@ -87,14 +105,18 @@ export function startOperator ({ request }: { readonly request: SendRequest }): 
     while (!stopping.signal.aborted) {
       try {
         const { object: list } = await send('GET', `${api}/aimservices`)
-        for (const item of ownObjects(list, 'items')) enqueue(keyOf(item))
+        const items = ownObjects(list, 'items').map((item) => [keyOf(item), { ...TYPE, ...item }] as const)
+        const gone = new Set(known.keys()).difference(new Map(items))
+        for (const key of gone) take(key)
+        for (const [key, item] of items) take(key, item)
         const resourceVersion = ownString(ownObject(list, 'metadata'), 'resourceVersion')
         const query = { watch: '1', resourceVersion }
         const { body } = await request(`${api}/aimservices`, { query, signal: stopping.signal })
         for await (const line of createInterface(body)) {
           const event = JSON.parse(line) as JsonObject // as the API server writes it
           if (event['type'] === 'ERROR') break
-          enqueue(keyOf(ownObject(event, 'object')))
+          const service = ownObject(event, 'object')
+          take(keyOf(service), event['type'] === 'DELETED' ? undefined : service)
         }
       } catch {}
       await delay(RETRY_MS)
@@ -121,6 +143,12 @@ const RETRY_MS = 100
 export const ANSWERS = [404, 409, 429]
 
 interface Answered { readonly code: number, readonly object: JsonObject }
+
+const TYPE = { apiVersion: API_VERSION, kind: 'AIMService' } // which the items of a list can lack
+
+function routeOf (key: string): string {
+  return `/apis/gateway.networking.k8s.io/v1/namespaces/${key.replace('/', '/httproutes/')}`
+}
 
 function keyOf (object: JsonObject): string {
   const metadata = ownObject(object, 'metadata')

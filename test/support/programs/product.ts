@@ -98,7 +98,7 @@ export async function installCrds ({ client }: Pick<Cluster, 'client'>): Promise
 }
 
 /** Waits until the three kinds are served. */
-export async function installed ({ client }: Pick<Cluster, 'client'>): Promise<void> {
+async function installed ({ client }: Pick<Cluster, 'client'>): Promise<void> {
   await until(async () => await servesKinds(client))
 }
 
