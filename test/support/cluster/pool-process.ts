@@ -4,11 +4,12 @@ import { once } from 'node:events'
 import { rm } from 'node:fs/promises'
 import { connect, createServer, type Socket } from 'node:net'
 import path from 'node:path'
+import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
 import { KINDS } from '../../../src/api/kinds.ts'
 import { API_VERSION } from '../../../src/api/meta.ts'
-import { sameJson } from '../../../src/platform/json.ts'
 import { errorMessage } from '../../../src/platform/error-message.ts'
 import { manifest } from '../builders/manifests.ts'
+import { arePublished } from '../operator/install.ts'
 import { installCrds } from '../programs/product.ts'
 import { until } from '../until.ts'
 import { clusterClient, type ClusterClient } from './cluster-client.ts'
@@ -35,7 +36,8 @@ async function startServer (): Promise<PooledServer> {
     async (name) => await client.stored(`/api/v1/namespaces/${name}`)
   ))).every((namespace) => namespace !== undefined))
   await installCrds({ client })
-  const schema = await schemaOf(client)
+  const definitions = customResourceDefinitions()
+  await until(async () => await arePublished(client, definitions))
   const restore = await rememberState(plane.etcdUrl)
   const { dir, url, etcdUrl } = plane
   return {
@@ -43,7 +45,7 @@ async function startServer (): Promise<PooledServer> {
     reset: async () => {
       await until(async () => {
         await restore() // again, if the API server wrote meanwhile
-        return sameJson(await schemaOf(client), schema) && await isRestored(client)
+        return await arePublished(client, definitions) && await isRestored(client)
       }, undefined, RESTORE_MS)
     }
   }
@@ -54,12 +56,6 @@ const SYSTEM_NAMESPACES = ['kube-system', 'kube-public', 'kube-node-lease', 'def
 
 /** How long the restored state may take to be served; then another server takes over, in milliseconds. */
 const RESTORE_MS = 20_000
-
-/** The definitions of the kinds as the API server publishes them. */
-async function schemaOf ({ request }: ClusterClient): Promise<unknown> {
-  const { body } = await request(`/openapi/v3/apis/${API_VERSION}`)
-  return await body.json()
-}
 
 /** Whether the API server has the kinds again, and no webhook of the last lease. */
 async function isRestored ({ request }: ClusterClient): Promise<boolean> {

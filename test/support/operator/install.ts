@@ -61,11 +61,16 @@ export async function installDefinitions (
     const answer = await response.body.text()
     if (response.statusCode > 299) throw new Error(answer)
   }
-  await until(async () => (await Promise.all(definitions.map(async (definition) =>
-    await isPublished(client, definition as unknown as Definition)))).every(Boolean))
+  await until(async () => await arePublished(client, definitions))
 }
 
-/** Whether the API server serves a kind, and its schema is the one of the definition. */
+/** Whether the API server serves these definitions, with their schemas. */
+export async function arePublished (client: Cluster['client'], definitions: readonly JsonObject[]): Promise<boolean> {
+  const published = await Promise.all(definitions.map(async (definition) =>
+    await isPublished(client, definition as unknown as Definition)))
+  return published.every(Boolean)
+}
+
 async function isPublished (
   { request }: Cluster['client'], { spec: { group, names, versions: [{ name, schema }] } }: Definition
 ): Promise<boolean> {
