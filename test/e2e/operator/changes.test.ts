@@ -1,4 +1,4 @@
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
 import { INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION } from '../../../src/api/meta.ts'
 import { ownObject, ownString } from '../../../src/platform/json.ts'
@@ -57,47 +57,46 @@ for (const [whose, definitions] of [['the product', customResourceDefinitions()]
 
 await store(config('many', routed('/{.metadata.namespace}/{.metadata.name}')))
 
-t.test('an own value wins without a conflict, and its removal brings the filled one back', async (t) => {
-  const applies = async (spec?: object): Promise<void> => {
-    const { code, stderr } = await cluster.kubectl(
-      ['apply', '--server-side', '--field-manager=user', '-f', '-'], configured('own', 'many', spec)
-    )
+for (const [way, flags] of [['client', []], ['server', ['--server-side', '--field-manager=user']]] as const) {
+  const applies = async (t: Test, service: string): Promise<void> => {
+    const { code, stderr } = await cluster.kubectl(['apply', ...flags, '-f', '-'], service)
     t.equal(code, 0, stderr)
   }
-  await applies()
-  await isServedAt('own', '/changes/own')
-  await applies({ routing: { enabled: true, pathTemplate: '/changes/mine' } })
-  await isServedAt('own', '/changes/mine')
-  await applies()
-  await isServedAt('own', '/changes/own')
-})
 
-t.test('another configuration, or none, leaves nothing of the previous one', async (t) => {
-  const own = async (): Promise<{ spec: object, filled: string[] }> => {
-    const { metadata, spec } = await object('-n', namespace, 'aimsvc/switched')
-    const text = ownString(ownObject(metadata, 'annotations'), INJECTED_FIELDS_ANNOTATION)
-    return { spec, filled: Object.keys(JSON.parse(text || '{}') as object) }
-  }
-  await store(manifest({
-    kind: 'AIMRuntimeConfig',
-    namespace,
-    name: 'with-secrets',
-    spec: { ...routed('/changes/switched'), imagePullSecrets: [{ name: 'a' }] }
-  }))
-  await store(config('unrouted', { routing: { enabled: false } }))
-  t.equal((await apply(configured('switched', 'with-secrets'))).code, 0)
-  await isServedAt('switched', '/changes/switched')
-  t.match(await own(), { spec: { imagePullSecrets: [{ name: 'a' }] } })
-
-  t.equal((await apply(configured('switched', 'unrouted'))).code, 0)
-  await until(async () => !('switched' in await routesOf(namespace)))
-  t.strictSame(await own(), {
-    spec: { ...UNSET, runtimeConfigName: 'unrouted', routing: { enabled: false } }, filled: ['spec.routing.enabled']
+  t.test(`with ${way}-side apply, an own value wins without a conflict, and the filled one comes back`, async (t) => {
+    const name = `own-${way}`
+    await applies(t, configured(name, 'many'))
+    await isServedAt(name, `/changes/${name}`)
+    await applies(t, configured(name, 'many', { routing: { enabled: true, pathTemplate: `/changes/my-${way}` } }))
+    await isServedAt(name, `/changes/my-${way}`)
+    await applies(t, configured(name, 'many'))
+    await isServedAt(name, `/changes/${name}`)
   })
 
-  t.equal((await apply(configured('switched', 'absent'))).code, 0)
-  t.strictSame(await own(), { spec: { ...UNSET, runtimeConfigName: 'absent' }, filled: [] })
-})
+  t.test(`with ${way}-side apply, another configuration, or none, leaves nothing of the previous one`, async (t) => {
+    const name = `switched-${way}`
+    const own = async (): Promise<{ spec: object, filled: string[] }> => {
+      const { metadata, spec } = await object('-n', namespace, `aimsvc/${name}`)
+      const text = ownString(ownObject(metadata, 'annotations'), INJECTED_FIELDS_ANNOTATION)
+      return { spec, filled: Object.keys(JSON.parse(text || '{}') as object) }
+    }
+    const spec = { ...routed('/changes/{.metadata.name}'), imagePullSecrets: [{ name: 'a' }] }
+    await store(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'with-secrets', spec }))
+    await store(config('unrouted', { routing: { enabled: false } }))
+    await applies(t, configured(name, 'with-secrets'))
+    await isServedAt(name, `/changes/${name}`)
+    t.match(await own(), { spec: { imagePullSecrets: [{ name: 'a' }] } })
+
+    await applies(t, configured(name, 'unrouted'))
+    await until(async () => !(name in await routesOf(namespace)))
+    t.strictSame(await own(), {
+      spec: { ...UNSET, runtimeConfigName: 'unrouted', routing: { enabled: false } }, filled: ['spec.routing.enabled']
+    })
+
+    await applies(t, configured(name, 'absent'))
+    t.strictSame(await own(), { spec: { ...UNSET, runtimeConfigName: 'absent' }, filled: [] })
+  })
+}
 
 const names = Array.from({ length: 200 }, (_, index) => `s${index}`)
 
