@@ -1,7 +1,7 @@
 // The first import of the program. V8 sizes its heap and Node starts its threads before any module loads, where
 // `v8.setFlagsFromString` has no effect, so a process of `serve` or `reconcile` replaces itself once. That takes 0.1 s.
 
-/** By measurement: docs/explanation/performance.md, "Memory" and "Under faults". */
+/** By measurement: docs/notes/performance-experiments.md, "Memory and start" and "Under faults". */
 const FLAGS = [
   '--v8-pool-size=1',
   '--heap-growing-percent=200',
