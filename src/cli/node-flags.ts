@@ -6,19 +6,22 @@ const FLAGS = [
   '--v8-pool-size=1',
   '--heap-growing-percent=200',
   '--max-semi-space-size=8',
-  '--max-old-space-size-percentage=75',
   '--expose-gc'
 ] as const
+/** The first releases of Node 24 do not have it. */
+const OF_LATER_NODE = '--max-old-space-size-percentage'
 
-/** The flags that Node was not given. `--max-old-space-size` takes the place of the percentage. */
-export function missingFlags (given: string): string[] {
+/** The flags that Node has and was not given. `--max-old-space-size` takes the place of the percentage. */
+export function missingFlags (given: string, supported: ReadonlySet<string>): string[] {
   const names = given.replaceAll('_', '-')
-  return FLAGS.filter((flag) => !names.includes(flag.replace(/^--|(?:-percentage)?=.*$/g, '')))
+  const flags = supported.has(OF_LATER_NODE) ? [...FLAGS, `${OF_LATER_NODE}=75`] : FLAGS
+  return flags.filter((flag) => !names.includes(flag.replace(/^--|(?:-percentage)?=.*$/g, '')))
 }
 
 const { argv, argv0, execArgv, env, execPath, platform, connected } = process
-const missing = missingFlags([...execArgv, env['NODE_OPTIONS']].join(' '))
 const canReplaceItself = platform !== 'win32' && !connected // the channel to a parent process would close
-if (canReplaceItself && missing.length > 0 && ['serve', 'reconcile'].includes(argv[2] ?? '')) {
-  process.execve?.(execPath, [argv0, ...execArgv, ...missing, ...argv.slice(1)])
+if (canReplaceItself && ['serve', 'reconcile'].includes(argv[2] ?? '')) {
+  const given = [...execArgv, env['NODE_OPTIONS']].join(' ')
+  const missing = missingFlags(given, process.allowedNodeEnvironmentFlags)
+  if (missing.length > 0) process.execve?.(execPath, [argv0, ...execArgv, ...missing, ...argv.slice(1)])
 }

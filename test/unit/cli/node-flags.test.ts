@@ -1,7 +1,8 @@
 import t from 'tap'
 import { missingFlags } from '../../../src/cli/node-flags.ts'
 
-const names = (given: string): string[] => missingFlags(given).map((flag) => flag.replace(/=.*/, ''))
+const SUPPORTED = new Set(['--max-old-space-size-percentage'])
+const names = (given: string): string[] => missingFlags(given, SUPPORTED).map((flag) => flag.replace(/=.*/, ''))
 const ALL = names('')
 
 t.test('a flag that Node was given replaces the own one', async (t) => {
@@ -17,6 +18,11 @@ t.test('a flag that Node was given replaces the own one', async (t) => {
 })
 
 t.test('nothing is missing once the flags are given', async (t) => {
-  t.same(missingFlags(missingFlags('--cpu-prof').join(' ')), [])
+  t.same(names(missingFlags('--cpu-prof', SUPPORTED).join(' ')), [])
   t.equal(ALL.length, 5)
+})
+
+t.test('a flag that this Node does not have is left out', async (t) => {
+  t.same(missingFlags('', new Set()).length, ALL.length - 1)
+  t.ok(process.allowedNodeEnvironmentFlags.has('--max-old-space-size-percentage'), 'the name is right')
 })
