@@ -45,6 +45,18 @@ t.test('the command line runs under plain Node from an empty folder', async (t) 
   t.match(stdout, /^✓ AIMService ml-team\/llama-chat admitted a\.yaml:19:1$/m)
 })
 
+t.test('npx runs both commands from the folder of a project', async (t) => {
+  await writeFile(path.join(folder, 'package.json'), '{}')
+  // links the commands
+  await run('npm', ['rebuild', '--ignore-scripts', '--offline', packageJson.name], { cwd: folder })
+  for (const [name, usage] of [['aim-admission', 'aim-admission'], ['kubectl-aim', 'kubectl aim']] as const) {
+    const ran = await run('npx', ['--no-install', '--package', packageJson.name, name, '--help'], { cwd: folder })
+    t.match(ran.stdout, new RegExp(`^Usage: ${usage} `))
+  }
+  const { stdout } = await run('npx', ['--no-install', 'aim-admission', 'manifests', 'crds'], { cwd: folder })
+  t.match(stdout, /^kind: CustomResourceDefinition$/m)
+})
+
 t.test('exports the core with its types', async (t) => {
   await writeFile(
     path.join(folder, 'use.mjs'),

@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process'
 import { once } from 'node:events'
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import type { IncomingMessage } from 'node:http'
 import { request } from 'node:https'
 import path from 'node:path'
+import { promisify } from 'node:util'
 import t from 'tap'
 import { parse, parseDocument } from 'yaml'
 import packageJson from '../../../package.json' with { type: 'json' }
@@ -344,6 +346,23 @@ t.test('only the configured peers reach the port of metrics, by default the pods
       )
     }
   }
+})
+
+t.test('the package of the chart holds what Helm and its readers need, and renders like the folder', async (t) => {
+  const folder = t.testdir({})
+  const packed = await helm(['package', CHART, '--destination', folder])
+  t.equal(packed.code, 0, packed.stderr)
+  const [name = ''] = await readdir(folder)
+  const archive = path.join(folder, name)
+  const { stdout } = await promisify(execFile)('tar', ['tzf', archive])
+  const files = stdout.trim().split('\n').map((file) => file.replace(/^aim-admission\//, ''))
+  t.same(files.filter((file) => !/^(?:templates|files)\//.test(file)).sort(), [
+    '.helmignore', 'Chart.yaml', 'README.md', 'values.schema.json', 'values.yaml'
+  ])
+  const others = files.filter((file) => !/\.(?:yaml|json|tpl|md|txt)$/.test(file) && file !== '.helmignore')
+  t.same(others, [], 'no file of an editor or a system')
+  const render = async (chart: string): Promise<string> => (await helm(['template', 'x', chart])).stdout
+  t.equal(await render(archive), await render(CHART))
 })
 
 t.test('the chart has the version of the program, which no release has yet', async (t) => {

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { statSync } from 'node:fs'
+import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import fastifyStatic from '@fastify/static'
@@ -66,6 +68,25 @@ t.test('diagrams are pictures of the theme, and load nothing', async (t) => {
     await page.close()
   }
   t.equal(colors.size, 2, 'the text is dark on light, and light on dark')
+})
+
+t.test('every address in the site leads to a file of it, and every anchor to an element', async (t) => {
+  const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.html'))
+  const pages = new Map(await Promise.all(names.map(async (name) =>
+    [name, await readFile(path.join(folder, name), 'utf8')] as const)))
+  const broken = [...pages].flatMap(([name, html]) =>
+    [...html.matchAll(/ (?:href|src)="([^":]*)"/g)].flatMap(([, link = '']) => {
+      const { pathname, hash } = new URL(link, new URL(name, 'http://site/'))
+      if (pathname.startsWith('/playground/')) return [] // built beside the pages
+      const file = ['', '.html', 'index.html'].map((end) => decodeURIComponent(pathname).slice(1) + end)
+        .find((each) => statSync(path.join(folder, each), { throwIfNoEntry: false })?.isFile())
+      const page = pages.get(file ?? '')
+      const anchor = decodeURIComponent(hash.slice(1))
+      const isThere = file !== undefined && (anchor === '' || page?.includes(`id="${anchor}"`) === true)
+      return isThere ? [] : [`${name}: ${link}`]
+    }))
+  t.ok(pages.size > 15)
+  t.same(broken, [])
 })
 
 t.test('the search finds a fault by its code', async (t) => {

@@ -30,7 +30,7 @@ interface Table {
 
 /** Paths of all pages. */
 export async function pageFiles (): Promise<string[]> {
-  return await Array.fromAsync(glob(['*.md', '.github/*.md', 'docs/**/*.md'], { cwd: ROOT }))
+  return await Array.fromAsync(glob(['*.md', '.github/*.md', 'docs/**/*.md', 'deploy/**/*.md'], { cwd: ROOT }))
 }
 
 export async function readPage (file: string): Promise<Page> {
