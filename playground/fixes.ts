@@ -1,6 +1,6 @@
-import { isMap, isScalar, parseAllDocuments, Scalar, type Document } from 'yaml'
+import { isMap, isScalar, parseDocument, Scalar, type Document } from 'yaml'
 import { KINDS, type Kind } from '../src/api/kinds.ts'
-import { fieldSteps } from '../src/offline/read-manifests.ts'
+import { fieldSteps, type Position } from '../src/offline/read-manifests.ts'
 import { similarName } from '../src/platform/similar-name.ts'
 import type { Remark } from './examine.ts'
 import { fieldsAt } from './schema-hints.ts'
@@ -73,42 +73,42 @@ const RULES: readonly Rule[] = [
 
 /** The fix of a message in a text; undefined if its remedy is not a change of one field. */
 export function fixOf (remark: Remark, text: string): Fix | undefined {
-  const found = documentAt(remark, text)
-  if (found === undefined) return undefined
+  if (/^\s*[{[]/.test(text)) return undefined // JSON
+  const [start, end] = documentAround(text, remark.position)
+  const written = text.slice(start, end)
+  // scalars stay texts, so that a change of one field keeps the others as written
+  const document = parseDocument(written, { schema: 'failsafe', resolveKnownTags: false })
+  const kind = KINDS.find((known) => known.kind === document.get('kind'))?.kind
+  if (document.errors.length > 0 || kind === undefined) return undefined
+  const edit = editOf(remark, { document, kind, steps: fieldSteps(remark.field) })
+  edit?.apply()
+  return edit && { title: edit.title, text: text.slice(0, start) + asWritten(document, written) + text.slice(end) }
+}
+
+function editOf (remark: Remark, edited: Edited): Edit | undefined {
   const message = `${remark.code} ${remark.field}: ${remark.message}`.replace(/^(\S+) : /, '$1 ')
-  for (const [pattern, editOf] of RULES) {
+  for (const [pattern, edit] of RULES) {
     const groups = pattern.exec(message)
-    if (groups === null) continue
-    const edit = editOf({ ...found, steps: fieldSteps(remark.field) }, groups.slice(1))
-    if (edit === undefined) return undefined
-    edit.apply()
-    return { title: edit.title, text: withDocument(text, found.document) }
+    if (groups !== null) return edit(edited, groups.slice(1))
   }
   return undefined
 }
 
-/** Scalars stay texts, so that a change of one field keeps the others as written. */
-function documentAt (
-  { position }: Remark, text: string
-): { readonly document: Document.Parsed, readonly kind: Kind['kind'] } | undefined {
-  if (/^\s*[{[]/.test(text)) return undefined // JSON
-  const lines = text.split('\n').slice(0, position.line - 1)
-  const offset = lines.reduce((sum, line) => sum + line.length + 1, position.column - 1)
-  const document = parseAllDocuments(text, { schema: 'failsafe', resolveKnownTags: false })
-    .find(({ range }) => range[0] <= offset && offset <= range[1])
-  const kind = KINDS.find((known) => known.kind === document?.get('kind'))?.kind
-  return document === undefined || document.errors.length > 0 || kind === undefined ? undefined : { document, kind }
+/** The document of a position, without the separators around it. */
+function documentAround (text: string, { line, column }: Position): [start: number, end: number] {
+  const above = text.split('\n', line - 1)
+  const offset = above.reduce((sum, each) => sum + each.length + 1, column - 1)
+  const separator = text.lastIndexOf('\n---', offset)
+  const start = separator === -1 ? /^(?:---.*\n)?/.exec(text)?.[0].length ?? 0 : text.indexOf('\n', separator + 1) + 1
+  const end = text.indexOf('\n---', offset)
+  return [start, end === -1 ? text.length : end + 1]
 }
 
-function withDocument (text: string, document: Document.Parsed): string {
-  const [start, end] = document.range
-  const written = text.slice(start, end)
-  const [before = ''] = /^(?:---[^\n]*)?\n*/.exec(written) ?? []
-  const [after = ''] = /\s*$/.exec(written) ?? []
-  document.directives.docStart = null
+/** The document in the style of its text. */
+function asWritten (document: Document, written: string): string {
   const indentSeq = !/^( *)[^\s#-].*:[^\S\n]*\n\1- /m.test(written)
   const changed = document.toString({ lineWidth: 0, indentSeq, flowCollectionPadding: /\{ /.test(written) })
-  return text.slice(0, start) + before + changed.trimEnd() + after + text.slice(end)
+  return changed.trimEnd() + (/\s*$/.exec(written)?.[0] ?? '')
 }
 
 interface Value { readonly to: string, readonly title: string, readonly style?: 'PLAIN' | 'QUOTE_DOUBLE' }

@@ -12,7 +12,9 @@ const FIRST = 'custom-path'
 const MAX_FOLDER_BYTES = 2_000_000
 /** The only entry of the storage, which exists only if the user asks for it. */
 const STORED = 'aim-admission-playground'
-/** Fixes are worked out for the first messages. */
+const MAX_FRAME_MS = 100
+const PAUSE_MS = 400
+/** Fixes are worked out for the first messages, refusals before warnings. */
 const MAX_FIXES = 20
 
 const view = elementOf('outcome', HTMLElement).closest('main') ?? document.body
@@ -37,14 +39,22 @@ let before = ''
 /** Undefined: as the system. */
 let dark: boolean | undefined
 let scheduled = false
+/** Milliseconds of the last examination. */
+let took = 0
+let pause: ReturnType<typeof setTimeout> | undefined
 
 function editorOf (name: TextName, otherwise: Given['otherwise']): Editor {
   const given = (): Given => ({ otherwise, names })
   return newEditor(elementOf(name, HTMLElement), { labelledBy: `${name}-title`, onChange: scheduleShow, given })
 }
 
-/** Shows the result once per frame. */
+/** Shows the result once per frame; of large texts, which take long, at the first pause. */
 function scheduleShow (): void {
+  if (took > MAX_FRAME_MS) {
+    clearTimeout(pause)
+    pause = setTimeout(show, PAUSE_MS)
+    return
+  }
   if (scheduled) return
   scheduled = true
   requestAnimationFrame(() => {
@@ -63,7 +73,8 @@ function show (): void {
   const examination = examine(now)
   names = namesIn(examination)
   const all = [...examination.faults, ...examination.objects.flatMap((object) => object.remarks)]
-  const fixes = new Map(all.slice(0, MAX_FIXES).map((remark) => [remark, fixOf(remark, now[remark.text])]))
+  const first = [...all.filter(({ level }) => level === 'error'), ...all].slice(0, MAX_FIXES)
+  const fixes = new Map(first.map((remark) => [remark, fixOf(remark, now[remark.text])]))
   const remarks = all.map((remark) => ({ ...remark, fix: fixes.get(remark) }))
   for (const name of TEXT_NAMES) editors[name].mark(remarks.filter(({ text }) => text === name))
   summary.textContent = summaryText(examination)
@@ -77,7 +88,7 @@ function show (): void {
   }))
   if (view.dataset['view'] === 'what-if') showWhatIf()
   if (remember.checked) keep()
-  performance.measure('examined', 'examine') // read by bench/playground.ts
+  took = performance.measure('examined', 'examine').duration // read by bench/playground.ts as well
 }
 
 function showWhatIf (): void {

@@ -14,13 +14,22 @@ export interface OutcomeViewOptions {
   readonly onFixed: (remark: Remark, fix: Fix) => void
 }
 
+/** A browser takes seconds to lay out thousands. */
+const MAX_SHOWN = 200
+
 /** One element per object, the refused ones first, after the faults of the texts. */
 export function outcomeView ({ objects, faults }: ExaminedTexts, options: OutcomeViewOptions): HTMLElement[] {
   const title = element('h3', {}, 'Invalid manifests')
   const faultsView = element('article', { class: 'refused' }, title, remarkList(faults, options))
   const isRefused = ({ outcome }: ExaminedObject): boolean => outcome.faults.length > 0
   const ordered = [...objects.filter(isRefused), ...objects.filter((object) => !isRefused(object))]
-  return [...(faults.length === 0 ? [] : [faultsView]), ...ordered.map((object) => objectView(object, options))]
+  const shown = ordered.slice(0, MAX_SHOWN).map((object) => objectView(object, options))
+  const rest = ordered.length - shown.length
+  return [
+    ...(faults.length === 0 ? [] : [faultsView]),
+    ...shown,
+    ...(rest === 0 ? [] : [element('p', {}, `… and ${rest} more objects`)])
+  ]
 }
 
 /** `2 admitted (1 with warnings), 0 refused`. */
@@ -73,7 +82,7 @@ export function whatIfView ({ predictions, leftOut }: WhatIf, isSame: boolean): 
   const same = isSame ? ' The configurations are the same as before.' : ''
   return [
     element('p', { role: 'status', class: 'counts' }, `${total}: ${counts.join(', ')}${rest}.${same}`),
-    ...EFFECTS.flatMap(of).map(effectView)
+    ...EFFECTS.flatMap(of).slice(0, MAX_SHOWN).map(effectView)
   ]
 }
 

@@ -211,6 +211,23 @@ t.test('opens a folder: each object goes to its editor', async (t) => {
   await page.close()
 })
 
+t.test('a large folder: the refused objects come first, and what is not shown is counted', async (t) => {
+  const { page, complaints } = await open()
+  const many = Array.from({ length: 600 }, (_, at) =>
+    SERVICE.replace('llama-chat', `s${at}`).replace(/ {2}routing:[^]*/, '')).join('---\n')
+  await page.setInputFiles('#folder', t.testdir({ 'a.yaml': `${many}---\n${SERVICE.replace('ref:', 'raf:')}` }))
+  await page.waitForSelector('#shared:has-text("601 services")')
+  await page.waitForSelector('#outcome article:first-child.refused:has-text("raf")')
+  t.equal(await page.locator('#outcome article').count(), 200)
+  t.match(await page.textContent('#outcome'), /… and 401 more objects$/)
+  await page.click('article.refused button.fix:has-text("Rename raf to ref")')
+  await page.waitForSelector('article.refused:has-text("is not set on this service")')
+  await page.click('#tab-what-if')
+  t.match(await page.textContent('.counts'), /^600 services: .* 600 stays; 1 refused one is left out/)
+  t.strictSame(complaints, [])
+  await page.close()
+})
+
 t.test('stores nothing unless asked, and then what is typed and the theme', async (t) => {
   const context = await browser.newContext()
   const page = await context.newPage()
