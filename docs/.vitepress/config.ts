@@ -13,7 +13,7 @@ export default defineConfig({
   base: process.env['DOCS_BASE'] ?? '/',
   outDir: path.resolve(DOCS, '../dist/docs'),
   cacheDir: path.resolve(DOCS, '../node_modules/.cache/vitepress'),
-  rewrites: { 'README.md': 'index.md' },
+  rewrites: { 'README.md': 'index.md', 'adr/README.md': 'adr/index.md' },
   ignoreDeadLinks: [/playground\//], // built beside the pages
   head: [['style', {}, '.vp-doc [class*="language-"] > span.lang { color: var(--vp-c-text-1) }' + // contrast
     '.diagram svg { max-width: 100%; height: auto }']],
@@ -22,7 +22,7 @@ export default defineConfig({
     nav: [{ text: 'Playground', link: '/playground/', target: '_self' }, { text: 'Repository', link: REPOSITORY }],
     sidebar: [
       section('Tutorial', 'tutorial'), section('How-to', 'how-to'), section('Reference', 'reference'),
-      section('Explanation', 'explanation')
+      section('Explanation', 'explanation'), { ...section('Decisions', 'adr'), link: '/adr/', collapsed: true }
     ]
   },
   markdown: {
@@ -60,12 +60,13 @@ function diagram (text: string): string {
 /** Files outside of docs are in the repository. */
 function linkOf (page: string, href: string): string {
   const target = path.posix.join(path.posix.dirname(page), href)
-  return target.startsWith('../') ? `${REPOSITORY}/blob/main/${target.slice('../'.length)}` : href
+  if (target.startsWith('../')) return `${REPOSITORY}/blob/main/${target.slice('../'.length)}`
+  return href.replace('README.md', 'index.md')
 }
 
 /** The pages of a folder by their titles. */
 function section (text: string, folder: string): DefaultTheme.SidebarItem {
-  const items = readdirSync(path.join(DOCS, folder)).filter((name) => name.endsWith('.md')).map((name) => ({
+  const items = readdirSync(path.join(DOCS, folder)).filter((name) => /^(?!README).*\.md$/.test(name)).map((name) => ({
     text: /^# (.*)$/m.exec(readFileSync(path.join(DOCS, folder, name), 'utf8'))?.[1] ?? name,
     link: `/${folder}/${name.replace(/\.md$/, '')}`
   }))
