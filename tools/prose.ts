@@ -42,12 +42,19 @@ const sentences = new Intl.Segmenter('en', { granularity: 'sentence' })
 
 /** Problems of one file, sorted by line. */
 export async function problemsOf (file: string, source: string): Promise<ProseProblem[]> {
+  const isMarkdown = file.endsWith('.md')
   const { text, sourceOffset } = proseOf(file, source)
   const { messages } = await kernel.lintText(text, {
     filePath: `${file}.md`, ext: '.md', plugins: [{ pluginId: 'markdown', plugin: markdown.default }], rules: [...RULES]
   })
-  const inProse = [...styleProblems(messages, text), ...longSentences(text)]
-  const found = [...rejected(source), ...inProse.map((one) => ({ ...one, offset: sourceOffset(one.offset) }))]
+  const all = sentencesOf(isMarkdown ? paragraphs(text) : text)
+  const inProse = [
+    ...styleProblems(messages, text), ...longSentences(all, text), ...isMarkdown ? longMedian(all) : []
+  ]
+  const found = [
+    ...rejected(isMarkdown ? withoutCode(text) : source),
+    ...inProse.map((one) => ({ ...one, offset: sourceOffset(one.offset) }))
+  ]
   return found.map(({ offset, rule, problem }) => (
     { file, line: source.slice(0, offset).split('\n').length, rule, problem })).sort((a, b) => a.line - b.line)
 }
@@ -72,12 +79,54 @@ function styleProblems (messages: readonly TextlintMessage[], text: string): Fou
   })
 }
 
-function longSentences (text: string): Found[] {
+interface Sentence { readonly offset: number, readonly words: number, readonly text: string }
+
+function sentencesOf (text: string): Sentence[] {
   return Array.from(text.matchAll(/[^\n|]+/g)).flatMap(({ 0: paragraph, index }) =>
-    Array.from(sentences.segment(paragraph)).flatMap(({ segment, index: at }) => {
-      const words = segment.replaceAll(/`[^`]*`/g, 'code').match(/[\w'’-]*[A-Za-z][\w'’-]*/g)?.length ?? 0
-      if (words <= settings.maxWords) return []
-      const problem = `${words} words, at most ${settings.maxWords} (${segment.trim().slice(0, 50)}…)`
-      return [{ offset: index + at, rule: 'sentence-length', problem }]
-    }))
+    Array.from(sentences.segment(paragraph)).map(({ segment, index: at }) => ({
+      offset: index + at,
+      words: segment.replaceAll(/`[^`]*`/g, 'code').match(/[\w'’-]*[A-Za-z][\w'’-]*/g)?.length ?? 0,
+      text: segment.trim()
+    })))
+}
+
+function longSentences (all: readonly Sentence[], source: string): Found[] {
+  return all.filter(({ words }) => words > settings.maxWords).map(({ offset, words }) => {
+    const start = source.slice(offset).trim().slice(0, 50)
+    return { offset, rule: 'sentence-length', problem: `${words} words, at most ${settings.maxWords} (${start}…)` }
+  })
+}
+
+/** Cells of tables are shorter, and do not count. */
+function longMedian (all: readonly Sentence[]): Found[] {
+  const counts = all.filter(({ text }) => /[.!?:)]$/.test(text)).map(({ words }) => words).sort((a, b) => a - b)
+  const median = counts[Math.floor(counts.length / 2)] ?? 0
+  if (median <= settings.maxMedianWords) return []
+  const problem = `a median of ${median} words, at most ${settings.maxMedianWords}`
+  return [{ offset: 0, rule: 'sentence-length', problem }]
+}
+
+/**
+ * Markdown with the lines of each paragraph joined, and without fenced blocks and targets of links; offsets stay. The
+ * segmenter ends no sentence before a lowercase letter, so code is one capitalized word.
+ */
+function paragraphs (text: string): string {
+  return blocksBlanked(text)
+    .replaceAll(/^#.*$/gm, blank)
+    .replaceAll(/\]\([^)\s]*\)/g, blank)
+    .replaceAll(/`[^`\n]*`/g, (code) => `C${'c'.repeat(code.length - 1)}`)
+    .replaceAll(/(?<=[^\s|>-])\n(?=[ \t]*(?![-*+#|>]|\d+\.)\S)/g, ' ')
+    .replaceAll(/(?<=[\w)][.!?] )[a-z]/g, (letter) => letter.toUpperCase())
+}
+
+function withoutCode (text: string): string {
+  return blocksBlanked(text).replaceAll(/`[^`]*`/g, blank)
+}
+
+function blocksBlanked (text: string): string {
+  return text.replaceAll(/^[ \t]*(```+)[^]*?^[ \t]*\1$/gm, blank)
+}
+
+function blank (text: string): string {
+  return text.replaceAll(/[^\n]/g, ' ')
 }

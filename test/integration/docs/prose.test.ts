@@ -22,6 +22,20 @@ const SOURCES: Readonly<Record<string, Case>> = {
   'two spaces between sentences in Markdown': {
     file: 'a.md', source: ['One sentence.', 'Another one.'].join('  '), found: ['1 google/sentence-spacing']
   },
+  'a long sentence on two lines of Markdown': {
+    file: 'a.md',
+    source: `One. Two. Three.\n\nA${LONG.slice(0, 90)}\n${LONG.slice(91)} sentence.`,
+    found: ['3 sentence-length']
+  },
+  'a long median of Markdown': {
+    file: 'a.md', source: `${`A${LONG.slice(0, 140)}. `.repeat(2)}Short.`, found: ['1 sentence-length']
+  },
+  'quoted code in Markdown': {
+    file: 'a.md', source: `Run \`${WORD}\`. \`a\` waits:\n\n\`\`\`text\n${WORD}${LONG}\n\`\`\``, found: []
+  },
+  'sentences that begin with code or a heading': {
+    file: 'a.md', source: `# A${LONG.slice(0, 90)}\nA${LONG.slice(0, 90)}. \`b\`${LONG.slice(0, 90)}. c.`, found: []
+  },
   'paragraphs of a comment': { source: '/**\n * One paragraph.\n *\n * Another one.\n */', found: [] },
   'code, imports and manifests': {
     source: "import a from 'the the the'\nconst yaml = `metadata: {name: the the}`\nconst the = 1", found: []
