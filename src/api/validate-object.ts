@@ -3,7 +3,8 @@ import type { TSchema } from 'typebox'
 import type { SchemaRule } from './field-schemas.ts'
 import type { Kind } from './kinds.ts'
 import { OBJECT_SCHEMAS } from './object-schemas.ts'
-import { isJsonObject, type JsonObject } from '../platform/json.ts'
+import { isJsonObject, ownObject, type JsonObject } from '../platform/json.ts'
+import { didYouMean } from '../platform/similar-name.ts'
 
 /**
  * A copy of the object as the API server's decoder returns it: null is unset, defaults are filled in, unknown fields
@@ -140,7 +141,8 @@ function fieldError (error: ErrorObject): FieldError {
  */
 const MESSAGES: Readonly<Record<string, (error: ErrorObject) => string>> = {
   required: () => 'Required value',
-  additionalProperties: () => 'unknown field',
+  additionalProperties: ({ params, parentSchema, data }) => UNKNOWN_FIELD +
+    didYouMean(String(params['additionalProperty']), unset(parentSchema, data)),
   type: ({ params, data }) => `Invalid value: "${jsonType(data)}": must be of type ${String(params['type'])}`,
   enum: ({ params, data }) => `Unsupported value: ${quoted(data)}: supported values: ` +
     (params['allowedValues'] as string[]).map(quoted).join(', '),
@@ -151,6 +153,15 @@ const MESSAGES: Readonly<Record<string, (error: ErrorObject) => string>> = {
     `Invalid value: ${String(data)}: should be greater than or equal to ${String(params['limit'])}`,
   maximum: ({ params, data }) =>
     `Invalid value: ${String(data)}: should be less than or equal to ${String(params['limit'])}`
+}
+
+/** The start of the message. */
+export const UNKNOWN_FIELD = 'unknown field'
+
+/** The fields of a schema that an object does not set. */
+function unset (schema: unknown, object: unknown): string[] {
+  if (!isJsonObject(schema) || !isJsonObject(object)) return []
+  return Object.keys(ownObject(schema, 'properties')).filter((field) => !Object.hasOwn(object, field))
 }
 
 /** The value as JSON, truncated. */

@@ -3,7 +3,8 @@ import { DEFAULT_NAMESPACE, GROUP } from '../api/meta.ts'
 import { decodeObject, validateObject, type FieldError } from '../api/validate-object.ts'
 import type { ObjectKey } from '../core/ports.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../platform/json.ts'
-import { escapeHidden } from '../platform/printable.ts'
+import { escapeHidden, printable } from '../platform/printable.ts'
+import { didYouMean } from '../platform/similar-name.ts'
 import { readManifests, type Manifest, type ManifestFault } from './read-manifests.ts'
 
 /** An object of one of our kinds after the steps that the API server performs before it calls a webhook. */
@@ -35,7 +36,20 @@ export function readLocalObjects (text: string, file: string, namespace?: string
     const local = localObject(object, namespace)
     return local === undefined ? [] : [{ ...local, file, position, positionOf }]
   })
-  return { objects, faults }
+  const misspelled = manifests.flatMap(({ object, position }) =>
+    misspelledKind(object).map((reason) => ({ position, reason })))
+  return { objects, faults: [...faults, ...misspelled] }
+}
+
+/** Why the API server would know no such kind, if it is almost one of ours. */
+function misspelledKind (manifest: JsonObject): string[] {
+  const [kind, apiVersion] = [ownString(manifest, 'kind'), ownString(manifest, 'apiVersion')]
+  const [group = ''] = apiVersion.split('/')
+  const isOurs = KINDS.some((known) => known.kind === kind)
+  const remark = isOurs && group !== GROUP
+    ? didYouMean(group, [GROUP])
+    : group === GROUP && !isOurs ? didYouMean(kind, KINDS.map((known) => known.kind)) : ''
+  return remark === '' ? [] : [printable(`there is no kind ${kind} in ${apiVersion}${remark}`)]
 }
 
 /** Undefined for an object of another kind. The namespace is that of a manifest without one. */

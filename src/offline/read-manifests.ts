@@ -129,8 +129,8 @@ interface Located { readonly value: unknown, readonly offset: number, readonly s
 /** The values of a document, or its first error; further errors usually follow from that one. */
 function valuesOf (part: Part): Located[] {
   try {
-    const document = parsePart(part)
-    return itemsOf(part.syntax === 'JSON' ? jsonOf(part, document) : yamlOf(part, document), document)
+    const parsed = parsePart(part)
+    return itemsOf(part.syntax === 'JSON' ? jsonOf(part, parsed) : yamlOf(part, parsed), parsed.document)
   } catch (error) {
     const { message, offset } = plainFault(error)
     // a template stands outside of quotes and comments
@@ -149,14 +149,14 @@ function plainFault (error: unknown): Pick<YamlValueError, 'message' | 'offset'>
   throw error
 }
 
-function yamlOf (part: Part, document: Document.Parsed): unknown {
-  checkText(part)
+function yamlOf (part: Part, { document, source }: ParsedPart): unknown {
+  checkText(part, source)
   const error = document.errors.find(({ code }) => code !== 'MULTIPLE_DOCS')
   if (error !== undefined) throw new YamlValueError(plainWords(error), error.pos[0])
   return jsonValue(document, part.text)
 }
 
-function jsonOf ({ text }: Part, document: Document.Parsed): unknown {
+function jsonOf ({ text }: Part, { document }: ParsedPart): unknown {
   const parsed = parseJson(text)
   const value = /\\u[dD]|[eE]\+?\d{3}/.test(text) ? asInGo(parsed) : parsed
   const error = document.errors.find(({ code }) => code === 'DUPLICATE_KEY')
@@ -178,9 +178,9 @@ const BAD_JSON = 'this is not JSON, and a text that starts with { is read as JSO
   'quotes, without comments, without a comma before } or ], and without --- between objects'
 
 /** Texts that go-yaml refuses, and our library does not. */
-function checkText ({ text }: Part): void {
+function checkText ({ text }: Part, source: string): void {
   const checks = [
-    [tabInBlock(text), 'a tab indents this line or follows a dash: use spaces'],
+    [misplacedTab(source), 'a tab indents this line or follows a dash: use spaces'],
     [text.search(CONTROL_CHARACTER), 'a control character is not allowed here: remove it'],
     [text.search(/^---[ \t]*[^\s#]/), 'text stands behind the document separator ---: move it to the next line'],
     [text.slice(0, endOfDocument(text)).search(/^%/m), 'kubectl does not read directives (%): remove the line']
@@ -188,16 +188,18 @@ function checkText ({ text }: Part): void {
   for (const [offset, message] of checks) if (offset !== -1) throw new YamlValueError(message, offset)
 }
 
-/** The offset of a tab where go-yaml expects a token of a block; -1 without one. */
-function tabInBlock (text: string): number {
+/** The offset of a tab where go-yaml expects a token of a block, or behind a word in brackets; -1 without one. */
+function misplacedTab (text: string): number {
   if (!/^[ -]*\t/m.test(text)) return -1
-  let [offset, depth, before] = [0, 0, '\n']
+  let [offset, depth, before, isBehindWord] = [0, 0, '\n', false]
   for (const lexeme of new Lexer().lex(text)) {
     if (isMark(lexeme)) continue
     depth += Number('[{'.includes(lexeme)) - Number(']}'.includes(lexeme))
-    if (depth === 0 && /^ *\t[ \t]*$/.test(lexeme) && /^(\r?\n|-)$/.test(before)) return offset
+    const isTab = /^ *\t[ \t]*$/.test(lexeme) && /^(\r?\n|-)$/.test(before)
+    if (isTab && (depth === 0 || (isBehindWord && lexeme.startsWith('\t')))) return offset
     offset += lexeme.length
     before = lexeme
+    if (/\S/.test(lexeme)) isBehindWord = !/^[[\]{},:"'#?]/.test(lexeme)
   }
   return -1
 }
@@ -258,9 +260,26 @@ function itemsOf (value: unknown, document: Document): Located[] {
   })
 }
 
+interface ParsedPart {
+  readonly document: Document.Parsed
+  /** What was parsed, at the offsets of the part. */
+  readonly source: string
+}
+
+function parsePart ({ text, syntax }: Part): ParsedPart {
+  const source = syntax === 'JSON' ? text : asLines(text.slice(0, endOfDocument(text)))
+  const document = parseText(source, syntax)
+  if (!document.errors.some(({ code, message }) => UNINDENTED.test(`${code} ${message}`))) return { document, source }
+  const joined = withJoinedFlows(source)
+  return { document: parseText(joined, syntax), source: joined }
+}
+
+/** What the library finds in brackets over several lines, which kubectl reads without any indent. */
+const UNINDENTED = /^(?:TAB_AS_INDENT|BAD_INDENT Flow|\S+ Expected flow|\S+ Flow .* sufficiently indented)/
+
 /** Scalars stay texts: `jsonValue` gives them their types. */
-function parsePart ({ text, syntax }: Part): Document.Parsed {
-  return parseDocument(syntax === 'JSON' ? text : asLines(text.slice(0, endOfDocument(text))), {
+function parseText (text: string, syntax: Part['syntax']): Document.Parsed {
+  return parseDocument(text, {
     version: '1.1',
     schema: 'failsafe',
     resolveKnownTags: false,
@@ -283,6 +302,52 @@ function asLines (text: string): string {
     .replaceAll(/(?<=(?:^|\s)#.*)[\u2028\u2029]/g, '\n')
 }
 
+/** The same text with each pair of brackets on one line, at the same offsets. */
+function withJoinedFlows (text: string): string {
+  let joined = ''
+  for (let at = 0; at < text.length;) {
+    const start = startOfFlow(text, at)
+    const flow = joinedFlow(text, start)
+    const next = text.indexOf('\n', start + flow.length) + 1 || text.length
+    joined += text.slice(at, start) + flow + text.slice(start + flow.length, next)
+    at = next
+  }
+  return joined
+}
+
+/** The offset of the next opening bracket from the start of a line; that of the end of the text without one. */
+function startOfFlow (text: string, from: number): number {
+  let offset = from
+  for (const lexeme of new Lexer().lex(text.slice(from))) {
+    if (lexeme === '[' || lexeme === '{') return offset
+    if (!isMark(lexeme)) offset += lexeme.length
+  }
+  return text.length
+}
+
+/** A gap with its comments, a text in quotes at the start of a value, or a character. */
+const FLOW_TOKEN = /\s(?:\s|(?<=\s)#[^\n]*)*|(?<=[\s[{,:])(?:"(?:[^"\\]|\\[^])*"|'(?:[^']|'')*')|[^]/g
+
+/** Up to its closing bracket, or to the end of the text. */
+function joinedFlow (text: string, start: number): string {
+  let [flow, depth, before] = ['', 0, '']
+  FLOW_TOKEN.lastIndex = start
+  for (let token = FLOW_TOKEN.exec(text)?.[0]; token !== undefined; token = FLOW_TOKEN.exec(text)?.[0]) {
+    const isGap = /^\s/.test(token)
+    flow += isGap && isJoinable(token, before, text[FLOW_TOKEN.lastIndex] ?? '') ? ' '.repeat(token.length) : token
+    depth += Number(/^[[{]/.test(token)) - Number(/^[\]}]/.test(token))
+    if (depth === 0) return flow
+    if (!isGap) before = token
+  }
+  return flow
+}
+
+/** Behind a word, no tab may follow a line break, and before another word the break has a meaning. */
+function isJoinable (gap: string, before: string, after: string): boolean {
+  if (/[[{,:]/.test(before)) return true
+  return /[\]},]/.test(after) && (/[\]}"']$/.test(before) || !/^[^#]*\n\t/.test(gap))
+}
+
 function isManifest (value: unknown): value is JsonObject {
   return isJsonObject(value) && ownString(value, 'apiVersion') !== '' && ownString(value, 'kind') !== ''
 }
@@ -291,7 +356,7 @@ function isManifest (value: unknown): value is JsonObject {
 function documentReader (): (part: Part) => Document {
   let last: { readonly part: Part, readonly document: Document } | undefined
   return (part) => {
-    if (last?.part !== part) last = { part, document: parsePart(part) }
+    if (last?.part !== part) last = { part, document: parsePart(part).document }
     return last.document
   }
 }

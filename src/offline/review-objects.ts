@@ -7,7 +7,7 @@ import type { PatchOperation } from '../api/admission-review.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
 import { GROUP, VERSION } from '../api/meta.ts'
 import { OBJECT_SCHEMAS } from '../api/object-schemas.ts'
-import { validateObject, type FieldError } from '../api/validate-object.ts'
+import { UNKNOWN_FIELD, validateObject, type FieldError } from '../api/validate-object.ts'
 import { schemaFields } from '../core/served-fields.ts'
 import { isJsonObject, own, ownObject, sameJson, type JsonObject } from '../platform/json.ts'
 import { objectTitle, type LocalObject } from './local-object.ts'
@@ -73,7 +73,7 @@ function review<T extends LocalObject> (
   given: T, { webhooks, sinks }: Engine, old: JsonObject | undefined
 ): Reviewed<T> {
   const { kind: { kind }, key } = given
-  if (given.errors.some(({ message }) => message === 'unknown field')) return refused(given, given.errors)
+  if (given.errors.some(({ message }) => message.startsWith(UNKNOWN_FIELD))) return refused(given, given.errors)
   const operation = old === undefined ? 'CREATE' : 'UPDATE'
   const called = webhooks.filter(({ resource, registrations }) =>
     resource.kind === kind && registrations.some(({ operations }) => operations.includes(operation)))

@@ -51,6 +51,22 @@ t.test('a manifest without namespace is in the namespace of the context, as for 
   t.equal(namespaceOf(await run(review, pod)), 'default', 'no pod without the token of a service account')
 })
 
+t.test('a kind that is almost one of the three is not skipped', async (t) => {
+  const of = (apiVersion: string, kind: string) => JSON.stringify({ apiVersion, kind, metadata: { name: 'a' } })
+  const [OURS, THEIRS] = ['aim.silogen.ai/v1alpha1', 'aim.silogen.ia/v1alpha1']
+  const folder = t.testdir({
+    'a.json': of(OURS, 'AIMServic'), 'b.json': of(THEIRS, 'AIMService'), 'c.json': of(OURS, 'AIMServiceTemplate'),
+    'd.json': of('example.com/v1', 'AIMService'), 'e.json': of(OURS, 'AIMruntimeConfig'), 'f.json': manifest({ name: 'f' })
+  })
+  const { err, code } = await run(['review', '-f', folder])
+  t.equal(code, 2)
+  t.strictSame(err.replaceAll(`${folder}/`, '').trimEnd().split('\n'), [
+    `error: a.json:1:1: there is no kind AIMServic in ${OURS} (did you mean "AIMService"?)`,
+    `error: b.json:1:1: there is no kind AIMService in ${THEIRS} (did you mean "aim.silogen.ai"?)`,
+    `error: e.json:1:1: there is no kind AIMruntimeConfig in ${OURS} (did you mean "AIMRuntimeConfig"?)`
+  ])
+})
+
 t.test('an exported object that is being deleted is reviewed as a new one', async (t) => {
   const metadata = { uid: 'u', deletionTimestamp: '2026-01-01T00:00:00Z', deletionGracePeriodSeconds: 0 }
   const folder = t.testdir({

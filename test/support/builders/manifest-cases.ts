@@ -113,6 +113,21 @@ const TEXTS: readonly string[] = [
   `${HEAD}a:\n  # c\n  b: 1\n# d\n  c: 2\n`, `${HEAD}a: &x\n  b: 1\n`, `${HEAD}a: !!map\n  b: 1\n`,
   `${HEAD}&x a: 1\n`, `${HEAD}a: &x &y 1\n`, `${HEAD}a: !!str !!int 1\n`, `${HEAD}a: &x !!str 1\n`,
   `${HEAD}a: !!str &x 1\n`,
+  // brackets over several lines, without spaces in front of each
+  `${HEAD}a: [\n1,\n2\n]\n`, `${HEAD}a: {\nb: 1\n}\n`, `${HEAD}a: {\n\tb: 1\n  }\n`, `${HEAD}a: [\n\t1\n  ]\n`,
+  `${HEAD}a:\n  - [\n\t1]\n`, `${HEAD}a: {b: 1,\n\t\tc: 2}\n`,
+  `${HEAD}a: {\n\t"b": "c",\n\t"d": [\n\t\t1,\n\t\t2\n\t]\n}\n`,
+  `${HEAD}a: {\n\tb: "c",\n\td: [\n\t\t1,\n\t\t"2"\n\t]\n}\n`, `${HEAD}a: {\n\tb: 1\n\t}\n`,
+  `${HEAD}a: [\n\t1 # c\n\t]\n`, `${HEAD}a: [\n 1\n\t]\n`, `${HEAD}a: [\n 1\n \t]\n`, `${HEAD}a: [\n1\n,\t2]\n`,
+  `${HEAD}a:\n  b: [\n1\n ]\n`, `${HEAD}a: [\n\t{}\n\t]\n`, `${HEAD}a: [\n\t# c\n\t1]\n`, `${HEAD}a: [1\n\t# c\n]\n`,
+  `${HEAD}a: {\n\tb: 1, # c\n\tc: 2\n}\nd: 3\n`, `${HEAD}a: [\n# c\n1]\n`,
+  `${HEAD}a: [ # c\n\t'it''s',\n\t"]\\"", b]\n`, `${HEAD}a: {\n\tb:\n\t1}\n`, `${HEAD}a: {\n\tb\n\tc: 1}\n`,
+  `${HEAD}a: [\n\tb\n\tc]\n`, `${HEAD}a: [\n\tb\n\n\tc]\n`, `${HEAD}a: {\n\tb: 1\n`, `${HEAD}a: {\n\tb: 1\nc: 2\n`,
+  `${HEAD}a: {\n\tb: 1}\nd: {\n\te: 2}\nf: |\n  {\n  \t[\n`, `${HEAD}a: [\n\tit's, b]\n`, `${HEAD}a: [\n\t- b]\n`,
+  `${HEAD}a: {\n\tb: 1}}\n`, `${HEAD}a:\n\t{b: 1}\n`, `${HEAD}a:\n- {\n\tb: 1\n  }\n- {\n\tc: 1\n  }\n`,
+  `${HEAD}a: {\n\t? b\n\t: 1}\n`, `${HEAD}a: {b: 1\n,\tc: 2\n}\n`, `${HEAD}a: &x {\n\tb: 1}\nc: *x\n`,
+  `${HEAD}a: {\n\tb: 1,\n\t}\n`, `${HEAD}a: [\n]\n`, `${HEAD}a: {\r\n\tb: 1,\r\n\tc: 2\r\n}\r\n`,
+  `${HEAD}a: {\n\t<<: {b: 1}}\n`, `${HEAD}a: {\n\tb: 1, c: on}\n`,
   // anchors, aliases, and merge keys
   `${ANCHOR}d: *a\n`, `${ANCHOR}d: {<<: *a}\n`, `${ANCHOR}d: {<<: *a, b: 3}\n`, `${ANCHOR}d: {b: 3, <<: *a}\n`,
   `${HEAD}d: {replicas: 3, <<: {replicas: 1}}\n`, `${HEAD}d: {<<: {replicas: 1}, replicas: 3}\n`,
@@ -171,10 +186,8 @@ export const REFUSED_BESIDE_KUBECTL: Readonly<Record<string, readonly string[]>>
   'duplicate keys: kubectl keeps one of the two, unseen': [
     `${HEAD}a: 1\na: 2\n`, `${HEAD}a: 1\n"a": 2\n`, `${HEAD}on: 1\ntrue: 2\n`, `${JSON_HEAD}, "a": 1, "a": 2}`
   ],
-  'texts in brackets or quotes over several lines, without spaces in front of each': [
-    `${HEAD}a: [\n1,\n2\n]\n`, `${HEAD}a: {\nb: 1\n}\n`, `${HEAD}a: {\n\tb: 1\n  }\n`, `${HEAD}a: [\n\t1\n  ]\n`,
-    `${HEAD}a:\n  - [\n\t1]\n`, `${HEAD}a: {b: 1,\n\t\tc: 2}\n`, `${HEAD}a: "x\ny"\n`, `${HEAD}a: "x\n\t\n y"\n`,
-    `${HEAD}a: 'x\u0085y'\n`
+  'texts in quotes over several lines, without spaces in front of each': [
+    `${HEAD}a: "x\ny"\n`, `${HEAD}a: "x\n\t\n y"\n`, `${HEAD}a: 'x\u0085y'\n`, `${HEAD}a: {\n\tb: "x\n\ty"}\n`
   ],
   'a question mark in brackets, which kubectl takes for the mark of a key': [`${HEAD}a: [?x]\n`, `${HEAD}a: {?a: 1}\n`],
   'keys that are infinite or not a number': [

@@ -99,20 +99,29 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
       'spec.routing.enabled': wrongType('string', 'boolean')
     }
   },
-  'an unknown field is reported': { object: service({ modle: 'a' }), faults: { 'spec.modle': 'unknown field' } },
+  'an unknown field is reported': {
+    object: service({ runtimeConfigNam: 'a' }),
+    faults: { 'spec.runtimeConfigNam': 'unknown field (did you mean "runtimeConfigName"?)' }
+  },
+  'an unknown field beside the one that it resembles is reported': {
+    object: service({ modle: 'a' }), faults: { 'spec.modle': 'unknown field' }
+  },
   'a nested unknown field is reported': {
     object: service({ routing: { gatewayRef: { name: 'g', namespaces: 'x' } } }),
     faults: {
-      'spec.routing.gatewayRef.namespaces': 'unknown field'
+      'spec.routing.gatewayRef.namespaces': 'unknown field (did you mean "namespace"?)'
     }
   },
   'an unknown field of the metadata is reported': {
     object: service({}, { label: {} }),
-    faults: { 'metadata.label': 'unknown field' }
+    faults: { 'metadata.label': 'unknown field (did you mean "labels"?)' }
   },
   'an unknown field beside the spec is reported': {
     object: { ...service({}), specs: {} },
     faults: { specs: 'unknown field' }
+  },
+  'an unknown field that resembles none is reported without a suggestion': {
+    object: service({ whatever: 'a' }), faults: { 'spec.whatever': 'unknown field' }
   },
   'a duplicate pull secret is refused': {
     object: service({ imagePullSecrets: [{ name: 'a' }, { name: 'b' }, { name: 'a' }] }),
