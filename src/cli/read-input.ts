@@ -2,8 +2,9 @@ import { stat } from 'node:fs/promises'
 import { objectTitle, readLocalObjects, type GivenObject } from '../offline/local-object.ts'
 import { pathsLike, readManifestFile, readManifestFolder, type ManifestFile } from '../offline/manifest-files.ts'
 import type { Position } from '../offline/read-manifests.ts'
+import { proxyFromEnvironment } from '../kube/client/proxy.ts'
 import { errorMessage } from '../platform/error-message.ts'
-import { oneLine } from '../platform/printable.ts'
+import { decodeText, oneLine } from '../platform/printable.ts'
 
 export interface Input {
   /** Objects of the three kinds, in order. */
@@ -46,6 +47,7 @@ export function schemaProblems (objects: readonly GivenObject[]): string[] {
 async function filesAt (path: string, options: InputOptions): Promise<ManifestFile[]> {
   if (path === '-') return [{ path: 'stdin', text: await options.stdin() }]
   try {
+    if (/^https?:\/\//.test(path)) return [{ path, text: await textAt(path) }]
     const found = await stat(path).catch(() => undefined)
     if (found?.isDirectory() === true) return await readManifestFolder(path, options)
     const matches = found === undefined && /[*?[\\]/.test(path) ? await pathsLike(path) : []
@@ -53,6 +55,22 @@ async function filesAt (path: string, options: InputOptions): Promise<ManifestFi
     return (await Promise.all(matches.map((match) => filesAt(match, options)))).flat()
   } catch (error) {
     return [{ path, problem: errorMessage(error), isMissing: false }]
+  }
+}
+
+/** The manifests at a URL, through the proxy of the environment. */
+async function textAt (url: string): Promise<string> {
+  const { Agent, ProxyAgent, fetch } = await import('undici')
+  const proxy = proxyFromEnvironment(url, process.env)
+  const dispatcher = proxy === '' ? new Agent() : new ProxyAgent({ uri: proxy, proxyTunnel: url.startsWith('https:') })
+  try {
+    const response = await fetch(url, { dispatcher })
+    if (!response.ok) throw new Error(`the server responded with ${response.status} ${response.statusText}`)
+    return decodeText(await response.bytes())
+  } catch (error) {
+    throw error instanceof TypeError && error.cause !== undefined ? error.cause : error // why the fetch failed
+  } finally {
+    await dispatcher.close()
   }
 }
 

@@ -122,6 +122,8 @@ t.test('the right to get one service is enough', async (t) => {
   const { out } = await run('explain', 'one', '-n', namespace)
   t.match(out, / {2}AIMRuntimeConfig get-only.*\/shared: may not be read\n/)
   t.match(out, /^Path: \/shared\/one$/m)
+  t.match(await run('explain', 'aimsvc', 'one', '-n', namespace), { code: 0, out: /AIMService .*\/one/ })
+  t.match(await run('explain', '-A'), { code: 2, err: /^error: failed to list .*is forbidden/ })
   const { err, code } = await run('explain', '-n', namespace)
   t.equal(code, 2)
   t.match(err, /^error: failed to list .*is forbidden/)

@@ -1,5 +1,8 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { newProgram } from '../../../src/cli/program.ts'
@@ -55,8 +58,12 @@ t.test('a kind that is almost one of the three is not skipped', async (t) => {
   const of = (apiVersion: string, kind: string) => JSON.stringify({ apiVersion, kind, metadata: { name: 'a' } })
   const [OURS, THEIRS] = ['aim.silogen.ai/v1alpha1', 'aim.silogen.ia/v1alpha1']
   const folder = t.testdir({
-    'a.json': of(OURS, 'AIMServic'), 'b.json': of(THEIRS, 'AIMService'), 'c.json': of(OURS, 'AIMServiceTemplate'),
-    'd.json': of('example.com/v1', 'AIMService'), 'e.json': of(OURS, 'AIMruntimeConfig'), 'f.json': manifest({ name: 'f' })
+    'a.json': of(OURS, 'AIMServic'),
+    'b.json': of(THEIRS, 'AIMService'),
+    'c.json': of(OURS, 'AIMServiceTemplate'),
+    'd.json': of('example.com/v1', 'AIMService'),
+    'e.json': of(OURS, 'AIMruntimeConfig'),
+    'f.json': manifest({ name: 'f' })
   })
   const { err, code } = await run(['review', '-f', folder])
   t.equal(code, 2)
@@ -202,4 +209,45 @@ t.test('other than kubectl, -R skips hidden folders below the given one, and a l
   t.strictSame(await names('-R', '-f', path.join(folder, '.git')), ['b'])
   await run(['test', folder, '--update'])
   t.strictSame(await readdir(path.join(folder, '..2026')), ['a.yaml'], 'the copy is no case of a test')
+})
+
+t.test('-f reads a URL, also through a proxy, as kubectl does', async (t) => {
+  const asked: string[] = []
+  const server = createServer(({ url = '' }, response) => {
+    asked.push(url)
+    response.statusCode = url.includes('missing') ? 404 : 200
+    response.end(manifest({ name: 'remote' }))
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await once(server, 'listening')
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}` // it listens on a port
+  t.match(await run(['review', '-o', 'json', '-f', `${url}/s.yaml`]), { code: 0, out: /"name":"remote"/ })
+  const { err, code } = await run(['review', '-f', `${url}/missing.yaml`])
+  t.equal(code, 2)
+  t.equal(err, `error: ${url}/missing.yaml: the server responded with 404 Not Found\n`)
+  const refused = await run(['review', '-f', 'https://127.0.0.1:2/s.yaml'])
+  t.match(refused.err, /^error: https:\/\/127.0.0.1:2\/s.yaml: .*ECONNREFUSED/)
+  const proxied = await run(['review', '-o', 'json', '-f', 'http://manifests.example/s.yaml'], { HTTP_PROXY: url })
+  t.match(proxied, { code: 0, out: /"name":"remote"/ })
+  t.equal(asked.at(-1), 'http://manifests.example/s.yaml')
+})
+
+t.test('explain names services as kubectl get does', async (t) => {
+  const folder = t.testdir({
+    's.yaml': ['a', 'b', 'c']
+      .map((name) => manifest({ namespace: name === 'c' ? 'other' : 'ml-team', name }))
+      .join('\n')
+  })
+  const explained = async (...args: string[]): Promise<string[]> => {
+    const { out, err } = await run(['explain', ...args, '-f', folder, '-o', 'json'])
+    return err === '' ? out.trim().split('\n').map((line) => (JSON.parse(line) as { name: string }).name) : [err]
+  }
+  t.strictSame(await explained('a'), ['a'])
+  t.strictSame(await explained('aimsvc', 'a'), ['a'])
+  t.strictSame(await explained('AIMService', 'b', 'a'), ['a', 'b'])
+  t.strictSame(await explained('aimservices.aim.silogen.ai/a', 'AIMService/c'), ['a', 'c'])
+  t.strictSame(await explained('aimsvc'), ['a', 'b', 'c'])
+  t.strictSame(await explained('aimsvc', '-n', 'ml-team'), ['a', 'b'])
+  t.strictSame(await explained('-A'), ['a', 'b', 'c'])
+  t.strictSame(await explained('a', 'none', 'c', 'x'), ['error: there is no AIMService none, x\n'])
 })

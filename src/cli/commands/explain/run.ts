@@ -20,11 +20,11 @@ import type { ExplainFlags } from './command.ts'
 import { toText, type Explained, type UnreadableKind } from './format.ts'
 
 /** Explains the services of the flags. Exit code 1 if a check finds an unusable object, 2 if there is no service. */
-export async function explain (name: string | undefined, flags: ExplainFlags, terminal: Terminal): Promise<void> {
+export async function explain (names: readonly string[], flags: ExplainFlags, terminal: Terminal): Promise<void> {
   try {
     const wanted = {
-      name: name?.replace(/^(aimsvc|aimservices?)(\.[a-z0-9.-]+)?\//, ''),
-      namespace: flags.namespace || undefined
+      names: names.map((name) => name.replace(TYPE, '')).filter((name) => name !== ''),
+      namespace: flags.allNamespaces === true ? undefined : flags.namespace || undefined
     }
     const explained =
       flags.filename === undefined ? await inCluster(wanted, flags) : await inFiles(wanted, flags, terminal)
@@ -41,7 +41,14 @@ export async function explain (name: string | undefined, flags: ExplainFlags, te
   }
 }
 
-interface Wanted { readonly name: string | undefined, readonly namespace: string | undefined }
+/** The type before a name, in any case; without a slash, an argument of its own. */
+const TYPE = /^(aimsvc|aimservices?)(\.[a-z0-9.-]+)?(\/|$)/i
+
+interface Wanted {
+  /** Empty: every service. */
+  readonly names: readonly string[]
+  readonly namespace: string | undefined
+}
 
 async function inFiles (wanted: Wanted, flags: ExplainFlags, terminal: Terminal): Promise<Explained[]> {
   const { filename = [], recursive } = flags
@@ -60,7 +67,7 @@ async function inFiles (wanted: Wanted, flags: ExplainFlags, terminal: Terminal)
 /** Lists one namespace and the cluster's configurations: users may lack the right to list more, or even these. */
 async function inCluster (wanted: Wanted, flags: ExplainFlags): Promise<Explained[]> {
   return await withCluster(flags, async ({ request, contextNamespace = 'default' }) => {
-    const namespace = wanted.namespace ?? contextNamespace
+    const namespace = flags.allNamespaces === true ? undefined : wanted.namespace ?? contextNamespace
     const { objects, unreadable } = await readable({ ...wanted, namespace }, request)
     const engine = engineOf(objects, flags)
     const services = servicesIn(engine, { ...wanted, namespace })
@@ -72,30 +79,32 @@ async function inCluster (wanted: Wanted, flags: ExplainFlags): Promise<Explaine
 
 interface Readable { readonly objects: readonly JsonObject[], readonly unreadable: readonly UnreadableKind[] }
 
-/** A service that is named need not be listed. */
-async function readable (
-  { name, namespace }: { readonly name: string | undefined, readonly namespace: string }, request: SendRequest
-): Promise<Readable> {
+/** Services that are named need not be listed. */
+async function readable ({ names, namespace }: Wanted, request: SendRequest): Promise<Readable> {
   const objects: JsonObject[] = []
   const unreadable: UnreadableKind[] = []
+  const inNamespace = namespace === undefined ? '' : `namespaces/${namespace}/`
   for (const { plural, scope, kind } of KINDS) {
-    const path = `/apis/${API_VERSION}/${scope === 'Cluster' ? plural : `namespaces/${namespace}/${plural}`}`
+    const path = `/apis/${API_VERSION}/${scope === 'Cluster' ? '' : inNamespace}${plural}`
     try {
       for await (const object of listObjects(path, request)) objects.push(object)
     } catch (error) {
       const reason = forbiddenReason(error)
-      if (reason === undefined || (kind === 'AIMService' && name === undefined)) throw error
-      if (kind === 'AIMService') objects.push(await oneService(`${path}/${name}`, request))
-      else unreadable.push({ kind, reason })
+      if (reason === undefined) throw error
+      if (kind !== 'AIMService') unreadable.push({ kind, reason })
+      else if (namespace === undefined || names.length === 0) throw error
+      else objects.push(...await namedServices(names.map((name) => `${path}/${name}`), request))
     }
   }
   return { objects, unreadable }
 }
 
-async function oneService (path: string, request: SendRequest): Promise<JsonObject> {
-  const response = await request(path)
-  if (response.statusCode !== 200) throw new Error(`failed to get ${path}: ${(await statusOf(response)).message}`)
-  return parseObject(await response.body.text())
+async function namedServices (paths: readonly string[], request: SendRequest): Promise<JsonObject[]> {
+  return await Promise.all(paths.map(async (path) => {
+    const response = await request(path)
+    if (response.statusCode !== 200) throw new Error(`failed to get ${path}: ${(await statusOf(response)).message}`)
+    return parseObject(await response.body.text())
+  }))
 }
 
 function engineOf (objects: readonly JsonObject[], flags: ExplainFlags): AdmissionEngine {
@@ -109,13 +118,15 @@ function engineOf (objects: readonly JsonObject[], flags: ExplainFlags): Admissi
   return engine
 }
 
-/** Throws if no service matches. */
-function servicesIn ({ services }: AdmissionEngine, { name, namespace }: Wanted): Service[] {
-  const found = [...services.all()].filter((service) =>
-    (name === undefined || service.name === name) && (namespace === undefined || service.namespace === namespace))
-  if (found.length === 0) {
+/** Throws if no service matches, or none matches one of the names. */
+function servicesIn ({ services }: AdmissionEngine, { names, namespace }: Wanted): Service[] {
+  const found = [...services.all()]
+    .filter((service) => names.length === 0 || names.includes(service.name))
+    .filter((service) => namespace === undefined || service.namespace === namespace)
+  const missing = names.filter((name) => !found.some((service) => service.name === name))
+  if (found.length === 0 || missing.length > 0) {
     const place = namespace === undefined ? '' : ` in the namespace ${namespace}`
-    throw new Error(`there is no AIMService${name === undefined ? '' : ` ${name}`}${place}`)
+    throw new Error(`there is no AIMService${missing.length === 0 ? '' : ` ${missing.join(', ')}`}${place}`)
   }
   return found.flatMap((service) => service.parse() ?? [])
 }
