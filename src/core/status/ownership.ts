@@ -149,6 +149,8 @@ function servedPart (value: object, served: ServedFields, at: readonly string[])
   return Object.fromEntries(Object.entries(value).flatMap(([key, field]: [string, unknown]) => {
     const path = [...at, key]
     if (!served.has(...path)) return key === 'conditions' ? [[key, []]] : []
-    return [[key, isJsonObject(field) ? servedPart(field, served, path) : field]]
+    if (!isJsonObject(field)) return [[key, field]]
+    const part = servedPart(field, served, path)
+    return Object.keys(part).length === 0 ? [] : [[key, part]]
   }))
 }

@@ -32,7 +32,7 @@ function failureOf (status: Status): WriteResult | Unavailable {
   if (code === 404) return { kind: 'gone' }
   if (code === 409 || (code === 422 && PATCH_TEST_FAILED.test(message))) return { kind: 'outdated' }
   const reason = describeStatus(status)
-  if (code === 422 || (code === 500 && UNDECLARED.test(message))) return { kind: 'failed', reason, invalid: true }
+  if (code === 422 || (code === 500 && OTHER_SCHEMA.test(message))) return { kind: 'failed', reason, invalid: true }
   return code === 429 || code >= 500 ? unavailable(status) : { kind: 'failed', reason }
 }
 
@@ -45,8 +45,8 @@ function unavailable (status: Status): Unavailable {
 /** Source: evanphx/json-patch, `ErrTestFailed`, which the API server returns with code 422. */
 const PATCH_TEST_FAILED = /testing value .* failed|test failed/
 
-/** Of server-side apply. Source: structured-merge-diff, typed. */
-const UNDECLARED = /field not declared in schema/
+/** Of server-side apply. Source: structured-merge-diff, typed; apimachinery, managedfields. */
+const OTHER_SCHEMA = /field not declared in schema|failed to create typed|to smd typed/
 
 /** A failure reported by the API server. Source: metav1.Status. */
 export interface Status {

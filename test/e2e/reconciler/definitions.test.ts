@@ -173,3 +173,20 @@ t.test('leaves conditions and fields to another writer of the whole status, and 
   t.equal(await reaches(['-n', namespace, 'aimsvc/first'], 'RoutingReady', 'RoutingDisabled'), '')
   t.match((await object('-n', namespace, 'aimsvc/first')).status, { observedGeneration: 2, status: 'Running' })
 })
+
+t.test('a later definition with a status of another form gets the conditions, and no write is refused', async (t) => {
+  const seen = (): number => reconciler.entries.filter(({ msg }) => msg === 'served definitions changed').length
+  const before = seen()
+  const text = JSON.stringify(THEIRS[2])
+  const later = JSON.parse(text) as Definition
+  const { properties } = later.spec.versions[0].schema.openAPIV3Schema.properties.status
+  Object.assign(properties, { resolvedRuntimeConfig: { type: 'string' } })
+  t.not(JSON.stringify(later), text)
+  await installDefinitions(cluster, [later as unknown as JsonObject])
+  await until(() => seen() > before)
+  await store(manifest({ namespace, name: 'later' }))
+  t.equal(await reaches(['-n', namespace, 'aimsvc/later'], 'PathResolved', 'RoutingDisabled'), '')
+  const refused = (await cluster.audited()).filter(({ verb, objectRef, responseStatus }) =>
+    verb === 'patch' && objectRef?.name === 'later' && (responseStatus?.code ?? 500) > 299)
+  t.strictSame(refused.map(({ requestURI }) => requestURI), [])
+})

@@ -63,12 +63,24 @@ t.test('triggers admission with an empty patch', async (t) => {
   ])
 })
 
+/** As the API server says it. */
+const TYPED = 'failed to create typed patch object (ml-team/a; aim.silogen.ai/v1alpha1, Kind=AIMService): ' +
+  '.status.routing: expected string, got &{map[path:/a]}'
+
 const responses: Record<string, { response: (() => ApiResponse) | Error, want: object }> = {
   'a conflict': { response: () => apiResponse(409), want: { kind: 'outdated' } },
   'a deleted object': { response: () => apiResponse(404), want: { kind: 'gone' } },
   'a refusal': {
     response: () => apiResponse(422, { message: 'no' }),
     want: { kind: 'failed', reason: 'the API server returned 422: no', invalid: true }
+  },
+  'a status with a field that the definition does not have': {
+    response: () => apiResponse(500, { message: '.status.hash: field not declared in schema' }),
+    want: { kind: 'failed', reason: 'the API server returned 500: .status.hash: field not declared in schema', invalid: true }
+  },
+  'a status with a field of another type': {
+    response: () => apiResponse(500, { message: TYPED }),
+    want: { kind: 'failed', reason: `the API server returned 500: ${TYPED}`, invalid: true }
   },
   'a missing permission': {
     response: () => apiResponse(403, { message: 'forbidden' }),

@@ -107,4 +107,8 @@ t.test('writes only fields that the definition has', async (t) => {
     resolvedRuntimeConfig: { kind: 'AIMRuntimeConfig' }, conditions: STATUS.conditions
   })
   t.strictSame(writable(status, owners, schemaFields({})), { conditions: [] })
+  const otherTypes = schemaFields({
+    properties: { status: { properties: { resolvedRuntimeConfig: { type: 'string' }, conditions: {} } } }
+  })
+  t.strictSame(writable(status, owners, otherTypes), { conditions: STATUS.conditions }, 'text instead of an object')
 })
