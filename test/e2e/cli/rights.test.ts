@@ -71,6 +71,8 @@ t.test('explain says what may not be read, and explains a service from its block
   t.match(out, /^routing\.enabled +true +cluster config +service: not set$/m)
   t.match(out, /^Path: \/shared\/one$/m)
   t.notMatch(out, /differs from|up to date/)
+  const status = await run('status', '-n', namespace)
+  t.match(status, { out: '', code: 2, err: /^warning: aimclusterruntimeconfigs\.aim\.silogen\.ai is forbidden.*\nerror: / })
   const json = JSON.parse((await run('explain', 'one', '-n', namespace, '-o', 'json')).out) as JsonObject
   t.match(json, {
     config: 'AIMClusterRuntimeConfig shared',

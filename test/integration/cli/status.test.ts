@@ -108,8 +108,20 @@ t.test('a name without a configuration, and a refused list, are unusable', async
   t.match(await run(['nothing', '-n', 'ml-team']), {
     out: '', err: 'error: there is no configuration nothing in the namespace ml-team, or of the cluster\n', code: 2
   })
-  server.next('list', failure(403))
+  server.next('list', failure(500))
   t.match(await run(['-A', '--watch']), { out: '', err: /^error: failed to list .*: simulated failure\n$/, code: 2 })
+  server.next('list', failure(403))
+  server.next('list', failure(403))
+  t.match(await run([]), { out: '', err: 'error: simulated failure\nerror: simulated failure\n', code: 2 })
+})
+
+t.test('with rights in one namespace only, it shows that, and says what may not be read', async (t) => {
+  server.next('list', failure(403))
+  const { out, err, code } = await run(['-n', 'ml-team'])
+  t.match(out, 'AIMRuntimeConfig ml-team/moving')
+  t.notMatch(out, 'AIMClusterRuntimeConfig')
+  t.equal(err, 'warning: simulated failure\n')
+  t.equal(code, 0)
 })
 
 interface Watched { readonly shown: Shown, readonly stop: () => Promise<void> }
@@ -119,7 +131,15 @@ async function watch (output: 'text' | 'json', screen?: () => { columns: number,
   const connection = await connectToCluster({ kubeconfig, context: undefined, log: silentLog })
   const stopping = new AbortController()
   const watching = watchRollouts({ name: undefined, namespace: undefined }, {
-    listed: [], request: connection.request, terminal, clock: systemClock, output, signal: stopping.signal
+    listed: [],
+    readable: [
+      { kind: 'AIMClusterRuntimeConfig', path: CLUSTER }, { kind: 'AIMRuntimeConfig', path: ALL }
+    ],
+    request: connection.request,
+    terminal,
+    clock: systemClock,
+    output,
+    signal: stopping.signal
   })
   const stop = async (): Promise<void> => {
     stopping.abort()

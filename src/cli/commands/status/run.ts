@@ -5,7 +5,7 @@ import { generationOf } from '../../../api/object-meta.ts'
 import type { Log, ObjectSink } from '../../../core/ports.ts'
 import { ownConfigStatus } from '../../../core/status/rollout.ts'
 import type { SendRequest } from '../../../kube/client/api-connection.ts'
-import { listObjects } from '../../../kube/objects/list-objects.ts'
+import { forbiddenReason, listObjects } from '../../../kube/objects/list-objects.ts'
 import { Reflector } from '../../../kube/watch/reflector.ts'
 import { systemClock, type Clock } from '../../../platform/clock.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
@@ -25,10 +25,11 @@ export async function status (name: string | undefined, flags: StatusFlags, term
         name: name?.replace(/^.*\//, ''),
         namespace: flags.allNamespaces === true ? undefined : flags.namespace || contextNamespace
       }
-      const listed = await listRollouts(wanted, request)
+      const { listed, readable, reasons } = await listRollouts(wanted, request)
+      terminal.writeError(reasons.map((reason) => `warning: ${oneLine(reason)}\n`).join(''))
       if (flags.watch === true) {
         const signal = new AbortController().signal // Ctrl-C ends the process
-        await watchRollouts(wanted, { ...flags, listed, request, terminal, clock: systemClock, signal })
+        await watchRollouts(wanted, { ...flags, listed, readable, request, terminal, clock: systemClock, signal })
       } else if (listed.length === 0) throw new Error(noneFound(wanted))
       terminal.write(format(listed, flags, terminal))
       terminal.setExitCode(listed.some(isHeld) ? 1 : 0)
@@ -52,7 +53,9 @@ function noneFound ({ name, namespace }: Wanted): string {
 
 type ConfigKind = Rollout['kind']
 
-function collections ({ namespace }: Wanted): ReadonlyArray<{ readonly kind: ConfigKind, readonly path: string }> {
+interface Collection { readonly kind: ConfigKind, readonly path: string }
+
+function collections ({ namespace }: Wanted): readonly Collection[] {
   const within = namespace === undefined ? '' : `namespaces/${namespace}/`
   return [
     { kind: 'AIMClusterRuntimeConfig', path: `/apis/${API_VERSION}/${AIM_CLUSTER_RUNTIME_CONFIG.plural}` },
@@ -60,14 +63,32 @@ function collections ({ namespace }: Wanted): ReadonlyArray<{ readonly kind: Con
   ]
 }
 
-async function listRollouts (wanted: Wanted, request: SendRequest): Promise<Rollout[]> {
-  const found: Rollout[] = []
-  for (const { kind, path } of collections(wanted)) {
-    for await (const object of listObjects(path, request)) {
-      if (isWanted(object, wanted)) found.push(rolloutOf(kind, object))
+interface Listed {
+  readonly listed: readonly Rollout[]
+  readonly readable: readonly Collection[]
+  /** Why the others may not be listed. */
+  readonly reasons: readonly string[]
+}
+
+/** Users may have rights in one namespace only. Throws if they may list nothing. */
+async function listRollouts (wanted: Wanted, request: SendRequest): Promise<Listed> {
+  const listed: Rollout[] = []
+  const readable: Collection[] = []
+  const reasons: string[] = []
+  for (const collection of collections(wanted)) {
+    try {
+      for await (const object of listObjects(collection.path, request)) {
+        if (isWanted(object, wanted)) listed.push(rolloutOf(collection.kind, object))
+      }
+      readable.push(collection)
+    } catch (error) {
+      const reason = forbiddenReason(error)
+      if (reason === undefined) throw error
+      reasons.push(reason)
     }
   }
-  return found
+  if (readable.length === 0) throw new Error(reasons.join('\n'))
+  return { listed, readable, reasons }
 }
 
 function isWanted (object: JsonObject, { name }: Wanted): boolean {
@@ -102,8 +123,7 @@ function format (rollouts: readonly Rollout[], { output }: Pick<StatusFlags, 'ou
   return terminal.screen === undefined ? toLines(rollouts) : `${toView(rollouts, terminal.colors).join('\n')}\n`
 }
 
-interface Watch extends Pick<StatusFlags, 'output'> {
-  readonly listed: readonly Rollout[]
+interface Watch extends Pick<StatusFlags, 'output'>, Omit<Listed, 'reasons'> {
   readonly request: SendRequest
   readonly terminal: Terminal
   readonly clock: Clock
@@ -115,7 +135,7 @@ const FRAME_MS = 100
 
 /** Shows the rollouts and each change until the signal aborts: in a view of the terminal, or as further lines. */
 export async function watchRollouts (wanted: Wanted, watch: Watch): Promise<void> {
-  const { listed, request, terminal, clock, output, signal } = watch
+  const { listed, readable, request, terminal, clock, output, signal } = watch
   const known = new Map(listed.map((rollout) => [keyOf(rollout), rollout]))
   const live = output === 'text' && terminal.screen !== undefined ? newLiveView(terminal, terminal.screen) : undefined
   const errors = (): string[] => reflectors.flatMap(({ error }) => error ?? [])
@@ -149,7 +169,7 @@ export async function watchRollouts (wanted: Wanted, watch: Watch): Promise<void
   })
   const log: Log = { info: scheduleDraw, warn, error: warn }
   const observer = { onSynced: scheduleDraw, onRestart: scheduleDraw, onFailedObject: scheduleDraw }
-  const reflectors = collections(wanted).map(({ kind, path }) =>
+  const reflectors = readable.map(({ kind, path }) =>
     new Reflector({ path, request, sink: sinkOf(kind), observer, log, clock, random: Math.random }))
   if (live === undefined) terminal.write(format(listed, { output }, terminal))
   else draw()
