@@ -1,9 +1,8 @@
 import { isMap, isScalar, parseDocument, Scalar, type Document } from 'yaml'
-import { KINDS, type Kind } from '../src/api/kinds.ts'
+import { KINDS } from '../src/api/kinds.ts'
 import { fieldSteps, type Position } from '../src/offline/read-manifests.ts'
 import { similarName } from '../src/platform/similar-name.ts'
 import type { Remark } from './examine.ts'
-import { fieldsAt } from './schema-hints.ts'
 
 /** A change of the YAML that removes the cause of a message. */
 export interface Fix {
@@ -16,7 +15,7 @@ export interface Fix {
 interface Edit { readonly title: string, readonly apply: () => void }
 
 /** An object of a text, by the steps of a field. */
-interface Edited { readonly document: Document, readonly kind: Kind['kind'], readonly steps: readonly string[] }
+interface Edited { readonly document: Document, readonly steps: readonly string[] }
 
 type Rule = readonly [message: RegExp, edit: (edited: Edited, groups: readonly string[]) => Edit | undefined]
 
@@ -36,10 +35,8 @@ const RULES: readonly Rule[] = [
   [/ spec\.resolvedRuntimeConfig is written by admission only/, ({ document }) =>
     remove(document, ['spec', 'resolvedRuntimeConfig'])],
   [/ credentials belong in an AIMRuntimeConfig/, ({ document, steps }) => remove(document, steps)],
-  [/: unknown field$/, ({ document, kind, steps }) => {
-    const known = similarName(steps.at(-1) ?? '', Object.keys(fieldsAt(kind, steps.slice(0, -1))))
-    return known === undefined ? remove(document, steps) : rename(document, steps, known)
-  }],
+  [/: unknown field(?: \(did you mean "(.+?)"\?\))?$/, ({ document, steps }, [known]) =>
+    known === undefined ? remove(document, steps) : rename(document, steps, known)],
   [/: Unsupported value: "(.*?)": supported values: (.+)$/, ({ document, steps }, [value = '', values = '']) => {
     const all = [...values.matchAll(/"(.*?)"/g)].map(([, each = '']) => each)
     const to = similarName(value, all) ?? all[0] ?? ''
@@ -78,9 +75,8 @@ export function fixOf (remark: Remark, text: string): Fix | undefined {
   const written = text.slice(start, end)
   // scalars stay texts, so that a change of one field keeps the others as written
   const document = parseDocument(written, { schema: 'failsafe', resolveKnownTags: false })
-  const kind = KINDS.find((known) => known.kind === document.get('kind'))?.kind
-  if (document.errors.length > 0 || kind === undefined) return undefined
-  const edit = editOf(remark, { document, kind, steps: fieldSteps(remark.field) })
+  if (document.errors.length > 0 || !KINDS.some(({ kind }) => kind === document.get('kind'))) return undefined
+  const edit = editOf(remark, { document, steps: fieldSteps(remark.field) })
   edit?.apply()
   return edit && { title: edit.title, text: text.slice(0, start) + asWritten(document, written) + text.slice(end) }
 }

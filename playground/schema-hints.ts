@@ -25,7 +25,7 @@ const NOT_WRITTEN: ReadonlySet<string> = new Set(['status', 'resolvedRuntimeConf
 const METADATA = ['name', 'namespace', 'labels', 'annotations']
 
 /** Schemas of the fields below these steps, by name; those of a map or a list are the ones of its items. */
-export function fieldsAt (kind: KindName, steps: readonly string[]): Readonly<Record<string, JsonObject>> {
+function fieldsAt (kind: KindName, steps: readonly string[]): Readonly<Record<string, JsonObject>> {
   const properties = ownObject(schemaAt(kind, steps) ?? {}, 'properties')
   const fields = Object.entries(properties).filter((entry): entry is [string, JsonObject] => isJsonObject(entry[1]))
   return Object.fromEntries(steps.join() === 'metadata' ? fields.filter(([name]) => METADATA.includes(name)) : fields)
