@@ -64,6 +64,7 @@ t.test('triggers admission with an empty patch', async (t) => {
 })
 
 /** As the API server says it. */
+const UNDECLARED = '.status.hash: field not declared in schema'
 const TYPED = 'failed to create typed patch object (ml-team/a; aim.silogen.ai/v1alpha1, Kind=AIMService): ' +
   '.status.routing: expected string, got &{map[path:/a]}'
 
@@ -75,8 +76,8 @@ const responses: Record<string, { response: (() => ApiResponse) | Error, want: o
     want: { kind: 'failed', reason: 'the API server returned 422: no', invalid: true }
   },
   'a status with a field that the definition does not have': {
-    response: () => apiResponse(500, { message: '.status.hash: field not declared in schema' }),
-    want: { kind: 'failed', reason: 'the API server returned 500: .status.hash: field not declared in schema', invalid: true }
+    response: () => apiResponse(500, { message: UNDECLARED }),
+    want: { kind: 'failed', reason: `the API server returned 500: ${UNDECLARED}`, invalid: true }
   },
   'a status with a field of another type': {
     response: () => apiResponse(500, { message: TYPED }),
