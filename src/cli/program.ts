@@ -130,9 +130,10 @@ export async function newProgram (
   return program
 }
 
-/** Commander writes help and errors, which may quote an argument, by the terminal too. */
+/** Commander writes help and errors, which may quote an argument, by the terminal too. Its 1 means a verdict here. */
 function useTerminal (command: Command, terminal: Terminal): void {
   command.configureOutput({ writeOut: terminal.write, writeErr: terminal.writeError })
+    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   for (const child of command.commands) useTerminal(child, terminal)
 }
 

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process'
+import { once } from 'node:events'
 import { promisify } from 'node:util'
 import type { Command } from 'commander'
 import t from 'tap'
@@ -41,6 +42,22 @@ t.test('every flag has an environment variable', async (t) => {
     ),
     []
   )
+})
+
+t.test('a command line that cannot be used ends with exit code 2, as 1 is a verdict; help with 0', async (t) => {
+  const exits = [
+    { line: 'review --nope', want: 2 },
+    { line: 'explain -o', want: 2 },
+    { line: 'serve --nope', want: 2 },
+    { line: 'manifests crds --nope', want: 2 },
+    { line: 'nope', want: 2 },
+    { line: 'review --help', want: 0 }
+  ]
+  for (const { line, want } of exits) {
+    const child = execFile('node', ['src/main.ts', ...line.split(' ')])
+    const [code] = await once(child, 'exit') as [number]
+    t.equal(code, want, line)
+  }
 })
 
 const BASH: Record<string, { readonly words: readonly string[], readonly want: readonly string[] }> = {
