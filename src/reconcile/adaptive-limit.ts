@@ -23,9 +23,9 @@ const FLOOR_SAMPLES = 4
 /** The lowest floor. */
 const SHORTEST_MS = 0.1
 /** How many times the floor a latency may be. */
-const TOLERANCE = 1.1
+const TOLERANCE = 1.15
 /** The accepted queue, in square roots of the limit. */
-const QUEUE = 0.5
+const QUEUE = 0.25
 /** The share of a change that one window makes. Source: GradientLimit, `smoothing`. */
 const SMOOTHING = 0.2
 /** The strongest reduction that latency causes in one window. Source: GradientLimit. */
@@ -38,7 +38,7 @@ const FLOOR_RISE = 1.1
 
 /**
  * How many work items of all queues are processed at a time. The limit follows the latency of writes: it approaches
- * `limit × tolerance × floor ÷ latency + √limit ÷ 2`, and a rejection for overload (429) halves it. Source: Netflix
+ * `limit × tolerance × floor ÷ latency + √limit ÷ 4`, and a rejection for overload (429) halves it. Source: Netflix
  * concurrency-limits, GradientLimit. Unlike there, latency is the median of a window, so that a tenant's slow webhook
  * does not slow others down, and a window at half the limit measures the floor. Users' load on the API server makes
  * these writes slower too, and so lowers the limit: their requests need no other signal.
