@@ -142,7 +142,8 @@ function brokenAt (path: FieldPath, at: number, parent: string): MissingField {
   const place = path.slice(0, at)
   const title = titleOf(place)
   if (typeof path[at] === 'number') return { what: `${title} is ${parent}, not a list`, remedy: 'remove the index' }
-  const item = templateText([...place, 0, ...path.slice(at)])
+  const below = path.slice(at)
+  const item = templateText([...place, 0, ...below.slice(/^\d+$/.test(String(below[0])) ? 1 : 0)]) // `.0` means `[0]`
   return parent === 'a list'
     ? { what: `${title} is a list`, remedy: `choose an item, as in {${item}}` }
     : { what: `${title} is ${parent} and has no fields`, remedy: `write {${templateText(place)}}` }

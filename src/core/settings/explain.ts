@@ -6,7 +6,7 @@ import type { ConfigLookup } from '../world.ts'
 import { assessService, type Assessment, type AssessmentWorld } from './assess.ts'
 import { PRECEDENCE, settle, SOURCES, type SettingRule, type SettingSource } from './precedence.ts'
 import { configTitle, type RuntimeConfig, type UsedConfig } from './runtime-config.ts'
-import { displayName, type Service } from './service.ts'
+import { displayName, renderedObject, type Service } from './service.ts'
 import type { ServicePath } from './service-path.ts'
 
 /** Where a setting comes from; `unset` if no source gives it. */
@@ -100,7 +100,7 @@ export function explainService (service: Service, world: AssessmentWorld): Expla
       kind: path.kind,
       path: path.kind === 'path' ? path.path : undefined,
       template: routing.template.source,
-      parts: explainPath(routing.template, service.object, world.pathPolicy.pathSegments),
+      parts: explainPath(routing.template, renderedObject(service), world.pathPolicy.pathSegments),
       problems: problemsOf(assessment)
     },
     filled: Object.entries(service.filled).map(([field, value]) => {

@@ -7,7 +7,7 @@ import type { HeldPath, PathClaim, World } from '../world.ts'
 import { DEFAULT_PATH_TEMPLATE, PRECEDENCE, settle, type SettingSource } from './precedence.ts'
 import { orMalformed, parentReferenceAt } from './read-fields.ts'
 import type { UsedConfig } from './runtime-config.ts'
-import type { Service, ServiceFields } from './service.ts'
+import { renderedObject, type Service, type ServiceFields } from './service.ts'
 
 /** The routing settings of a service, settled. */
 export interface EffectiveRouting {
@@ -49,7 +49,7 @@ export function renderServicePath (
   service: Service, { enabled, template }: EffectiveRouting, form: SegmentForm
 ): RenderedServicePath {
   if (template.kind === 'invalid') return { kind: 'invalid', problems: template.problems }
-  return enabled ? renderPath(template, service.object, form) : { kind: 'disabled' }
+  return enabled ? renderPath(template, renderedObject(service), form) : { kind: 'disabled' }
 }
 
 /** The claim that a service lays to a path; undefined without a gateway. */

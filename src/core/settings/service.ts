@@ -31,7 +31,7 @@ export interface Service extends ServiceFields {
   /** The resolved configuration as recorded, unchecked: users can write anything there. */
   readonly block: unknown
   readonly recordedIn: RecordPlace | 'several' | undefined
-  /** The user's own part of the object, which path expressions read. */
+  /** The user's own part of the object. */
   readonly object: JsonObject
   /** The fields that admission filled, as found. */
   readonly filled: FilledFields
@@ -80,6 +80,13 @@ export function readService (given: JsonObject, namespace: string, stored: JsonO
       filled
     }
   })
+}
+
+/** What path expressions read: the object with the name of the configuration, as admission stores it. */
+export function renderedObject ({ object, givenConfigName, configName }: Service): JsonObject {
+  return givenConfigName === undefined
+    ? { ...object, spec: { ...ownObject(object, 'spec'), runtimeConfigName: configName } }
+    : object
 }
 
 /** The block has precedence. An annotation in another form than admission writes counts as being in several places. */

@@ -107,6 +107,8 @@ t.test('a template warns of fields that no service can have', async (t) => {
     '/{.spec.env}': 'field .spec.env is a list ({.spec.env} at position 2); choose one item, as in {.spec.env[0]}',
     '/{.spec.env.value}': 'field .spec.env is a list ({.spec.env.value} at position 2); choose an item, as in ' +
       '{.spec.env[0].value}',
+    '/{.spec.env.0.value}': 'field .spec.env is a list ({.spec.env.0.value} at position 2); choose an item, as in ' +
+      '{.spec.env[0].value}',
     '/{.spec.env[?(@.nam=="A")].value}': 'no service has a field .spec.env[0].nam (did you mean "name"?) ' +
       '({.spec.env[?(@.nam=="A")].value} at position 2); name a field of .spec.env[0]: name, value, valueFrom',
     '/{.spec.nothing[*].value}': /^no service has a field \.spec\.nothing /.source,

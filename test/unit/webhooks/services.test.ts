@@ -84,6 +84,14 @@ t.test('the block', async (t) => {
     t.match(block(service)?.['hash'], /^sha256:[0-9a-f]{64}$/)
   })
 
+  t.test('renders the name of the configuration that it sets', async (t) => {
+    const routing = { ...ROUTED.routing, pathTemplate: '/{.spec.runtimeConfigName}' }
+    const admission = admissionWith(aConfig({ routing }))
+    for (const spec of [{}, { runtimeConfigName: '' }, { runtimeConfigName: 'default' }]) {
+      t.match(block(mutated(admission, { object: aService({ spec }) })), { routing: { path: '/default' } })
+    }
+  })
+
   t.test('yields no operation for an admitted service', async (t) => {
     const admission = admissionWith(aConfig(ROUTED))
     const object = mutated(admission, { object: aService({ labels: { team: 'nlp' } }) })
