@@ -37,6 +37,7 @@ interface Call {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   readonly path: string
   readonly type?: string
+  readonly accept?: string
   readonly body?: unknown
   readonly options?: WriteOptions & { readonly force?: boolean }
 }
@@ -50,7 +51,9 @@ export function actorOf (
 ) {
   const { server, ca, token } = accessOf(kubeconfig)
   const dispatcher = new Agent({ connections: CONNECTIONS, allowH2: false, connect: { ca } })
-  const call = async ({ method, path, type = 'application/json', body, options = {} }: Call): Promise<Outcome> => {
+  const call = async (
+    { method, path, type = 'application/json', accept = 'application/json', body, options = {} }: Call
+  ): Promise<Outcome> => {
     const response = await request(urlOf(server + path, options), {
       method,
       dispatcher,
@@ -58,6 +61,7 @@ export function actorOf (
       headers: {
         authorization: `Bearer ${token}`,
         'content-type': type,
+        accept,
         ...(options.as !== undefined && { 'impersonate-user': options.as })
       }
     })
@@ -133,8 +137,13 @@ export function actorOf (
       }),
     remove: async (ref: ObjectRef, options: WriteOptions = {}): Promise<Outcome> =>
       await call({ method: 'DELETE', path: pathOf(ref), options }),
+    /** The response has the metadata alone, as whole objects may be longer than a text. */
     removeAll: async (kind: string, namespace: string): Promise<Outcome> =>
-      await call({ method: 'DELETE', path: collectionOf({ kind, namespace }) }),
+      await call({
+        method: 'DELETE',
+        path: collectionOf({ kind, namespace }),
+        accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
+      }),
     close: async (): Promise<void> => { await dispatcher.destroy() }
   }
 }
