@@ -95,7 +95,7 @@ t.test('a variable of a flag without value is read, not only found', async (t) =
     t.equal(await readFile(file, 'utf8'), '[]\n', AIM_ADMISSION_UPDATE)
   }
   const unknown = await runPasted(`aim-admission test ${folder}`, { AIM_ADMISSION_UPDATE: 'maybe' })
-  t.match(unknown, { code: 1, stderr: /^error: AIM_ADMISSION_UPDATE must be true or false, not "maybe"/ })
+  t.match(unknown, { code: 2, stderr: /^error: AIM_ADMISSION_UPDATE must be true or false, not "maybe"/ })
   t.equal(await readFile(file, 'utf8'), '[]\n')
   await run(['test', folder, '--update'], { AIM_ADMISSION_UPDATE: 'false' })
   t.match(await readFile(file, 'utf8'), 'AIMService default/a', 'the flag takes precedence')
@@ -117,7 +117,7 @@ t.test('a closed pipe ends the program quietly, and a full disk with one line', 
   const review = 'aim-admission review -R -f deploy/examples'
   t.match(await runPasted(`${review} | true; echo \${PIPESTATUS[0]}`, {}), { stdout: '141\n', stderr: '' })
   const misused = await runPasted(`${review} -o no 2>&1 | true; echo \${PIPESTATUS[0]}`, {})
-  t.match(misused, { stdout: '1\n', stderr: '' }, 'the code of a misuse stays')
+  t.match(misused, { stdout: '2\n', stderr: '' }, 'the code of a misuse stays')
   const bad = path.join(t.testdir({ 'bad.md': ['This is', 'is simple.'].join(' ') }), 'bad.md')
   const linted = await runPasted(`node tools/lint-prose.ts ${bad} | true; echo \${PIPESTATUS[0]}`, {})
   t.match(linted, { stdout: '141\n', stderr: '' })
