@@ -20,8 +20,9 @@ import { checkVersion } from './check-version.ts'
 import { clusterReader, type ClusterReader } from './cluster-reader.ts'
 import { CHECKS, shellWord, type CheckResult } from './format.ts'
 import {
-  createCommand, fitTo, foundOptions, otherGroup, readConfigurations, type Fit, type FitOptions
+  fitTo, foundOptions, otherGroup, readConfigurations, type Fit, type FitOptions
 } from './found-registration.ts'
+import { createCommand } from './registration-command.ts'
 
 export interface Examination extends Pick<ConnectionOptions, 'kubeconfig' | 'context'> {
   /** `host:port` of the server, instead of its registered address. */
