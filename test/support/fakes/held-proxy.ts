@@ -5,8 +5,8 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 export async function startHeldProxy (url: string) {
   const sockets = new Set<Socket>()
   const { promise: released, resolve: release } = Promise.withResolvers<undefined>()
-  const server = createServer((client) => {
-    const ends = [client, connect(Number(new URL(url).port), '127.0.0.1')] as const
+  const server = createServer({ noDelay: true }, (client) => {
+    const ends = [client, connect({ port: Number(new URL(url).port), host: '127.0.0.1', noDelay: true })] as const
     for (const [from, to] of [ends, ends.toReversed() as [Socket, Socket]]) { // the same two
       sockets.add(from)
       from.on('error', () => { to.destroy() })

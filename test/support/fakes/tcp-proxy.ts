@@ -12,8 +12,8 @@ export async function startTcpProxy (target: string) {
   const open = new Set<Socket>()
   let most = 0
   let accepted = 0
-  const server = createServer((client) => {
-    const upstream = connect(Number(new URL(target).port), '127.0.0.1')
+  const server = createServer({ noDelay: true }, (client) => {
+    const upstream = connect({ port: Number(new URL(target).port), host: '127.0.0.1', noDelay: true })
     open.add(client)
     accepted++
     setTimeout(() => { most = Math.max(most, open.size) }, SETTLE_MS).unref()

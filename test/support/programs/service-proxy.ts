@@ -17,16 +17,17 @@ const PROBE_TIMEOUT_MS = 1_000
 
 /**
  * A stand-in for a Kubernetes Service: one address in front of the ready servers. Like kube-proxy, it reacts to a
- * change with a delay, selects a server per new connection without a second attempt, and keeps open connections.
+ * change with a delay, selects a server per new connection without a second attempt, and keeps open connections. It
+ * passes bytes on at once: Nagle's algorithm would delay the second part of each message by up to 40 ms.
  */
 export async function startServiceProxy ({ delay = { min: 1_000, max: 3_000 } }: ServiceProxyOptions = {}) {
   const followed = new Set<Followed>()
   const sockets = new Set<Socket>()
-  const server = createServer((client) => {
+  const server = createServer({ noDelay: true }, (client) => {
     const listed = [...followed].filter((endpoint) => endpoint.listed)
     const chosen = listed[Math.floor(Math.random() * listed.length)]
     if (chosen === undefined) client.resetAndDestroy()
-    else relay(client, connect(chosen.port, '127.0.0.1'), sockets)
+    else relay(client, connect({ port: chosen.port, host: '127.0.0.1', noDelay: true }), sockets)
   }).listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo // it listens on a port
