@@ -1,4 +1,5 @@
 import { BUILTIN_KIND } from '../../api/kinds.ts'
+import { uidOf } from '../../api/object-meta.ts'
 import { explainPath, type PathPart } from '../path/explain.ts'
 import { problemText } from '../path/problem.ts'
 import { sameJson } from '../../platform/json.ts'
@@ -85,7 +86,8 @@ export interface ExplainedPath {
 /** Explains a service from the assessment that admission makes of it. Pure, runs in a browser. */
 export function explainService (service: Service, world: AssessmentWorld): Explanation {
   const { configs } = world
-  const assessment = assessService(service, world, service.block === undefined ? undefined : service)
+  const isStored = service.block !== undefined || uidOf(service.object) !== '' // the API server sets uids
+  const assessment = assessService(service, world, isStored ? service : undefined)
   const { config, path, routing, block } = assessment
   const settings = config === undefined ? [] : settingsOf(service, config)
   return {

@@ -68,6 +68,15 @@ const shared = {
   routing: { enabled: true, gatewayRef: { name: 'h' }, pathTemplate: '/shared' }
 }
 
+t.test('a stored service without a configuration holds its own path, also out of scope; a manifest does not', (t) => {
+  const spec = { runtimeConfigName: 'gone', routing: { enabled: true, gatewayRef: { name: 'g' }, pathTemplate: '/a' } }
+  const kindOf = (metadata: JsonObject): string =>
+    explained({ service: aService({ metadata, spec }), policy: { pathScope: 'namespace' } }).path.kind
+  t.equal(kindOf({ uid: 'u1' }), 'path')
+  t.equal(kindOf({}), 'invalid')
+  t.end()
+})
+
 interface SettingCase {
   readonly service: JsonObject
   readonly config: JsonObject
