@@ -1,5 +1,6 @@
 // `npm run cluster`: runs a real API server with the product registered in it, until Ctrl-C. With `--operator`, the
-// definitions are those of a stand-in for an operator that runs models, which runs beside the product.
+// definitions are those of a stand-in for an operator that runs models, which runs beside the product. Other flags are
+// those of `serve`.
 import { once } from 'node:events'
 import { startOwnCluster } from '../test/support/cluster/cluster.ts'
 import { httpRouteDefinition, installDefinitions, operatorDefinitions } from '../test/support/operator/install.ts'
@@ -8,11 +9,12 @@ import { startProduct } from '../test/support/programs/product.ts'
 
 const cluster = await startOwnCluster()
 const besideOperator = process.argv.includes('--operator')
+const flags = process.argv.slice(2).filter((flag) => flag !== '--operator')
 if (besideOperator) {
   await installDefinitions(cluster, [await httpRouteDefinition(), ...await operatorDefinitions()])
-  process.env['AIM_ADMISSION_INJECT'] = 'record,fields'
+  flags.unshift('--inject', 'record,fields', '--path-segments', 'dns') // as install-beside-operator.yaml
 }
-const product = await startProduct(cluster, ['--with-reconciler'])
+const product = await startProduct(cluster, ['--with-reconciler', ...flags])
 const operator = besideOperator ? startOperator({ request: cluster.client.request }) : undefined
 process.stdout.write(`API server:    ${cluster.url}
 aim-admission: ${product.url}
