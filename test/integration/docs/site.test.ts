@@ -22,7 +22,7 @@ t.teardown(async () => {
   await app.close()
 })
 
-const ADDRESSES = ['/', '/how-to/gitops', '/how-to/operations', '/reference/path-templates', '/explanation/concepts']
+const ADDRESSES = ['/', '/how-to/gitops', '/how-to/rollouts', '/reference/path-templates', '/explanation/concepts']
 for (const address of ADDRESSES) {
   for (const colorScheme of ['light', 'dark'] as const) {
     t.test(`${address} in ${colorScheme} has one title and no serious accessibility finding`, async (t) => {
