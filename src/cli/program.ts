@@ -132,9 +132,19 @@ export async function newProgram (
 
 /** Commander writes help and errors, which may quote an argument, by the terminal too. Its 1 means a verdict here. */
 function useTerminal (command: Command, terminal: Terminal): void {
-  command.configureOutput({ writeOut: terminal.write, writeErr: terminal.writeError })
-    .exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
+  command.configureOutput({
+    writeOut: terminal.write,
+    writeErr: terminal.writeError,
+    outputError: (text, write) => { write(text + otherUnknown(text, command)) }
+  }).exitOverride(({ exitCode }) => process.exit(exitCode === 0 ? 0 : 2))
   for (const child of command.commands) useTerminal(child, terminal)
+}
+
+/** Commander reports the first unknown flag alone. */
+function otherUnknown (text: string, { args }: Command): string {
+  const [, first] = /^error: unknown option '(.*)'/.exec(text) ?? []
+  const others = args.filter((arg) => first !== undefined && arg !== first && /^-./.test(arg))
+  return others.map((flag) => `error: unknown option '${flag}'\n`).join('')
 }
 
 /** The webhooks as they are registered. */

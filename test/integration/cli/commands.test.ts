@@ -44,6 +44,20 @@ t.test('every flag has an environment variable', async (t) => {
   )
 })
 
+t.test('every command that reads objects has the flag of their API group', async (t) => {
+  const all = program.commands.flatMap((command) => command.commands.length > 0 ? command.commands : [command])
+  const without = all.filter(({ options }) => !options.some(({ long }) => long === '--api-group'))
+  t.same(without.map((command) => command.name()), ['completion'])
+})
+
+t.test('all unknown flags are reported together', async (t) => {
+  const line = ['serve', '--prot', '1', '-x', '--port=1', '--yes=2']
+  const { stderr } = await promisify(execFile)('node', ['src/main.ts', ...line])
+    .catch((error: unknown) => error as { stderr: string }) // it exits with 2
+  const wanted = ["'--prot'", '(Did you mean --port?)', "'-x'", "'--yes=2'"]
+  t.same(stderr.split('\n').slice(0, 4).map((each) => each.replace('error: unknown option ', '')), wanted)
+})
+
 t.test('a command line that cannot be used ends with exit code 2, as 1 is a verdict; help with 0', async (t) => {
   const exits = [
     { line: 'review --nope', want: 2 },

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { flag } from '../../flags/read-flags.ts'
+import { apiGroupFlag, flag } from '../../flags/read-flags.ts'
 import type { Terminal } from '../../output/terminal.ts'
 import { clusterFlags, objectNamespaceFlag, type ClusterFlags } from '../../user-cluster.ts'
 
@@ -21,9 +21,8 @@ export function statusCommand (terminal: Terminal): Command {
     .addOption(flag('-w, --watch', 'show changes until Ctrl-C: a live view on a terminal, else a line for each'))
     .addOption(flag('-o, --output <format>', 'text, or json with one line per configuration', 'text')
       .choices(['text', 'json']))
-  for (const option of clusterFlags('cluster of the configurations (default: that of kubectl)')) {
-    command.addOption(option)
-  }
+  const cluster = clusterFlags('cluster of the configurations (default: that of kubectl)')
+  for (const option of [...cluster, apiGroupFlag()]) command.addOption(option)
   return command.action(async (name: string | undefined, flags: StatusFlags) => {
     await (await import('./run.ts')).status(name, flags, terminal)
   })
