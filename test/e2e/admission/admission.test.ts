@@ -66,6 +66,15 @@ t.test('a server-side dry run shows the path and stores nothing', async (t) => {
   t.match((await kubectl(['-n', namespace, 'get', 'aimservice', 'a'])).stderr, /NotFound/)
 })
 
+t.test('a template reads the name of the configuration that a service leaves out', async (t) => {
+  const namespace = await aNamespace('unnamed')
+  const service = manifest({ namespace, name: 'a' })
+  const template = '/{.metadata.namespace}/{.spec.runtimeConfigName}'
+  await apply(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: routed(template) }), service)
+  t.equal(await get(namespace, 'a', PATH), '/unnamed/default')
+  t.match((await apply(service)).stdout, /unchanged/)
+})
+
 t.test('a configuration and its service in one file resolve, with and without one of that name in the cluster', async (t) => {
   const namespace = await aNamespace('bundles')
   const names = Array.from({ length: 200 }, (_, index) => `bundle-${index}`)
