@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { API_VERSION, PREFIX } from '../../api/meta.ts'
-import type { EventSink, Log, TransitionEvent } from '../../core/ports.ts'
-import type { Clock } from '../../platform/clock.ts'
+import type { EventSink, Log, TransitionEvent, Unavailable, WriteResult } from '../../core/ports.ts'
+import { pause, type Clock } from '../../platform/clock.ts'
 import { oneLine } from '../../platform/printable.ts'
 import type { SendRequest } from '../client/api-connection.ts'
 import type { Fencing } from '../client/fencing.ts'
@@ -18,6 +18,11 @@ export interface EventRecorderOptions {
   readonly log: Log
 }
 
+/** An event that waits. `post`: what was sent in vain before, that many times. */
+interface Pending { readonly event: TransitionEvent, readonly post?: Post, readonly tries: number }
+
+interface Post { readonly collection: string, readonly name: string, readonly body: object }
+
 /** An event that was sent, and how often it has occurred since. */
 interface Sent { readonly path: string, count: number, at: number }
 
@@ -32,6 +37,11 @@ const GAP_MS = 20
 /** After an event of a rollout, of which there may be thousands: they leave the API server to the rollout itself. */
 const ROLLOUT_GAP_MS = 100
 const TIMEOUT_MS = 5_000
+/** While the API server is unavailable: the first and the longest time between two tries, in milliseconds. */
+const FIRST_RETRY_MS = 1_000
+const LONGEST_RETRY_MS = 10_000
+/** Source: client-go, tools/events, maxTriesPerEvent. */
+const MAX_TRIES = 12
 /** Beyond these limits, the oldest events of the namespace with the most are dropped. */
 const MAX_PENDING = 1_000
 const MAX_REMEMBERED = 4_096
@@ -41,16 +51,16 @@ const MAX_NAME = 253
 
 /**
  * Writes transitions as Events of events.k8s.io/v1. Best effort: one request at a time and at a low rate, so that
- * status writes come first. Events that fail are dropped.
+ * status writes come first. Events that the API server refuses are dropped.
  */
 export class EventRecorder implements EventSink {
   readonly #options: EventRecorderOptions
-  readonly #pending = new NamespacedEntries<TransitionEvent>(MAX_PENDING)
+  readonly #pending = new NamespacedEntries<Pending>(MAX_PENDING)
   /** Sent only while no other event is pending. */
-  readonly #pendingOfRollouts = new NamespacedEntries<TransitionEvent>(MAX_PENDING)
+  readonly #pendingOfRollouts = new NamespacedEntries<Pending>(MAX_PENDING)
   readonly #sent = new NamespacedEntries<Sent>(MAX_REMEMBERED)
   #sending: Promise<void> | undefined
-  #stopped = false
+  readonly #stopping = new AbortController()
   #failing = false
 
   constructor (options: EventRecorderOptions) {
@@ -58,16 +68,14 @@ export class EventRecorder implements EventSink {
   }
 
   record (event: TransitionEvent): void {
-    if (this.#stopped) return
-    const key = JSON.stringify([event.regarding.uid, event.type, event.reason, event.note])
-    const pending = isOfRollout(event) ? this.#pendingOfRollouts : this.#pending
-    pending.set(event.regarding.namespace, key, event)
+    if (this.#stopping.signal.aborted) return
+    this.#add(JSON.stringify([event.regarding.uid, event.type, event.reason, event.note]), { event, tries: 0 })
     this.#sending ??= this.#sendAll()
   }
 
   /** Drops pending events. Once settled, nothing is in flight. */
   async stop (): Promise<void> {
-    this.#stopped = true
+    this.#stopping.abort()
     this.#pending.clear()
     this.#pendingOfRollouts.clear()
     await this.#sending
@@ -75,40 +83,59 @@ export class EventRecorder implements EventSink {
 
   async #sendAll (): Promise<void> {
     for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      const [key, event] = next
-      await this.#send(key, event)
-      await new Promise<void>((resolve) => {
-        this.#options.clock.setTimeout(isOfRollout(event) ? ROLLOUT_GAP_MS : GAP_MS, resolve)
-      })
+      await pause(this.#options.clock, await this.#send(...next), this.#stopping.signal)
     }
     this.#sending = undefined
   }
 
-  #next (): readonly [string, TransitionEvent] | undefined {
+  #add (key: string, pending: Pending): void {
+    const entries = isOfRollout(pending.event) ? this.#pendingOfRollouts : this.#pending
+    entries.set(pending.event.regarding.namespace, key, pending)
+  }
+
+  #next (): readonly [string, Pending] | undefined {
     return this.#pending.take() ?? this.#pendingOfRollouts.take()
   }
 
-  async #send (key: string, event: TransitionEvent): Promise<void> {
-    const now = this.#options.clock.now()
-    const { namespace } = event.regarding
-    const known = this.#sent.get(namespace, key)
-    if (known !== undefined && now - known.at < SERIES_MS) {
-      known.count++
-      if (known.count > FIRST_REPEAT && now - known.at < REWRITE_MS) return
-      known.at = now
-      const series = { count: known.count, lastObservedTime: microTime(this.#options.wallTime()) }
-      await this.#request('PATCH', known.path, { series })
-      return
-    }
-    const { collection, name, body } = this.#eventOf(event)
-    this.#sent.delete(namespace, key) // now the youngest
-    this.#sent.set(namespace, key, { path: `${collection}/${name}`, count: 1, at: now })
-    if (!await this.#request('POST', collection, body)) this.#sent.delete(namespace, key)
+  /** Returns how long to wait before the next request, in milliseconds. */
+  async #send (key: string, pending: Pending): Promise<number> {
+    const { event, tries } = pending
+    const known = this.#sent.get(event.regarding.namespace, key)
+    const isRepeat = known !== undefined && this.#options.clock.now() - known.at < SERIES_MS
+    if (isRepeat) await this.#repeat(known)
+    else if (await this.#mustRetry(key, pending)) return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries)
+    return isOfRollout(event) ? ROLLOUT_GAP_MS : GAP_MS
   }
 
-  #eventOf (
-    { regarding, type, reason, action, note }: TransitionEvent
-  ): { collection: string, name: string, body: object } {
+  async #repeat (known: Sent): Promise<void> {
+    const now = this.#options.clock.now()
+    known.count++
+    if (known.count > FIRST_REPEAT && now - known.at < REWRITE_MS) return
+    known.at = now
+    const series = { count: known.count, lastObservedTime: microTime(this.#options.wallTime()) }
+    await this.#request('PATCH', known.path, { series })
+  }
+
+  /** Sends an event, and adds it again if the API server is unavailable. */
+  async #mustRetry (key: string, { event, post = this.#postOf(event), tries }: Pending): Promise<boolean> {
+    const { namespace } = event.regarding
+    this.#sent.delete(namespace, key) // now the youngest
+    const at = this.#options.clock.now()
+    this.#sent.set(namespace, key, { path: `${post.collection}/${post.name}`, count: 1, at })
+    const { kind } = await this.#request('POST', post.collection, post.body)
+    const isStored = kind === 'written' || (kind === 'outdated' && tries > 0) // by a try without a response
+    if (!isStored) this.#sent.delete(namespace, key)
+    const mustRetry = kind === 'unavailable' && tries + 1 < MAX_TRIES && this.#isActive
+    if (mustRetry) this.#add(key, { event, post, tries: tries + 1 })
+    return mustRetry
+  }
+
+  /** A replica that no longer leads sends nothing. */
+  get #isActive (): boolean {
+    return !this.#stopping.signal.aborted && this.#options.fencing()
+  }
+
+  #postOf ({ regarding, type, reason, action, note }: TransitionEvent): Post {
     const { instance, wallTime } = this.#options
     const suffix = `.${randomBytes(8).toString('hex')}`
     const name = regarding.name.slice(0, MAX_NAME - suffix.length).replace(/[.-]+$/, '') + suffix
@@ -132,19 +159,19 @@ export class EventRecorder implements EventSink {
     }
   }
 
-  /** POST for an event, PATCH for its series. Whether it was accepted. */
-  async #request (method: 'POST' | 'PATCH', path: string, body: object): Promise<boolean> {
+  /** POST for an event, PATCH for its series. */
+  async #request (method: 'POST' | 'PATCH', path: string, body: object): Promise<WriteResult | Unavailable> {
     const { request, fencing, log } = this.#options
     const headers = { 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' }
     const result = await requestObject(request, path, {
       method, headers, body: JSON.stringify(body), timeoutMs: TIMEOUT_MS, fencing
     })
     const failed = result.kind !== 'written'
-    if (failed && !this.#failing && !this.#stopped) {
+    if (failed && !this.#failing && !this.#stopping.signal.aborted) {
       log.warn({ reason: 'reason' in result ? result.reason : result.kind }, 'failed to write event')
     }
     this.#failing = failed
-    return !failed
+    return result
   }
 }
 

@@ -9,15 +9,17 @@ import type { JsonObject } from '../../../src/platform/json.ts'
 
 interface Sent { readonly method: string, readonly path: string, readonly body: JsonObject }
 
-/** A recorder whose requests are recorded, and get a response of the given status. */
-function aRecorder ({ statusCode = 201, log = silentLog }: { statusCode?: number, log?: Log } = {}) {
+/** A recorder whose requests are recorded, and get responses of the `first` statuses, then of one status. */
+function aRecorder (
+  { statusCode = 201, first = [], log = silentLog }: { statusCode?: number, first?: number[], log?: Log } = {}
+) {
   const clock = new ManualClock()
   const sent: Sent[] = []
   const recorder = new EventRecorder({
     request: async (path: string, { method = 'GET', body: content = '{}' }: ApiRequest = {}) => {
       sent.push({ method, path, body: JSON.parse(content) as JsonObject }) // what the recorder wrote
       return await Promise.resolve(
-        apiResponse(statusCode, { message: 'no', metadata: { name: 'a', resourceVersion: '1' } })
+        apiResponse(first.shift() ?? statusCode, { message: 'no', metadata: { name: 'a', resourceVersion: '1' } })
       )
     },
     instance: 'replica-1',
@@ -140,6 +142,35 @@ t.test('writes events of cluster-scoped objects to namespace default', async (t)
   t.match(sent, [
     { path: '/apis/events.k8s.io/v1/namespaces/default/events', body: { metadata: { namespace: 'default' } } }
   ])
+})
+
+t.test('sends an event again, under the same name, while the API server is unavailable', async (t) => {
+  const { recorder, sent, pass } = aRecorder({ first: [429, 503, 409] })
+  recorder.record(anEvent())
+  for (const tries of [1, 2, 3, 3]) {
+    await pass(10_000)
+    t.equal(sent.length, tries)
+  }
+  t.strictSame(sent[1]?.body, sent[0]?.body)
+  t.strictSame(sent[2]?.body, sent[0]?.body)
+  recorder.record(anEvent())
+  await pass(0)
+  t.equal(sent[3]?.method, 'PATCH', 'a conflict says that an earlier try was stored')
+})
+
+t.test('drops an event after twelve tries', async (t) => {
+  const { recorder, sent, pass } = aRecorder({ statusCode: 503 })
+  recorder.record(anEvent())
+  for (let round = 0; round < 20; round++) await pass(10_000)
+  t.equal(sent.length, 12)
+})
+
+t.test('a stop does not wait for the next try', async (t) => {
+  const { recorder, sent, pass } = aRecorder({ statusCode: 503 })
+  recorder.record(anEvent())
+  await pass(0)
+  await recorder.stop()
+  t.equal(sent.length, 1)
 })
 
 t.test('drops failed events and logs the first failure', async (t) => {
