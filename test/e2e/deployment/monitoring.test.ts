@@ -1,6 +1,6 @@
 import t from 'tap'
 import { startCluster } from '../../support/cluster/cluster.ts'
-import { expressions } from '../../support/builders/expressions.ts'
+import { expressions, OF_THIS_PROGRAM } from '../../support/builders/expressions.ts'
 import { actionsOf, manifest } from '../../support/builders/manifests.ts'
 import { codeIn, readPage, rowsOf } from '../../support/docs/pages.ts'
 import { startProduct, startReconciler } from '../../support/programs/product.ts'
@@ -61,7 +61,7 @@ const CLOSED = ['kind', 'state', 'name']
 t.test('every expression of the alerts and of the dashboard asks for metrics that are served, by labels and values that they have', async (t) => {
   const served = readMetrics(Object.values(pages).join('\n'))
   for (const [where, expression] of await expressions()) {
-    const { selectors, grouped } = readExpression(expression)
+    const { selectors, grouped } = readExpression(expression.replaceAll(OF_THIS_PROGRAM, ''))
     for (const { metric, labels } of selectors) {
       const known = served.get(metric)
       t.ok(known, `${where}: ${metric} is served`)

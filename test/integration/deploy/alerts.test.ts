@@ -2,13 +2,25 @@ import { spawnSync } from 'node:child_process'
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
-import { alerts, expressions } from '../../support/builders/expressions.ts'
+import { alerts, expressions, OF_THIS_PROGRAM } from '../../support/builders/expressions.ts'
 import { readExpression } from '../../support/docs/promql.ts'
 
 t.test('every expression of the alerts and the dashboard parses and names a metric', async (t) => {
   const all = await expressions()
   t.ok(all.size > 40, String(all.size))
   for (const [where, expression] of all) t.ok(readExpression(expression).selectors.length > 0, where)
+})
+
+t.test('a metric whose name other programs of a cluster use is read from this program alone', async (t) => {
+  const shared = /^(?:workqueue|rest_client|process|nodejs)_/
+  let found = 0
+  for (const [where, expression] of await expressions()) {
+    const metrics = readExpression(expression).selectors.map(({ metric }) => metric)
+    const count = metrics.filter((metric) => shared.test(metric)).length
+    found += count
+    if (count > 0) t.equal(expression.split(`${OF_THIS_PROGRAM})`).length - 1, count, where)
+  }
+  t.ok(found > 5)
 })
 
 t.test('the dashboard can be imported: ids, data source, units, and a grid without overlaps', async (t) => {
@@ -19,6 +31,8 @@ t.test('the dashboard can be imported: ids, data source, units, and a grid witho
   t.match(templating.list, [{ name: 'datasource', type: 'datasource', query: 'prometheus' }])
   const cells = new Set<string>()
   for (const { title, type, gridPos: { x, y, w, h }, datasource, targets = [], fieldConfig } of panels) {
+    // without them, Grafana shows a number above 80 in red
+    if (type === 'stat') t.match(fieldConfig.defaults.thresholds, { steps: [{ value: null }] }, title)
     t.ok(x + w <= 24, `${title} is within the 24 columns`)
     const covered = Array.from({ length: w * h }, (_, at) => `${x + at % w}/${y + Math.floor(at / w)}`)
     t.strictSame(covered.filter((cell) => cells.has(cell)), [], `${title} covers no other panel`)
@@ -47,7 +61,7 @@ interface Dashboard {
     readonly targets?: ReadonlyArray<{
       readonly refId: string, readonly expr: string, readonly datasource: { readonly uid: string }
     }>
-    readonly fieldConfig: { readonly defaults: { readonly unit: string } }
+    readonly fieldConfig: { readonly defaults: { readonly unit: string, readonly thresholds?: object } }
   }>
 }
 

@@ -9,6 +9,9 @@ export interface Alert {
   readonly annotations: { readonly summary: string, readonly description: string, readonly runbook: string }
 }
 
+/** Limits a metric whose name other programs of a cluster use to the targets of this program. */
+export const OF_THIS_PROGRAM = ' and on (job, instance) aim_admission_build_info'
+
 const DEPLOY = path.resolve(import.meta.dirname, '../../../deploy')
 
 /** The alerts of deploy/alerts.yaml. */
