@@ -81,6 +81,6 @@ function textOf (pieces: readonly Piece[], y: number): string {
   return `<text x="${MARGIN}" y="${y}" textLength="${width}" xml:space="preserve">${spans.join('')}</text>\n`
 }
 
-function escaped (text: string): string {
+export function escaped (text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;')
 }

@@ -79,7 +79,7 @@ export async function startControlPlane ({ audit = false, apiServerFlags = [] }:
 
 export const AUDIT_LOG = 'audit.log'
 
-const ADMIN_TOKEN = 'admin-token'
+export const ADMIN_TOKEN = 'admin-token'
 
 /** Users without a group: they have the rights that a test binds to them. */
 const BOUND_USERS = ['bound', 'mallory', 'victim', 'platform'] as const
@@ -157,7 +157,7 @@ async function writeSecrets (dir: string): Promise<void> {
   await writeFile(path.join(dir, 'tokens.csv'), `${ADMIN_TOKEN},admin,admin,system:masters\n${users.join('')}`)
 }
 
-async function freePorts (count: number): Promise<number[]> {
+export async function freePorts (count: number): Promise<number[]> {
   const servers = await Promise.all(Array.from({ length: count }, async () => {
     const server = createServer().listen(0, '127.0.0.1')
     await once(server, 'listening')
