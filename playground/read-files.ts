@@ -3,11 +3,7 @@ import { isJsonObject, own } from '../src/platform/json.ts'
 import type { Texts } from './examine.ts'
 
 /** Objects of files, each in the editor of its kind. */
-export interface Sorted {
-  readonly texts: Texts
-  readonly configs: number
-  readonly services: number
-}
+export interface Sorted { readonly texts: Texts, readonly configs: number, readonly services: number }
 
 /** Other kinds are skipped. A file that cannot be read stays whole, so that its error shows. */
 export function textsOf (files: readonly string[]): Sorted {

@@ -2,12 +2,7 @@
 // `v8.setFlagsFromString` has no effect, so a process of `serve` or `reconcile` replaces itself once. That takes 0.1 s.
 
 /** By measurement: docs/notes/performance-experiments.md, "Memory and start" and "Under faults". */
-const FLAGS = [
-  '--v8-pool-size=1',
-  '--heap-growing-percent=200',
-  '--max-semi-space-size=8',
-  '--expose-gc'
-] as const
+const FLAGS = ['--v8-pool-size=1', '--heap-growing-percent=200', '--max-semi-space-size=8', '--expose-gc'] as const
 /** The first releases of Node 24 do not have it. */
 const OF_LATER_NODE = '--max-old-space-size-percentage'
 

@@ -116,9 +116,7 @@ export async function newProgram (
   dependencies: ProgramDependencies, wanted: (name: string) => boolean
 ): Promise<Command> {
   const { name, version, description } = dependencies
-  const program = new Command(name)
-    .description(description)
-    .version(version)
+  const program = new Command(name).description(description).version(version)
     .showHelpAfterError('(--help shows commands and flags)')
     .hook('preAction', (_, command) => { readSwitches(command) })
   for (const entry of COMMANDS) {

@@ -15,10 +15,7 @@ export interface ClusterFlags {
 }
 
 export function clusterFlags (description: string): Option[] {
-  return [
-    flag('--kubeconfig <file>', description),
-    flag('--context <name>', 'context of the kubeconfig')
-  ]
+  return [flag('--kubeconfig <file>', description), flag('--context <name>', 'context of the kubeconfig')]
 }
 
 /** The variable of `--namespace` is that of the program's own namespace. */

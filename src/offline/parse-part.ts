@@ -47,8 +47,7 @@ function endOfDocument (text: string): number {
 
 /** The line ends of YAML 1.1 as the one that the library knows, at the same offsets. */
 function asLines (text: string): string {
-  return text.replaceAll(/\r(?!\n)|\x85/g, '\n')
-    .replaceAll(/(?<=(?:^|\s)#.*)[\u2028\u2029]/g, '\n')
+  return text.replaceAll(/\r(?!\n)|\x85/g, '\n').replaceAll(/(?<=(?:^|\s)#.*)[\u2028\u2029]/g, '\n')
 }
 
 /** The same text with each pair of brackets on one line, at the same offsets. */

@@ -53,8 +53,7 @@ export function responseOf (request: ReviewRequest, verdict: Verdict): ReplayedR
 
 /** The fields in which two responses differ. */
 export function differencesOf (recorded: ReplayedResponse, now: ReplayedResponse): ResponseDifference[] {
-  return RESPONSE_FIELDS
-    .filter((field) => !sameJson(recorded[field], now[field]))
+  return RESPONSE_FIELDS.filter((field) => !sameJson(recorded[field], now[field]))
     .map((field) => ({ field, recorded: recorded[field], now: now[field] }))
 }
 

@@ -18,9 +18,7 @@ import { redactObject, type Redaction } from './redact.ts'
 const RECORD_FORMAT = 3
 
 /** The compared fields of a response, in the order of reports. `defect`: why the review could not be judged. */
-export const RESPONSE_FIELDS = [
-  'allowed', 'code', 'message', 'causes', 'warnings', 'patch', 'audit', 'defect'
-] as const
+export const RESPONSE_FIELDS = ['allowed', 'code', 'message', 'causes', 'warnings', 'patch', 'audit', 'defect'] as const
 export type ResponseField = typeof RESPONSE_FIELDS[number]
 
 /** Fields that the response does not have are absent. */

@@ -80,8 +80,7 @@ const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', 
 
 /** For content and attributes. Characters that XML 1.0 excludes become U+FFFD, other hidden ones references. */
 function escaped (text: string): string {
-  const xml = text.toWellFormed()
-    .replace(/[^\t\n\r\u{20}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, '\u{FFFD}')
+  const xml = text.toWellFormed().replace(/[^\t\n\r\u{20}-\u{FFFD}\u{10000}-\u{10FFFF}]/gu, '\u{FFFD}')
     .replace(/[&<>"]/g, (character) => ENTITIES[character] ?? character)
   return escapeHidden(xml, (character) => `&#${character.codePointAt(0) ?? 0};`)
 }

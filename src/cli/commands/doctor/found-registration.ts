@@ -174,8 +174,7 @@ async function otherTarget (
   const isBroken = isUnreachable(probed)
   const { client: asked } = options
   const isMissing = asked.kind === 'service' && (await cluster.read(servicePath(asked))).kind === 'missing'
-  const what = `are registered by ${targetText(client)}` +
-    (probed.kind === 'success' ? ', which responds' : '') +
+  const what = `are registered by ${targetText(client)}` + (probed.kind === 'success' ? ', which responds' : '') +
     (isBroken && probed.kind === 'failed' ? `, which does not respond (${probed.message})` : '') +
     `, not by ${targetText(asked)}${isMissing ? ', which does not exist' : ''}`
   const isAsked = ['url', 'serviceName', 'serviceNamespace'].some(isGiven)

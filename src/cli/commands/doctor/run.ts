@@ -19,9 +19,7 @@ import { checkRegistration } from './check-registration.ts'
 import { checkVersion } from './check-version.ts'
 import { clusterReader, type ClusterReader } from './cluster-reader.ts'
 import { CHECKS, shellWord, type CheckResult } from './format.ts'
-import {
-  fitTo, foundOptions, otherGroup, readConfigurations, type Fit, type FitOptions
-} from './found-registration.ts'
+import { fitTo, foundOptions, otherGroup, readConfigurations, type Fit, type FitOptions } from './found-registration.ts'
 import { createCommand } from './registration-command.ts'
 
 export interface Examination extends Pick<ConnectionOptions, 'kubeconfig' | 'context'> {

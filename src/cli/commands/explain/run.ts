@@ -120,8 +120,7 @@ function engineOf (objects: readonly JsonObject[], flags: ExplainFlags): Admissi
 
 /** Throws if no service matches, or none matches one of the names. */
 function servicesIn ({ services }: AdmissionEngine, { names, namespace }: Wanted): Service[] {
-  const found = [...services.all()]
-    .filter((service) => names.length === 0 || names.includes(service.name))
+  const found = [...services.all()].filter((service) => names.length === 0 || names.includes(service.name))
     .filter((service) => namespace === undefined || service.namespace === namespace)
   const missing = names.filter((name) => !found.some((service) => service.name === name))
   if (found.length === 0 || missing.length > 0) {

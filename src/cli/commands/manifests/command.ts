@@ -17,9 +17,7 @@ export interface ManifestsDependencies {
 export function manifestsCommand ({ webhooks, write }: ManifestsDependencies): Command {
   const print = (objects: readonly JsonObject[]) => { write(toYaml(objects)) }
   const command = new Command('manifests').description('print what a cluster needs before the server runs, as YAML')
-  command.command('crds')
-    .description('CustomResourceDefinitions of the three kinds')
-    .addOption(apiGroupFlag())
+  command.command('crds').description('CustomResourceDefinitions of the three kinds').addOption(apiGroupFlag())
     .action(() => { print(customResourceDefinitions()) })
   command.command('rbac')
     .description('service accounts of serve and reconcile with their rights, and the roles of break-glass')

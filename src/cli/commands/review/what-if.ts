@@ -40,11 +40,7 @@ export function printWhatIf ({ changes, engine, output }: WhatIf, terminal: Term
   }
   const world = { ...engine.world, services: engine.services, indexPaths: pathIndexOf }
   const predictions = predictChanges(withChanges(world.configs, read.map(({ config }) => config)), world)
-  terminal.write(
-    output === 'json'
-      ? toJsonLines(predictions.map(recordOf))
-      : report(predictions, terminal.colors)
-  )
+  terminal.write(output === 'json' ? toJsonLines(predictions.map(recordOf)) : report(predictions, terminal.colors))
   terminal.setExitCode(predictions.some(({ effect }) => effect === 'breaks') ? 1 : 0)
 }
 

@@ -49,8 +49,7 @@ export async function runCases (dir: string, options: CaseOptions): Promise<Test
 
 /** Undefined if the folder has no manifest. */
 async function runCase (dir: string, folder: string, options: CaseOptions): Promise<TestCase | undefined> {
-  const files = (await readManifestFolder(folder))
-    .map((file) => path.basename(file.path))
+  const files = (await readManifestFolder(folder)).map((file) => path.basename(file.path))
     .filter((name) => name !== EXPECTED)
   if (files.length === 0) return undefined
   const [known, old, given] = await Promise.all([
