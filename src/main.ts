@@ -1,10 +1,8 @@
 #!/usr/bin/env node
-import './cli/node-flags.ts'
-import './cli/api-group.ts'
+import './cli/before-start.ts'
 import path from 'node:path'
 import { buffer } from 'node:stream/consumers'
 import packageJson from '../package.json' with { type: 'json' }
-import { printDemo } from './cli/commands/serve/demo.ts'
 import { exitAtClosedOutput, newTerminal, reportUnusable } from './cli/output/terminal.ts'
 import { newProgram, type ProgramDependencies } from './cli/program.ts'
 import { errorMessage } from './platform/error-message.ts'
@@ -32,10 +30,7 @@ const dependencies: ProgramDependencies = {
   name: /^kubectl[-_]/.test(called) ? 'kubectl aim' : 'aim-admission',
   version: packageJson.version,
   description: packageJson.description,
-  terminal,
-  onListening: (address) => {
-    if (process.env['AIM_ADMISSION_DEMO'] !== undefined) printDemo(address, terminal.write)
-  }
+  terminal
 }
 
 try {

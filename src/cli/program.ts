@@ -1,6 +1,5 @@
 import { Command } from 'commander'
 import type { RegisteredWebhook } from '../../webhooks/webhook-configurations.ts'
-import type { Listening } from '../app/serve.ts'
 import { readSwitches } from './flags/read-flags.ts'
 import type { Terminal } from './output/terminal.ts'
 
@@ -10,7 +9,6 @@ export interface ProgramDependencies {
   readonly version: string
   readonly description: string
   readonly terminal: Terminal
-  readonly onListening?: ((address: Listening) => void) | undefined
 }
 
 /** A command as the help of the program shows it. Its modules are loaded on use: those of the server take 0.5 s. */
@@ -32,7 +30,8 @@ export const COMMANDS: readonly Entry[] = [
       'aim-admission serve --kubeconfig ~/.kube/config --cert-file tls.crt --key-file tls.key',
       'aim-admission serve --record /var/lib/aim-admission/reviews'
     ],
-    load: async (dependencies) => (await import('./commands/serve/command.ts')).serveCommand(dependencies)
+    load: async ({ version, terminal: { write } }) =>
+      (await import('./commands/serve/command.ts')).serveCommand({ version, write })
   },
   {
     name: 'reconcile',
@@ -41,7 +40,7 @@ export const COMMANDS: readonly Entry[] = [
       'aim-admission reconcile --kubeconfig ~/.kube/config',
       'aim-admission reconcile --rollout-rate 20 --rollout-failure-limit 1'
     ],
-    load: async (dependencies) => (await import('./commands/reconcile/command.ts')).reconcileCommand(dependencies)
+    load: async (dependencies) => (await import('./commands/serve/command.ts')).reconcileCommand(dependencies)
   },
   {
     name: 'review',

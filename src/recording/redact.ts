@@ -16,7 +16,9 @@ export function redactObject (object: JsonObject, redaction: Redaction): JsonObj
   return withoutUndefined({
     apiVersion: own(object, 'apiVersion'),
     kind: own(object, 'kind'),
-    metadata: withoutUndefined({ ...metadata, annotations: redactAnnotations(own(metadata, 'annotations'), redaction) }),
+    metadata: withoutUndefined({
+      ...metadata, annotations: redactAnnotations(own(metadata, 'annotations'), redaction)
+    }),
     spec: isJsonObject(spec) ? redactSpec(spec, redaction) : spec
   })
 }

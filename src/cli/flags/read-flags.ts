@@ -1,6 +1,12 @@
-import { InvalidArgumentError, Option, type Command } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import { PREFIX, SYSTEM_NAMESPACE } from '../../api/meta.ts'
 import type { Inject } from '../../core/world.ts'
+
+export function newCommand (name: string, description: string, flags: readonly Option[]): Command {
+  const command = new Command(name).description(description)
+  for (const option of flags) command.addOption(option)
+  return command
+}
 
 /** A flag with the environment variable of its name: `AIM_ADMISSION_PROBE_PORT` for `--probe-port`. */
 export function flag (flags: string, description: string, defaultValue?: string): Option {
@@ -45,7 +51,7 @@ export function namespaceFlag (): Option {
   return flag('--namespace <name>', 'namespace of the program', SYSTEM_NAMESPACE)
 }
 
-/** Its value is read by `api-group.ts`, before all else. */
+/** Its value is read by `before-start.ts`, before all else. */
 export function apiGroupFlag (): Option {
   return flag('--api-group <group>', 'API group of the three kinds, as their definitions have it', PREFIX)
     .argParser((group) => {

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { styleText } from 'node:util'
+import { errorMessage } from '../../platform/error-message.ts'
 import { escapeHidden, oneLine } from '../../platform/printable.ts'
 
 /** 0: success; 1: refused, or a problem was found; 2: unusable input. */
@@ -54,6 +55,30 @@ export function exitAtClosedOutput (report: (error: Error) => void): void {
       if (stream === process.stdout) report(error)
       process.exit(2)
     })
+  }
+}
+
+/** Why the input of a command is unusable, a line each. */
+class UnusableInput extends Error {
+  readonly problems: readonly string[]
+
+  constructor (problems: readonly string[]) {
+    super(problems.join('; '))
+    this.problems = problems
+  }
+}
+
+/** Throws what `reportErrors` reports, if there is a problem. */
+export function refuseInput (problems: readonly string[]): void {
+  if (problems.length > 0) throw new UnusableInput(problems)
+}
+
+/** Does the work of a command; an error means that its input is unusable. */
+export async function reportErrors (terminal: Terminal, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    reportUnusable(error instanceof UnusableInput ? error.problems : [errorMessage(error)], terminal)
   }
 }
 

@@ -6,12 +6,11 @@ import { XMLParser } from 'fast-xml-parser'
 import t, { type Test } from 'tap'
 import { parseAllDocuments } from 'yaml'
 import { FORMATTERS, type CheckResult } from '../../../src/cli/commands/doctor/format.ts'
-import { REVIEW_FORMATS } from '../../../src/cli/commands/review/command.ts'
 import { reportUnusable } from '../../../src/cli/output/terminal.ts'
 import { newProgram } from '../../../src/cli/program.ts'
 import { DEFAULT_PATH_POLICY } from '../../../src/core/world.ts'
 import { errorMessage } from '../../../src/platform/error-message.ts'
-import { toGithub, toSarif } from '../../../src/cli/commands/review/ci-formats.ts'
+import { FORMATTERS as REVIEW_FORMATTERS, toGithub, toSarif } from '../../../src/cli/commands/review/format.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 import { escapeJson } from '../../../src/platform/printable.ts'
 import { aReview } from '../../support/builders/a-review.ts'
@@ -99,7 +98,7 @@ const INPUTS = await Promise.all([...OBJECTS.map((one) => [one]), OBJECTS].map(f
 const changed = await file([config('good', routed('/other/{.metadata.name}'))])
 
 const COMMANDS: ReadonlyArray<(input: string) => readonly string[]> = [
-  ...REVIEW_FORMATS.map((format) => (input: string) => ['review', '-f', input, '-o', format]),
+  ...Object.keys(REVIEW_FORMATTERS).map((format) => (input: string) => ['review', '-f', input, '-o', format]),
   ...['report', 'json'].map((format) => (input: string) =>
     ['review', '--configs', input, '--what-if', changed, '-o', format]),
   (input) => ['review', '--what-if', input],
@@ -220,7 +219,7 @@ for (const format of ['text', 'json']) {
 
 t.test('the test covers each folder of commands that prints objects', async (t) => {
   const commands = await readdir(new URL('../../../src/cli/commands/', import.meta.url))
-  const silent = ['serve', 'reconcile', 'manifests', 'completion'] // print no object of users
+  const silent = ['serve', 'manifests', 'completion'] // print no object of users
   t.strictSame(
     commands.filter((name) => !silent.includes(name)).sort(), ['doctor', 'explain', 'review', 'status', 'test']
   )

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
-import { watchRollouts } from '../../../src/cli/commands/status/run.ts'
+import { watchRollouts } from '../../../src/cli/commands/status/command.ts'
 import { newProgram } from '../../../src/cli/program.ts'
 import { connectToCluster } from '../../../src/kube/client/api-connection.ts'
 import { systemClock } from '../../../src/platform/clock.ts'

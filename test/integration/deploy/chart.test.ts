@@ -14,8 +14,7 @@ import { KINDS } from '../../../src/api/kinds.ts'
 import { valuesTable } from '../../../tools/chart-values.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { OLDEST_MINOR } from '../../../src/cli/commands/doctor/check-version.ts'
-import { reconcileCommand } from '../../../src/cli/commands/reconcile/command.ts'
-import { serveCommand } from '../../../src/cli/commands/serve/command.ts'
+import { reconcileCommand, serveCommand } from '../../../src/cli/commands/serve/command.ts'
 import { webhookConfigurations, type WebhookConfigurationOptions } from '../../../webhooks/webhook-configurations.ts'
 import { CHART, helm } from '../../support/binaries/helm.ts'
 import { aReview } from '../../support/builders/a-review.ts'
@@ -124,7 +123,7 @@ for (const [name, { values, want, exempt }] of Object.entries(registrations)) {
   })
 }
 
-const COMMANDS = [serveCommand({ version: '0.0.0' }), reconcileCommand({ version: '0.0.0' })]
+const COMMANDS = [serveCommand({ version: '0.0.0', write: () => undefined }), reconcileCommand({ version: '0.0.0' })]
 
 interface Container {
   readonly args: string[]

@@ -1,25 +1,24 @@
-import { Command } from 'commander'
-import type { AdmissionEngine } from '../../../../webhooks/engine.ts'
-import type { WebhooksOver } from '../../../recording/replay.ts'
-import { filesFlag, flag, missingConfigFlag } from '../../flags/read-flags.ts'
-import { pathFlags, type PathFlags } from '../../flags/settings.ts'
-import type { KnownFlags } from '../../known-objects.ts'
-import type { Terminal } from '../../output/terminal.ts'
-import { clusterFlags, objectNamespaceFlag } from '../../user-cluster.ts'
+import type { Command } from 'commander'
+import { newAdmissionEngine, type AdmissionEngine } from '../../../../webhooks/engine.ts'
+import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
+import { OFFLINE_DEFINITION, reviewObjects } from '../../../offline/review-objects.ts'
+import { filesFlag, flag, missingConfigFlag, newCommand } from '../../flags/read-flags.ts'
+import { pathFlags, pathPolicySettings, type PathFlags } from '../../flags/settings.ts'
+import { knownObjects, loadWorld, type KnownFlags } from '../../known-objects.ts'
+import { newProgress, refuseInput, reportErrors } from '../../output/terminal.ts'
+import { placeText, readInput } from '../../read-input.ts'
+import { clusterFlags, manifestNamespace, objectNamespaceFlag } from '../../user-cluster.ts'
+import { FORMATTERS, remarks, WITH_REMARKS, type ReviewFormat } from './format.ts'
+import { replay, type ReplayDependencies } from './replay.ts'
+import { printWhatIf, readWhatIf } from './what-if.ts'
 
-export interface ReviewDependencies extends Terminal {
-  readonly version: string
+interface ReviewDependencies extends ReplayDependencies {
   /** Returns an empty engine; by default the product's. */
   readonly admission?: () => AdmissionEngine
-  /** The webhooks that recorded reviews are replayed by; by default the product's. */
-  readonly webhooksOver?: WebhooksOver
 }
 
-export const REVIEW_FORMATS = ['yaml', 'json', 'patch', 'diff', 'report', 'junit', 'sarif', 'github'] as const
-export type ReviewFormat = typeof REVIEW_FORMATS[number]
-
 /** As given. */
-export interface ReviewFlags extends KnownFlags, PathFlags {
+interface ReviewFlags extends KnownFlags, PathFlags {
   readonly filename?: readonly string[]
   readonly recursive?: true
   readonly output: ReviewFormat
@@ -30,23 +29,75 @@ export interface ReviewFlags extends KnownFlags, PathFlags {
 
 /** `aim-admission review -f FILE…`: admits objects in files by the webhooks themselves. */
 export function reviewCommand (dependencies: ReviewDependencies): Command {
-  const command = new Command('review')
-    .description('admit objects in files, as a cluster would; exit 1 if one is refused, 2 on unusable input')
-    .addOption(filesFlag('-f, --filename <file...>', 'files, folders or patterns, - for standard input'))
-    .addOption(flag('-R, --recursive', 'read folders recursively'))
-    .addOption(objectNamespaceFlag('namespace of objects without one (default: as for kubectl)'))
-    .addOption(flag('-o, --output <format>', 'output format', 'yaml').choices(REVIEW_FORMATS))
-    .addOption(filesFlag('--configs <file...>', 'files or folders of objects that exist already, and are not reviewed'))
-    .addOption(filesFlag('--old <file...>',
-      'files of stored objects; an object of the same name is reviewed as a change'))
-    .addOption(filesFlag('--what-if <file...>',
-      'files of changed configurations: print only their effect on each service'))
-    .addOption(flag('--replay <dir>', 'folder of serve --record: print only the responses that differ in a replay'))
-    .addOption(missingConfigFlag())
-  const cluster = 'cluster of stored objects; an object of the same name is reviewed as a change'
-  for (const option of [...pathFlags(), ...clusterFlags(cluster)]) command.addOption(option)
-  return command.action(async (flags: ReviewFlags) => {
-    if (flags.replay === undefined) await (await import('./run.ts')).review(flags, dependencies)
-    else await (await import('./replay.ts')).replay({ ...flags, replay: flags.replay }, dependencies)
+  return newCommand('review',
+    'admit objects in files, as a cluster would; exit 1 if one is refused, 2 on unusable input', [
+      filesFlag('-f, --filename <file...>', 'files, folders or patterns, - for standard input'),
+      flag('-R, --recursive', 'read folders recursively'),
+      objectNamespaceFlag('namespace of objects without one (default: as for kubectl)'),
+      flag('-o, --output <format>', 'output format', 'yaml').choices(Object.keys(FORMATTERS)),
+      filesFlag('--configs <file...>', 'files or folders of objects that exist already, and are not reviewed'),
+      filesFlag('--old <file...>', 'files of stored objects; an object of the same name is reviewed as a change'),
+      filesFlag('--what-if <file...>', 'files of changed configurations: print only their effect on each service'),
+      flag('--replay <dir>', 'folder of serve --record: print only the responses that differ in a replay'),
+      missingConfigFlag(),
+      ...pathFlags(),
+      ...clusterFlags('cluster of stored objects; an object of the same name is reviewed as a change')
+    ]).action(async (flags: ReviewFlags) => {
+    await reportErrors(dependencies, async () => {
+      if (flags.replay === undefined) await review(flags, dependencies)
+      else await replay(flags.replay, flags, dependencies)
+    })
   })
+}
+
+/** Reviews the objects of the flags, and prints the result. */
+async function review (flags: ReviewFlags, dependencies: ReviewDependencies): Promise<void> {
+  const { filename = [], output, missingConfig } = flags
+  refuseInput(flagProblems(flags))
+  const input = { stdin: dependencies.stdin, recursive: flags.recursive === true, namespace: manifestNamespace(flags) }
+  const [{ objects, problems }, changes] = await Promise.all([
+    readInput(filename, input), readWhatIf(flags.whatIf ?? [], input)
+  ])
+  const namespaces = namespacesOf([...objects, ...changes.objects], input.namespace)
+  const known = await knownObjects(flags, { input, namespaces, terminal: dependencies })
+  refuseInput([...problems, ...namespaceProblems(objects, flags), ...known.problems, ...changes.problems])
+  const engine = dependencies.admission?.() ?? newAdmissionEngine({ missingConfig, missingBlock: 'refuse' }, {
+    pathPolicy: pathPolicySettings(flags),
+    served: OFFLINE_DEFINITION
+  })
+  dependencies.writeError(known.notes.map((note) => `note: ${note}\n`).join(''))
+  const stored = loadWorld(known, engine, objects)
+  const progress = newProgress('objects reviewed:', dependencies)
+  const reviewed = reviewObjects(objects, engine, { stored, onReviewed: () => { progress.step(objects.length) } })
+  progress.end()
+  const refused = reviewed.filter(({ faults }) => faults.length > 0)
+  if (flags.whatIf !== undefined) {
+    dependencies.writeError(refused.map(remarks).join(''))
+    printWhatIf({ changes: changes.objects, engine, output }, dependencies)
+    return
+  }
+  dependencies.write(FORMATTERS[output](reviewed, dependencies))
+  if (!WITH_REMARKS.has(output)) dependencies.writeError(reviewed.map(remarks).join(''))
+  dependencies.setExitCode(refused.length > 0 ? 1 : 0)
+}
+
+/** `yaml`, the default of -o, stands for a report of --what-if and --replay. */
+function flagProblems ({ filename, whatIf, output }: ReviewFlags): string[] {
+  if (whatIf === undefined) {
+    return filename === undefined ? ['nothing to review: give files with -f, or - for standard input'] : []
+  }
+  const isWhatIfFormat = ['yaml', 'report', 'json'].includes(output)
+  return isWhatIfFormat ? [] : [`--what-if prints report or json, not ${output}; change -o`]
+}
+
+function namespacesOf (objects: readonly GivenObject[], namespace: string): string[] {
+  const named = new Set(objects.map(({ key }) => key.namespace).filter((name) => name !== ''))
+  return named.size === 0 ? [namespace] : [...named]
+}
+
+/** As kubectl, which refuses an object outside the namespace of its flag. */
+function namespaceProblems (objects: readonly GivenObject[], { namespace = '' }: ReviewFlags): string[] {
+  return objects.filter(({ key }) => ![namespace, ''].includes(key.namespace) && namespace !== '').map((given) =>
+    `${placeText(given.file, given.positionOf('metadata.namespace'))}: ${objectTitle(given)} is not in the namespace ` +
+    `${namespace} of -n: remove one of the two`)
 }

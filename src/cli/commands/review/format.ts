@@ -1,20 +1,22 @@
-import { FILE_HEADERS_ONLY, createTwoFilesPatch } from 'diff'
+import path from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff'
+import type { Log, ReportingDescriptor, Result } from 'sarif'
 import { GROUP } from '../../../api/meta.ts'
+import { FAULTS } from '../../../core/rules/faults.ts'
 import { diagnosticsOf, type Diagnostic, type ReviewedObject } from '../../../offline/diagnostics.ts'
 import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
 import { isJsonObject, own, ownObject, ownString } from '../../../platform/json.ts'
-import { escapeJson, oneLine } from '../../../platform/printable.ts'
+import { escapeHidden, escapeJson, oneLine } from '../../../platform/printable.ts'
 import { toJsonLines, toJunit, toYaml, type JunitCase } from '../../output/formats.ts'
 import { painter, type Paint } from '../../output/terminal.ts'
 import { placeText } from '../../read-input.ts'
-import { toGithub, toSarif } from './ci-formats.ts'
-import type { ReviewFormat } from './command.ts'
 
 interface FormatContext { readonly colors: boolean, readonly version: string }
 
 type Formatter = (reviewed: readonly ReviewedObject[], context: FormatContext) => string
 
-export const FORMATTERS: Readonly<Record<ReviewFormat, Formatter>> = {
+export const FORMATTERS = {
   /** The admitted objects as they would be stored. */
   yaml: (reviewed) => toYaml(reviewed.filter(({ faults }) => faults.length === 0).map(({ object }) => object)),
   /** One line per object. */
@@ -28,7 +30,9 @@ export const FORMATTERS: Readonly<Record<ReviewFormat, Formatter>> = {
   junit: (reviewed) => toJunit('review', reviewed.map(testcase)),
   sarif: (reviewed, { version }) => toSarif(reviewed.flatMap(diagnosticsOf), version),
   github: (reviewed) => toGithub(reviewed.flatMap(diagnosticsOf))
-}
+} as const satisfies Readonly<Record<string, Formatter>>
+
+export type ReviewFormat = keyof typeof FORMATTERS
 
 /** Formats that include refusals and warnings; with the others, these go to standard error. */
 export const WITH_REMARKS: ReadonlySet<ReviewFormat> = new Set(['json', 'report', 'junit', 'sarif', 'github'])
@@ -127,4 +131,73 @@ function summary (reviewed: readonly ReviewedObject[], paint: Paint): string {
     paint('green', `${reviewed.length - refused - warned} admitted`)
   ]
   return `${reviewed.length} ${reviewed.length === 1 ? 'object' : 'objects'}: ${counts.join(', ')}`
+}
+
+/** For code scanning. Source: OASIS SARIF 2.1.0. */
+export function toSarif (diagnostics: readonly Diagnostic[], version: string): string {
+  const rules = [...new Set(diagnostics.map(({ code }) => code))].sort()
+  const log: Log = {
+    $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
+    version: '2.1.0',
+    runs: [{
+      tool: { driver: { name: 'aim-admission', semanticVersion: version, rules: rules.map(ruleOf) } },
+      columnKind: 'utf16CodeUnits',
+      results: diagnostics.map((diagnostic) => sarifResult(diagnostic, rules))
+    }]
+  }
+  return `${escapeJson(JSON.stringify(log, null, 2))}\n`
+}
+
+const SUMMARIES: Readonly<Record<string, string>> = {
+  ...Object.fromEntries(Object.entries(FAULTS).map(([code, { summary }]) => [code, summary])),
+  SCHEMA: 'The schema does not allow the object, so the API server refuses it.',
+  WARNING: 'The object is admitted with a warning.'
+}
+
+function ruleOf (id: string): ReportingDescriptor {
+  return { id, shortDescription: { text: SUMMARIES[id] ?? id } }
+}
+
+function sarifResult (diagnostic: Diagnostic, rules: readonly string[]): Result {
+  const { level, code, field, object, file, position } = diagnostic
+  return {
+    ruleId: code,
+    ruleIndex: rules.indexOf(code),
+    level,
+    message: { text: `${object}: ${textOf(diagnostic)}` },
+    locations: [{
+      physicalLocation: {
+        artifactLocation: { uri: uriOf(file) },
+        region: { startLine: position.line, startColumn: position.column }
+      },
+      logicalLocations: [{ fullyQualifiedName: field === '' ? object : `${object}: ${field}`, kind: 'object' }]
+    }]
+  }
+}
+
+/** Relative paths stay relative, so that a report fits every checkout. */
+function uriOf (file: string): string {
+  if (path.isAbsolute(file)) return pathToFileURL(file).href
+  return file.toWellFormed().split(path.sep).map(encodeURIComponent).join('/')
+}
+
+function textOf ({ level, field, message }: Diagnostic): string {
+  return level === 'warning' || field === '' ? message : `${field}: ${message}`
+}
+
+/** Annotations of a pull request. Source: GitHub Actions, "Workflow commands". */
+export function toGithub (diagnostics: readonly Diagnostic[]): string {
+  return diagnostics.map((diagnostic) => {
+    const { level, file, position: { line, column }, code, object } = diagnostic
+    const place = `file=${property(file)},line=${line},col=${column}`
+    return `::${level} ${place},title=${property(`${object}: ${code}`)}::${data(textOf(diagnostic))}\n`
+  }).join('')
+}
+
+function data (text: string): string {
+  return escapeHidden(text.replaceAll('%', '%25').replaceAll('\r', '%0D').replaceAll('\n', '%0A'))
+}
+
+function property (text: string): string {
+  return data(text).replaceAll(':', '%3A').replaceAll(',', '%2C')
 }

@@ -2,39 +2,70 @@ import { errorMessage } from '../../../platform/error-message.ts'
 import { ownObject, ownString } from '../../../platform/json.ts'
 import { oneLine } from '../../../platform/printable.ts'
 import { readRecords, type ReadLine } from '../../../recording/record-files.ts'
-import { differencesOf, replayRecord, type ResponseDifference } from '../../../recording/replay.ts'
+import { differencesOf, replayRecord, type ResponseDifference, type WebhooksOver } from '../../../recording/replay.ts'
 import type { ReviewRecord } from '../../../recording/review-record.ts'
+import type { KnownFlags } from '../../known-objects.ts'
 import { toJsonLines } from '../../output/formats.ts'
-import { newProgress, painter, reportUnusable } from '../../output/terminal.ts'
-import type { ReviewDependencies, ReviewFlags } from './command.ts'
+import { newProgress, painter, refuseInput, type Terminal } from '../../output/terminal.ts'
 
-type ReplayFlags = ReviewFlags & { readonly replay: string }
+export interface ReplayDependencies extends Terminal {
+  readonly version: string
+  /** The webhooks that recorded reviews are replayed by; by default the product's. */
+  readonly webhooksOver?: WebhooksOver
+}
 
-interface Tally {
-  replayed: number
-  different: number
-  /** Program versions that recorded the reviews. */
-  readonly versions: Set<string>
-  readonly problems: string[]
+interface ReplayFlags extends KnownFlags {
+  readonly output: string
+  readonly filename?: readonly string[]
+  readonly whatIf?: readonly string[]
 }
 
 /**
- * Replays every recorded review, and prints each response that differs. Exit code 1 if one differs, 2 if a record is
- * unreadable or none exists.
+ * Replays every recorded review of a folder, and prints each response that differs. Exit code 1 if one differs, 2 if a
+ * record is unreadable or none exists.
  */
-export async function replay (flags: ReplayFlags, dependencies: ReviewDependencies): Promise<void> {
-  const tally: Tally = { replayed: 0, different: 0, versions: new Set(), problems: flagProblems(flags) }
-  if (tally.problems.length === 0) await replayFolder(flags, tally, dependencies)
-  if (tally.problems.length > 0) {
-    reportUnusable(tally.problems, dependencies)
-    return
+export async function replay (folder: string, flags: ReplayFlags, dependencies: ReplayDependencies): Promise<void> {
+  refuseInput(flagProblems(flags))
+  const { write, writeError, setExitCode, webhooksOver, colors } = dependencies
+  const isJson = flags.output === 'json'
+  const versions = new Set<string>()
+  const problems: string[] = []
+  let [replayed, different] = [0, 0]
+  const replayLine = (read: ReadLine): void => {
+    const { file, line } = read
+    const place = `${file}:${line}`
+    if (read.kind === 'problem') problems.push(`${place}: ${read.problem}`)
+    if (read.kind === 'truncated') writeError(`warning: ${place}: skipped truncated record\n`)
+    if (read.kind !== 'record') return
+    const { record } = read
+    replayed++
+    versions.add(record.version)
+    const changes = differencesOf(record.response, replayRecord(record, webhooksOver))
+    if (changes.length === 0) return
+    different++
+    write(isJson
+      ? toJsonLines([{ file, line, ...subjectOf(record), recordedBy: record.version, changes }])
+      : report({ place, record, changes }, colors))
   }
-  if (flags.output !== 'json') dependencies.write(summary(tally, dependencies))
-  dependencies.setExitCode(tally.different > 0 ? 1 : 0)
+  const progress = newProgress('reviews replayed:', dependencies)
+  try {
+    for await (const read of readRecords(folder)) {
+      replayLine(read)
+      progress.step()
+    }
+    const isEmpty = replayed + problems.length === 0
+    if (isEmpty) problems.push(`${folder} has no recorded review; give the folder of serve --record`)
+  } catch (error) {
+    problems.push(`${folder}: ${errorMessage(error)}`)
+  }
+  progress.end()
+  refuseInput(problems)
+  if (!isJson) write(summary({ replayed, different, versions }, dependencies))
+  setExitCode(different > 0 ? 1 : 0)
 }
 
-/** A record has all that its response depends on. */
-function flagProblems ({ filename, configs, old, whatIf, kubeconfig, context, output }: ReviewFlags): string[] {
+/** A record has all that its response depends on. `yaml`, the default of -o, stands for a report here. */
+function flagProblems ({ filename, configs, old, whatIf, kubeconfig, context, output }: ReplayFlags): string[] {
   const others = Object.entries({
     '--filename': filename,
     '--configs': configs,
@@ -45,53 +76,10 @@ function flagProblems ({ filename, configs, old, whatIf, kubeconfig, context, ou
   }).flatMap(([name, value]) => value === undefined ? [] : [name])
   return [
     ...(others.length === 0 ? [] : [`--replay and ${others.join(', ')} exclude each other; give --replay alone`]),
-    ...(FORMATS.has(output) ? [] : [`--replay prints report or json, not ${output}; change -o`])
+    ...(['yaml', 'report', 'json'].includes(output)
+      ? []
+      : [`--replay prints report or json, not ${output}; change -o`])
   ]
-}
-
-/** `yaml`, the default of -o, stands for a report here. */
-const FORMATS: ReadonlySet<string> = new Set(['yaml', 'report', 'json'])
-
-async function replayFolder (flags: ReplayFlags, tally: Tally, dependencies: ReviewDependencies): Promise<void> {
-  const { replay: folder, output } = flags
-  const progress = newProgress('reviews replayed:', dependencies)
-  try {
-    for await (const read of readRecords(folder)) {
-      replayLine(read, tally, { ...dependencies, output })
-      progress.step()
-    }
-    if (tally.replayed === 0 && tally.problems.length === 0) {
-      tally.problems.push(`${folder} has no recorded review; give the folder of serve --record`)
-    }
-  } catch (error) {
-    tally.problems.push(`${folder}: ${errorMessage(error)}`)
-  }
-  progress.end()
-}
-
-type ReplayOptions = ReviewDependencies & Pick<ReviewFlags, 'output'>
-
-function replayLine (read: ReadLine, tally: Tally, options: ReplayOptions): void {
-  const { output, webhooksOver, write, writeError, colors } = options
-  const place = `${read.file}:${read.line}`
-  if (read.kind === 'problem') {
-    tally.problems.push(`${place}: ${read.problem}`)
-    return
-  }
-  if (read.kind === 'truncated') {
-    writeError(`warning: ${place}: skipped truncated record\n`)
-    return
-  }
-  const { record } = read
-  tally.replayed++
-  tally.versions.add(record.version)
-  const changes = differencesOf(record.response, replayRecord(record, webhooksOver))
-  if (changes.length === 0) return
-  tally.different++
-  const { file, line } = read
-  write(output === 'json'
-    ? toJsonLines([{ file, line, ...subjectOf(record), recordedBy: record.version, changes }])
-    : report({ place, record, changes }, colors))
 }
 
 interface Different {
@@ -133,7 +121,9 @@ function valueText (value: unknown): string {
   return oneLine(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
-function summary ({ replayed, different, versions }: Tally, { version, colors }: ReviewDependencies): string {
+interface Tally { readonly replayed: number, readonly different: number, readonly versions: ReadonlySet<string> }
+
+function summary ({ replayed, different, versions }: Tally, { version, colors }: ReplayDependencies): string {
   const paint = painter(colors)
   const recorders = oneLine([...versions].sort().join(', '))
   const title = `${replayed} ${replayed === 1 ? 'review' : 'reviews'} recorded by ${recorders}`

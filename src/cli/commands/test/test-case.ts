@@ -12,7 +12,6 @@ import { loadWorld } from '../../known-objects.ts'
 import { pathPolicySettings, type PathFlags } from '../../flags/settings.ts'
 import { yamlText } from '../../output/formats.ts'
 import { readInput, type Input } from '../../read-input.ts'
-import type { TestFlags } from './command.ts'
 
 const EXPECTED = 'expected.yaml'
 
@@ -32,7 +31,7 @@ export interface TestCase {
   readonly problems: readonly string[]
 }
 
-type CaseOptions = PathFlags & Pick<TestFlags, 'missingConfig'>
+export type CaseOptions = PathFlags & { readonly missingConfig: 'warn' | 'refuse' }
 
 /**
  * Runs every case below a folder, in the order of names; hidden folders have none. Rejects with a system error if the

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { missingFlags } from '../../../src/cli/node-flags.ts'
+import { missingFlags } from '../../../src/cli/before-start.ts'
 
 const SUPPORTED = new Set(['--max-old-space-size-percentage'])
 const names = (given: string): string[] => missingFlags(given, SUPPORTED).map((flag) => flag.replace(/=.*/, ''))
