@@ -3,17 +3,13 @@ import { AIM_SERVICE } from '../src/api/kinds.ts'
 import { predictChanges, type Prediction } from '../src/core/rules/what-if.ts'
 import { explainService, type Explanation } from '../src/core/settings/explain.ts'
 import { readService } from '../src/core/settings/service.ts'
-import { diagnosticsOf, type Diagnostic, type ReviewedObject } from '../src/offline/diagnostics.ts'
 import { readLocalObjects } from '../src/offline/local-object.ts'
 import type { Position } from '../src/offline/read-manifests.ts'
-import { OFFLINE_DEFINITION, reviewObjects } from '../src/offline/review-objects.ts'
+import {
+  diagnosticsOf, OFFLINE_DEFINITION, reviewObjects, type Diagnostic, type ReviewedObject
+} from '../src/offline/review-objects.ts'
 import { newAdmissionEngine, type AdmissionEngine } from '../webhooks/engine.ts'
-
-export const TEXT_NAMES = ['configs', 'services'] as const
-export type TextName = typeof TEXT_NAMES[number]
-
-/** The manifests in the two editors. */
-export type Texts = Readonly<Record<TextName, string>>
+import { TEXT_NAMES, type TextName, type Texts } from './texts.ts'
 
 /** A message and its place in a text. */
 export interface Remark extends Pick<Diagnostic, 'level' | 'code' | 'field' | 'message'> {

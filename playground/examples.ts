@@ -1,5 +1,4 @@
-import type { Texts } from './examine.ts'
-import { textsOf } from './read-files.ts'
+import { textsOf, type Texts } from './texts.ts'
 
 export interface Example extends Texts {
   /** In links and tests: `custom-path`. */

@@ -1,11 +1,10 @@
 import { newEditor, type Editor } from './editor.ts'
-import { examine, TEXT_NAMES, whatIf, type TextName, type Texts } from './examine.ts'
+import { examine, whatIf } from './examine.ts'
 import { SETTINGS, STORY, type Example } from './examples.ts'
 import { fixOf } from './fixes.ts'
 import { outcomeView, summaryText, whatIfView } from './outcome-view.ts'
-import { textsOf } from './read-files.ts'
-import { fromFragment, toFragment } from './shared-state.ts'
 import type { Given, KnownNames } from './schema-hints.ts'
+import { fromFragment, TEXT_NAMES, textsOf, toFragment, type TextName, type Texts } from './texts.ts'
 
 const FIRST = 'custom-path'
 /** Of all files of a folder together, in bytes. */

@@ -10,8 +10,9 @@ import { OBJECT_SCHEMAS } from '../api/object-schemas.ts'
 import { UNKNOWN_FIELD, validateObject, type FieldError } from '../api/validate-object.ts'
 import { schemaFields } from '../core/served-fields.ts'
 import { isJsonObject, own, ownObject, sameJson, type JsonObject } from '../platform/json.ts'
-import { objectTitle, type LocalObject } from './local-object.ts'
-import { fieldSteps } from './read-manifests.ts'
+import { oneLine } from '../platform/printable.ts'
+import { objectTitle, type GivenObject, type LocalObject } from './local-object.ts'
+import { fieldSteps, type Position } from './read-manifests.ts'
 
 /** Without a cluster, AIMService has the product's definition. */
 export const OFFLINE_DEFINITION = schemaFields(OBJECT_SCHEMAS.AIMService as unknown as JsonObject)
@@ -173,3 +174,37 @@ function requestFor ({ given: { kind, key }, object }: Reviewed, old: JsonObject
     ...(old !== undefined && { oldObject: old })
   }
 }
+
+export type ReviewedObject = Reviewed<GivenObject>
+
+/** One error or warning about an object, and its place in a file. */
+export interface Diagnostic {
+  readonly level: 'error' | 'warning'
+  /** The code of the fault; `WARNING` for a warning. */
+  readonly code: string
+  /** Field path; empty for the object as a whole. */
+  readonly field: string
+  /** One line. */
+  readonly message: string
+  /** Title of the object. */
+  readonly object: string
+  readonly file: string
+  readonly position: Position
+}
+
+/** The faults of an object, then its warnings. */
+export function diagnosticsOf ({ given, faults, warnings }: ReviewedObject): Diagnostic[] {
+  const about = { object: objectTitle(given), file: given.file }
+  const errors = faults.map(({ code, field, message }) => {
+    const position = given.positionOf(field)
+    return { level: 'error', code, field: oneLine(field), message: oneLine(message), position, ...about } as const
+  })
+  return [...errors, ...warnings.map((message) => {
+    const field = LEADING_FIELD.exec(message)?.[1] ?? ''
+    const position = field === '' ? given.position : given.positionOf(field)
+    return { level: 'warning', code: 'WARNING', field, message, position, ...about } as const
+  })]
+}
+
+/** A warning has no field, but may start with one: `spec.resolvedRuntimeConfig is read-only`. */
+const LEADING_FIELD = /^(?:[^.:]+: )?((?:spec|metadata)\.[\w.[\]/-]*\w\]?)/

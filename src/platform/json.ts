@@ -159,7 +159,7 @@ export function fitsText (value: unknown, limit: number): boolean {
       if (!Array.isArray(next)) for (const key of Object.keys(next)) room -= key.length + 3
       const items: readonly unknown[] = Object.values(next)
       room -= items.length
-      if (room >= 0) open.push(...items)
+      if (room >= 0) for (const item of items) open.push(item) // a call has a limit of arguments
     }
     if (room < 0) return false
   }

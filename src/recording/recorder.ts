@@ -6,15 +6,16 @@ import type { ReviewRequest } from '../admission/request.ts'
 import type { Verdict } from '../admission/verdict.ts'
 import type { Log } from '../core/ports.ts'
 import type { ServicePolicy } from '../core/rules/service.ts'
-import type { PathPolicy, World } from '../core/world.ts'
+import type { World } from '../core/world.ts'
 import type { Clock } from '../platform/clock.ts'
+import { fitsText } from '../platform/json.ts'
 import { escapeJson } from '../platform/printable.ts'
 import { runSteps, type Steps } from '../platform/steps.ts'
 import { errorMessage } from '../platform/error-message.ts'
 import { RecordFiles, type RecordFilesOptions } from './record-files.ts'
-import { RecordingWorld, type Evidence } from './recording-world.ts'
+import { recordingWorld } from './recording-world.ts'
 import { differencesOf, replayRecord, responseOf } from './replay.ts'
-import { recordOf } from './review-record.ts'
+import { recordOf, type JudgedReview } from './review-record.ts'
 
 export type RecordOutcome =
   | 'written'
@@ -35,14 +36,7 @@ export interface RecorderOptions {
   readonly count: (outcome: RecordOutcome) => void
 }
 
-interface QueuedReview {
-  readonly webhook: string
-  readonly policy: ServicePolicy
-  readonly pathPolicy: PathPolicy
-  readonly request: ReviewRequest
-  readonly verdict: Verdict
-  readonly evidence: Evidence
-}
+interface QueuedReview extends JudgedReview { readonly verdict: Verdict }
 
 /** Limit of reviews in the queue. */
 const MAX_QUEUED = 64
@@ -96,11 +90,11 @@ export class Recorder {
     name: string,
     { world, policy, ...review }: Pick<QueuedReview, 'policy' | 'pathPolicy' | 'request'> & { world: World }
   ): Steps<Verdict> {
-    const recording = new RecordingWorld(world)
+    const recording = recordingWorld(world)
     const webhook = webhooksFor(recording.world, policy).find((each) => each.name === name)
     if (webhook === undefined) throw new Error(`no webhook ${name}`)
     const verdict = yield * webhook.decideInSteps?.(review.request) ?? decided(webhook.decide(review.request))
-    this.#enqueue({ ...review, policy, webhook: name, verdict, evidence: recording.take() })
+    this.#enqueue({ ...review, policy, webhook: name, verdict, evidence: recording.evidence })
     return verdict
   }
 
@@ -123,7 +117,7 @@ export class Recorder {
     const { request: { object, oldObject }, evidence: { services } } = review
     const { count } = this.#options
     if (this.#queue.length >= MAX_QUEUED) count('dropped')
-    else if (services.length > MAX_SERVICES || !fitsWithin([object, oldObject], MAX_REVIEW)) count('too_large')
+    else if (services.length > MAX_SERVICES || !fitsText([object, oldObject], MAX_REVIEW)) count('too_large')
     else {
       this.#queue.push(review)
       if (!this.#isRunning) this.#running = this.#run()
@@ -147,15 +141,10 @@ export class Recorder {
     this.#isRunning = false
   }
 
-  async #record ({ webhook, policy, pathPolicy, request, verdict, evidence }: QueuedReview): Promise<RecordOutcome> {
-    const response = responseOf(request, verdict)
-    const options = {
-      version: this.#options.version,
-      policy,
-      pathPolicy,
-      placeholder: (value: string) => this.#placeholder(value)
-    }
-    const record = recordOf({ webhook, request, evidence, response }, options)
+  async #record (review: QueuedReview): Promise<RecordOutcome> {
+    const { version } = this.#options
+    const response = responseOf(review.request, review.verdict)
+    const record = recordOf(review, { version, response, placeholder: (value) => this.#placeholder(value) })
     const line = escapeJson(JSON.stringify(record)) // readline ends a line at U+2028, too
     if (line.length > MAX_RECORD) return 'too_large'
     const digest = createHash('sha256').update(line).digest('base64')
@@ -174,29 +163,6 @@ export class Recorder {
   #placeholder (value: string): string {
     return `redacted-${createHmac('sha256', this.#key).update(value).digest('hex').slice(0, 16)}`
   }
-}
-
-/** Approximate size of a value besides its text, in characters. */
-const VALUE_WEIGHT = 8
-
-/** Whether a value has at most `limit` characters. Iterative; stops as soon as the limit is exceeded. */
-function fitsWithin (value: unknown, limit: number): boolean {
-  const left: unknown[] = [value]
-  let weight = 0
-  while (left.length > 0) {
-    const item = left.pop()
-    weight += typeof item === 'string' ? item.length : VALUE_WEIGHT
-    if (typeof item === 'object' && item !== null) {
-      const keys = Object.keys(item)
-      if (weight + keys.length * VALUE_WEIGHT > limit) return false
-      for (const key of keys) {
-        weight += key.length
-        left.push((item as Readonly<Record<string, unknown>>)[key]) // own keys of an object or a list
-      }
-    }
-    if (weight > limit) return false
-  }
-  return true
 }
 
 function * decided (verdict: Verdict): Steps<Verdict> {

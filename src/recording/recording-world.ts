@@ -18,85 +18,71 @@ export interface Evidence {
   readonly shapes: ReadonlyMap<string, FieldShape>
 }
 
-/** Records the lookups of the rules. Rules are synchronous, so the evidence belongs to one review at a time. */
-export class RecordingWorld {
-  readonly world: World
-  #configs = new Map<RuntimeConfig, boolean>()
-  #claims = new Map<string, HeldPath>()
-  #services: StoredService[] = []
-  #fields = new Map<string, boolean>()
-  #shapes = new Map<string, FieldShape>()
-
-  constructor ({ configs, services, paths, pathPolicy, pendingConfigs, served }: World) {
-    const config = (found: RuntimeConfig | undefined): RuntimeConfig | undefined => {
-      if (found !== undefined) this.#configs.set(found, pendingConfigs.isRecent(found))
-      return found
-    }
-    this.world = {
-      configs: {
-        namespaced: (namespace, name) => {
-          config(configs.cluster(name)) // another version may give it precedence
-          return config(configs.namespaced(namespace, name))
-        },
-        cluster: (name) => config(configs.cluster(name)),
-        similar: (key) => {
-          const name = configs.similar(key)
-          if (name !== undefined) config(configs.namespaced(key.namespace, name) ?? configs.cluster(name))
-          return name
-        }
-      },
-      services: { users: (configName, namespace) => this.#recordServices(services.users(configName, namespace)) },
-      paths: {
-        heldBy: (service) => {
-          const held = paths.heldBy(service)
-          if (held !== undefined) this.#claims.set(objectKey(service), held)
-          return held
-        },
-        holders: (sought) => this.#recordClaims(paths.holders(sought)),
-        above: (sought, relatives) => this.#recordClaims(paths.above(sought, relatives)),
-        below: (sought, relatives) => this.#recordClaims(paths.below(sought, relatives))
-      },
-      pathPolicy,
-      pendingConfigs,
-      served: {
-        has: (...path) => {
-          const has = served.has(...path)
-          this.#fields.set(path.join('.'), has)
-          return has
-        },
-        shapeOf: (path) => {
-          const shape = served.shapeOf(path)
-          this.#shapes.set(JSON.stringify(path), shape)
-          return shape
-        }
-      }
-    }
+/** A world for one review, and the evidence that grows with each lookup in it. */
+export function recordingWorld (
+  { configs, services, paths, pathPolicy, pendingConfigs, served }: World
+): { readonly world: World, readonly evidence: Evidence } {
+  const evidence = {
+    configs: new Map<RuntimeConfig, boolean>(),
+    claims: new Map<string, HeldPath>(),
+    services: new Array<StoredService>(),
+    fields: new Map<string, boolean>(),
+    shapes: new Map<string, FieldShape>()
   }
-
-  /** The evidence since the last call. */
-  take (): Evidence {
-    const evidence = {
-      configs: this.#configs, claims: this.#claims, services: this.#services, fields: this.#fields, shapes: this.#shapes
-    }
-    this.#configs = new Map()
-    this.#claims = new Map()
-    this.#services = []
-    this.#fields = new Map()
-    this.#shapes = new Map()
-    return evidence
+  const config = (found: RuntimeConfig | undefined): RuntimeConfig | undefined => {
+    if (found !== undefined) evidence.configs.set(found, pendingConfigs.isRecent(found))
+    return found
   }
-
-  * #recordClaims (claims: Iterable<HeldPath>): Generator<HeldPath> {
-    for (const claim of claims) {
-      this.#claims.set(objectKey(claim.service), claim)
+  const claims = function * (found: Iterable<HeldPath>): Generator<HeldPath> {
+    for (const claim of found) {
+      evidence.claims.set(objectKey(claim.service), claim)
       yield claim
     }
   }
-
-  * #recordServices (services: Iterable<StoredService>): Generator<StoredService> {
-    for (const service of services) {
-      this.#services.push(service)
+  const users = function * (found: Iterable<StoredService>): Generator<StoredService> {
+    for (const service of found) {
+      evidence.services.push(service)
       yield service
     }
   }
+  const world: World = {
+    configs: {
+      namespaced: (namespace, name) => {
+        config(configs.cluster(name)) // another version may give it precedence
+        return config(configs.namespaced(namespace, name))
+      },
+      cluster: (name) => config(configs.cluster(name)),
+      similar: (key) => {
+        const name = configs.similar(key)
+        if (name !== undefined) config(configs.namespaced(key.namespace, name) ?? configs.cluster(name))
+        return name
+      }
+    },
+    services: { users: (configName, namespace) => users(services.users(configName, namespace)) },
+    paths: {
+      heldBy: (service) => {
+        const held = paths.heldBy(service)
+        if (held !== undefined) evidence.claims.set(objectKey(service), held)
+        return held
+      },
+      holders: (sought) => claims(paths.holders(sought)),
+      above: (sought, relatives) => claims(paths.above(sought, relatives)),
+      below: (sought, relatives) => claims(paths.below(sought, relatives))
+    },
+    pathPolicy,
+    pendingConfigs,
+    served: {
+      has: (...path) => {
+        const has = served.has(...path)
+        evidence.fields.set(path.join('.'), has)
+        return has
+      },
+      shapeOf: (path) => {
+        const shape = served.shapeOf(path)
+        evidence.shapes.set(JSON.stringify(path), shape)
+        return shape
+      }
+    }
+  }
+  return { world, evidence }
 }

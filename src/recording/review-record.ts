@@ -2,17 +2,16 @@ import { Ajv } from 'ajv'
 import Type, { type Static } from 'typebox'
 import type { ReviewRequest } from '../admission/request.ts'
 import { REVIEW_API_VERSION, REVIEW_KIND } from '../api/admission-review.ts'
-import { ROLLOUT_ANNOTATION } from '../api/meta.ts'
+import { INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION, ROLLOUT_ANNOTATION } from '../api/meta.ts'
 import type { ParentReference } from '../api/runtime-config.ts'
-import type { FieldShape } from '../core/ports.ts'
 import { fieldsNamed } from '../core/path/template.ts'
+import type { FieldShape } from '../core/ports.ts'
 import type { ServicePolicy } from '../core/rules/service.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
-import type { StoredService } from '../core/settings/service.ts'
+import { relevantMetadata, type StoredService } from '../core/settings/service.ts'
 import type { PathPolicy } from '../core/world.ts'
-import { isJsonObject, ownObject, ownString, type JsonObject } from '../platform/json.ts'
+import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import type { Evidence } from './recording-world.ts'
-import { redactObject, type Redaction } from './redact.ts'
 
 /** Incremented when the schema changes. */
 const RECORD_FORMAT = 3
@@ -73,19 +72,16 @@ export type ReviewRecord = Static<typeof recordSchema>
 
 export interface JudgedReview {
   readonly webhook: string
-  readonly request: ReviewRequest
-  readonly evidence: Evidence
-  readonly response: ReplayedResponse
-}
-
-export interface RecordOptions extends Pick<Redaction, 'placeholder'> {
-  readonly version: string
   readonly policy: ServicePolicy
   readonly pathPolicy: PathPolicy
+  readonly request: ReviewRequest
+  readonly evidence: Evidence
 }
 
+interface RecordOptions extends Pick<ReviewRecord, 'version' | 'response'>, Pick<Redaction, 'placeholder'> {}
+
 export function recordOf (
-  { webhook, request, evidence, response }: JudgedReview, { version, policy, pathPolicy, placeholder }: RecordOptions
+  { webhook, policy, pathPolicy, request, evidence }: JudgedReview, { version, response, placeholder }: RecordOptions
 ): ReviewRecord {
   const redaction = { placeholder, kept: new Set(templatesIn(request, evidence).flatMap(fieldsNamed)) }
   return {
@@ -168,4 +164,72 @@ function serviceObject (stored: StoredService, redaction: Redaction): JsonObject
   const redacted = redactObject(object, redaction)
   if (block === undefined) return [redacted]
   return [{ ...redacted, spec: { ...ownObject(redacted, 'spec'), resolvedRuntimeConfig: block } }]
+}
+
+interface Redaction {
+  /** Replaces a value; equal values get equal placeholders, so that changes stay visible. */
+  readonly placeholder: (value: string) => string
+  /** Names of annotations that a template reads; they keep their values. */
+  readonly kept: ReadonlySet<string>
+}
+
+/** Replaces the values of `env` and annotations, and removes status, managed fields and the last applied manifest. */
+function redactObject (object: JsonObject, redaction: Redaction): JsonObject {
+  const metadata = relevantMetadata(object)
+  const spec = own(object, 'spec')
+  return withoutUndefined({
+    apiVersion: own(object, 'apiVersion'),
+    kind: own(object, 'kind'),
+    metadata: withoutUndefined({
+      ...metadata, annotations: redactAnnotations(own(metadata, 'annotations'), redaction)
+    }),
+    spec: isJsonObject(spec) ? redactSpec(spec, redaction) : spec
+  })
+}
+
+function redactSpec (spec: JsonObject, redaction: Redaction): JsonObject {
+  const routing = own(spec, 'routing')
+  return withoutUndefined({
+    ...spec,
+    env: redactEnv(own(spec, 'env'), redaction),
+    routing: isJsonObject(routing)
+      ? withoutUndefined({ ...routing, annotations: redactAnnotations(own(routing, 'annotations'), redaction) })
+      : routing
+  })
+}
+
+const KEPT_ANNOTATIONS = new Set([ROLLOUT_ANNOTATION, RECORD_ANNOTATION, INJECTED_FIELDS_ANNOTATION])
+
+function redactAnnotations (annotations: unknown, { placeholder, kept }: Redaction): unknown {
+  if (!isJsonObject(annotations)) return redactValue(annotations, placeholder)
+  return Object.fromEntries(Object.entries(annotations).map(([key, value]) => {
+    const isKept = kept.has(key) || KEPT_ANNOTATIONS.has(key)
+    return [key, isKept ? value : redactValue(value, placeholder)]
+  }))
+}
+
+/** Keeps the name and the reference of each entry. */
+function redactEnv (env: unknown, { placeholder }: Redaction): unknown {
+  if (!Array.isArray(env)) return redactValue(env, placeholder)
+  return env.map((entry: unknown) => {
+    if (!isJsonObject(entry)) return redactValue(entry, placeholder)
+    const { name, valueFrom, ...others } = entry
+    return withoutUndefined({ name, ...redactValues(others, placeholder), valueFrom })
+  })
+}
+
+/** Keeps only the shape of a value of any type. An empty string reveals nothing and stays. */
+function redactValue (value: unknown, placeholder: Redaction['placeholder']): unknown {
+  if (value === undefined || value === null || value === '') return value
+  if (Array.isArray(value)) return value.map((item) => redactValue(item, placeholder))
+  return isJsonObject(value) ? redactValues(value, placeholder) : placeholder(JSON.stringify(value))
+}
+
+function redactValues (object: JsonObject, placeholder: Redaction['placeholder']): JsonObject {
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, redactValue(value, placeholder)]))
+}
+
+/** `fromEntries` defines properties, so a key `__proto__` is data. */
+function withoutUndefined (object: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))
 }

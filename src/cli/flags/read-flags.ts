@@ -110,6 +110,11 @@ export function oneOf<T extends string> (name: string, text: string, { choices, 
   return chosen ?? choices[0]
 }
 
+/** Ends the program if there is a problem. */
+export function failWith (problems: readonly string[], command: Command): void {
+  if (problems.length > 0) command.error(problems.map((problem) => `error: ${problem}`).join('\n'), { exitCode: 2 })
+}
+
 /** What `read` returns, frozen. Throws one line with every problem. */
 export function withoutProblems<T extends object> (read: (problems: string[]) => T): T {
   const problems: string[] = []

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { minorVersion, startCluster, startOwnCluster } from '../../support/cluster/cluster.ts'
 import { actionsOf, BLOCK, manifest, PATH, routed } from '../../support/builders/manifests.ts'
-import { OLDEST_MINOR } from '../../../src/cli/commands/doctor/check-version.ts'
+import { OLDEST_MINOR } from '../../../src/cli/commands/doctor/check-surroundings.ts'
 import { startProduct } from '../../support/programs/product.ts'
 import { renderedChart } from '../../support/cluster/rendered-chart.ts'
 

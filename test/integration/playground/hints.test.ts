@@ -1,7 +1,8 @@
 import t from 'tap'
-import { examine, whatIf, type Texts } from '../../../playground/examine.ts'
+import { examine, whatIf } from '../../../playground/examine.ts'
 import { fixOf } from '../../../playground/fixes.ts'
 import { describe, suggest } from '../../../playground/schema-hints.ts'
+import type { Texts } from '../../../playground/texts.ts'
 
 const config = (spec: string, { kind = 'AIMRuntimeConfig', name = 'default' } = {}): string =>
   `apiVersion: aim.silogen.ai/v1alpha1\nkind: ${kind}\nmetadata:\n  name: ${name}\n` +

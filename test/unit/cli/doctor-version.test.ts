@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkVersion, OLDEST_MINOR } from '../../../src/cli/commands/doctor/check-version.ts'
+import { checkVersion, OLDEST_MINOR } from '../../../src/cli/commands/doctor/check-surroundings.ts'
 import type { ReadResult } from '../../../src/core/ports.ts'
 
 const found = (major: string, minor: string, gitVersion: string): ReadResult =>

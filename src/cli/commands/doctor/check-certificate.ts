@@ -59,9 +59,8 @@ async function endpointResult (
   endpoint: Endpoint, subject: string, { days, fixes, now }: CertificateOptions
 ): Promise<CheckResult> {
   const about = { check: 'certificate', subject } as const
-  const problem = (what: string, fix: string | undefined): CheckResult => fix === undefined
-    ? { ...about, kind: 'problem', what, details: [what, ELSEWHERE] }
-    : { ...about, kind: 'problem', what, fix }
+  const problem = (what: string, fix: string | undefined): CheckResult =>
+    ({ ...about, kind: 'problem', what, fix, details: fix === undefined ? [what, ELSEWHERE] : undefined })
   if (endpoint.caBundle === '') {
     return problem('the caBundle is empty, so the API server cannot verify the server', fixes.trust)
   }

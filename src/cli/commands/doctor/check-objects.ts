@@ -54,12 +54,10 @@ function definitionResult ({ wanted, live, isTheirs }: Definition, isReplaceable
     ? 'is missing, so no such object can be stored'
     : isTheirs ? establishedProblem(live.object) : definitionProblem(wanted, live.object)
   if (problem !== undefined) {
-    if (!isReplaceable) {
-      return { ...about, kind: 'problem', what: `${problem}; apply the definitions of the operator again` }
-    }
-    return hasMoreFields(wanted, live)
-      ? { ...about, kind: 'problem', what: `${problem}; ${NEWER}` }
-      : { ...about, kind: 'problem', what: problem, fix: CRD_FIX }
+    const remedy = isReplaceable ? hasMoreFields(wanted, live) && NEWER : 'apply the definitions of the operator again'
+    return remedy === false
+      ? { ...about, kind: 'problem', what: problem, fix: CRD_FIX }
+      : { ...about, kind: 'problem', what: `${problem}; ${remedy}` }
   }
   return isTheirs && live.kind === 'found'
     ? { ...about, kind: 'note', what: `is an operator's, ${consequence(wanted, live.object)}` }

@@ -1,5 +1,4 @@
 import jsonpatch from 'fast-json-patch'
-import type { ReadResult } from '../../../core/ports.ts'
 import { isJsonObject, ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
 import { compare, patchCommand, titleOf, webhooksOf, type LiveConfiguration } from './check-objects.ts'
 import type { CheckResult } from './format.ts'
@@ -10,54 +9,51 @@ interface RegistrationOptions extends Pick<Fit, 'responds' | 'caBundle' | 'exemp
   readonly create: string | undefined
 }
 
-/** Whether the webhook configurations are those that the program prints, except their caBundle. */
+/**
+ * Whether the webhook configurations are those that the program prints, except their caBundle: a result per webhook.
+ * One patch, which keeps the caBundle, fixes all that is wrong with a configuration.
+ */
 export function checkRegistration (
   configurations: readonly LiveConfiguration[], options: RegistrationOptions
 ): CheckResult[] {
-  return configurations.flatMap(({ wanted, live }) => registrationResults(wanted, live, options))
-}
-
-/** One result per webhook. One patch, which keeps the caBundle, fixes all that is wrong with a configuration. */
-function registrationResults (
-  wanted: JsonObject, live: ReadResult, options: RegistrationOptions
-): CheckResult[] {
-  const check = 'registration'
-  const title = titleOf(wanted)
-  if (live.kind === 'failed') return [{ check, kind: 'unknown', subject: title, what: live.reason }]
-  if (live.kind === 'missing') {
+  return configurations.flatMap(({ wanted, live }) => {
+    if (live.kind === 'found') return webhookResults(wanted, webhooksOf(live.object), options)
+    const about = { check: 'registration', subject: titleOf(wanted) } as const
+    if (live.kind === 'failed') return { ...about, kind: 'unknown', what: live.reason }
     const what = 'is missing, so the API server calls no webhook'
     return options.create === undefined
-      ? [{ check, kind: 'problem', subject: title, what: `${what}; ${INSTALL_FIRST}` }]
-      : [{ check, kind: 'problem', subject: title, what, fix: options.create }]
-  }
-  const found = webhooksOf(live.object)
+      ? { ...about, kind: 'problem', what: `${what}; ${INSTALL_FIRST}` }
+      : { ...about, kind: 'problem', what, fix: options.create }
+  })
+}
+
+function webhookResults (
+  wanted: JsonObject, found: readonly JsonObject[], options: RegistrationOptions
+): CheckResult[] {
   const expected = webhooksOf(wanted)
   const compared = expected.map((webhook) => comparedWebhook(webhook, found, options))
-  const unexpected = found.flatMap((webhook, at): Array<{ readonly at: number, readonly result: CheckResult }> => {
-    const name = ownString(webhook, 'name')
-    if (expected.some((other) => other['name'] === name)) return []
-    const subject = `${title}, ${name}`
-    if (found.some((other) => other !== webhook && hasSameServer(other, webhook))) {
-      return [{ at, result: { check, kind: 'note', subject, what: OTHER_VERSION } }]
-    }
-    return [{ at, result: { check, kind: 'problem', subject, what: 'is not a webhook of the program' } }]
-  })
+  const unexpected = found.map((webhook, at) => ({ webhook, at, name: ownString(webhook, 'name') }))
+    .filter(({ name }) => !expected.some((other) => other['name'] === name))
+    .map(({ webhook, at, name }) =>
+      ({ at, name, isOfOtherVersion: found.some((other) => other !== webhook && hasSameServer(other, webhook)) }))
   const operations = compared.flatMap(({ patch }) => patch)
     .filter((operation) => options.responds || isHarmless(operation))
   // from the end, so that no removal moves what another one removes
-  const removals = unexpected.filter(({ result }) => result.kind === 'problem').reverse()
-    .flatMap(({ at }) => [nameTest(at, ownString(found[at] ?? {}, 'name')), { op: 'remove', path: `/webhooks/${at}` }])
+  const removals = unexpected.filter(({ isOfOtherVersion }) => !isOfOtherVersion).reverse()
+    .flatMap(({ at, name }) => [nameTest(at, name), { op: 'remove', path: `/webhooks/${at}` }])
   const patch = [...operations, ...removals]
-  const fix = patch.some(({ op }) => op !== 'test') ? { fix: patchCommand(wanted, patch) } : {}
+  const fix = patch.some(({ op }) => op !== 'test') ? patchCommand(wanted, patch) : undefined
+  const about = (name: string) => ({ check: 'registration', subject: `${titleOf(wanted)}, ${name}` }) as const
   return [
     ...compared.map(({ name, texts, isExempted }): CheckResult => {
-      const about = { check, subject: `${title}, ${name}` } as const
-      if (texts.length > 0) return { ...about, kind: 'problem', what: texts.join('; '), details: texts, ...fix }
+      if (texts.length > 0) return { ...about(name), kind: 'problem', what: texts.join('; '), details: texts, fix }
       return isExempted
-        ? { ...about, kind: 'note', what: EXEMPTED_BY_AKS }
-        : { ...about, kind: 'ok', what: 'is as the program registers it' }
+        ? { ...about(name), kind: 'note', what: EXEMPTED_BY_AKS }
+        : { ...about(name), kind: 'ok', what: 'is as the program registers it' }
     }),
-    ...unexpected.map(({ result }): CheckResult => result.kind === 'problem' ? { ...result, ...fix } : result)
+    ...unexpected.map(({ name, isOfOtherVersion }): CheckResult => isOfOtherVersion
+      ? { ...about(name), kind: 'note', what: OTHER_VERSION }
+      : { ...about(name), kind: 'problem', what: 'is not a webhook of the program', fix })
   ]
 }
 

@@ -6,20 +6,18 @@ export const CHECKS = [
   'version', 'definitions', 'registration', 'certificate', 'access', 'policy', 'other-webhooks', 'leftovers'
 ] as const
 
-interface Checked {
+export interface CheckResult {
   readonly check: typeof CHECKS[number]
+  /** A `note` is no problem, and `unknown` could not be checked. */
+  readonly kind: 'ok' | 'unknown' | 'note' | 'problem'
   /** The object or the address. */
   readonly subject: string
   readonly what: string
+  /** The parts of `what`. */
+  readonly details?: readonly string[] | undefined
+  /** One command for a shell, which leaves a working cluster working; undefined if no command can fix it. */
+  readonly fix?: string | undefined
 }
-
-/**
- * A `note` is no problem, and `unknown` could not be checked. `fix` is one command for a shell, which leaves a working
- * cluster working. A problem has none if no command can fix it. `details` are the parts of `what`.
- */
-export type CheckResult =
-  | Checked & { readonly kind: 'ok' | 'unknown' }
-  | Checked & { readonly kind: 'note' | 'problem', readonly fix?: string, readonly details?: readonly string[] }
 
 export type DoctorFormat = keyof typeof FORMATTERS
 
@@ -46,20 +44,18 @@ const MAX_COLUMNS = 100
 
 /** A summary, the problems by their cause, each with the commands that fix it, and the rest by its kind. */
 function toText (results: readonly CheckResult[]): string {
-  const of = (kind: CheckResult['kind']): CheckResult[] => results.filter((result) => result.kind === kind)
-  const [problems, unknown, notes, ok] = [of('problem'), of('unknown'), of('note'), of('ok')]
-  const causes = [...Map.groupBy(problems, ({ check }) => CAUSES[check])]
-  const groups = [
-    ...causes.map(([cause, found]) => section(`PROBLEM: ${cause}`, found)),
-    ...(unknown.length === 0 ? [] : [section('UNKNOWN: could not be checked', unknown)]),
-    ...(notes.length === 0 ? [] : [section('NOTE: no problem, but worth knowing', notes)]),
-    ...(ok.length === 0 ? [] : [section('OK', ok)])
-  ]
-  const found = problems.length === 0
+  const found = Object.groupBy(results, ({ kind }) => kind)
+  const { problem: problems = [], unknown = [], note: notes = [], ok = [] } = found
+  const causes = [...Map.groupBy(problems, ({ check }) => `PROBLEM: ${CAUSES[check]}`)]
+  const others = Object.entries({
+    'UNKNOWN: could not be checked': unknown, 'NOTE: no problem, but worth knowing': notes, OK: ok
+  }).filter(([, listed]) => listed.length > 0)
+  const total = problems.length === 0
     ? 'no problems'
     : `${counted(problems.length, 'problem')}, ${counted(causes.length, 'cause')}`
-  return `${found} (${results.length} checked: ${ok.length} ok, ${unknown.length} unknown, ` +
-    `${counted(notes.length, 'note')})\n${groups.map((group) => `\n${group}`).join('')}`
+  const rest = `${ok.length} ok, ${unknown.length} unknown, ${counted(notes.length, 'note')}`
+  const sections = [...causes, ...others].map(([title, listed]) => `\n${section(title, listed)}`)
+  return `${total} (${results.length} checked: ${rest})\n${sections.join('')}`
 }
 
 function counted (count: number, noun: string): string {
@@ -67,12 +63,10 @@ function counted (count: number, noun: string): string {
 }
 
 function section (title: string, results: readonly CheckResult[]): string {
-  const commands = new Set(results.flatMap((result) => 'fix' in result ? [result.fix] : []))
-  const lines = results.flatMap((result) => {
-    if (result.kind === 'ok') return indented(`${result.check}: ${result.subject}: ${result.what}`, 2)
-    const texts = 'details' in result ? result.details : [result.what]
-    return [...indented(`${result.check}: ${result.subject}`, 2), ...texts.flatMap((text) => indented(text, 4))]
-  })
+  const commands = new Set(results.flatMap(({ fix }) => fix ?? []))
+  const lines = results.flatMap(({ kind, check, subject, what, details = [what] }) => kind === 'ok'
+    ? indented(`${check}: ${subject}: ${what}`, 2)
+    : [...indented(`${check}: ${subject}`, 2), ...details.flatMap((text) => indented(text, 4))])
   const fixes = [...commands].map((command) => `  run:\n${commandLines(oneLine(command))}\n`)
   return [title, ...lines].join('\n') + '\n' + fixes.join('')
 }

@@ -2,7 +2,7 @@ import { probeServingCert } from '../../../../certs/replicas.ts'
 import {
   webhookConfigurations, type RegisteredWebhook, type WebhookClient, type WebhookConfigurationOptions
 } from '../../../../webhooks/webhook-configurations.ts'
-import { GROUP } from '../../../api/meta.ts'
+import { GROUP, SYSTEM_NAMESPACE } from '../../../api/meta.ts'
 import type { ProbeResult } from '../../../kube/objects/admission-probe.ts'
 import {
   isJsonObject, own, ownObject, ownObjects, ownString, ownStrings, type JsonObject
@@ -11,7 +11,6 @@ import { endpointOf } from './check-certificate.ts'
 import { registrationPath, webhooksOf, type LiveConfiguration } from './check-objects.ts'
 import type { ClusterReader } from './cluster-reader.ts'
 import { shellWord, type CheckResult } from './format.ts'
-import { registrationFlags, targetText } from './registration-command.ts'
 
 export async function readConfigurations (
   webhooks: readonly RegisteredWebhook[], options: WebhookConfigurationOptions, cluster: ClusterReader
@@ -224,4 +223,56 @@ const SERVICE_LABEL = 'kubernetes.io/service-name'
 
 function servicePath ({ namespace, name }: WebhookClient & { readonly kind: 'service' }): string {
   return `/api/v1/namespaces/${namespace}/services/${name}`
+}
+
+/** The command that creates both configurations. Without a file of the CA, the CA is that of the other one. */
+export function createCommand (
+  options: WebhookConfigurationOptions, configurations: readonly LiveConfiguration[],
+  { caFile, common }: { readonly caFile: string | undefined, readonly common: readonly string[] }
+): string {
+  const other = options.client.kind === 'url' && caFile === undefined
+    ? configurations.find(({ live }) => live.kind === 'found')?.wanted
+    : undefined
+  const trusted = other === undefined
+    ? ''
+    : `kubectl get ${ownString(other, 'kind').toLowerCase()} ${DEFAULT_NAME} ` +
+      "-o 'jsonpath={.webhooks[0].clientConfig.caBundle}' | base64 -d | "
+  const flags = registrationFlags(options, DEFAULTS, shellWord(caFile ?? '/dev/stdin'))
+  return `${trusted}${['aim-admission manifests webhooks', ...flags, ...common].join(' ')} | kubectl apply -f -`
+}
+
+/** The flags of options that differ from others. */
+function registrationFlags (
+  { client, namespace, failurePolicy, timeoutSeconds }: WebhookConfigurationOptions,
+  than: WebhookConfigurationOptions, caFile = 'FILE'
+): string[] {
+  const isOther = targetText(client) !== targetText(than.client)
+  return [
+    ...(namespace === than.namespace ? [] : [`--namespace ${shellWord(namespace)}`]),
+    ...(isOther ? targetFlags(client, namespace, caFile) : []),
+    ...(failurePolicy === than.failurePolicy ? [] : [`--failure-policy ${failurePolicy}`]),
+    ...(timeoutSeconds === than.timeoutSeconds ? [] : [`--timeout-seconds ${timeoutSeconds}`])
+  ]
+}
+
+function targetFlags (client: WebhookClient, namespace: string, caFile: string): string[] {
+  if (client.kind === 'url') return [`--url ${shellWord(client.url)}`, `--ca-file ${caFile}`]
+  return [
+    ...(client.name === DEFAULT_NAME ? [] : [`--service-name ${shellWord(client.name)}`]),
+    ...(client.namespace === namespace ? [] : [`--service-namespace ${shellWord(client.namespace)}`])
+  ]
+}
+
+const DEFAULT_NAME = 'aim-admission'
+
+const DEFAULTS: WebhookConfigurationOptions = {
+  client: { kind: 'service', name: DEFAULT_NAME, namespace: SYSTEM_NAMESPACE },
+  namespace: SYSTEM_NAMESPACE,
+  failurePolicy: 'Fail',
+  timeoutSeconds: 5
+}
+
+/** `Service aim-system/aim-admission` */
+function targetText (client: WebhookClient): string {
+  return client.kind === 'url' ? `URL ${client.url}` : `Service ${client.namespace}/${client.name}`
 }

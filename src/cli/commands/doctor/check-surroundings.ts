@@ -1,10 +1,66 @@
 import { KINDS, type Kind } from '../../../api/kinds.ts'
 import { API_VERSION, GROUP, PREFIX } from '../../../api/meta.ts'
 import type { ReadResult } from '../../../core/ports.ts'
-import { ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
-import { nameOf } from './check-objects.ts'
+import { ownObject, ownObjects, ownString, ownStrings, type JsonObject } from '../../../platform/json.ts'
+import { nameOf, webhooksOf } from './check-objects.ts'
 import type { ClusterReader } from './cluster-reader.ts'
 import { shellWord, type CheckResult } from './format.ts'
+
+/** The oldest minor version of Kubernetes 1 on which the program is tested; the chart requires it as well. */
+export const OLDEST_MINOR = 31
+
+/** Whether the API server is not older than the program supports. */
+export async function checkVersion (cluster: Pick<ClusterReader, 'read'>): Promise<CheckResult> {
+  const about = { check: 'version', subject: 'the API server' } as const
+  const live = await cluster.read('/version')
+  if (live.kind !== 'found') {
+    return { ...about, kind: 'unknown', what: live.kind === 'failed' ? live.reason : 'reports no version' }
+  }
+  const [major, minor] = ['major', 'minor'].map((name) => Number.parseInt(ownString(live.object, name), 10))
+  const version = ownString(live.object, 'gitVersion')
+  if (major === undefined || minor === undefined || Number.isNaN(major + minor)) {
+    return { ...about, kind: 'unknown', what: `reports no version that can be compared: ${version}` }
+  }
+  return major > 1 || minor >= OLDEST_MINOR
+    ? { ...about, kind: 'ok', what: `is Kubernetes ${version}` }
+    : { ...about, kind: 'problem', what: `is Kubernetes ${version}; upgrade it to 1.${OLDEST_MINOR} or later` }
+}
+
+/** Which other webhooks are called for our kinds: they can explain a change or a refusal. */
+export async function checkOtherWebhooks (ours: string, cluster: ClusterReader): Promise<CheckResult[]> {
+  const kinds = ['MutatingWebhookConfiguration', 'ValidatingWebhookConfiguration'] as const
+  const results = await Promise.all(kinds.map(async (kind) => {
+    const list = await cluster.read(`/apis/admissionregistration.k8s.io/v1/${kind.toLowerCase()}s`)
+    return otherWebhookResults(kind, list, ours)
+  }))
+  return results.flat()
+}
+
+function otherWebhookResults (kind: string, list: ReadResult, ours: string): CheckResult[] {
+  const check = 'other-webhooks'
+  if (list.kind !== 'found') {
+    const what = list.kind === 'failed' ? list.reason : 'this kind does not exist'
+    return [{ check, kind: 'unknown', subject: `every ${kind}`, what }]
+  }
+  const others = ownObjects(list.object, 'items').filter((item) => nameOf(item) !== ours)
+  const notes = others.flatMap((configuration) =>
+    webhooksOf(configuration).filter(matchesOurKinds).map((webhook): CheckResult => ({
+      check,
+      kind: 'note',
+      subject: `${kind} ${nameOf(configuration)}, ${ownString(webhook, 'name')}`,
+      what: `is called for these kinds too, with failurePolicy ${ownString(webhook, 'failurePolicy')}`
+    })))
+  if (notes.length > 0) return notes
+  return [{ check, kind: 'ok', subject: `every other ${kind}`, what: 'is not called for these kinds' }]
+}
+
+/** Source: admissionregistration.k8s.io/v1, RuleWithOperations. */
+function matchesOurKinds (webhook: JsonObject): boolean {
+  const resources = ['*', '*/*', ...KINDS.map(({ plural }) => plural)]
+  return ownObjects(webhook, 'rules').some((rule) =>
+    ownStrings(rule, 'apiGroups').some((group) => ['*', GROUP].includes(group)) &&
+    ownStrings(rule, 'resources').some((resource) => resources.includes(resource)))
+}
 
 /** What earlier versions used for break-glass. Today it has no effect on admission. */
 const OLD_NAME = 'aim-admission-bypass'
