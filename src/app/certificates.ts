@@ -65,17 +65,11 @@ class LiveMaterial {
   #clientCa: string | undefined
   #server: Server | undefined
 
-  constructor (metrics: CertificatesDependencies['metrics']) {
-    this.#metrics = metrics
-  }
+  constructor (metrics: CertificatesDependencies['metrics']) { this.#metrics = metrics }
 
-  get current (): TlsMaterial | undefined {
-    return this.#pair && { ...this.#pair, clientCa: this.#clientCa }
-  }
+  get current (): TlsMaterial | undefined { return this.#pair && { ...this.#pair, clientCa: this.#clientCa } }
 
-  get server (): Server | undefined {
-    return this.#server
-  }
+  get server (): Server | undefined { return this.#server }
 
   serveOn (server: Server): void {
     this.#server = server

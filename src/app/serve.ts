@@ -106,10 +106,7 @@ interface Dependencies {
   readonly log: Logger
 }
 
-interface ServedObjects {
-  readonly source: Source
-  readonly reconciler?: Reconciler | undefined
-}
+interface ServedObjects { readonly source: Source, readonly reconciler?: Reconciler | undefined }
 
 /** Neither for a folder of manifests. */
 async function clusterOf (
@@ -179,7 +176,6 @@ async function startRecorder (settings: RecordSettings, dependencies: RecorderDe
 
 /** Folder of the playground, in a package or in a checkout; undefined if it is not built. */
 function builtPlayground (): string | undefined {
-  return ['../../playground', '../../dist/playground']
-    .map((folder) => path.join(import.meta.dirname, folder))
+  return ['../../playground', '../../dist/playground'].map((folder) => path.join(import.meta.dirname, folder))
     .find((folder) => existsSync(path.join(folder, 'assets')))
 }

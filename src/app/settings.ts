@@ -37,9 +37,7 @@ export interface ServeSettings extends ProcessSettings {
   readonly reconciler: ReconcilerSettings | undefined
 }
 
-export interface ReconcileSettings extends ProcessSettings {
-  readonly reconciler: ReconcilerSettings
-}
+export interface ReconcileSettings extends ProcessSettings { readonly reconciler: ReconcilerSettings }
 
 /** Where the serving pair comes from. */
 export type CertificateSettings =

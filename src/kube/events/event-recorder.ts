@@ -63,9 +63,7 @@ export class EventRecorder implements EventSink {
   readonly #stopping = new AbortController()
   #failing = false
 
-  constructor (options: EventRecorderOptions) {
-    this.#options = options
-  }
+  constructor (options: EventRecorderOptions) { this.#options = options }
 
   record (event: TransitionEvent): void {
     if (this.#stopping.signal.aborted) return
@@ -185,9 +183,7 @@ class NamespacedEntries<V> {
   readonly #limit: number
   #size = 0
 
-  constructor (limit: number) {
-    this.#limit = limit
-  }
+  constructor (limit: number) { this.#limit = limit }
 
   get (namespace: string, key: string): V | undefined {
     return this.#namespaces.get(namespace)?.get(key)

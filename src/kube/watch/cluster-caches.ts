@@ -38,9 +38,7 @@ export class ClusterCaches {
   }
 
   /** Whether every kind has been listed once; stays true. */
-  get synced (): boolean {
-    return this.#reflectors.every(([, reflector]) => reflector.synced)
-  }
+  get synced (): boolean { return this.#reflectors.every(([, reflector]) => reflector.synced) }
 
   /** One line per kind that has not been listed yet, with the reason. */
   unsynced (): string[] {

@@ -78,9 +78,7 @@ export class Reflector {
   #confirmedAt = -Infinity
   #running: Promise<void> = Promise.resolve()
 
-  constructor (options: ReflectorOptions) {
-    this.#options = options
-  }
+  constructor (options: ReflectorOptions) { this.#options = options }
 
   get state (): ReflectorState { return this.#state }
   /** Whether the sink has been filled once; stays true. */

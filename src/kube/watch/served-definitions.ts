@@ -8,11 +8,7 @@ import { own, ownObject, ownObjects, sameJson, type JsonObject } from '../../pla
 import type { SendRequest } from '../client/api-connection.ts'
 import { describeStatus, parseObject, statusOf } from '../client/responses.ts'
 
-export interface ServedDefinitionsOptions {
-  readonly request: SendRequest
-  readonly clock: Clock
-  readonly log: Log
-}
+export interface ServedDefinitionsOptions { readonly request: SendRequest, readonly clock: Clock, readonly log: Log }
 
 const PATH = `/openapi/v3/apis/${GROUP}/${VERSION}`
 /** In milliseconds. An unchanged document costs a response of 200 bytes. */
@@ -41,9 +37,7 @@ export class ServedDefinitions implements Definitions {
     shapeOf: (path) => this.fieldsOf('AIMService').shapeOf(path)
   }
 
-  constructor (options: ServedDefinitionsOptions) {
-    this.#options = options
-  }
+  constructor (options: ServedDefinitionsOptions) { this.#options = options }
 
   fieldsOf (kind: Kind['kind']): ServedFields {
     return this.#fields.get(kind) ?? PRODUCT_FIELDS

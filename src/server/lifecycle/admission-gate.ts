@@ -17,24 +17,16 @@ export class AdmissionGate {
     this.#maxInFlight = maxInFlight
   }
 
-  get draining (): boolean {
-    return this.#draining
-  }
+  get draining (): boolean { return this.#draining }
 
   /** Requests with an incomplete body. They never count as in flight, so slow clients take no place. */
-  get arriving (): number {
-    return this.#arriving
-  }
+  get arriving (): number { return this.#arriving }
 
   /** Complete reviews without a response. */
-  get inFlight (): number {
-    return this.#inFlight
-  }
+  get inFlight (): number { return this.#inFlight }
 
   /** Reviews since the start. */
-  get admitted (): number {
-    return this.#admitted
-  }
+  get admitted (): number { return this.#admitted }
 
   /** Why a request is shed; undefined if it is admitted. */
   shedReason (): string | undefined {

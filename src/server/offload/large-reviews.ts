@@ -74,13 +74,9 @@ export class LargeReviews {
   #waitingBytes = 0
   #lastTurn = Promise.resolve()
 
-  constructor (options: LargeReviewsOptions) {
-    this.#options = options
-  }
+  constructor (options: LargeReviewsOptions) { this.#options = options }
 
-  get hasThread (): boolean {
-    return (this.#pool?.threads.length ?? 0) > 0
-  }
+  get hasThread (): boolean { return (this.#pool?.threads.length ?? 0) > 0 }
 
   /** Parses a body in its turn. Rejects if the thread ends. */
   async read (body: RequestBody, { webhook, expiry: expiryOf }: LargeReadOptions): Promise<ReadReview> {

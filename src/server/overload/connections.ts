@@ -72,14 +72,10 @@ export class Connections {
     server.once('close', () => { clearInterval(sweep) })
   }
 
-  get open (): number {
-    return this.#connections.size
-  }
+  get open (): number { return this.#connections.size }
 
   /** Bytes of all responses that clients have not received. */
-  get unackedBytes (): number {
-    return this.#unackedBytes
-  }
+  get unackedBytes (): number { return this.#unackedBytes }
 
   /**
    * Sends a 503 on idle connections, so that clients close them. A request that is already on its way takes the 503 as

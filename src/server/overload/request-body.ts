@@ -17,19 +17,13 @@ export class RequestBody {
   #length = 0
   #kept = 0
 
-  constructor (limit: number) {
-    this.#limit = limit
-  }
+  constructor (limit: number) { this.#limit = limit }
 
   /** In bytes. */
-  get length (): number {
-    return this.#length
-  }
+  get length (): number { return this.#length }
 
   /** Bytes of memory that the body takes. */
-  get kept (): number {
-    return this.#kept
-  }
+  get kept (): number { return this.#kept }
 
   /** False if the body would exceed the limit. */
   add (chunk: Buffer): boolean {
