@@ -19,8 +19,6 @@ export interface AdmissionEngine {
   readonly configs: ConfigIndex
   readonly services: ServiceIndex
   readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
-  /** Number of known objects of a kind. */
-  readonly count: (kind: Kind['kind']) => number
 }
 
 export interface AdmissionOptions {
@@ -57,8 +55,7 @@ export function newAdmissionEngine (policy: ServicePolicy, options: AdmissionOpt
       AIMRuntimeConfig: configs.sink('AIMRuntimeConfig'),
       AIMClusterRuntimeConfig: configs.sink('AIMClusterRuntimeConfig'),
       AIMService: services.sink()
-    },
-    count: (kind) => kind === 'AIMService' ? services.count() : configs.count(kind)
+    }
   }
 }
 

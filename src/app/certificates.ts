@@ -9,9 +9,9 @@ import { WatchedFiles } from '../../certs/watch-files.ts'
 import type { RegisteredWebhook } from '../../webhooks/webhook-configurations.ts'
 import type { ObjectStore } from '../core/ports.ts'
 import { systemClock } from '../platform/clock.ts'
-import { swapServingPair, type TlsMaterial } from '../server/tls.ts'
+import { tlsOptions, type TlsMaterial } from '../server/tls.ts'
 import type { Metrics } from '../telemetry/metrics.ts'
-import type { CertificateSettings, ManagedSettings, ServeSettings } from './settings.ts'
+import type { ManagedSettings, ServeSettings } from './settings.ts'
 
 /** The TLS material of the server, kept up to date while it runs. */
 export interface Certificates {
@@ -37,12 +37,15 @@ export interface CertificatesDependencies {
 type CertificateOptions = Pick<ServeSettings, 'certificates' | 'clients' | 'host'>
 
 export function newCertificates (settings: CertificateOptions, dependencies: CertificatesDependencies): Certificates {
+  const { clients } = settings
   const material = new LiveMaterial(dependencies.metrics)
   const pair = pairSource(settings, material, dependencies)
-  const clients = settings.clients && clientFiles(settings.clients.caFile, material, dependencies)
+  const clientCa = clients && watchedFiles([clients.caFile], dependencies, ([pem = '']) => {
+    material.useClientCa(pem, clients.caFile)
+  })
   return {
     start: async () => {
-      clients?.start()
+      clientCa?.start()
       await pair.start()
       if (material.current === undefined) throw new Error('stopped before there was a certificate')
       return material.current
@@ -51,7 +54,7 @@ export function newCertificates (settings: CertificateOptions, dependencies: Cer
     notReadyReason: () => pair.notReadyReason?.(),
     caPem: () => material.ephemeralCa,
     stop: async () => {
-      clients?.stop()
+      clientCa?.stop()
       await pair.stop?.()
     }
   }
@@ -60,43 +63,44 @@ export function newCertificates (settings: CertificateOptions, dependencies: Cer
 /** What is served. Every change is checked first: an unusable one throws a one-line error and has no effect. */
 class LiveMaterial {
   ephemeralCa: string | undefined
-  readonly #metrics: CertificatesDependencies['metrics']
+  server: Server | undefined
+  readonly #expiry: Metrics['certificateExpiry']
   #pair: Pick<TlsMaterial, 'cert' | 'key'> | undefined
   #clientCa: string | undefined
-  #server: Server | undefined
 
-  constructor (metrics: CertificatesDependencies['metrics']) { this.#metrics = metrics }
+  constructor ({ certificateExpiry }: CertificatesDependencies['metrics']) { this.#expiry = certificateExpiry }
 
   get current (): TlsMaterial | undefined { return this.#pair && { ...this.#pair, clientCa: this.#clientCa } }
 
-  get server (): Server | undefined { return this.#server }
-
   serveOn (server: Server): void {
-    this.#server = server
-    if (this.current !== undefined) swapServingPair(server, this.current) // changed since the server was built
+    this.server = server
+    this.#swap({}) // changed since the server was built
   }
 
   usePair (cert: string, key: string, title: string): void {
     const notAfter = checkServingPair({ certPem: cert, keyPem: key }, title)
-    if (this.#server !== undefined) swapServingPair(this.#server, { cert, key, clientCa: this.#clientCa })
+    this.#swap({ cert, key })
     this.#pair = { cert, key }
-    this.#metrics.certificateExpiry.set({ which: 'serving' }, notAfter.getTime() / 1_000)
+    this.#expiry.set({ which: 'serving' }, notAfter.getTime() / 1_000)
   }
 
   useClientCa (pem: string, title: string): void {
     const clientCa = clientAuthorities(pem, title)
-    if (this.#server !== undefined && this.#pair !== undefined) {
-      swapServingPair(this.#server, { ...this.#pair, clientCa })
-    }
+    this.#swap({ clientCa })
     this.#clientCa = clientCa
+  }
+
+  #swap (changed: Partial<TlsMaterial>): void {
+    const { cert, key, clientCa } = { ...this.#pair, clientCa: this.#clientCa, ...changed }
+    if (cert !== undefined && key !== undefined) this.server?.setSecureContext(tlsOptions({ cert, key, clientCa }))
   }
 }
 
 /** Gives the first pair to the material on start, and changed pairs later. */
 interface PairSource {
-  readonly start: () => Promise<void>
+  readonly start: () => void | Promise<void>
   readonly notReadyReason?: () => string | undefined
-  readonly stop?: () => Promise<void>
+  readonly stop?: () => void | Promise<void>
 }
 
 function pairSource (
@@ -104,7 +108,12 @@ function pairSource (
 ): PairSource {
   switch (certificates.kind) {
     case 'ephemeral': return { start: async () => { await useEphemeralPair(material) } }
-    case 'files': return pairFiles(certificates, material, dependencies)
+    case 'files': {
+      const { certFile, keyFile } = certificates
+      return watchedFiles([certFile, keyFile], dependencies, ([cert = '', key = '']) => {
+        material.usePair(cert, key, `the pair ${certFile} and ${keyFile}`)
+      })
+    }
     case 'self-managed': return managedPair({ ...certificates, host }, material, dependencies)
   }
 }
@@ -114,21 +123,6 @@ async function useEphemeralPair (material: LiveMaterial): Promise<void> {
   const { certPem, keyPem, caPem } = await issueEphemeralPair({ ...names, days: 30 })
   material.usePair(certPem, keyPem, 'the ephemeral pair')
   material.ephemeralCa = caPem
-}
-
-type FileSettings = CertificateSettings & { readonly kind: 'files' }
-
-function pairFiles (
-  { certFile, keyFile }: FileSettings, material: LiveMaterial, dependencies: CertificatesDependencies
-): PairSource {
-  const files = watchedFiles([certFile, keyFile], dependencies, ([cert = '', key = '']) => {
-    material.usePair(cert, key, `the pair ${certFile} and ${keyFile}`)
-  })
-  return { start: async () => { files.start() }, stop: async () => { files.stop() } }
-}
-
-function clientFiles (caFile: string, material: LiveMaterial, dependencies: CertificatesDependencies): WatchedFiles {
-  return watchedFiles([caFile], dependencies, ([pem = '']) => { material.useClientCa(pem, caFile) })
 }
 
 function watchedFiles (

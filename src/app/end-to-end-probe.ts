@@ -1,13 +1,13 @@
 import type { Registry } from 'prom-client'
-import { pause, systemClock } from '../platform/clock.ts'
-import { admissionProbe } from '../kube/objects/admission-probe.ts'
+import type { Log } from '../core/ports.ts'
 import type { SendRequest } from '../kube/client/api-connection.ts'
 import type { Fencing } from '../kube/client/fencing.ts'
-import type { Log } from '../core/ports.ts'
+import { admissionProbe } from '../kube/objects/admission-probe.ts'
+import { pause, systemClock } from '../platform/clock.ts'
 import { probeMetrics } from '../telemetry/reconcile-metrics.ts'
 import type { ProbeSettings } from './settings.ts'
 
-export interface EndToEndProbeOptions {
+interface EndToEndProbeOptions {
   readonly settings: ProbeSettings
   readonly request: SendRequest
   readonly fencing: Fencing
@@ -16,9 +16,8 @@ export interface EndToEndProbeOptions {
 }
 
 /** The end-to-end probe of the leader: started and stopped with each term. */
-export function endToEndProbe (
-  { settings: { interval, namespace }, request, fencing, registry, log }: EndToEndProbeOptions
-) {
+export function endToEndProbe ({ settings, request, fencing, registry, log }: EndToEndProbeOptions) {
+  const { interval, namespace } = settings
   const metrics = probeMetrics(registry)
   const probeAdmission = admissionProbe({ request, namespace, fencing })
   let last: string | undefined

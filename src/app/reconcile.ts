@@ -9,13 +9,9 @@ import type { Log, ObjectKey, ObjectSink } from '../core/ports.ts'
 import { ownConfigStatus } from '../core/status/rollout.ts'
 import { ownServiceStatus } from '../core/status/service.ts'
 import type { PathPolicy } from '../core/world.ts'
-import type { ApiConnection } from '../kube/client/api-connection.ts'
-import { EventRecorder } from '../kube/events/event-recorder.ts'
-import { LeaderElection } from '../kube/lease/leader-election.ts'
-import { leaseTimes, type LeaseTimes } from '../kube/lease/lease.ts'
-import { objectStore } from '../kube/objects/object-store.ts'
-import { ServedDefinitions } from '../kube/watch/served-definitions.ts'
-import { objectPath, objectWriter } from '../kube/objects/object-writer.ts'
+import { EventRecorder } from '../kube/event-recorder.ts'
+import { LeaderElection, leaseTimes, type LeaseTimes } from '../kube/leader-election.ts'
+import { objectPath, objectStore, objectWriter } from '../kube/objects/object-store.ts'
 import { systemClock } from '../platform/clock.ts'
 import { Controller } from '../reconcile/controller.ts'
 import { watchedSinks } from '../reconcile/watched-sinks.ts'
@@ -28,27 +24,23 @@ import { reconcileMetrics, workQueueMetrics } from '../telemetry/reconcile-metri
 import { endToEndProbe } from './end-to-end-probe.ts'
 import type { Stop } from './process.ts'
 import { LEASE_NAME, type ReconcilerSettings, type ReconcileSettings } from './settings.ts'
-import { clusterSource, countedConnection, countObjects, measureCaches } from './source.ts'
+import { clusterSource, measureCaches, openCluster, type Cluster } from './source.ts'
 
 /** Starts the reconciler in a process that serves no reviews. */
 export async function startReconciler (settings: ReconcileSettings, logger: Log, version: string): Promise<Stop> {
   const log = limitedLog(logger, systemClock)
-  const { kubeconfig, host, probePort, pathPolicy } = settings
+  const { host, probePort, pathPolicy } = settings
   const registry = newRegistry(version)
   const metrics = cacheMetrics(registry)
-  const connection = await countedConnection({ kubeconfig, inFlight: settings.reconciler.concurrency, metrics, log })
-  const definitions = new ServedDefinitions({ request: connection.request, clock: systemClock, log })
+  const cluster = await openCluster(settings, { metrics, log })
   const configs = new ConfigIndex()
   const services = new ServiceIndex(KEPT_TEXT_LIMITS, pathPolicy.pathSegments)
-  countObjects(metrics, (kind) => kind === 'AIMService' ? services.count() : configs.count(kind))
   measureCaches(metrics, { services, configs })
   const reconciler = newReconciler({
-    connection, definitions, configs, services, settings: settings.reconciler, pathPolicy, registry, log
+    ...cluster, configs, services, settings: settings.reconciler, pathPolicy, registry, log
   })
-  const { sinks } = reconciler
-  const source = clusterSource({
-    connection, definitions, sinks, metrics, log, onSynced: () => { reconciler.start() }
-  })
+  const { sinks, start: onSynced } = reconciler
+  const source = clusterSource({ ...cluster, sinks, metrics, log, onSynced })
   let stopping = false
   const probes = buildProbes({
     notReadyReason: () =>
@@ -63,14 +55,12 @@ export async function startReconciler (settings: ReconcileSettings, logger: Log,
     stopping = true
     await reconciler.stop() // first: another replica waits for the Lease
     await source.stop()
-    await connection.close()
+    await cluster.connection.close()
     await probes.close()
   }
 }
 
-export interface ReconcilerOptions {
-  readonly connection: ApiConnection
-  readonly definitions: ServedDefinitions
+export interface ReconcilerOptions extends Cluster {
   readonly configs: ConfigIndex
   readonly services: ServiceIndex
   readonly settings: ReconcilerSettings

@@ -4,25 +4,22 @@ import type { Logger } from 'pino'
 import { newAdmissionEngine, type AdmissionEngine } from '../../webhooks/engine.ts'
 import { KEPT_TEXT_LIMITS } from '../cache/service-index.ts'
 import type { World } from '../core/world.ts'
-import type { ApiConnection } from '../kube/client/api-connection.ts'
 import { objectStore } from '../kube/objects/object-store.ts'
-import { ServedDefinitions } from '../kube/watch/served-definitions.ts'
 import { systemClock } from '../platform/clock.ts'
 import type { Recorder } from '../recording/recorder.ts'
 import { buildApp } from '../server/app.ts'
-import { AdmissionGate } from '../server/lifecycle/admission-gate.ts'
-import { drain, shutdownGracefully } from '../server/lifecycle/shutdown.ts'
+import { AdmissionGate, drain, shutdownGracefully } from '../server/lifecycle.ts'
 import { listen, SERVER_LIMITS } from '../server/listener.ts'
 import { LargeReviews } from '../server/offload/large-reviews.ts'
 import { buildProbes } from '../server/probes.ts'
 import { limitedLog } from '../telemetry/decision-log.ts'
 import { createMetrics, type Metrics } from '../telemetry/metrics.ts'
-import type { Tracing } from '../telemetry/tracing.ts'
+import type { Tracing, TracingSettings } from '../telemetry/tracing.ts'
 import { newCertificates } from './certificates.ts'
 import type { Stop } from './process.ts'
 import type { Reconciler } from './reconcile.ts'
 import type { RecordSettings, ServeSettings } from './settings.ts'
-import { clusterSource, countedConnection, countObjects, folderSource, measureCaches, type Source } from './source.ts'
+import { clusterSource, folderSource, measureCaches, openCluster, type Cluster, type Source } from './source.ts'
 
 /** Where the server listens, and the CA of its certificate if that is ephemeral. */
 export interface Listening { readonly url: string, readonly probeUrl: string, readonly caPem: string | undefined }
@@ -36,15 +33,15 @@ export interface ServeOptions {
 /** Starts the admission server. The probe port opens first; reviews are admitted once the caches are filled. */
 export async function startServer (settings: ServeSettings, options: ServeOptions): Promise<Stop> {
   const { version, log, onListening } = options
-  const { host, port, probePort, missingConfig, failurePolicy, pathPolicy } = settings
+  const { host, port, probePort, manifests, missingConfig, failurePolicy, pathPolicy } = settings
   const metrics = createMetrics(version)
-  const recorder = settings.record && await startRecorder(settings.record, { version, metrics, log })
-  const tracing = await newTracing(settings.tracing, { version, log })
+  const recorder = settings.record && await startRecorder(settings.record, metrics, options)
+  const tracing = await newTracing(settings.tracing, options)
   const policy = { missingConfig, missingBlock: failurePolicy === 'Fail' ? 'refuse' : 'admit' } as const
-  const { connection, definitions } = await clusterOf(settings, { metrics, log })
+  const cluster = manifests === undefined ? await openCluster(settings, { metrics, log }) : undefined
   const engine = newAdmissionEngine(policy, {
     pathPolicy,
-    ...(definitions && { served: definitions.service }),
+    ...(cluster && { served: cluster.definitions.service }),
     serviceLimits: KEPT_TEXT_LIMITS,
     ...(recorder && { webhooksOver: (world: World) => recorder.webhooksOver(world, policy) })
   })
@@ -54,22 +51,23 @@ export async function startServer (settings: ServeSettings, options: ServeOption
     waitingBytes: SERVER_LIMITS.arrivingBytes,
     onJudged: () => { recorder?.skipLarge() }
   })
-  const { source, reconciler } = await objectsFor(settings, { engine, connection, definitions, metrics, log })
-  const store = connection && objectStore(connection.request)
+  measureCaches(metrics, engine)
+  const { source, reconciler } = await objectsFor(settings, { engine, cluster, metrics, log })
+  const store = cluster && objectStore(cluster.connection.request)
   const certificates = newCertificates(settings, { store, webhooks: engine.webhooks, metrics, log })
   const gate = new AdmissionGate(() => certificates.notReadyReason() ?? source.notReadyReason())
   const probes = buildProbes({
     notReadyReason: () => gate.notReadyReason(),
     problem: () => reconciler?.problem(),
     registry: metrics.registry,
-    playground: settings.manifests === undefined ? undefined : builtPlayground()
+    playground: manifests === undefined ? undefined : builtPlayground()
   })
   const probeUrl = await listen(probes, { host, port: probePort, flag: '--probe-port' })
   const tls = await certificates.start()
   const server = buildApp({
     webhooks: engine.webhooks,
     tls,
-    clientNames: settings.clients?.names ?? [],
+    clientNames: settings.clients?.names,
     gate,
     metrics,
     log,
@@ -91,7 +89,7 @@ export async function startServer (settings: ServeSettings, options: ServeOption
     await large.close()
     await certificates.stop()
     await source.stop()
-    await connection?.close()
+    await cluster?.connection.close()
     await recorder?.stop()
     await tracing?.stop()
     await probes.close()
@@ -100,76 +98,45 @@ export async function startServer (settings: ServeSettings, options: ServeOption
 
 interface Dependencies {
   readonly engine: AdmissionEngine
-  readonly connection: ApiConnection | undefined
-  readonly definitions: ServedDefinitions | undefined
+  /** Undefined for a folder of manifests. */
+  readonly cluster: Cluster | undefined
   readonly metrics: Metrics
   readonly log: Logger
 }
 
 interface ServedObjects { readonly source: Source, readonly reconciler?: Reconciler | undefined }
 
-/** Neither for a folder of manifests. */
-async function clusterOf (
-  { manifests, kubeconfig, reconciler }: ServeSettings, { metrics, log }: Pick<Dependencies, 'metrics' | 'log'>
-): Promise<Pick<Dependencies, 'connection' | 'definitions'>> {
-  if (manifests !== undefined) return { connection: undefined, definitions: undefined }
-  const connection = await countedConnection({ kubeconfig, inFlight: reconciler?.concurrency, metrics, log })
-  return { connection, definitions: new ServedDefinitions({ request: connection.request, clock: systemClock, log }) }
-}
-
 /** The folder, or the cluster with the reconciler if that runs here. */
 async function objectsFor (
-  settings: ServeSettings, { engine, connection, definitions, metrics, log }: Dependencies
+  { manifests = '', reconciler: reconcilerSettings, pathPolicy }: ServeSettings,
+  { engine, cluster, metrics, log: logger }: Dependencies
 ): Promise<ServedObjects> {
-  const { manifests = '', reconciler: reconcilerSettings, pathPolicy } = settings
-  countObjects(metrics, engine.count)
-  measureCaches(metrics, engine)
-  if (connection === undefined || definitions === undefined) {
-    return { source: await folderSource(manifests, { engine, metrics, log }) }
-  }
-  const limited = limitedLog(log, systemClock)
+  if (cluster === undefined) return { source: await folderSource(manifests, { engine, metrics, log: logger }) }
+  const { configs, services } = engine
+  const { registry } = metrics
+  const log = limitedLog(logger, systemClock)
   const reconciler = reconcilerSettings && (await import('./reconcile.ts')).newReconciler({
-    connection,
-    definitions,
-    configs: engine.configs,
-    services: engine.services,
-    settings: reconcilerSettings,
-    pathPolicy,
-    registry: metrics.registry,
-    log: limited
+    ...cluster, configs, services, settings: reconcilerSettings, pathPolicy, registry, log
   })
-  const source = clusterSource({
-    connection,
-    definitions,
-    sinks: reconciler?.sinks ?? engine.sinks,
-    metrics,
-    log: limited,
-    onSynced: () => { reconciler?.start() }
-  })
-  return { source, reconciler }
+  const { sinks, start: onSynced } = reconciler ?? { sinks: engine.sinks, start: () => undefined }
+  return { source: clusterSource({ ...cluster, sinks, metrics, log, onSynced }), reconciler }
 }
 
 /** Imported on demand: OpenTelemetry costs memory and time at the start. */
 async function newTracing (
-  settings: ServeSettings['tracing'], { version, log }: ServeOptions
+  settings: TracingSettings | undefined, { version, log }: ServeOptions
 ): Promise<Tracing | undefined> {
   if (settings === undefined) return undefined
   const { startTracing } = await import('../telemetry/tracing.ts')
   return await startTracing(settings, { version, log, clock: systemClock })
 }
 
-interface RecorderDependencies { readonly version: string, readonly metrics: Metrics, readonly log: Logger }
-
-async function startRecorder (settings: RecordSettings, dependencies: RecorderDependencies): Promise<Recorder> {
-  const { version, metrics, log } = dependencies
+async function startRecorder (
+  settings: RecordSettings, metrics: Metrics, { version, log }: ServeOptions
+): Promise<Recorder> {
   const { Recorder } = await import('../recording/recorder.ts')
-  const recorder = new Recorder({
-    settings,
-    version,
-    clock: systemClock,
-    log,
-    count: (outcome) => { metrics.recorded.inc({ outcome }) }
-  })
+  const count = (outcome: string): void => { metrics.recorded.inc({ outcome }) }
+  const recorder = new Recorder({ settings, version, clock: systemClock, log, count })
   await recorder.start()
   return recorder
 }

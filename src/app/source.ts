@@ -1,78 +1,81 @@
+import type { Gauge } from 'prom-client'
 import type { AdmissionEngine } from '../../webhooks/engine.ts'
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG, AIM_SERVICE, KINDS, type Kind } from '../api/kinds.ts'
-import type { ConfigIndex } from '../cache/config-index.ts'
-import type { ServiceIndex } from '../cache/service-index.ts'
+import { API_VERSION } from '../api/meta.ts'
 import type { Log, ObjectSink } from '../core/ports.ts'
 import { connectToCluster, type ApiConnection } from '../kube/client/api-connection.ts'
-import { ClusterCaches } from '../kube/watch/cluster-caches.ts'
-import { systemClock } from '../platform/clock.ts'
-import type { ServedDefinitions } from '../kube/watch/served-definitions.ts'
+import { Reflector } from '../kube/watch/reflector.ts'
+import { ServedDefinitions } from '../kube/watch/served-definitions.ts'
+import { systemClock, type Clock } from '../platform/clock.ts'
 import type { CacheMetrics } from '../telemetry/metrics.ts'
+import type { ServeSettings } from './settings.ts'
 
 /** Fills the caches, and keeps them up to date. */
 export interface Source {
   readonly start: () => Promise<void>
   readonly stop: () => Promise<void>
-  /** Why the caches are not filled yet; undefined if they are. */
+  /** Why the caches are not filled yet, in one line; undefined if they are. */
   readonly notReadyReason: () => string | undefined
 }
 
 interface Telemetry { readonly metrics: CacheMetrics, readonly log: Log }
 
-export interface ClusterSourceOptions extends Telemetry {
-  readonly connection: ApiConnection
-  readonly definitions: ServedDefinitions
-  readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
-  /** Called once, when every cache is filled. */
-  readonly onSynced: () => void
-}
+/** A connection whose requests are counted, and the definitions that its API server serves. */
+export interface Cluster { readonly connection: ApiConnection, readonly definitions: ServedDefinitions }
 
-/** A connection whose requests are counted. `inFlight`: how many writes the reconciler sends at once. */
-export async function countedConnection ({ kubeconfig, inFlight, metrics, log }: Telemetry & {
-  readonly kubeconfig: string | undefined
-  readonly inFlight: number | undefined
-}): Promise<ApiConnection> {
-  return await connectToCluster({
+export async function openCluster (
+  { kubeconfig, reconciler }: Pick<ServeSettings, 'kubeconfig' | 'reconciler'>, { metrics, log }: Telemetry
+): Promise<Cluster> {
+  const connection = await connectToCluster({
     kubeconfig,
-    inFlight: inFlight && Math.max(2, inFlight),
+    inFlight: reconciler && Math.max(2, reconciler.concurrency),
     log,
     onRequest: (method, code) => { metrics.clientRequests.inc({ method, code }) }
   })
+  return { connection, definitions: new ServedDefinitions({ request: connection.request, clock: systemClock, log }) }
 }
 
-/** The objects of a cluster, by list and watch. */
-export function clusterSource ({
-  connection, definitions, sinks, metrics, log, onSynced
-}: ClusterSourceOptions): Source {
-  for (const { kind } of KINDS) {
+export interface ClusterSourceOptions extends Telemetry {
+  readonly connection: Pick<ApiConnection, 'request'>
+  readonly definitions: Pick<ServedDefinitions, 'start' | 'stop'>
+  readonly sinks: Readonly<Record<Kind['kind'], ObjectSink>>
+  /** Called once, when every cache is filled. */
+  readonly onSynced: () => void
+  readonly clock?: Clock
+}
+
+/** The objects of the three kinds, from all namespaces of a cluster. */
+export function clusterSource (options: ClusterSourceOptions): Source {
+  const { connection: { request }, definitions, sinks, metrics, log, onSynced, clock = systemClock } = options
+  const caches: ReadonlyArray<readonly [Kind['kind'], Reflector]> = KINDS.map(({ kind, plural }) => {
     metrics.cacheSynced.set({ kind }, 0)
     metrics.watchRestarts.inc({ kind }, 0) // makes the first restart an increase
-  }
-  const caches = new ClusterCaches({
-    request: connection.request,
-    sinks,
-    clock: systemClock,
-    log,
-    observe: (kind) => ({
+    const observer = {
       onSynced: () => {
         metrics.cacheSynced.set({ kind }, 1)
-        if (!caches.synced) return
+        if (!caches.every(([, cache]) => cache.synced)) return
         collectGarbage()
         onSynced()
       },
       onRestart: () => { metrics.watchRestarts.inc({ kind }) },
-      onFailedObject: (key) => { log.warn({ kind, ...key }, 'skipped unreadable object') }
-    })
-  })
-  Object.assign(metrics.cacheAge, {
-    collect: () => {
-      for (const { kind, ageSeconds } of caches.ages()) metrics.cacheAge.set({ kind }, ageSeconds)
+      onFailedObject: (key: object) => { log.warn({ kind, ...key }, 'skipped unreadable object') }
     }
+    const path = `/apis/${API_VERSION}/${plural}`
+    return [kind, new Reflector({ request, path, sink: sinks[kind], observer, log, clock, random: Math.random })]
+  })
+  atScrape(metrics.cacheAge, () => {
+    for (const [kind, { age }] of caches) metrics.cacheAge.set({ kind }, age / 1_000)
   })
   return {
-    start: async () => { definitions.start(() => { caches.start() }) },
-    stop: async () => { await Promise.all([definitions.stop(), caches.stop()]) },
-    notReadyReason: () => caches.synced ? undefined : caches.unsynced().join('; ')
+    start: async () => { definitions.start(() => { for (const [, cache] of caches) cache.start() }) },
+    stop: async () => {
+      await Promise.all([definitions, ...caches.map(([, cache]) => cache)].map(async (each) => { await each.stop() }))
+    },
+    notReadyReason: () => {
+      const unsynced = caches.filter(([, { synced }]) => !synced)
+      if (unsynced.length === 0) return undefined
+      return unsynced.map(([kind, { error, state }]) => `${kind}: ${error ?? `not listed yet (${state})`}`).join('; ')
+    }
   }
 }
 
@@ -98,30 +101,27 @@ export async function folderSource (
   }
 }
 
-/** Has the objects counted at each scrape. */
-export function countObjects (metrics: CacheMetrics, count: (kind: Kind['kind']) => number): void {
-  Object.assign(metrics.cacheObjects, {
-    collect: () => {
-      for (const { kind } of KINDS) metrics.cacheObjects.set({ kind }, count(kind))
-    }
+/** Has the objects, the kept text of services, and what is left out measured at each scrape. */
+export function measureCaches (
+  metrics: CacheMetrics, { services, configs }: Pick<AdmissionEngine, 'services' | 'configs'>
+): void {
+  const { cacheObjects, cacheBytes, partialServices, oversizedConfigs } = metrics
+  const { kind } = AIM_SERVICE
+  atScrape(cacheBytes, () => { cacheBytes.set({ kind }, services.bytes) })
+  atScrape(partialServices, () => { partialServices.set(services.partial) })
+  atScrape(cacheObjects, () => {
+    cacheObjects.set({ kind }, services.count())
+    for (const { kind } of CONFIG_KINDS) cacheObjects.set({ kind }, configs.count(kind))
+  })
+  atScrape(oversizedConfigs, () => {
+    for (const { kind } of CONFIG_KINDS) oversizedConfigs.set({ kind }, configs.oversized(kind))
   })
 }
 
-/** Has the kept text of services, and what is left out, measured at each scrape. */
-export function measureCaches (
-  metrics: CacheMetrics, { services, configs }: { readonly services: ServiceIndex, readonly configs: ConfigIndex }
-): void {
-  Object.assign(metrics.cacheBytes, {
-    collect: () => { metrics.cacheBytes.set({ kind: AIM_SERVICE.kind }, services.bytes) }
-  })
-  Object.assign(metrics.partialServices, { collect: () => { metrics.partialServices.set(services.partial) } })
-  Object.assign(metrics.oversizedConfigs, {
-    collect: () => {
-      for (const { kind } of [AIM_RUNTIME_CONFIG, AIM_CLUSTER_RUNTIME_CONFIG]) {
-        metrics.oversizedConfigs.set({ kind }, configs.oversized(kind))
-      }
-    }
-  })
+const CONFIG_KINDS = [AIM_RUNTIME_CONFIG, AIM_CLUSTER_RUNTIME_CONFIG] as const
+
+function atScrape (metric: Gauge, collect: () => void): void {
+  Object.assign(metric, { collect })
 }
 
 /** Frees what filling the caches left, if Node has `--expose-gc`. Otherwise it stays until the heap grows by half. */

@@ -15,12 +15,12 @@ export const systemClock: Clock = {
 }
 
 /** Resolves after `ms` milliseconds or when the signal aborts, and removes its timer and listener. Never rejects. */
-export async function pause (clock: Clock, ms: number, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return
+export async function pause (clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  if (signal?.aborted === true) return
   const { promise, resolve } = Promise.withResolvers<unknown>()
   const cancel = clock.setTimeout(ms, () => { resolve(undefined) })
-  signal.addEventListener('abort', resolve)
+  signal?.addEventListener('abort', resolve)
   await promise
-  signal.removeEventListener('abort', resolve)
+  signal?.removeEventListener('abort', resolve)
   cancel()
 }

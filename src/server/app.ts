@@ -4,11 +4,13 @@ import type { Webhook } from '../../webhooks/webhook.ts'
 import type { Log } from '../core/ports.ts'
 import { errorMessage } from '../platform/error-message.ts'
 import { limitedLog } from '../telemetry/decision-log.ts'
+import type { AdmissionApp } from './lifecycle.ts'
 import { connectionOptions, SERVER_LIMITS, type ServerLimits } from './listener.ts'
-import type { Connections } from './overload/connections.ts'
-import { protect } from './overload/protect.ts'
+import { Connections } from './overload/connections.ts'
+import { bodyReader } from './overload/read-body.ts'
 import { refuseConnection } from './overload/refuse-connection.ts'
 import { StepQueue } from './overload/step-queue.ts'
+import { throttleHandshakes } from './overload/throttle-handshakes.ts'
 import { afterBody, sendError, sendUnavailable, TRY_AGAIN } from './replies.ts'
 import { DEADLINE, preflight, reviewHandler, type HandlerDependencies } from './review-handler.ts'
 import { checkClient, clientRequest, tlsOptions, type TlsMaterial } from './tls.ts'
@@ -17,11 +19,9 @@ export interface AppDependencies extends Omit<HandlerDependencies, 'limits' | 'l
   readonly webhooks: readonly Webhook[]
   readonly tls: TlsMaterial
   /** Names of which a client certificate needs one; any certificate of the CA is accepted if empty. */
-  readonly clientNames?: readonly string[]
+  readonly clientNames?: readonly string[] | undefined
   readonly limits?: ServerLimits
 }
-
-export interface AdmissionApp { readonly app: FastifyInstance<Server>, readonly connections: Connections }
 
 /** The HTTPS admission server; it does not listen yet. */
 export function buildApp (dependencies: AppDependencies): AdmissionApp {
@@ -38,7 +38,7 @@ export function buildApp (dependencies: AppDependencies): AdmissionApp {
     frameworkErrors: (_error, _request, reply) => { sendError(reply, 404, NO_SUCH_PATH) },
     logger: false
   })
-  const connections = protect(app, { limits, gate, clock, onGone: () => { metrics.clientGone.inc() } })
+  const connections = protect(app, rest, limits)
   if (tls.clientCa !== undefined) app.addHook('onRequest', checkClient({ names: clientNames, log: limited }))
   app.setErrorHandler((error: FastifyError, request, reply) => { sendFailure(error, { request, reply, log: limited }) })
   app.setNotFoundHandler(notFound(webhooks))
@@ -49,6 +49,34 @@ export function buildApp (dependencies: AppDependencies): AdmissionApp {
     app.post(webhook.path, { onRequest: preflight(webhook, handling) }, reviewHandler(webhook, handling))
   }
   return { app, connections }
+}
+
+type Protection = Pick<HandlerDependencies, 'gate' | 'clock' | 'metrics'>
+
+/** JSON in UTF-8, its only encoding. */
+const JSON_TYPE = /^application\/json(?:; charset="utf-8")?$/i
+
+/** Bounds what clients can take from a server: handshakes, connections, and memory for bodies and responses. */
+function protect (
+  app: FastifyInstance<Server>, { gate, clock, metrics }: Protection, limits: ServerLimits
+): Connections {
+  throttleHandshakes(app.server, limits.handshake)
+  const connections = new Connections({ server: app.server, limits, clock })
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser(JSON_TYPE, bodyReader({ limits, gate, onGone: () => { metrics.clientGone.inc() } }))
+  // eslint-disable-next-line max-params -- with fewer, Fastify expects a promise
+  app.addHook('onSend', (_request, reply, payload, done) => {
+    if (gate.draining) reply.header('connection', 'close')
+    connections.responseStarted(reply.raw, bytesOf(payload, reply))
+    done(null, payload)
+  })
+  return connections
+}
+
+/** Strings are counted in UTF-16 code units, an estimate; large responses have an exact length. */
+function bytesOf (payload: unknown, reply: FastifyReply): number {
+  if (typeof payload === 'string' || Buffer.isBuffer(payload)) return payload.length
+  return Number(reply.getHeader('content-length') ?? 0)
 }
 
 const NO_SUCH_PATH = 'no webhook at this path'

@@ -4,48 +4,35 @@ import type { FastifyInstance } from 'fastify'
 import { errorMessage } from '../platform/error-message.ts'
 
 /** Sizes in bytes, times in milliseconds. */
-export interface ServerLimits {
-  readonly reviewBytes: number
-  /** Larger reviews are judged by a worker thread. */
-  readonly largeReview: number
-  readonly headerBytes: number
-  readonly connections: number
-  /** Connections from one address. */
-  readonly peerConnections: number
-  /** Total of all incomplete bodies. */
-  readonly arrivingBytes: number
-  /** Total of all responses that clients have not received yet. */
-  readonly unackedBytes: number
-  /** Reviews of one webhook that wait for a configuration; further reviews are judged at once. */
-  readonly waiting: number
-  readonly handshake: number
-  readonly headers: number
-  /** Headers and body together. */
-  readonly request: number
-  /** Until a client has received a response. */
-  readonly reading: number
-  /** Until an idle connection is closed. */
-  readonly keepAlive: number
-  /** Interval of the search for overdue connections. */
-  readonly sweep: number
-}
-
-export const SERVER_LIMITS: ServerLimits = {
-  reviewBytes: 7 * 1024 * 1024, // new and old object of at most 3 MiB each, and 1 MiB of envelope
-  largeReview: 1024 * 1024, // takes about 10 ms to judge
+export const SERVER_LIMITS = {
+  /** New and old object of at most 3 MiB each, and 1 MiB of envelope. */
+  reviewBytes: 7 * 1024 * 1024,
+  /** Larger reviews, which take 10 ms or more to judge, are judged by a worker thread. */
+  largeReview: 1024 * 1024,
   headerBytes: 16 * 1024,
-  connections: 4_096, // far above what the API servers of a cluster open, far below the file descriptor limit
-  peerConnections: 2_048, // API servers may share an address
-  arrivingBytes: 64 * 1024 * 1024, // nine of the largest reviews, thousands of typical ones
-  unackedBytes: 64 * 1024 * 1024, // a dozen of the largest responses, besides the buffers of the kernel
+  /** Far above what the API servers of a cluster open, far below the file descriptor limit. */
+  connections: 4_096,
+  /** Connections from one address, which API servers may share. */
+  peerConnections: 2_048,
+  /** Total of all incomplete bodies: nine of the largest reviews, thousands of typical ones. */
+  arrivingBytes: 64 * 1024 * 1024,
+  /** Total of all responses that clients have not received: a dozen of the largest, besides the kernel's buffers. */
+  unackedBytes: 64 * 1024 * 1024,
+  /** Reviews of one webhook that wait for a configuration; further reviews are judged at once. */
   waiting: 256,
   handshake: 5_000,
   headers: 10_000,
+  /** Headers and body together. */
   request: 15_000,
+  /** Until a client has received a response. */
   reading: 30_000,
-  keepAlive: 120_000, // outlasts the 90 s for which the API server keeps an idle connection
-  sweep: 100 // each sweep then finds few overdue connections; an interval of 1 s found hundreds
+  /** Until an idle connection is closed: outlasts the 90 s for which the API server keeps one. */
+  keepAlive: 120_000,
+  /** Interval of the search for overdue connections. Each finds few; an interval of 1 s found hundreds. */
+  sweep: 100
 }
+
+export type ServerLimits = Readonly<typeof SERVER_LIMITS>
 
 /** The limits as options of Fastify; `node` belongs into `http` or `https`. */
 export function connectionOptions ({ headerBytes, headers, request, keepAlive, sweep }: ServerLimits) {

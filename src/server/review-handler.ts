@@ -8,11 +8,11 @@ import type { Clock } from '../platform/clock.ts'
 import type { ReviewTrace, Tracing } from '../telemetry/tracing.ts'
 import { recordReview, type DecisionLog, type ReviewEnd } from '../telemetry/decision-log.ts'
 import { configWaiter, deadlineOf, type Deadline, type Expiry, type WaitingCall } from './deadline.ts'
-import type { AdmissionGate } from './lifecycle/admission-gate.ts'
+import type { AdmissionGate } from './lifecycle.ts'
 import type { ServerLimits } from './listener.ts'
 import type { LargeReviews, ReadReview } from './offload/large-reviews.ts'
 import type { StepQueue } from './overload/step-queue.ts'
-import { RequestBody } from './overload/request-body.ts'
+import { RequestBody } from './overload/read-body.ts'
 import { afterBody, sendError, sendNothing, sendReview, sendUnavailable, TRY_AGAIN } from './replies.ts'
 
 export interface HandlerDependencies extends DecisionLog {

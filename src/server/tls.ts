@@ -1,4 +1,3 @@
-import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 import { TLSSocket, type SecureContextOptions } from 'node:tls'
 import type { FastifyReply, FastifyRequest } from 'fastify'
@@ -13,7 +12,10 @@ export interface TlsMaterial {
   readonly clientCa?: string | undefined
 }
 
-/** All TLS options of the server. Always set together: an option missing in a swap falls back to Node's default. */
+/**
+ * All TLS options of the server. `setSecureContext` applies them from the next handshake on; open connections keep
+ * theirs. Always set together: an option missing in a swap falls back to Node's default.
+ */
 export function tlsOptions ({ cert, key, clientCa }: TlsMaterial): SecureContextOptions {
   return { cert, key, minVersion: 'TLSv1.2', ...(clientCa !== undefined && { ca: clientCa }) }
 }
@@ -21,11 +23,6 @@ export function tlsOptions ({ cert, key, clientCa }: TlsMaterial): SecureContext
 /** Node would reset a connection without a valid certificate; instead, `checkClient` explains why in a 403. */
 export function clientRequest ({ clientCa }: TlsMaterial): { requestCert?: boolean, rejectUnauthorized?: boolean } {
   return clientCa === undefined ? {} : { requestCert: true, rejectUnauthorized: false }
-}
-
-/** Serves another pair from the next handshake on; open connections keep theirs. Throws if the key does not match. */
-export function swapServingPair (server: Pick<Server, 'setSecureContext'>, material: TlsMaterial): void {
-  server.setSecureContext(tlsOptions(material))
 }
 
 /** A hook that responds 403 unless the client certificate is valid and has one of the names, if any are given. */

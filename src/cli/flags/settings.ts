@@ -6,7 +6,7 @@ import type {
 import { SEGMENT_FORMS } from '../../core/path/segment.ts'
 import type { PathPolicy } from '../../core/world.ts'
 import type { TracingSettings } from '../../telemetry/tracing.ts'
-import { LEASE_SECONDS } from '../../kube/lease/lease.ts'
+import { LEASE_SECONDS } from '../../kube/leader-election.ts'
 import { certificateFlags, certificateSettings, clientSettings, type CertificateFlags } from './certificates.ts'
 import {
   apiGroupFlag, duration, flag, injectFlag, injectOf, MISSING_CONFIG, oneOf, wholeNumber, withoutProblems

@@ -8,12 +8,11 @@ import { pageQuery, readListPage, type ListPageEnd } from '../objects/list-objec
 import {
   ListWatchError, asListWatchError, refusal, shouldRelist, waitAfter, type RestartReason
 } from './list-watch-error.ts'
-import { splitLines } from './split-lines.ts'
-import { readWatchEvent, type WatchEvent } from './watch-event.ts'
+import { readWatchEvent, splitLines, type WatchEvent } from './watch-events.ts'
 
 export type ReflectorState = 'idle' | 'listing' | 'watching' | 'backing-off' | 'stopped'
 
-export interface ReflectorObserver {
+interface ReflectorObserver {
   /** The first list is complete. */
   onSynced (): void
   /** A list or watch failed; the regular end of a watch does not count. */

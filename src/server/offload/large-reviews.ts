@@ -10,7 +10,7 @@ import type { ReviewRequest } from '../../admission/request.ts'
 import type { PathPolicy, World } from '../../core/world.ts'
 import type { ServicePolicy } from '../../core/rules/service.ts'
 import type { Expiry } from '../deadline.ts'
-import type { RequestBody } from '../overload/request-body.ts'
+import type { RequestBody } from '../overload/read-body.ts'
 import { answerLookup, type Answers, type Lookup } from './lookups.ts'
 
 /** What reading a body yields, in this thread or in the worker: a review and its judge, or why it gets no judgement. */

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import t from 'tap'
-import { AdmissionGate } from '../../../src/server/lifecycle/admission-gate.ts'
+import { AdmissionGate } from '../../../src/server/lifecycle.ts'
 import { SERVER_LIMITS } from '../../../src/server/listener.ts'
 import { bodyReader } from '../../../src/server/overload/read-body.ts'
 

@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { clientAuthorities } from '../../../certs/pem.ts'
-import { checkClient, swapServingPair } from '../../../src/server/tls.ts'
+import { checkClient, tlsOptions } from '../../../src/server/tls.ts'
 import { limitedLog } from '../../../src/telemetry/decision-log.ts'
 import { anAdmissionServer, testPair } from '../../support/http/admission-server.ts'
 import { aReview } from '../../support/builders/a-review.ts'
@@ -53,7 +53,7 @@ t.test('accepts any client without the check', async (t) => {
 
 t.test('a swapped client CA applies from the next handshake', async (t) => {
   const { url, app } = await anAdmissionServer(t, { clientCa: ours.cert })
-  swapServingPair(app.server, { cert: testPair.certPem, key: testPair.keyPem, clientCa: theirs.cert })
+  app.server.setSecureContext(tlsOptions({ cert: testPair.certPem, key: testPair.keyPem, clientCa: theirs.cert }))
   t.match(await post(url, stranger), { status: 200 })
   t.match(await post(url, apiServer), { status: 403 })
 })

@@ -5,7 +5,7 @@ import { connect, type ConnectionOptions } from 'node:tls'
 import t from 'tap'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
 import { checkServingPair } from '../../../certs/pem.ts'
-import { swapServingPair } from '../../../src/server/tls.ts'
+import { tlsOptions } from '../../../src/server/tls.ts'
 import { anAdmissionServer, testPair } from '../../support/http/admission-server.ts'
 
 const other = await issueEphemeralPair({ dnsNames: ['localhost'], ipAddresses: ['127.0.0.1'], days: 1 })
@@ -122,9 +122,9 @@ t.test('handshakes', async (t) => {
   })
 
   t.test('swaps in only a matching pair, from the next handshake, and still rejects TLS 1.1', async (t) => {
-    t.throws(() => { swapServingPair(app.server, { cert: other.certPem, key: testPair.keyPem }) })
+    t.throws(() => { app.server.setSecureContext(tlsOptions({ cert: other.certPem, key: testPair.keyPem })) })
     t.equal(await handshake(port), serialOf(testPair))
-    swapServingPair(app.server, { cert: other.certPem, key: other.keyPem })
+    app.server.setSecureContext(tlsOptions({ cert: other.certPem, key: other.keyPem }))
     t.equal(await handshake(port, { ca: other.caPem }), serialOf(other))
     t.match(
       await handshake(port, { minVersion: 'TLSv1', maxVersion: 'TLSv1.1', ciphers: 'DEFAULT@SECLEVEL=0' }),

@@ -2,7 +2,7 @@ import type { Test } from 'tap'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
 import type { ApiResponse, SendRequest } from '../../../src/kube/client/api-connection.ts'
 import { isNewerVersion } from '../../../src/api/object-meta.ts'
-import { splitLines } from '../../../src/kube/watch/split-lines.ts'
+import { splitLines } from '../../../src/kube/watch/watch-events.ts'
 
 /** A server with one empty collection, real or fake, and actions that change it. */
 export interface ListWatchServer {

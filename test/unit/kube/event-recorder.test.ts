@@ -1,7 +1,7 @@
 import t from 'tap'
 import type { Log, TransitionEvent } from '../../../src/core/ports.ts'
 import type { ApiRequest } from '../../../src/kube/client/api-connection.ts'
-import { EventRecorder } from '../../../src/kube/events/event-recorder.ts'
+import { EventRecorder } from '../../../src/kube/event-recorder.ts'
 import { apiResponse } from '../../support/fakes/api-response.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { silentLog } from '../../support/fakes/silent-log.ts'

@@ -1,8 +1,7 @@
 import t from 'tap'
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_SERVICE } from '../../../src/api/kinds.ts'
 import { withTimeouts, type ApiRequest, type ApiResponse } from '../../../src/kube/client/api-connection.ts'
-import { objectStore } from '../../../src/kube/objects/object-store.ts'
-import { objectWriter } from '../../../src/kube/objects/object-writer.ts'
+import { objectStore, objectWriter } from '../../../src/kube/objects/object-store.ts'
 import { apiResponse } from '../../support/fakes/api-response.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 

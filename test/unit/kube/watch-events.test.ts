@@ -1,5 +1,5 @@
 import t from 'tap'
-import { splitLines } from '../../../src/kube/watch/split-lines.ts'
+import { splitLines } from '../../../src/kube/watch/watch-events.ts'
 
 async function * stream (chunks: Iterable<Uint8Array>): AsyncGenerator<Uint8Array> {
   yield * chunks

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { API_VERSION, PREFIX } from '../../api/meta.ts'
-import type { EventSink, Log, TransitionEvent, Unavailable, WriteResult } from '../../core/ports.ts'
-import { pause, type Clock } from '../../platform/clock.ts'
-import { oneLine } from '../../platform/printable.ts'
-import type { SendRequest } from '../client/api-connection.ts'
-import type { Fencing } from '../client/fencing.ts'
-import { requestObject } from '../client/responses.ts'
-import { microTime } from '../lease/lease.ts'
+import { API_VERSION, PREFIX } from '../api/meta.ts'
+import type { EventSink, Log, TransitionEvent, Unavailable, WriteResult } from '../core/ports.ts'
+import { pause, type Clock } from '../platform/clock.ts'
+import { oneLine } from '../platform/printable.ts'
+import type { SendRequest } from './client/api-connection.ts'
+import type { Fencing } from './client/fencing.ts'
+import { requestObject } from './client/responses.ts'
+import { microTime } from './leader-election.ts'
 
 export interface EventRecorderOptions {
   readonly request: SendRequest
