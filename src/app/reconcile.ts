@@ -128,7 +128,7 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
   }
   const store = objectStore(request)
   const sinks = watchedSinks(watched, {
-    serviceChanged: (id, how) => { controller?.serviceChanged(id, how) },
+    serviceChanged: (id, change) => { controller?.serviceChanged(id, change) },
     configChanged: (config, how) => { controller?.configChanged(config, how) },
     pathAcquired: (claim) => { controller?.pathAcquired(claim) },
     pathReleased: (claim) => { controller?.pathReleased(claim) }

@@ -14,7 +14,7 @@ import { RolloutState } from './rollout-state.ts'
 import { ServiceReconciler } from './service-reconciler.ts'
 import { StatusBrake } from './status-brake.ts'
 import { StatusWriter } from './status-writer.ts'
-import type { Changes } from './watched-sinks.ts'
+import type { Changes, ServiceChange } from './watched-sinks.ts'
 import { WorkQueue, type WorkQueueObserver } from './work-queue.ts'
 import { configId, isConfigId, namespaceOf, serviceId, type ConfigKey, type ReconcileWorld } from './world.ts'
 
@@ -54,6 +54,7 @@ export class Controller implements Changes {
   readonly #log: Log
   readonly #state = new RolloutState()
   readonly #brake: StatusBrake
+  readonly #statuses: StatusWriter
   readonly queues: Readonly<Record<QueueName, WorkQueue>>
   readonly limit: AdaptiveLimit
 
@@ -63,7 +64,7 @@ export class Controller implements Changes {
     this.#log = log
     const state = this.#state
     this.#brake = new StatusBrake(clock, onContest)
-    const statuses = new StatusWriter({ world, brake: this.#brake, log, onGivenUp })
+    const statuses = this.#statuses = new StatusWriter({ world, brake: this.#brake, log, onGivenUp })
     const services = new ServiceReconciler(world, state, statuses)
     const configs = new ConfigReconciler({ world, state, clock, statuses, failureLimit: limits.failureLimit })
     const rollForward = new RollForward({ world, state })
@@ -100,7 +101,7 @@ export class Controller implements Changes {
    * before every service is counted: a rollout without them would be complete, and its halt over.
    */
   start (): void {
-    for (const service of this.#world.services.all()) this.serviceChanged(serviceId(service), { edited: false })
+    for (const service of this.#world.services.all()) this.serviceChanged(serviceId(service), 'block')
     for (const config of this.#world.configs.all()) this.queues.status.add(configId(config), 'low')
     this.#count(Array.from(this.#world.services.all(), serviceId))
   }
@@ -132,12 +133,16 @@ export class Controller implements Changes {
     await Promise.all([this.queues.status.stop(), this.queues.rollforward.stop()])
   }
 
-  /** Edits of users have priority over changes made by a rollout. */
-  serviceChanged (id: string, { edited }: { readonly edited: boolean }): void {
+  /**
+   * Edits of users have priority over changes made by a rollout. A status that changes while it is written needs no
+   * work of its own: the write looks at what is stored afterwards.
+   */
+  serviceChanged (id: string, change: ServiceChange): void {
+    if (change === 'status' && this.#statuses.isWriting(id)) return
     const { tallies, rollouts } = this.#state
     const config = tallies.configOf(id)
     const isRollingOut = config !== undefined && rollouts.isReleasing(id, config)
-    this.queues.status.add(id, edited && !isRollingOut ? 'high' : 'low')
+    this.queues.status.add(id, change === 'object' && !isRollingOut ? 'high' : 'low')
   }
 
   /** Replicas may have given overlapping paths to two services at the same moment. */

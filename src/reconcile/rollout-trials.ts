@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { RECORD_ANNOTATION } from '../api/meta.ts'
 import { generationOf } from '../api/object-meta.ts'
 import { own, ownObject, type JsonObject } from '../platform/json.ts'
@@ -64,7 +64,7 @@ function digestOf (object: JsonObject): string {
   const metadata = ownObject(object, 'metadata')
   const sorted = (field: string): unknown[] =>
     Object.entries(own(metadata, field) ?? {}).filter(([key]) => !NOT_KEPT.has(key)).sort(byKey)
-  return createHash('sha256').update(JSON.stringify([sorted('labels'), sorted('annotations')])).digest('base64')
+  return hash('sha256', JSON.stringify([sorted('labels'), sorted('annotations')]), 'base64')
 }
 
 function byKey ([a]: [string, unknown], [b]: [string, unknown]): number {

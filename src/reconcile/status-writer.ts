@@ -39,9 +39,15 @@ export class StatusWriter {
   readonly #dependencies: StatusWriterDependencies
   /** The parts that are given up, by object. */
   readonly #givenUp = new Map<string, ReadonlyMap<string, string>>()
+  readonly #writing = new Set<string>()
 
   constructor (dependencies: StatusWriterDependencies) {
     this.#dependencies = dependencies
+  }
+
+  /** Whether a write of the status is in flight. */
+  isWriting (id: string): boolean {
+    return this.#writing.has(id)
   }
 
   async write<T extends OwnStatus> (target: StatusTarget<T>): Promise<WorkResult> {
@@ -62,10 +68,11 @@ export class StatusWriter {
     const { world, brake, log } = this.#dependencies
     const { id, object: { kind, namespace, name }, observed: { uid, version, status: known, ownership } } = target
     const { conditions, ...fields } = withKept(step.status, ownership)
+    this.#writing.add(id)
     const result = await world.writer.applyStatus(
       { kind: KINDS.find((each) => each.kind === kind) ?? KINDS[0], key: { namespace, name }, uid, version },
       { ...fields, ...(conditions.length > 0 && { conditions }) }
-    )
+    ).finally(() => this.#writing.delete(id))
     if (result.kind === 'outdated') brake.outdated(id, step)
     if (result.kind === 'failed' && result.invalid === true) {
       brake.refused(id, step)

@@ -9,10 +9,12 @@ import {
   type WrittenServices
 } from './world.ts'
 
+/** `object`: created, deleted, or changed in its spec, labels or annotations. Otherwise, only that part differs. */
+export type ServiceChange = 'object' | 'block' | 'status'
+
 /** Receives the keys of changed objects. */
 export interface Changes {
-  /** `edited`: created, deleted, or changed in its spec, labels or annotations. */
-  serviceChanged (id: string, how: { readonly edited: boolean }): void
+  serviceChanged (id: string, change: ServiceChange): void
   /** `edited`: created, deleted, or changed in more than its status. */
   configChanged (config: ConfigKey, how: { readonly edited: boolean }): void
   /** A service acquired a path. */
@@ -53,8 +55,8 @@ function serviceSinks (
     index.upsert(object)
     serviceStatuses.upsert(object)
     const after = services.get(key)
-    const edited = before === undefined || after?.hasSameObject(before) !== true
-    changes.serviceChanged(serviceId(key), { edited })
+    const isEdited = before === undefined || after?.hasSameObject(before) !== true
+    changes.serviceChanged(serviceId(key), isEdited ? 'object' : after.hasSameBlock(before) ? 'status' : 'block')
     reportPaths(before?.held, after?.held)
   }
   /** Not if the service was deleted or replaced meanwhile, or if the watch was faster. */
@@ -79,7 +81,7 @@ function serviceSinks (
         ahead.delete(serviceId(key))
         index.remove(key)
         serviceStatuses.remove(key)
-        changes.serviceChanged(serviceId(key), { edited: true })
+        changes.serviceChanged(serviceId(key), 'object')
         reportPaths(held, undefined)
       }
     },

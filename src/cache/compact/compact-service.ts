@@ -120,6 +120,12 @@ export class CompactService implements StoredService {
   hasSameObject (other: CompactService): boolean {
     return this.#values === other.#values && this.#shape === other.#shape
   }
+
+  /** False for a partial service. Does not parse. */
+  hasSameBlock (other: CompactService): boolean {
+    const isSame = this.#block === other.#block && this.recordedIn === other.recordedIn
+    return isSame && !this.partial && this.held?.path === other.held?.path
+  }
 }
 
 /** The block with another path; `undefined` removes it from the JSON text. */

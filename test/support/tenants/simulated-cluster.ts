@@ -252,7 +252,7 @@ export class SimulatedCluster {
     }
     let controller: Controller | undefined
     const sinks = watchedSinks(watched, {
-      serviceChanged: (id, how) => { controller?.serviceChanged(id, how) },
+      serviceChanged: (id, change) => { controller?.serviceChanged(id, change) },
       configChanged: (config, how) => { controller?.configChanged(config, how) },
       pathAcquired: (claim) => { controller?.pathAcquired(claim) },
       pathReleased: (claim) => { controller?.pathReleased(claim) }

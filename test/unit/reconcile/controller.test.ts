@@ -1,6 +1,8 @@
 import t from 'tap'
 import { Controller } from '../../../src/reconcile/controller.ts'
+import type { WriteResult } from '../../../src/core/ports.ts'
 import { ownConfigStatus } from '../../../src/core/status/rollout.ts'
+import type { ServiceChange } from '../../../src/reconcile/watched-sinks.ts'
 import type { ReconcileWorld } from '../../../src/reconcile/world.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
@@ -20,7 +22,7 @@ function aController (names: readonly string[]) {
   return { ...parts, ...leaderOf(world, 5), services }
 }
 
-function leaderOf (world: ReconcileWorld, failureLimit: number) {
+function leaderOf (world: ReconcileWorld, failureLimit: number, onAdd = () => {}) {
   const clock = new ManualClock()
   const controller = new Controller({
     world,
@@ -28,7 +30,7 @@ function leaderOf (world: ReconcileWorld, failureLimit: number) {
     clock,
     log: silentLog,
     random: () => 1,
-    observers: { status: OBSERVER, rollforward: OBSERVER }
+    observers: { status: { ...OBSERVER, onAdd }, rollforward: OBSERVER }
   })
   const pass = async (ms: number): Promise<void> => {
     for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => { setImmediate(resolve) })
@@ -93,12 +95,36 @@ t.test('a new leader counts all services before it plans, and keeps a halt', asy
   await controller.stop()
 })
 
+t.test('a status that changes while it is written is no work of its own, unlike any other change', async (t) => {
+  const { world, sinks } = aReconcileWorld()
+  sinks.AIMService.upsert(stored(admitted(aService({ name: 'a' }), world.configs), 10))
+  const added: Record<string, number> = {}
+  let adds = 0
+  const change = (part: ServiceChange): void => {
+    const before = adds
+    controller.serviceChanged('ml-team/a', part)
+    added[part] = adds - before
+  }
+  const applyStatus = async (): Promise<WriteResult> => {
+    for (const part of ['status', 'block', 'object'] as const) change(part)
+    return await Promise.resolve({ kind: 'gone' })
+  }
+  const { controller, pass } = leaderOf({ ...world, writer: { ...world.writer, applyStatus } }, 5, () => { adds++ })
+  controller.start()
+  await pass(0)
+  t.strictSame(added, { status: 0, block: 1, object: 1 })
+  for (let turn = 0; turn < 5; turn++) await pass(50)
+  change('status')
+  t.equal(added['status'], 1, 'nothing is written now')
+  await controller.stop()
+})
+
 t.test('a stopped controller starts no work', async (t) => {
   const { controller, written, triggered, pass, clock } = aController(['a', 'b', 'c'])
   controller.start()
   await controller.stop()
   const before = [written.length, triggered.length]
-  controller.serviceChanged('ml-team/a', { edited: true })
+  controller.serviceChanged('ml-team/a', 'object')
   controller.configChanged({ kind: 'AIMRuntimeConfig', namespace: 'ml-team', name: 'default' }, { edited: true })
   for (let turn = 0; turn < 5; turn++) await pass(60_000)
   t.strictSame([written.length, triggered.length], before)

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { RECORD_ANNOTATION } from '../../../src/api/meta.ts'
 import { watchedSinks } from '../../../src/reconcile/watched-sinks.ts'
 import { aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
 import { aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
@@ -9,7 +10,7 @@ function aWatch () {
   const { world } = aReconcileWorld()
   const reported: string[] = []
   const sinks = watchedSinks(world, {
-    serviceChanged: (id, { edited }) => { reported.push(`${edited ? 'EDITED' : 'changed'} ${id}`) },
+    serviceChanged: (id, change) => { reported.push(`${change === 'object' ? 'EDITED' : change} ${id}`) },
     configChanged: ({ kind, namespace, name }, { edited }) => {
       reported.push(`${edited ? 'EDITED' : 'changed'} ${kind} ${namespace}/${name}`)
     },
@@ -33,13 +34,13 @@ const routing = (path: string): JsonObject => ({
 const holding = (name: string, path: string): JsonObject =>
   aService({ name, spec: { resolvedRuntimeConfig: { routing: routing(path) } } })
 
-t.test('reports a service as edited, or as changed if only its status differs', async (t) => {
+t.test('reports a service as edited, or which part differs', async (t) => {
   const { sinks, since } = aWatch()
   const service = aService({ labels: { team: 'nlp' } })
   t.strictSame(since(() => { sinks.AIMService.upsert(stored(service, 1)) }), ['EDITED ml-team/llama-chat'])
   t.strictSame(
     since(() => { sinks.AIMService.upsert({ ...stored(service, 2), status: { observedGeneration: 1 } }) }),
-    ['changed ml-team/llama-chat']
+    ['status ml-team/llama-chat']
   )
   t.strictSame(
     since(() => { sinks.AIMService.upsert(stored(service, 3, { generation: 2 })) }),
@@ -53,6 +54,21 @@ t.test('reports a service as edited, or as changed if only its status differs', 
     since(() => { sinks.AIMService.remove({ namespace: 'ml-team', name: 'llama-chat' }) }),
     ['EDITED ml-team/llama-chat']
   )
+})
+
+t.test('tells a changed block from a changed status', async (t) => {
+  const { sinks, since } = aWatch()
+  const upsert = (object: JsonObject) => () => { sinks.AIMService.upsert(object) }
+  const annotated = (path: string): JsonObject => {
+    const annotations = { [RECORD_ANNOTATION]: JSON.stringify({ routing: routing(path) }) }
+    return aService({ name: 'a', metadata: { annotations } })
+  }
+  since(upsert(stored(annotated('/one'), 1)))
+  t.strictSame(since(upsert(stored(annotated('/two'), 2))), ['block ml-team/a', 'released /one', 'acquired /two'])
+  t.strictSame(since(upsert({ ...stored(annotated('/two'), 3), status: {} })), ['status ml-team/a'])
+  t.strictSame(since(upsert(stored(aService({ name: 'a', metadata: { annotations: {} } }), 4))), [
+    'block ml-team/a', 'released /two'
+  ])
 })
 
 t.test('takes services from the responses to writes, and ignores what the watch repeats of them', async (t) => {
@@ -85,7 +101,7 @@ t.test('reports the paths that a service acquires and releases', async (t) => {
   const { sinks, since } = aWatch()
   const upsert = (object: JsonObject) => () => { sinks.AIMService.upsert(object) }
   t.strictSame(since(upsert(stored(holding('a', '/one'), 1))), ['EDITED ml-team/a', 'acquired /one'])
-  t.strictSame(since(upsert({ ...stored(holding('a', '/one'), 2), status: {} })), ['changed ml-team/a'])
+  t.strictSame(since(upsert({ ...stored(holding('a', '/one'), 2), status: {} })), ['status ml-team/a'])
   t.strictSame(
     since(upsert(stored(holding('a', '/two'), 3, { generation: 2 }))),
     ['EDITED ml-team/a', 'released /one', 'acquired /two']
