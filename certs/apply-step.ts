@@ -11,11 +11,7 @@ import {
 import type { Step } from './rotate.ts'
 import { bundlePatch } from './trust.ts'
 
-export interface IssuePolicy {
-  readonly names: readonly string[]
-  readonly caDays: number
-  readonly certDays: number
-}
+export interface IssuePolicy { readonly names: readonly string[], readonly caDays: number, readonly certDays: number }
 
 export interface StepContext {
   readonly store: ObjectStore

@@ -50,9 +50,7 @@ function readStored (kind: ConfigKind['kind'], object: JsonObject): RuntimeConfi
   return config.kind === 'malformed' ? undefined : config
 }
 
-function * warnOfDeletion (
-  { kind }: ConfigKind, { namespace, name }: ReviewRequest, world: World
-): Steps<Verdict> {
+function * warnOfDeletion ({ kind }: ConfigKind, { namespace, name }: ReviewRequest, world: World): Steps<Verdict> {
   const config = { kind, namespace: kind === 'AIMRuntimeConfig' ? namespace : '', name }
   const warnings = yield * deletionWarnings(config, world)
   return { kind: 'admit', warnings, audit: { config: configTitle(config) } }

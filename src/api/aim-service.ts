@@ -181,9 +181,7 @@ export const aimServiceStatusSchema = Type.Object({
     Format: 'Pending, Starting, Running, Failed or Degraded', Default: 'none', Example: 'Running'
   })),
   observedGeneration: observedGenerationField,
-  resolvedRuntimeConfig: Type.Optional(objectField({
-    ...usedObject, hash: Type.Optional(usedConfig.hash)
-  }, {
+  resolvedRuntimeConfig: Type.Optional(objectField({ ...usedObject, hash: Type.Optional(usedConfig.hash) }, {
     ...explain('The runtime configuration that the service uses.', {
       Default: 'none while no configuration of the name exists'
     }),

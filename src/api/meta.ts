@@ -21,8 +21,7 @@ export const DEFAULT_NAMESPACE = 'default'
 export const DEFAULT_CONFIG_NAME = 'default'
 
 /**
- * On a service: the resolved configuration as canonical JSON, where the definition has no
- * `spec.resolvedRuntimeConfig`.
+ * On a service: the resolved configuration as canonical JSON, where the definition has no `spec.resolvedRuntimeConfig`.
  */
 export const RECORD_ANNOTATION = `${PREFIX}/resolved-runtime-config`
 

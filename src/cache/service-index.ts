@@ -8,10 +8,7 @@ import { CompactService, InternedParts } from './compact/compact-service.ts'
 import { PathClaims } from './path-claims.ts'
 
 /** How much text of services is kept, in bytes. Beyond a limit services are stored as partial. */
-export interface KeptTextLimits {
-  readonly service: number
-  readonly total: number
-}
+export interface KeptTextLimits { readonly service: number, readonly total: number }
 
 /** For long-running processes in a cluster. */
 export const KEPT_TEXT_LIMITS: KeptTextLimits = { service: MAX_KEPT_BYTES, total: 64 * 1024 * 1024 }

@@ -73,12 +73,7 @@ export interface ObjectStore {
 }
 
 /** One object, in the version that was read. */
-interface WriteTarget {
-  readonly kind: Kind
-  readonly key: ObjectKey
-  readonly uid: string
-  readonly version: string
-}
+interface WriteTarget { readonly kind: Kind, readonly key: ObjectKey, readonly uid: string, readonly version: string }
 
 /** The writes of the reconciler. No method rejects. */
 export interface ObjectWriter {
@@ -100,9 +95,7 @@ export interface TransitionEvent {
 }
 
 /** Best effort. */
-export interface EventSink {
-  record (event: TransitionEvent): void
-}
+export interface EventSink { record (event: TransitionEvent): void }
 
 /** A constant sentence and its keys. A pino logger implements it. */
 export interface Log {

@@ -28,9 +28,7 @@ const METADATA = {
       type: 'array',
       items: {
         type: 'object',
-        properties: {
-          apiVersion: TEXT, kind: TEXT, name: TEXT, uid: TEXT, controller: FLAG, blockOwnerDeletion: FLAG
-        }
+        properties: { apiVersion: TEXT, kind: TEXT, name: TEXT, uid: TEXT, controller: FLAG, blockOwnerDeletion: FLAG }
       }
     },
     finalizers: { type: 'array', items: TEXT }

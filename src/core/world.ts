@@ -28,11 +28,7 @@ export interface ServiceLookup {
 }
 
 /** A claim to a path. `gateway.namespace` is always set. */
-export interface PathClaim {
-  readonly service: ObjectKey
-  readonly gateway: ParentReference
-  readonly path: string
-}
+export interface PathClaim { readonly service: ObjectKey, readonly gateway: ParentReference, readonly path: string }
 
 /** The claim of a stored service. */
 export interface HeldPath extends PathClaim {

@@ -113,8 +113,7 @@ export function ownString (object: JsonObject, key: string): string {
 export function sameJson (expected: unknown, actual: unknown): boolean {
   if (Array.isArray(expected)) {
     return (
-      Array.isArray(actual) &&
-      actual.length === expected.length &&
+      Array.isArray(actual) && actual.length === expected.length &&
       expected.every((item, at) => sameJson(item, actual[at]))
     )
   }

@@ -85,10 +85,7 @@ function planOf (steps: readonly PathStep[]): Pick<PathExpression, 'path' | 'ste
   const path = keys.filter((key) => key !== undefined)
   if (path.length === steps.length) return { path, steps: [] }
   // an index before other steps stays with them: `select` reports its failures as client-go does
-  const fields = keys.slice(
-    0,
-    keys.findIndex((key) => typeof key !== 'string')
-  )
+  const fields = keys.slice(0, keys.findIndex((key) => typeof key !== 'string'))
   return { path: fields.filter((key) => key !== undefined), steps: steps.slice(fields.length) }
 }
 

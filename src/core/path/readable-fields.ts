@@ -114,8 +114,7 @@ function intended (place: '' | '.metadata', name: string): string | undefined {
   if (name.includes('.')) return `${place}.${name}`
   const candidates = place === '' ? [...READABLE_ROOT.map((known) => `.${known}`), ...METADATA_PATHS] : METADATA_PATHS
   const distance = (path: string): number => Math.abs(path.length - path.lastIndexOf('.') - 1 - name.length)
-  return candidates
-    .filter((path) => haveSameBeginning(path.slice(path.lastIndexOf('.') + 1), name))
+  return candidates.filter((path) => haveSameBeginning(path.slice(path.lastIndexOf('.') + 1), name))
     .toSorted((a, b) => distance(a) - distance(b))[0]
 }
 

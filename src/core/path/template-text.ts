@@ -148,10 +148,9 @@ function tooMany (pieces: readonly Piece[]): TemplateProblem[] {
 
 /** Problems of segments without expressions, which no service can avoid. */
 function literalSegments (pieces: readonly Piece[]): TemplateProblem[] {
-  const literal = pieces
-    .map(({ isExpression, start, end, part }) =>
-      typeof part === 'string' && !isExpression ? part : 'x'.repeat(end - start)
-    )
+  const literal = pieces.map(({ isExpression, start, end, part }) =>
+    typeof part === 'string' && !isExpression ? part : 'x'.repeat(end - start)
+  )
     .join('')
   let position = 0
   return literal.split('/').flatMap((segment) => {

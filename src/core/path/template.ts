@@ -15,11 +15,7 @@ export interface CompiledTemplate {
   readonly parts: readonly TemplatePart[]
 }
 
-interface InvalidTemplate {
-  readonly kind: 'invalid'
-  readonly source: string
-  readonly problems: Problems
-}
+interface InvalidTemplate { readonly kind: 'invalid', readonly source: string, readonly problems: Problems }
 export type TemplateCompilation = CompiledTemplate | InvalidTemplate
 
 export type RenderedPath =

@@ -125,9 +125,7 @@ function incompleteWarning (config: ConfigChange['config'], examined: number): s
  * The services that move to a path which another changed service gets, or which an unmoved service excludes. Undefined
  * if the search had to end early.
  */
-function * collidingServices (
-  changed: readonly Dependent[], world: World
-): Steps<ReadonlySet<Dependent> | undefined> {
+function * collidingServices (changed: readonly Dependent[], world: World): Steps<ReadonlySet<Dependent> | undefined> {
   const claimants = new Map<string, number>()
   const moving = new Map<string, Dependent>()
   for (const dependent of changed) {

@@ -33,18 +33,9 @@ export const FAULTS = {
     reason: 'PathFieldMissing',
     summary: 'An expression names a field, label or annotation that is not set on the service.'
   },
-  'AIM-PATH-VALUE-EMPTY': {
-    reason: 'PathFieldMissing',
-    summary: 'An expression yields an empty string or null.'
-  },
-  'AIM-PATH-VALUE-NOT-SCALAR': {
-    reason: 'PathFieldMissing',
-    summary: 'An expression yields a list or an object.'
-  },
-  'AIM-PATH-VALUE-NOT-SINGLE': {
-    reason: 'PathFieldMissing',
-    summary: 'An expression yields several values.'
-  },
+  'AIM-PATH-VALUE-EMPTY': { reason: 'PathFieldMissing', summary: 'An expression yields an empty string or null.' },
+  'AIM-PATH-VALUE-NOT-SCALAR': { reason: 'PathFieldMissing', summary: 'An expression yields a list or an object.' },
+  'AIM-PATH-VALUE-NOT-SINGLE': { reason: 'PathFieldMissing', summary: 'An expression yields several values.' },
   'AIM-PATH-SEGMENT-INVALID': {
     reason: 'PathTemplateInvalid',
     summary: 'The rendered path has a segment that a Gateway API HTTPRoute path refuses, such as `.` or `..`.'
@@ -74,9 +65,7 @@ export const FAULTS = {
   'AIM-CREDENTIALS-IN-CLUSTER-CONFIG': {
     summary: 'An AIMClusterRuntimeConfig carries credentials, which belong in an AIMRuntimeConfig.'
   },
-  'AIM-CONFIG-TOO-LARGE': {
-    summary: 'The spec of a runtime configuration has more than 64 KiB as JSON.'
-  },
+  'AIM-CONFIG-TOO-LARGE': { summary: 'The spec of a runtime configuration has more than 64 KiB as JSON.' },
   'AIM-OBJECT-MALFORMED': {
     summary: 'A field has a type that its CRD does not allow. The API server refuses such an object itself.'
   }

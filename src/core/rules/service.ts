@@ -75,8 +75,7 @@ function blockWasRemoved (
   { service, config }: Assessment,
   { old, world, policy }: { old: Service | undefined, world: World, policy: ServicePolicy }
 ): boolean {
-  return policy.missingBlock === 'refuse' &&
-    config !== undefined && config.kind !== BUILTIN_KIND &&
+  return policy.missingBlock === 'refuse' && config !== undefined && config.kind !== BUILTIN_KIND &&
     service.block === undefined &&
     (old === undefined || old.block !== undefined) &&
     !world.pendingConfigs.isRecent(config)
@@ -85,8 +84,7 @@ function blockWasRemoved (
 /** Whether everything that faults depend on is unchanged: configuration name, own routing, and rendered template. */
 function haveSameCauses (before: Assessment, after: Assessment): boolean {
   const [a, b] = [before.service, after.service]
-  return a.configName === b.configName &&
-    a.routing.enabled === b.routing.enabled &&
+  return a.configName === b.configName && a.routing.enabled === b.routing.enabled &&
     a.routing.pathTemplate === b.routing.pathTemplate &&
     sameJson(a.routing.gatewayRef, b.routing.gatewayRef) &&
     sameJson(pathCauses(before), pathCauses(after))
@@ -99,9 +97,7 @@ function pathCauses ({ path }: Assessment): unknown {
   return path.problems.map(({ code, expression, position }) => [code, expression, position])
 }
 
-function stateWarnings (
-  { service, config, routing }: Assessment, { configs }: World, policy: ServicePolicy
-): string[] {
+function stateWarnings ({ service, config, routing }: Assessment, { configs }: World, policy: ServicePolicy): string[] {
   return [
     ...(config === undefined && policy.missingConfig === 'warn' ? [missingConfigWarning(service, configs)] : []),
     ...(routing.templateFrom === 'service' ? slashWarnings(routing.template.source) : []),

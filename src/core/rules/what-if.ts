@@ -42,8 +42,7 @@ export function withChanges (configs: ConfigLookup, changes: readonly RuntimeCon
 
 /** The effect of other `configs` on every service, also on those that get a path which a moved service leaves. */
 export function predictChanges (configs: ConfigLookup, world: KnownWorld): Prediction[] {
-  const before = Array.from(world.services.all())
-    .filter(({ deleting }) => !deleting)
+  const before = Array.from(world.services.all()).filter(({ deleting }) => !deleting)
     .flatMap((stored) => stored.parse() ?? [])
     .map((service) => assessService(service, world, service))
   const after = settledAssessments(before, { ...world, configs })

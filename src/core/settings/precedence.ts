@@ -38,10 +38,7 @@ export const PRECEDENCE = {
     config: ({ model }) => model.creationScope,
     default: 'Cluster'
   } satisfies WithDefault<CreationScope>,
-  'model.autoDiscovery': {
-    config: ({ model }) => model.autoDiscovery,
-    default: true
-  } satisfies WithDefault<boolean>,
+  'model.autoDiscovery': { config: ({ model }) => model.autoDiscovery, default: true } satisfies WithDefault<boolean>,
   'routing.enabled': {
     service: ({ routing }) => routing.enabled,
     config: ({ routing }) => routing.enabled,

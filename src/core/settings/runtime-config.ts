@@ -101,9 +101,7 @@ function rolloutOf (object: JsonObject): string {
 
 /** Whether the object differs from `config` in its status at most. False if the object has no generation. */
 export function isUnchanged ({ uid, generation, deleting, rollout }: RuntimeConfig, object: JsonObject): boolean {
-  return generation > 0 &&
-    generation === generationOf(object) &&
-    uid === uidOf(object) &&
+  return generation > 0 && generation === generationOf(object) && uid === uidOf(object) &&
     deleting === isDeleting(object) &&
     rollout === rolloutOf(object)
 }

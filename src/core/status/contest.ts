@@ -8,10 +8,7 @@ export const CONTESTED = 'StatusContested'
 export const CONTESTED_REASONS = ['OtherFieldManager'] as const
 
 /** The part of a status that this program writes, of any kind. */
-export interface OwnStatus {
-  readonly observedGeneration?: number
-  readonly conditions: readonly Condition[]
-}
+export interface OwnStatus { readonly observedGeneration?: number, readonly conditions: readonly Condition[] }
 
 export function contestIn ({ conditions }: OwnStatus): Condition | undefined {
   return conditions.find(({ type }) => type === CONTESTED)

@@ -27,8 +27,7 @@ export function ownershipOf<T extends OwnStatus> (
     fields: ownObject(ownObject(entry, 'fieldsV1'), 'f:status')
   })).filter(({ fields }) => Object.keys(fields).length > 0)
   if (managed.length === 0) return { status, ownership: NO_OTHERS }
-  const theirs = managed.filter(({ manager }) => manager !== FIELD_MANAGER)
-    .sort((a, b) => a.time < b.time ? -1 : 1)
+  const theirs = managed.filter(({ manager }) => manager !== FIELD_MANAGER).sort((a, b) => a.time < b.time ? -1 : 1)
   const mine = partsOf(managed.find(({ manager }) => manager === FIELD_MANAGER)?.fields ?? {})
   const trees = theirs.map(({ fields }) => partsOf(fields))
   const others = new Map(trees.flatMap((parts, at) =>

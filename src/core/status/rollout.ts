@@ -17,8 +17,7 @@ export const HALTED_REASONS = ['ServicesFailing', 'WithinLimit', 'Forced'] as co
 
 /** How the annotation limits a rollout. */
 export type RolloutMode =
-  | { readonly kind: 'all' | 'force' | 'paused' | 'invalid' }
-  | { readonly kind: 'canary', readonly services: number }
+  | { readonly kind: 'all' | 'force' | 'paused' | 'invalid' } | { readonly kind: 'canary', readonly services: number }
 
 /** Counts of the services that use a configuration. */
 export interface Tally {
