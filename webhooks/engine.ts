@@ -7,9 +7,8 @@ import type { ServicePolicy } from '../src/core/rules/service.ts'
 import { PRODUCT_FIELDS } from '../src/core/served-fields.ts'
 import { DEFAULT_PATH_POLICY, type PathPolicy, type World } from '../src/core/world.ts'
 import { systemClock, type Clock } from '../src/platform/clock.ts'
-import { mutateService } from './mutate-service.ts'
-import { validateConfig } from './validate-config.ts'
-import { validateService } from './validate-service.ts'
+import { mutateService, validateService } from './services.ts'
+import { validateConfig } from './configs.ts'
 import type { Webhook } from './webhook.ts'
 
 /** All webhooks over one world, and the sinks that fill it. */

@@ -7,7 +7,7 @@ import {
 import type { ConfigLookup } from '../core/world.ts'
 import { ownObject, ownString } from '../platform/json.ts'
 import { similarName } from '../platform/similar-name.ts'
-import { InternedConfigs } from './compact/interned-configs.ts'
+import { InternedConfigs } from './compact/interner.ts'
 
 /** What is kept of the large specs of one namespace, so that no tenant uses up the memory of all. */
 const MAX_NAMESPACE_CHARACTERS = 4 * 1024 * 1024

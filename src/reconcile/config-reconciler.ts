@@ -1,5 +1,5 @@
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
-import { contestEvents } from '../core/status/events.ts'
+import { contestEvents } from '../core/status/conditions.ts'
 import { planRollout, type OwnConfigStatus, type RolloutPlan } from '../core/status/rollout.ts'
 import type { Clock } from '../platform/clock.ts'
 import { sameJson } from '../platform/json.ts'

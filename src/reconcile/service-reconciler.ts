@@ -1,5 +1,5 @@
 import { AIM_SERVICE } from '../api/kinds.ts'
-import { statusEvents, type ServiceEvent } from '../core/status/events.ts'
+import { statusEvents, type ServiceEvent } from '../core/status/conditions.ts'
 import { serviceStatus, type OwnServiceStatus } from '../core/status/service.ts'
 import { sameJson } from '../platform/json.ts'
 import type { RolloutState } from './rollout-state.ts'

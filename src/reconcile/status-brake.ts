@@ -1,5 +1,4 @@
-import { conditionsOf } from '../core/status/conditions.ts'
-import { contestedDraft, contestIn, withoutContest, type OwnStatus } from '../core/status/contest.ts'
+import { conditionsOf, contestedDraft, contestIn, withoutContest, type OwnStatus } from '../core/status/conditions.ts'
 import type { Clock } from '../platform/clock.ts'
 import { sameJson } from '../platform/json.ts'
 import { DONE } from './reconciled.ts'

@@ -1,7 +1,6 @@
 import { KINDS, type Kind } from '../api/kinds.ts'
 import type { Log, TransitionEvent } from '../core/ports.ts'
-import type { OwnStatus } from '../core/status/contest.ts'
-import type { ServiceEvent } from '../core/status/events.ts'
+import type { OwnStatus, ServiceEvent } from '../core/status/conditions.ts'
 import { givenUp, withKept, writable } from '../core/status/ownership.ts'
 import type { JsonObject } from '../platform/json.ts'
 import { afterWrite, DONE } from './reconciled.ts'

@@ -6,10 +6,10 @@ import { FAULTS } from '../../src/core/rules/faults.ts'
 import {
   ACCEPTED_REASONS, CONFIG_CONDITIONS, HALTED_REASONS, ROLLED_OUT_REASONS
 } from '../../src/core/status/rollout.ts'
-import { CONTESTED, CONTESTED_REASONS } from '../../src/core/status/contest.ts'
-import { SERVICE_EVENT_REASONS } from '../../src/core/status/events.ts'
-import { DEGRADED_REASONS, RESOLVED_REASONS, ROUTING_REASONS } from '../../src/core/status/health.ts'
-import { SERVICE_CONDITIONS } from '../../src/core/status/service.ts'
+import { CONTESTED, CONTESTED_REASONS, SERVICE_EVENT_REASONS } from '../../src/core/status/conditions.ts'
+import {
+  DEGRADED_REASONS, RESOLVED_REASONS, ROUTING_REASONS, SERVICE_CONDITIONS
+} from '../../src/core/status/service.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../..')
 

@@ -3,9 +3,9 @@ import { assessService, type Assessment, type AssessmentWorld } from '../setting
 import type { RuntimeConfig } from '../settings/runtime-config.ts'
 import type { Service, StoredService } from '../settings/service.ts'
 import { ageOrder, isSameClaim } from '../settings/service-path.ts'
-import { degradedCause } from '../status/health.ts'
+import { degradedCause } from '../status/service.ts'
 import type { ConfigLookup, HeldPath, PathIndex, World } from '../world.ts'
-import { withConfig } from './dependents.ts'
+import { withConfig } from './config.ts'
 import { serviceFaults } from './service-faults.ts'
 
 /** What a change does to a service: `breaks` a healthy one, `heals` an unhealthy one, `moves` its path, or nothing. */

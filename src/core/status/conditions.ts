@@ -1,6 +1,7 @@
 import type { Condition } from '../../api/kubernetes-schemas.ts'
-import { own, ownObject, ownObjects, type JsonObject } from '../../platform/json.ts'
+import { own, ownObject, ownObjects, sameJson, type JsonObject } from '../../platform/json.ts'
 import { oneLine } from '../../platform/printable.ts'
+import { FIELD_MANAGER } from '../../api/meta.ts'
 
 /** A condition before it is compared with the stored ones. */
 export type ConditionDraft = Omit<Condition, 'lastTransitionTime' | 'observedGeneration'>
@@ -31,3 +32,82 @@ export function knownFields (status: JsonObject, fields: readonly string[]): Jso
   const known = fields.map((field) => [field, own(status, field)] as const)
   return Object.fromEntries(known.filter(([, value]) => value !== undefined))
 }
+
+/** The type of a condition that exists only while another writer keeps changing what this program writes. */
+export const CONTESTED = 'StatusContested'
+export const CONTESTED_REASONS = ['OtherFieldManager'] as const
+
+/** The part of a status that this program writes, of any kind. */
+export interface OwnStatus { readonly observedGeneration?: number, readonly conditions: readonly Condition[] }
+
+export function contestIn ({ conditions }: OwnStatus): Condition | undefined {
+  return conditions.find(({ type }) => type === CONTESTED)
+}
+
+export function withoutContest (status: OwnStatus): OwnStatus {
+  return { ...status, conditions: status.conditions.filter(({ type }) => type !== CONTESTED) }
+}
+
+/** `manager`: the last other writer. What another manager owns is given up, so this is about what it removes. */
+export function contestedDraft (wanted: OwnStatus, known: OwnStatus, manager: string): ConditionDraft {
+  const message = `field manager ${manager} keeps changing ${changedFields(wanted, known).join(', ')} of the status, ` +
+    `which ${FIELD_MANAGER} owns and writes again at growing intervals, up to 5 min; stop the other writer`
+  return { type: CONTESTED, status: 'True', reason: 'OtherFieldManager', message }
+}
+
+function changedFields (wanted: OwnStatus, known: OwnStatus): string[] {
+  const [ours, theirs] = [{ ...wanted, conditions: [] }, { ...known, conditions: [] }] as const
+  const fields = new Set([...Object.keys(ours), ...Object.keys(theirs)])
+  const types = new Set([...wanted.conditions, ...withoutContest(known).conditions].map(({ type }) => type))
+  const typed = (status: OwnStatus, type: string): unknown => status.conditions.find((each) => each.type === type)
+  return [
+    ...[...fields].filter((field) => !sameJson(own(ours, field), own(theirs, field))),
+    ...[...types].filter((type) => !sameJson(typed(wanted, type), typed(known, type)))
+      .map((type) => `condition ${type}`)
+  ]
+}
+
+/** An event about a service. */
+export interface ServiceEvent {
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: ServiceEventReason
+  readonly note: string
+}
+
+export const SERVICE_EVENT_REASONS = [
+  'RuntimeConfigResolved', 'RuntimeConfigMissing', 'PathRendered', 'PathTemplateInvalid', 'PathFieldMissing',
+  'PathTooLong', 'PathConflict', 'PathOutOfScope', 'GatewayMissing', 'RolledForward', 'AdmittedWithoutWebhook',
+  'StatusContested'
+] as const
+type ServiceEventReason = typeof SERVICE_EVENT_REASONS[number]
+
+/** One event per condition whose reason changed in a way that matters to users. Pure. */
+export function statusEvents (known: OwnStatus, next: OwnStatus): ServiceEvent[] {
+  const events = next.conditions.flatMap(({ type, status, reason, message }) => {
+    const before = known.conditions.find((condition) => condition.type === type)?.reason
+    const event = EVENTFUL.has(type) ? eventReason(reason, before) : undefined
+    if (event === undefined) return []
+    return [{ type: status === 'True' ? 'Normal' : 'Warning', reason: event, note: message } as const]
+  })
+  return [...events, ...contestEvents(known, next)]
+}
+
+/** The types whose reasons become events. The others repeat them. */
+const EVENTFUL: ReadonlySet<string> = new Set(['RuntimeConfigResolved', 'PathResolved'])
+
+/** One event when a contest begins. */
+export function contestEvents (known: OwnStatus, next: OwnStatus): ServiceEvent[] {
+  const contest = contestIn(next)
+  if (contest === undefined || contestIn(known) !== undefined) return []
+  return [{ type: 'Warning', reason: CONTESTED, note: contest.message }]
+}
+
+/** A rollout has its own event, and a rendered path is an event only after a fault. */
+function eventReason (reason: string, before: string | undefined): ServiceEventReason | undefined {
+  if (reason === before) return undefined
+  if (reason === 'Resolved') return before === 'RollingOut' ? undefined : 'RuntimeConfigResolved'
+  if (reason === 'PathRendered' && (before === undefined || UNEVENTFUL.has(before))) return undefined
+  return SERVICE_EVENT_REASONS.find((event) => event === reason)
+}
+
+const UNEVENTFUL: ReadonlySet<string> = new Set(['PathPending', 'RoutingDisabled'])

@@ -2,7 +2,7 @@ import type { Condition } from '../../api/kubernetes-schemas.ts'
 import { FIELD_MANAGER } from '../../api/meta.ts'
 import { isJsonObject, own, ownObject, ownObjects, ownString, type JsonObject } from '../../platform/json.ts'
 import type { ServedFields } from '../ports.ts'
-import type { OwnStatus } from './contest.ts'
+import type { OwnStatus } from './conditions.ts'
 
 /**
  * Who owns which part of a status. A part is a field of the status, or a condition. This program gives up a part of

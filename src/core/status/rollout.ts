@@ -4,8 +4,7 @@ import type { RuntimeConfigStatus } from '../../api/runtime-config.ts'
 import { ownObject, type JsonObject } from '../../platform/json.ts'
 import { problemText } from '../path/problem.ts'
 import { configTitle, shortHash, type RuntimeConfig } from '../settings/runtime-config.ts'
-import { conditionsOf, knownConditions, knownFields, type ConditionDraft } from './conditions.ts'
-import { CONTESTED } from './contest.ts'
+import { conditionsOf, CONTESTED, knownConditions, knownFields, type ConditionDraft } from './conditions.ts'
 
 /** The condition types of a configuration's status, in order. */
 export const CONFIG_CONDITIONS = ['Accepted', 'RolledOut', 'RolloutHalted'] as const

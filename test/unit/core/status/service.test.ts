@@ -1,12 +1,13 @@
 import t from 'tap'
 import { DEFAULT_PATH_POLICY, type PathPolicy } from '../../../../src/core/world.ts'
 import type { Condition } from '../../../../src/api/kubernetes-schemas.ts'
-import { conditionsOf, knownConditions } from '../../../../src/core/status/conditions.ts'
-import { FAULTS } from '../../../../src/core/rules/faults.ts'
-import { SERVICE_EVENT_REASONS, statusEvents } from '../../../../src/core/status/events.ts'
-import { DEGRADED_REASONS, RESOLVED_REASONS, ROUTING_REASONS } from '../../../../src/core/status/health.ts'
 import {
-  ownServiceStatus, SERVICE_CONDITIONS, serviceStatus, type OwnServiceStatus
+  conditionsOf, knownConditions, SERVICE_EVENT_REASONS, statusEvents
+} from '../../../../src/core/status/conditions.ts'
+import { FAULTS } from '../../../../src/core/rules/faults.ts'
+import {
+  DEGRADED_REASONS, ownServiceStatus, RESOLVED_REASONS, ROUTING_REASONS, SERVICE_CONDITIONS, serviceStatus,
+  type OwnServiceStatus
 } from '../../../../src/core/status/service.ts'
 import { snapshotOf } from '../../../../src/reconcile/service-snapshot.ts'
 import { aClusterConfig, aConfig, aService } from '../../../support/builders/objects.ts'

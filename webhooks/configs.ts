@@ -8,8 +8,7 @@ import { configTitle, readRuntimeConfig, type RuntimeConfig } from '../src/core/
 import type { World } from '../src/core/world.ts'
 import type { JsonObject } from '../src/platform/json.ts'
 import { runSteps, type Steps } from '../src/platform/steps.ts'
-import { configAudit, refuseMalformed, verdictOf } from './verdicts.ts'
-import { type Webhook, resourceOf } from './webhook.ts'
+import { configAudit, refuseMalformed, resourceOf, verdictOf, type Webhook } from './webhook.ts'
 
 type ConfigKind = typeof AIM_RUNTIME_CONFIG | typeof AIM_CLUSTER_RUNTIME_CONFIG
 

@@ -2,17 +2,17 @@ import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
 import type { PatchOperation } from '../src/api/admission-review.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
 import { INJECTED_FIELDS_ANNOTATION, PREFIX, RECORD_ANNOTATION } from '../src/api/meta.ts'
-import { annotationBytes, createdAt, MAX_ANNOTATION_BYTES } from '../src/api/object-meta.ts'
+import { annotationBytes, createdAt, isDeleting, MAX_ANNOTATION_BYTES } from '../src/api/object-meta.ts'
 import { missingConfigWarning } from '../src/core/rules/service-faults.ts'
-import type { ServicePolicy } from '../src/core/rules/service.ts'
+import { judgeService, type ServicePolicy } from '../src/core/rules/service.ts'
 import { assessService, type Assessment } from '../src/core/settings/assess.ts'
 import { fillPatch, fillRecord } from '../src/core/settings/filled-fields.ts'
-import { recordText, type Service } from '../src/core/settings/service.ts'
+import { configNameOf, readService, recordText, type Service } from '../src/core/settings/service.ts'
 import type { World } from '../src/core/world.ts'
 import { isJsonObject, own, ownObject, sameJson, type JsonObject } from '../src/platform/json.ts'
-import { readReviewedService, waitForConfigOf, type ReviewedService } from './service-change.ts'
-import { serviceAudit } from './verdicts.ts'
-import { type Webhook, resourceOf } from './webhook.ts'
+import { refuseMalformed, resourceOf, serviceAudit, verdictOf, type Webhook } from './webhook.ts'
+import type { ReviewRequest } from '../src/admission/request.ts'
+import type { Malformed } from '../src/core/settings/read-fields.ts'
 
 /** Writes the resolved block. Never refuses: the validating webhook judges the final state. */
 export function mutateService (world: World, policy: Pick<ServicePolicy, 'missingConfig'>): Webhook {
@@ -157,4 +157,53 @@ function suppliedBlock ({ object }: Service): string {
   const isInSpec = own(ownObject(object, 'spec'), 'resolvedRuntimeConfig') !== undefined
   const place = isInSpec ? 'spec.resolvedRuntimeConfig' : `annotation ${RECORD_ANNOTATION}`
   return `${place} is written by admission only, so the given value was replaced; remove it from the manifest`
+}
+
+/** Judges the final state of a service, and reports every fault that the request causes. */
+export function validateService (world: World, policy: ServicePolicy): Webhook {
+  return {
+    name: 'validate-aimservices',
+    path: '/validate/aimservices',
+    type: 'validating',
+    resource: resourceOf(AIM_SERVICE),
+    registrations: [
+      { name: `validate-aimservices.${PREFIX}`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
+    ],
+    waitForConfig: (request, signal) => waitForConfigOf(request, world, signal),
+    decide: (request): Verdict => {
+      const change = readReviewedService(request)
+      if (change.kind === 'malformed') return refuseMalformed(change)
+      if (change.kind !== 'change') return ADMIT
+      const { assessment, faults, warnings } = judgeService(change, world, policy)
+      return verdictOf(faults, { warnings, audit: serviceAudit(assessment) })
+    }
+  }
+}
+
+/** The services in a request: `old` is undefined on CREATE, and if the stored service is malformed. */
+export type ReviewedService =
+  | { readonly kind: 'change', readonly service: Service, readonly old: Service | undefined }
+  | { readonly kind: 'deleting', readonly object: JsonObject, readonly oldObject: JsonObject }
+  | { readonly kind: 'no-object' }
+  | Malformed
+
+/** A service is being deleted if the stored object says so; a request can write any `deletionTimestamp`. */
+export function readReviewedService ({ object, oldObject, namespace }: ReviewRequest): ReviewedService {
+  if (object === undefined) return { kind: 'no-object' }
+  if (oldObject !== undefined && isDeleting(oldObject)) return { kind: 'deleting', object, oldObject }
+  if (!isJsonObject(own(object, 'spec'))) return { kind: 'malformed', field: 'spec', expected: 'an object' }
+  const service = readService(object, namespace, oldObject ?? {})
+  if (service.kind === 'malformed') return service
+  const old = oldObject === undefined ? undefined : readService(oldObject, namespace)
+  return { kind: 'change', service, old: old?.kind === 'service' ? old : undefined }
+}
+
+/** Waits for the configuration of a new service, or of a service that names another one. */
+export function waitForConfigOf (
+  { object, oldObject, namespace }: ReviewRequest, { pendingConfigs }: World, signal: () => AbortSignal
+): Promise<void> | undefined {
+  if (object === undefined || (oldObject !== undefined && isDeleting(oldObject))) return undefined
+  const name = configNameOf(object)
+  if (name === undefined || (oldObject !== undefined && configNameOf(oldObject) === name)) return undefined
+  return pendingConfigs.waitForConfig({ namespace, name }, signal)
 }
