@@ -7,29 +7,14 @@ export interface Kind {
   readonly scope: 'Namespaced' | 'Cluster'
 }
 
-export const AIM_RUNTIME_CONFIG = {
-  kind: 'AIMRuntimeConfig',
-  plural: 'aimruntimeconfigs',
-  singular: 'aimruntimeconfig',
-  shortName: 'aimrcfg',
-  scope: 'Namespaced'
-} as const satisfies Kind
+export const AIM_RUNTIME_CONFIG = kindOf('AIMRuntimeConfig', 'aimrcfg', 'Namespaced')
+export const AIM_CLUSTER_RUNTIME_CONFIG = kindOf('AIMClusterRuntimeConfig', 'aimcrcfg', 'Cluster')
+export const AIM_SERVICE = kindOf('AIMService', 'aimsvc', 'Namespaced')
 
-export const AIM_CLUSTER_RUNTIME_CONFIG = {
-  kind: 'AIMClusterRuntimeConfig',
-  plural: 'aimclusterruntimeconfigs',
-  singular: 'aimclusterruntimeconfig',
-  shortName: 'aimcrcfg',
-  scope: 'Cluster'
-} as const satisfies Kind
-
-export const AIM_SERVICE = {
-  kind: 'AIMService',
-  plural: 'aimservices',
-  singular: 'aimservice',
-  shortName: 'aimsvc',
-  scope: 'Namespaced'
-} as const satisfies Kind
+function kindOf<K extends Kind['kind']> (kind: K, shortName: string, scope: Kind['scope']): Kind & { kind: K } {
+  const singular = kind.toLowerCase()
+  return { kind, plural: `${singular}s`, singular, shortName, scope }
+}
 
 /** Configurations before the services that use them. */
 export const KINDS = [AIM_RUNTIME_CONFIG, AIM_CLUSTER_RUNTIME_CONFIG, AIM_SERVICE] as const satisfies readonly Kind[]

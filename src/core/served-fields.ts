@@ -13,31 +13,22 @@ const TEXT = { type: 'string' }
 const FLAG = { type: 'boolean' }
 const TEXTS = { type: 'object', additionalProperties: TEXT }
 
+const objectOf = (properties: JsonObject): JsonObject => ({ type: 'object', properties })
+const OWNER =
+  objectOf({ apiVersion: TEXT, kind: TEXT, name: TEXT, uid: TEXT, controller: FLAG, blockOwnerDeletion: FLAG })
+
 /** What templates can read of metadata: a served document only refers to its schema. Source: metav1.ObjectMeta. */
-const METADATA = {
-  type: 'object',
-  properties: {
-    name: TEXT,
-    namespace: TEXT,
-    uid: TEXT,
-    creationTimestamp: TEXT,
-    generateName: TEXT,
-    labels: TEXTS,
-    annotations: TEXTS,
-    ownerReferences: {
-      type: 'array',
-      items: {
-        type: 'object',
-        properties: { apiVersion: TEXT, kind: TEXT, name: TEXT, uid: TEXT, controller: FLAG, blockOwnerDeletion: FLAG }
-      }
-    },
-    finalizers: { type: 'array', items: TEXT }
-  }
-}
+const METADATA = objectOf({
+  ...Object.fromEntries(['name', 'namespace', 'uid', 'creationTimestamp', 'generateName'].map((key) => [key, TEXT])),
+  labels: TEXTS,
+  annotations: TEXTS,
+  ownerReferences: { type: 'array', items: OWNER },
+  finalizers: { type: 'array', items: TEXT }
+})
 
 /** Of the product's own definitions: they have every field that the program asks for. What is in a spec is unknown. */
 export const PRODUCT_FIELDS: ServedFields = {
-  ...schemaFields({ type: 'object', properties: { apiVersion: TEXT, kind: TEXT, spec: {} } }), has: () => true
+  ...schemaFields(objectOf({ apiVersion: TEXT, kind: TEXT, spec: {} })), has: () => true
 }
 
 function hasField (schema: JsonObject, [name, ...below]: readonly string[]): boolean {

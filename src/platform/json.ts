@@ -29,7 +29,7 @@ const MAX_WALK = 500
 
 /** Of a value that JSON.parse made. Takes 8 to 11 % of the CPU of JSON.parse. */
 function hasUnsafeInteger (value: unknown, depth = 0): boolean {
-  if (typeof value === 'number') return isUnsafeInteger(value)
+  if (typeof value === 'number') return Math.abs(value) > Number.MAX_SAFE_INTEGER
   if (typeof value !== 'object' || value === null) return false
   if (depth > MAX_WALK) return true
   if (Array.isArray(value)) return value.some((item) => typeof item !== 'string' && hasUnsafeInteger(item, depth + 1))
@@ -38,10 +38,6 @@ function hasUnsafeInteger (value: unknown, depth = 0): boolean {
     if (typeof item !== 'string' && hasUnsafeInteger(item, depth + 1)) return true
   }
   return false
-}
-
-function isUnsafeInteger (number: number): boolean {
-  return number > Number.MAX_SAFE_INTEGER || number < Number.MIN_SAFE_INTEGER
 }
 
 /** Marks integers while parsing; a client cannot guess the text. */
@@ -75,6 +71,16 @@ function isExact (digits: string): boolean {
   return String(Number(digits)) !== digits && BigInt.asIntN(64, BigInt(digits)) === BigInt(digits)
 }
 
+/** The object of a JSON text; undefined for any other text. */
+export function parseObject (text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text)
+    return isJsonObject(value) ? value : undefined
+  } catch {
+    return undefined
+  }
+}
+
 /** False for null and for lists. */
 export function isJsonObject (value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
@@ -83,6 +89,22 @@ export function isJsonObject (value: unknown): value is JsonObject {
 /** An own property, never an inherited one such as `constructor`. As in the API server, null is unset. */
 export function own (object: JsonObject, key: string): unknown {
   return Object.hasOwn(object, key) ? object[key] ?? undefined : undefined
+}
+
+/** The value at a path of fields and list items; a negative index counts from the end. Undefined without one. */
+export function valueAt (object: unknown, path: readonly (string | number)[]): unknown {
+  let value = object
+  for (const key of path) {
+    if (typeof key === 'number') value = Array.isArray(value) ? value.at(key) : undefined
+    else value = isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
+    if (value === undefined) return undefined
+  }
+  return value
+}
+
+/** Without the fields that are undefined. A key `__proto__` is data. */
+export function definedFields (object: JsonObject): JsonObject {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined))
 }
 
 /** An own property that is an object. Anything else yields an empty object. */

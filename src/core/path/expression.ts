@@ -1,9 +1,9 @@
-import { jsonKind, ownObject, type JsonObject } from '../../platform/json.ts'
+import { jsonKind, ownObject, valueAt, type JsonObject } from '../../platform/json.ts'
 import { printable } from '../../platform/printable.ts'
 import type { FaultCode } from '../rules/faults.ts'
-import { isQualifiedName, metadataEntry, missingField, titleOf, valueAt, type FieldPath } from './field-path.ts'
+import { isQualifiedName, metadataEntry, missingField, titleOf, type FieldPath } from './field-path.ts'
 import { parseExpression } from './grammar.ts'
-import { ExpressionError, type TemplateProblem } from './problem.ts'
+import { ExpressionError, syntax, unsupported, type TemplateProblem } from './problem.ts'
 import { awaited, placeAt, viewOf, withheldField } from './readable-fields.ts'
 import { MAX_PATH_LENGTH } from './segment.ts'
 import { BudgetExceeded, select, spend, type Budget, type PathStep } from './selection.ts'
@@ -36,14 +36,7 @@ const MAX_VALUE_LENGTH = 5 * MAX_PATH_LENGTH
 export function compileExpression (source: string, start: number): { part: string | PathExpression, end: number } {
   const { steps, end } = parseExpression(source, start)
   const text = printable(source.slice(start, end))
-  if (/^\{ *\}$/.test(text)) {
-    throw new ExpressionError({
-      code: 'AIM-TEMPLATE-SYNTAX',
-      position: start,
-      what: 'the expression is empty',
-      remedy: 'name a field, as in {.metadata.name}'
-    })
-  }
+  if (/^\{ *\}$/.test(text)) throw syntax(start, 'the expression is empty', 'name a field, as in {.metadata.name}')
   rejectWithheld(steps, text, start)
   return { part: literalOf(steps) ?? { text, position: start, ...planOf(steps) }, end }
 }
@@ -59,18 +52,14 @@ function rejectWithheld (steps: readonly PathStep[], text: string, position: num
   const withheld = withheldField(steps)
   if (withheld === undefined) return
   const { path, why, instead } = withheld
-  const remedy =
-    instead === undefined
-      ? 'name a field of spec, or a label'
-      : `write ${text.includes(path) ? text.replace(path, () => instead) : `{${instead}}`}`
-  throw new ExpressionError(why === undefined
-    ? { code: 'AIM-PATH-FIELD-MISSING', position, what: `no service has a field ${printable(path)}`, remedy }
-    : {
-        code: 'AIM-TEMPLATE-UNSUPPORTED',
-        position,
-        what: `kubectl accepts ${path}, a path template does not: ${why}`,
-        remedy
-      })
+  const remedy = instead === undefined
+    ? 'name a field of spec, or a label'
+    : `write ${text.includes(path) ? text.replace(path, () => instead) : `{${instead}}`}`
+  if (why === undefined) {
+    const what = `no service has a field ${printable(path)}`
+    throw new ExpressionError({ code: 'AIM-PATH-FIELD-MISSING', position, what, remedy })
+  }
+  throw unsupported(position, `kubectl accepts ${path}, a path template does not: ${why}`, remedy)
 }
 
 function literalOf (steps: readonly PathStep[]): string | undefined {
@@ -106,27 +95,20 @@ function search (expression: PathExpression, service: JsonObject, budget: Budget
     const start = place === undefined ? valueAt(service, expression.path) : viewOf(service, place, budget)
     const { values, failure } = select(expression.steps, start === undefined ? [] : [start], budget)
     if (failure !== undefined) {
-      return problem(expression, 'AIM-PATH-FIELD-MISSING', {
-        what: failure,
-        remedy: 'name a field that every service has'
-      })
+      const remedy = 'name a field that every service has'
+      return problem(expression, 'AIM-PATH-FIELD-MISSING', { what: failure, remedy })
     }
     if (values.length === 1) return toReading(expression, values[0], service)
-    return values.length === 0
-      ? problem(expression, 'AIM-PATH-FIELD-MISSING', {
-        what: 'nothing on this service matches',
-        remedy: 'set a matching value, or name a field that every service has'
-      })
-      : problem(expression, 'AIM-PATH-VALUE-NOT-SINGLE', {
-        what: `${values.length} values match`,
-        remedy: 'choose one with an index, or a filter such as [?(@.name=="TEAM")]'
-      })
+    if (values.length === 0) {
+      const remedy = 'set a matching value, or name a field that every service has'
+      return problem(expression, 'AIM-PATH-FIELD-MISSING', { what: 'nothing on this service matches', remedy })
+    }
+    const remedy = 'choose one with an index, or a filter such as [?(@.name=="TEAM")]'
+    return problem(expression, 'AIM-PATH-VALUE-NOT-SINGLE', { what: `${values.length} values match`, remedy })
   } catch (error) {
     if (!(error instanceof BudgetExceeded)) throw error
-    return problem(expression, 'AIM-TEMPLATE-TOO-COMPLEX', {
-      what: 'the search takes too long on this service',
-      remedy: 'name the field itself, without .. and *'
-    })
+    const what = 'the search takes too long on this service'
+    return problem(expression, 'AIM-TEMPLATE-TOO-COMPLEX', { what, remedy: 'name the field itself, without .. and *' })
   }
 }
 
@@ -148,19 +130,14 @@ function notScalar (expression: PathExpression, title: string, value: unknown): 
 
 function unusableText (expression: PathExpression, title: string, value: string): Reading {
   if (value === '') return empty(expression, `${title} is empty`)
-  return problem(expression, 'AIM-PATH-TOO-LONG', {
-    what: `${title} has ${value.length} characters, a path can have at most ${MAX_PATH_LENGTH}`,
-    remedy: 'shorten it'
-  })
+  const what = `${title} has ${value.length} characters, a path can have at most ${MAX_PATH_LENGTH}`
+  return problem(expression, 'AIM-PATH-TOO-LONG', { what, remedy: 'shorten it' })
 }
 
 function empty (expression: PathExpression, what: string): Reading {
   const missing = metadataEntry(expression.path)
-  return problem(
-    expression,
-    'AIM-PATH-VALUE-EMPTY',
-    missing !== undefined && isQualifiedName(missing.key) ? { what, missing } : { what, remedy: 'give it a value' }
-  )
+  const fix = missing !== undefined && isQualifiedName(missing.key) ? { missing } : { remedy: 'give it a value' }
+  return problem(expression, 'AIM-PATH-VALUE-EMPTY', { what, ...fix })
 }
 
 function problem (

@@ -1,4 +1,4 @@
-import { isJsonObject, jsonKind, type JsonObject } from '../../platform/json.ts'
+import { isJsonObject, jsonKind, valueAt, type JsonObject } from '../../platform/json.ts'
 import { printable } from '../../platform/printable.ts'
 import { didYouMean, firstNames } from '../../platform/similar-name.ts'
 import type { ServedFields } from '../ports.ts'
@@ -7,17 +7,6 @@ import { readableNames } from './readable-fields.ts'
 
 /** Field names and list indexes from the service to one value. A negative index counts from the end. */
 export type FieldPath = readonly (string | number)[]
-
-/** Undefined if the path does not exist. Reads own properties only. */
-export function valueAt (service: JsonObject, path: FieldPath): unknown {
-  let value: unknown = service
-  for (const key of path) {
-    if (typeof key === 'number') value = Array.isArray(value) ? value.at(key) : undefined
-    else value = isJsonObject(value) && Object.hasOwn(value, key) ? value[key] : undefined
-    if (value === undefined) return undefined
-  }
-  return value
-}
 
 /** A path in messages: `label "team"`, `field .spec.env[0].name`. */
 export function titleOf (path: FieldPath): string {
@@ -35,7 +24,6 @@ export function metadataEntry (
   return field === 'annotations' ? { kind: 'annotation', key } : undefined
 }
 
-/** A problem of a path that does not exist. */
 export type MissingField = Pick<TemplateProblem, 'what' | 'remedy' | 'missing'>
 
 /** Where the path breaks off and, if the template is to blame, what to write instead. */
@@ -46,10 +34,8 @@ export function missingField (service: JsonObject, path: FieldPath): MissingFiel
   if (whole === undefined) return brokenPath(service, path)
   const isSet = valueAt(service, whole) !== undefined
   const state = isSet ? 'is set on this service, but' : 'is not set on this service, and'
-  return {
-    what: `${titleOf(whole)} ${state} its dots are read as nested fields`,
-    remedy: `write {${templateText(whole)}}`
-  }
+  const what = `${titleOf(whole)} ${state} its dots are read as nested fields`
+  return { what, remedy: `write {${templateText(whole)}}` }
 }
 
 /**
@@ -98,12 +84,9 @@ const SHAPES = { missing: '', unknown: '', scalar: 'a single value', object: 'an
 
 function invalidKey (path: FieldPath): MissingField | undefined {
   const entry = metadataEntry(path)
-  return entry === undefined || isQualifiedName(entry.key)
-    ? undefined
-    : {
-        what: `${titleOf(path)} cannot be set on any service, because it is not a valid key`,
-        remedy: 'name another key, such as team or example.com/team'
-      }
+  if (entry === undefined || isQualifiedName(entry.key)) return undefined
+  const what = `${titleOf(path)} cannot be set on any service, because it is not a valid key`
+  return { what, remedy: 'name another key, such as team or example.com/team' }
 }
 
 /** Whether a label can have this key, so that the key is safe in a command. Source: apimachinery, IsQualifiedName. */
@@ -124,17 +107,12 @@ function brokenPath (service: JsonObject, path: FieldPath): MissingField {
   const [parentPath, key] = [path.slice(0, at), path[at]]
   const [parent, title] = [valueAt(service, parentPath), titleOf(parentPath)]
   if (typeof key === 'number' && Array.isArray(parent)) {
-    return {
-      what: `${title} is a list of ${parent.length} and has no item ${key}`,
-      remedy: 'choose an item that every service has'
-    }
+    const what = `${title} is a list of ${parent.length} and has no item ${key}`
+    return { what, remedy: 'choose an item that every service has' }
   }
-  return typeof key === 'string' && (isJsonObject(parent) || parent === null)
-    ? {
-        what: `${titleOf(path.slice(0, at + 1))} is not set on this service`,
-        remedy: 'set it, or name a field that every service has'
-      }
-    : brokenAt(path, at, jsonKind(parent))
+  if (typeof key === 'number' || !(isJsonObject(parent) || parent === null)) return brokenAt(path, at, jsonKind(parent))
+  const what = `${titleOf(path.slice(0, at + 1))} is not set on this service`
+  return { what, remedy: 'set it, or name a field that every service has' }
 }
 
 /** `parent`: the kind of the value whose field or item the path names at `at`. */

@@ -1,20 +1,14 @@
 import { printable } from '../../platform/printable.ts'
-import { ExpressionError } from './problem.ts'
+import { syntax, unsupported, type ExpressionError } from './problem.ts'
 import { rooted } from './readable-fields.ts'
 import { COMPARISON_OPERATORS, type Filter, type PathStep } from './selection.ts'
 
-export interface ParsedExpression {
-  readonly steps: readonly PathStep[]
-  /** Offset after the closing brace. */
-  readonly end: number
-}
-
 /**
  * Parses the expression whose `{` is at `start`: kubectl's JSONPath without `range` and `end`, plus `["key"]` and
- * quoted keys with dots. One pass in linear time: as in kubectl, neither brackets nor filters nest.
- * Throws ExpressionError. Source: k8s.io/client-go/util/jsonpath, parser.go.
+ * quoted keys with dots. `end` is the offset after the closing brace. One pass in linear time: as in kubectl, neither
+ * brackets nor filters nest. Throws ExpressionError. Source: k8s.io/client-go/util/jsonpath, parser.go.
  */
-export function parseExpression (source: string, start: number): ParsedExpression {
+export function parseExpression (source: string, start: number): { steps: readonly PathStep[], end: number } {
   const cursor: Cursor = { source, start, at: start + 1 }
   const steps = readSteps(cursor)
   if (!take(cursor, '}')) throw unexpected(cursor)
@@ -67,11 +61,8 @@ function readName (cursor: Cursor): PathStep {
   const from = cursor.at
   const written = match(cursor, /(?:\\[^]|[^\\ \t\r\n.,[\]$@{}])*/uy)
   if (written === '') {
-    throw syntax(
-      from,
-      'a field name is missing after the dot',
-      peek(cursor) === '[' ? 'remove the dot before the bracket' : 'add the name, as in .metadata.name'
-    )
+    const remedy = peek(cursor) === '[' ? 'remove the dot before the bracket' : 'add the name, as in .metadata.name'
+    throw syntax(from, 'a field name is missing after the dot', remedy)
   }
   const operator = /[`^~()]/.exec(written.replace(/\\[^]/gu, '__'))
   if (operator !== null) throw foreign(from + operator.index, operator[0])
@@ -120,11 +111,8 @@ function readQuotedKey (cursor: Cursor): string {
   const written = cursor.source.slice(from + 1, close)
   cursor.at = close + 1
   if (/^(?:[^\\]|\\[^])*$/u.test(written) && MEMBER_END.test(peek(cursor))) return written
-  throw syntax(
-    close,
-    'there is a quote inside the quotes, or no closing bracket after them',
-    "write ['key'], or [\"key\"] for a key that contains a '"
-  )
+  const what = 'there is a quote inside the quotes, or no closing bracket after them'
+  throw syntax(close, what, "write ['key'], or [\"key\"] for a key that contains a '")
 }
 
 const MEMBER_END = /[\], ]/
@@ -228,16 +216,8 @@ function unescaped (escape: string, quote: string): string | undefined {
   return escape.slice(1) === quote ? quote : ESCAPES.get(escape.slice(1))
 }
 
-const ESCAPES = new Map([
-  ['a', '\x07'],
-  ['b', '\b'],
-  ['f', '\f'],
-  ['n', '\n'],
-  ['r', '\r'],
-  ['t', '\t'],
-  ['v', '\v'],
-  ['\\', '\\']
-])
+const ESCAPES =
+  new Map([['a', '\x07'], ['b', '\b'], ['f', '\f'], ['n', '\n'], ['r', '\r'], ['t', '\t'], ['v', '\v'], ['\\', '\\']])
 
 function readNumber (cursor: Cursor): PathStep {
   const from = cursor.at
@@ -252,11 +232,8 @@ function readWord (cursor: Cursor): PathStep {
   const word = match(cursor, /[^ \t\r\n.,[\]$@{}]*/y)
   if (word === 'true' || word === 'false') return { kind: 'constant', value: word === 'true' }
   if (word === 'range' || word === 'end') {
-    throw unsupported(
-      from,
-      `kubectl accepts "${word}", a path template does not: an expression yields one value and cannot loop`,
-      'name one value, as in {.metadata.name}'
-    )
+    const what = `kubectl accepts "${word}", a path template does not: an expression yields one value and cannot loop`
+    throw unsupported(from, what, 'name one value, as in {.metadata.name}')
   }
   const call = FOREIGN.exec(word)
   throw call === null ? dotless(cursor, from, word) : foreign(from + call.index, call[0])
@@ -278,36 +255,20 @@ function unexpected (cursor: Cursor): ExpressionError {
   if (FOREIGN.test(next)) return foreign(cursor.at, next)
   if (next === '*') return syntax(cursor.at, '"*" has neither a dot nor brackets', 'write .* or [*]')
   if (next === '{') return syntax(cursor.at, 'an expression starts inside another', 'close the first one with }')
-  return syntax(
-    cursor.at,
-    `"${printable(next)}" is not allowed here`,
-    "build the expression from .field, ['key'] and [0]"
-  )
+  const remedy = "build the expression from .field, ['key'] and [0]"
+  return syntax(cursor.at, `"${printable(next)}" is not allowed here`, remedy)
 }
 
 /** Runs code or selects the parent in other dialects of JSONPath. */
 const FOREIGN = /[`^~()]/
 
 function foreign (at: number, character: string): ExpressionError {
-  return /[()]/.test(character)
-    ? unsupported(
-      at,
-      'scripts and function calls are not supported',
-      'name a field, [-1] for the last item, or [?(@.name=="TEAM")] for a chosen item'
-    )
-    : unsupported(
-      at,
-      `the operator "${character}" of other JSONPath dialects is not supported, as in kubectl`,
-      "name the field from the root, and write a key that contains the character as ['key']"
-    )
-}
-
-function unsupported (position: number, what: string, remedy: string): ExpressionError {
-  return new ExpressionError({ code: 'AIM-TEMPLATE-UNSUPPORTED', position, what, remedy })
-}
-
-function syntax (position: number, what: string, remedy: string): ExpressionError {
-  return new ExpressionError({ code: 'AIM-TEMPLATE-SYNTAX', position, what, remedy })
+  if (/[()]/.test(character)) {
+    const remedy = 'name a field, [-1] for the last item, or [?(@.name=="TEAM")] for a chosen item'
+    return unsupported(at, 'scripts and function calls are not supported', remedy)
+  }
+  const what = `the operator "${character}" of other JSONPath dialects is not supported, as in kubectl`
+  return unsupported(at, what, "name the field from the root, and write a key that contains the character as ['key']")
 }
 
 /** The next character, empty at the end. */

@@ -18,11 +18,8 @@ export interface TemplateProblem {
 
 /** What is wrong, and where: the position counts from 1. `owner`: of a template that is not the service's own. */
 export function problemText ({ expression, position, what }: TemplateProblem, owner?: string): string {
-  const place = [
-    ...(expression === undefined ? [] : [printable(expression, MAX_SHOWN)]),
-    ...(position === undefined ? [] : [`position ${position + 1}`])
-  ].join(' at ')
-  const where = [place, owner === undefined ? '' : `path template of ${owner}`].filter((part) => part !== '')
+  const place = [expression && printable(expression, MAX_SHOWN), position !== undefined && `position ${position + 1}`]
+  const where = [place.filter(Boolean).join(' at '), owner && `path template of ${owner}`].filter(Boolean)
   return where.length === 0 ? what : `${what} (${where.join(' in the ')})`
 }
 
@@ -36,4 +33,12 @@ export class ExpressionError extends Error {
     super(problem.what)
     this.problem = problem
   }
+}
+
+export function syntax (position: number, what: string, remedy: string): ExpressionError {
+  return new ExpressionError({ code: 'AIM-TEMPLATE-SYNTAX', position, what, remedy })
+}
+
+export function unsupported (position: number, what: string, remedy: string): ExpressionError {
+  return new ExpressionError({ code: 'AIM-TEMPLATE-UNSUPPORTED', position, what, remedy })
 }

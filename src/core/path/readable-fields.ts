@@ -1,5 +1,5 @@
 import { RECORD_ANNOTATION } from '../../api/meta.ts'
-import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
+import { definedFields, isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import { spend, type Budget, type PathStep } from './selection.ts'
 
 /** A part of the service that expressions may read only in part: the root, `.metadata` or `.spec`. */
@@ -51,15 +51,16 @@ export function readableNames (path: ReadonlyArray<string | number>, names: read
 /** A shallow copy of the value at a place, without the withheld fields; undefined without a value. */
 export function viewOf (service: JsonObject, place: Place, budget: Budget): unknown {
   switch (place) {
-    case '': return definedEntries([
-      ['apiVersion', own(service, 'apiVersion')],
-      ['kind', own(service, 'kind')],
-      ['metadata', viewOf(service, '.metadata', budget)],
-      ['spec', viewOf(service, '.spec', budget)]
-    ])
+    case '': return definedFields({
+      apiVersion: own(service, 'apiVersion'),
+      kind: own(service, 'kind'),
+      metadata: viewOf(service, '.metadata', budget),
+      spec: viewOf(service, '.spec', budget)
+    })
     case '.metadata': {
       const metadata = ownObject(service, 'metadata')
-      return definedEntries(READABLE_METADATA.map((key) => [key, awaited(metadata, key) ?? own(metadata, key)]))
+      const fields = READABLE_METADATA.map((key) => [key, awaited(metadata, key) ?? own(metadata, key)])
+      return definedFields(Object.fromEntries(fields) as JsonObject)
     }
     case '.spec': return specView(own(service, 'spec'), budget)
   }
@@ -91,11 +92,10 @@ const WALKED: ReadonlyArray<Place | typeof ANNOTATIONS> = [...PLACES, ANNOTATION
 const RESULT = 'it is the result of admission and contains the path itself'
 const REASONS = new Map([
   ['.status', 'it is written after admission'],
-  ['.metadata.resourceVersion', 'it changes with every write'],
-  ['.metadata.generation', 'it changes with every write'],
-  ['.metadata.managedFields', 'it changes with every write'],
-  ['.metadata.deletionTimestamp', 'it is set only while the service is being deleted'],
-  ['.metadata.deletionGracePeriodSeconds', 'it is set only while the service is being deleted'],
+  ...['resourceVersion', 'generation', 'managedFields'].map((field) =>
+    [`.metadata.${field}`, 'it changes with every write'] as const),
+  ...['deletionTimestamp', 'deletionGracePeriodSeconds'].map((field) =>
+    [`.metadata.${field}`, 'it is set only while the service is being deleted'] as const),
   [`.spec.${WITHHELD_SPEC}`, RESULT],
   [`${ANNOTATIONS}.${RECORD_ANNOTATION}`, RESULT]
 ])
@@ -113,17 +113,14 @@ function withheldAt (place: Place | typeof ANNOTATIONS, name: string): WithheldF
 function intended (place: '' | '.metadata', name: string): string | undefined {
   if (name.includes('.')) return `${place}.${name}`
   const candidates = place === '' ? [...READABLE_ROOT.map((known) => `.${known}`), ...METADATA_PATHS] : METADATA_PATHS
-  const distance = (path: string): number => Math.abs(path.length - path.lastIndexOf('.') - 1 - name.length)
-  return candidates.filter((path) => haveSameBeginning(path.slice(path.lastIndexOf('.') + 1), name))
-    .toSorted((a, b) => distance(a) - distance(b))[0]
+  const written = name.toLowerCase()
+  const near = candidates.map((path) => ({ path, known: path.slice(path.lastIndexOf('.') + 1).toLowerCase() }))
+    .filter(({ known }) => written !== '' && (known.startsWith(written) || written.startsWith(known)))
+  const distance = ({ known }: { known: string }): number => Math.abs(known.length - written.length)
+  return near.toSorted((a, b) => distance(a) - distance(b))[0]?.path
 }
 
 const METADATA_PATHS = READABLE_METADATA.map((known) => `.metadata.${known}`)
-
-function haveSameBeginning (known: string, name: string): boolean {
-  const [a, b] = [known.toLowerCase(), name.toLowerCase()]
-  return name !== '' && (a.startsWith(b) || b.startsWith(a))
-}
 
 function namesOf (step: PathStep): string[] {
   if (step.kind === 'union') return step.members.flatMap(namesOf)
@@ -134,12 +131,6 @@ const AWAITED = new Map(['name', 'uid', 'creationTimestamp'].map((key) => [key, 
 
 function specView (spec: unknown, budget: Budget): unknown {
   if (!isJsonObject(spec) || !Object.hasOwn(spec, WITHHELD_SPEC)) return spec
-  const keys = Object.keys(spec)
-  spend(budget, keys.length)
-  return definedEntries(keys.map((key) => [key, key === WITHHELD_SPEC ? undefined : spec[key]]))
-}
-
-/** Built by definition, not assignment, so that a key `__proto__` is data. */
-function definedEntries (entries: readonly (readonly [string, unknown])[]): JsonObject {
-  return Object.fromEntries(entries.filter(([, value]) => value !== undefined))
+  spend(budget, Object.keys(spec).length)
+  return definedFields({ ...spec, [WITHHELD_SPEC]: undefined })
 }

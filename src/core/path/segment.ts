@@ -20,25 +20,16 @@ export function encodeSegment (segment: string, form: SegmentForm = 'rfc3986'): 
   const lower = segment.toLowerCase()
   if (form === 'dns') return lower.replace(/[^a-z0-9.-]/gu, '-').slice(0, MAX_DNS_SEGMENT)
   if (/^[a-z0-9._~-]*$/.test(lower)) return lower
-  return encodeURIComponent(lower).replace(
-    /[!'()*]/g,
-    (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`
-  )
+  return encodeURIComponent(lower)
+    .replace(/[!'()*]/g, (character) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`)
 }
 
-/** The path of a service that must begin with its namespace, and does not. */
-export function outOfScope (
-  path: string, namespace: string
-): { readonly kind: 'invalid', readonly problems: readonly [TemplateProblem] } {
+/** The problem of a path that must begin with the namespace of its service, and does not. */
+export function outOfScope (path: string, namespace: string): TemplateProblem {
   const first = `/${encodeSegment(namespace)}/`
-  return {
-    kind: 'invalid',
-    problems: [{
-      code: 'AIM-PATH-SCOPE',
-      what: `the path ${path} is outside ${first}: in this cluster, paths begin with the namespace of the service`,
-      remedy: `begin the template with ${first}, for example: ${first}{.metadata.name}`
-    }]
-  }
+  const what = `the path ${path} is outside ${first}: in this cluster, paths begin with the namespace of the service`
+  const remedy = `begin the template with ${first}, for example: ${first}{.metadata.name}`
+  return { code: 'AIM-PATH-SCOPE', what, remedy }
 }
 
 /** The problem of a segment that the Gateway API refuses, or that a lenient server resolves to another path. */

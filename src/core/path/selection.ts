@@ -28,7 +28,7 @@ export const COMPARISON_OPERATORS = ['==', '!=', '<', '<=', '>', '>='] as const
 type ComparisonOperator = typeof COMPARISON_OPERATORS[number]
 
 /** The selected values, in order. `failure`: why a step failed; `values` is then its input. */
-export interface Selection { readonly values: readonly unknown[], readonly failure?: string }
+interface Selection { readonly values: readonly unknown[], readonly failure?: string }
 
 /** Work left for rendering one path: a unit is about a microsecond before V8 optimizes. */
 export interface Budget { left: number }
@@ -71,12 +71,10 @@ export function select (steps: readonly PathStep[], start: readonly unknown[], b
 
 function take (step: PathStep, values: readonly unknown[], budget: Budget): Selection {
   switch (step.kind) {
-    case 'field':
-      return {
-        values: values.flatMap((value) =>
-          isJsonObject(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : []
-        )
-      }
+    case 'field': return {
+      values: values.flatMap((value) =>
+        isJsonObject(value) && Object.hasOwn(value, step.name) ? [value[step.name]] : [])
+    }
     case 'index': return takeIndex(step.at, values)
     case 'slice': return takeSlice(step, values, budget)
     case 'wildcard': return { values: values.flatMap((value) => childrenOf(value, budget)) }
@@ -94,9 +92,8 @@ function takeIndex (at: number, values: readonly unknown[]): Selection {
   for (const value of values) {
     if (value === null) continue
     if (!Array.isArray(value)) return { values, failure: `an index needs a list, not ${jsonKind(value)}` }
-    if (at >= value.length || at < -value.length) {
-      return { values, failure: `a list of ${value.length} has no item ${at}` }
-    }
+    const isOutside = at >= value.length || at < -value.length
+    if (isOutside) return { values, failure: `a list of ${value.length} has no item ${at}` }
     found.push(value.at(at))
   }
   return { values: found }
@@ -173,33 +170,15 @@ function incomparable ({ values, failure }: Selection): false | string | undefin
 
 /** Numbers compare by value; client-go refuses to compare 3 with 2.5. */
 function compare (operator: ComparisonOperator, left: unknown, right: unknown): boolean | string {
-  if (!isScalar(left) || jsonKind(left) !== jsonKind(right)) return mismatch(left, right)
-  // a bigint never equals a number: a double would lose its digits
-  if (operator === '==' || operator === '!=') return (left === right) === (operator === '==')
-  if (typeof left === 'boolean') return mismatch(left, right)
-  return inOrder(operator, isLess(left, right) ? -1 : Number(left !== right))
-}
-
-/** Of two texts or two numbers. */
-function isLess (left: unknown, right: unknown): boolean {
-  return (left as string) < (right as string) // numbers compare by value
-}
-
-function inOrder (operator: Exclude<ComparisonOperator, '==' | '!='>, difference: number): boolean {
-  switch (operator) {
-    case '<': return difference < 0
-    case '<=': return difference <= 0
-    case '>': return difference > 0
-    case '>=': return difference >= 0
+  const isScalar = ['string', 'number', 'bigint', 'boolean'].includes(typeof left)
+  const isOrdered = operator !== '==' && operator !== '!='
+  if (!isScalar || jsonKind(left) !== jsonKind(right) || (isOrdered && typeof left === 'boolean')) {
+    return `a filter cannot compare ${jsonKind(left)} with ${jsonKind(right)}`
   }
-}
-
-function isScalar (value: unknown): boolean {
-  return ['string', 'number', 'bigint', 'boolean'].includes(typeof value)
-}
-
-function mismatch (left: unknown, right: unknown): string {
-  return `a filter cannot compare ${jsonKind(left)} with ${jsonKind(right)}`
+  // a bigint never equals a number: a double would lose its digits
+  if (!isOrdered) return (left === right) === (operator === '==')
+  const [a, b] = [left as string, right as string] // or two numbers, which compare by value
+  return a === b ? operator.endsWith('=') : (a < b) === operator.startsWith('<')
 }
 
 /** The direct children; for a string its UTF-8 bytes, as in client-go. */

@@ -1,21 +1,17 @@
 import { printable } from '../../platform/printable.ts'
 import { compileExpression, type PathExpression } from './expression.ts'
-import { ExpressionError, type TemplateProblem } from './problem.ts'
+import { ExpressionError, syntax, type TemplateProblem } from './problem.ts'
 import { segmentProblem } from './segment.ts'
 
 /** Literal text, or an expression. */
 export type TemplatePart = string | PathExpression
 
 /** Splits a template into literal text and expressions, in one pass, with all problems in the order of the text. */
-export function parseTemplate (
-  source: string
-): { parts: readonly TemplatePart[], problems: readonly TemplateProblem[] } {
+export function parseTemplate (source: string): { parts: TemplatePart[], problems: TemplateProblem[] } {
   const pieces = piecesOf(source)
   const problems = [...pieces.flatMap((piece) => piece.problems), ...tooMany(pieces), ...literalSegments(pieces)]
-  return {
-    parts: pieces.flatMap(({ part }) => part ?? []),
-    problems: problems.toSorted((a, b) => (a.position ?? 0) - (b.position ?? 0))
-  }
+    .sort((a, b) => (a.position ?? 0) - (b.position ?? 0))
+  return { parts: pieces.flatMap(({ part }) => part ?? []), problems }
 }
 
 const MAX_EXPRESSION_BYTES = 256
@@ -46,27 +42,16 @@ function piecesOf (source: string): Piece[] {
 function literalPiece (source: string, start: number): Piece {
   const open = source.indexOf('{', start)
   const end = open === -1 ? source.length : open
-  return {
-    isExpression: false,
-    start,
-    end,
-    part: source.slice(start, end),
-    problems: flawsIn(source.slice(start, end + 1), start, LITERAL_FLAWS)
-  }
+  const problems = flawsIn(source.slice(start, end + 1), start, LITERAL_FLAWS)
+  return { isExpression: false, start, end, part: source.slice(start, end), problems }
 }
 
 function expressionPiece (source: string, start: number): Piece {
   const { part, end, problem } = attempt(source, start)
   const text = source.slice(start, end)
-  const [flaw] = flawsIn(text, start, EXPRESSION_FLAWS)
-  const found = flaw ?? problem ?? tooLarge(text, start)
-  return {
-    isExpression: true,
-    start,
-    end,
-    part,
-    problems: found === undefined ? [] : [{ ...found, expression: printable(text) }]
-  }
+  const [found] = [...flawsIn(text, start, EXPRESSION_FLAWS), problem ?? tooLarge(text, start) ?? []].flat()
+  const problems = found === undefined ? [] : [{ ...found, expression: printable(text) }]
+  return { isExpression: true, start, end, part, problems }
 }
 
 /** An invalid expression ends at the next closing brace after its first mistake. */
@@ -82,11 +67,8 @@ function attempt (source: string, start: number): { part?: TemplatePart, end: nu
 
 function doubledBraces (source: string, start: number): { end: number, problem: TemplateProblem } {
   const end = after('}}', source, start)
-  const remedy = `write {${source.slice(start, end).replace(/^[{ ]+|[ }]+$/g, '')}}`
-  return {
-    end,
-    problem: { code: 'AIM-TEMPLATE-SYNTAX', position: start, what: 'the braces are doubled', remedy: printable(remedy) }
-  }
+  const remedy = printable(`write {${source.slice(start, end).replace(/^[{ ]+|[ }]+$/g, '')}}`)
+  return { end, problem: syntax(start, 'the braces are doubled', remedy).problem }
 }
 
 function after (mark: string, source: string, from: number): number {
@@ -124,19 +106,15 @@ const LITERAL_FLAWS: readonly Flaw[] = [
 function flawsIn (text: string, start: number, flaws: readonly Flaw[]): TemplateProblem[] {
   return flaws.flatMap(({ pattern, what, remedy }) => {
     const at = text.search(pattern)
-    return at === -1 ? [] : [{ code: 'AIM-TEMPLATE-SYNTAX', position: start + at, what, remedy }]
+    return at === -1 ? [] : [syntax(start + at, what, remedy).problem]
   })
 }
 
 function tooLarge (text: string, position: number): TemplateProblem | undefined {
   const bytes = new TextEncoder().encode(text).length
   if (bytes <= MAX_EXPRESSION_BYTES) return undefined
-  return {
-    code: 'AIM-TEMPLATE-TOO-COMPLEX',
-    position,
-    what: `the expression has ${bytes} bytes, at most ${MAX_EXPRESSION_BYTES} are allowed`,
-    remedy: 'shorten it'
-  }
+  const what = `the expression has ${bytes} bytes, at most ${MAX_EXPRESSION_BYTES} are allowed`
+  return { code: 'AIM-TEMPLATE-TOO-COMPLEX', position, what, remedy: 'shorten it' }
 }
 
 function tooMany (pieces: readonly Piece[]): TemplateProblem[] {
@@ -152,11 +130,11 @@ function literalSegments (pieces: readonly Piece[]): TemplateProblem[] {
     typeof part === 'string' && !isExpression ? part : 'x'.repeat(end - start)
   )
     .join('')
-  let position = 0
+  let end = -1
   return literal.split('/').flatMap((segment) => {
+    const position = end + 1
+    end = position + segment.length
     const problem = segmentProblem(segment)
-    const found = problem === undefined ? [] : [{ ...problem, position }]
-    position += segment.length + 1
-    return found
+    return problem === undefined ? [] : [{ ...problem, position }]
   })
 }

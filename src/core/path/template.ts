@@ -38,39 +38,27 @@ export function compilePathTemplate (source: string): TemplateCompilation {
   const isParsed = whole.every(({ code }) => code === 'AIM-TEMPLATE-TOO-LONG')
   const { parts, problems } = isParsed ? parseTemplate(source) : { parts: [], problems: [] }
   const [first, ...more] = [...whole, ...problems]
-  return first === undefined
-    ? { kind: 'compiled', source, parts }
-    : { kind: 'invalid', source, problems: [first, ...more] }
+  if (first !== undefined) return { kind: 'invalid', source, problems: [first, ...more] }
+  return { kind: 'compiled', source, parts }
 }
 
 function wholeTemplateProblems (source: string): TemplateProblem[] {
   const problems: TemplateProblem[] = []
   if (source.trim() === '') {
-    problems.push({
-      code: 'AIM-TEMPLATE-SYNTAX',
-      what: 'the template is empty',
-      remedy: 'remove the field, so that the default applies'
-    })
+    const remedy = 'remove the field, so that the default applies'
+    problems.push({ code: 'AIM-TEMPLATE-SYNTAX', what: 'the template is empty', remedy })
   }
   const characters = Array.from(source.slice(0, MAX_COUNTED)).length
   if (characters > MAX_TEMPLATE_LENGTH) {
     const count = source.length > MAX_COUNTED ? `more than ${characters}` : String(characters)
-    problems.push({
-      code: 'AIM-TEMPLATE-TOO-LONG',
-      what: `the template has ${count} characters, at most ${MAX_TEMPLATE_LENGTH} are allowed`,
-      remedy: 'shorten it'
-    })
+    const what = `the template has ${count} characters, at most ${MAX_TEMPLATE_LENGTH} are allowed`
+    problems.push({ code: 'AIM-TEMPLATE-TOO-LONG', what, remedy: 'shorten it' })
   }
-  if (bytesOf(source) > MAX_TEMPLATE_BYTES) {
+  if (source.length > MAX_TEMPLATE_BYTES || new TextEncoder().encode(source).length > MAX_TEMPLATE_BYTES) {
     const what = `the template is larger than ${MAX_TEMPLATE_BYTES} bytes, so its expressions were not checked`
     problems.push({ code: 'AIM-TEMPLATE-TOO-COMPLEX', what, remedy: 'shorten it' })
   }
   return problems
-}
-
-/** Size in UTF-8; a lower bound if the text is too large anyway. */
-function bytesOf (text: string): number {
-  return text.length > MAX_TEMPLATE_BYTES ? text.length : new TextEncoder().encode(text).length
 }
 
 /**
@@ -91,16 +79,11 @@ export function renderPath (
     else problems.push(reading.problem)
   }
   if (problems.length === 0 && needs !== undefined) return { kind: 'pending', needs }
-  return invalid(problems) ?? assemble({ ...template, texts, form })
+  return invalid(problems) ?? assemble(template.parts, texts, form)
 }
 
-interface Rendering extends Pick<CompiledTemplate, 'parts'> {
-  /** What the parts yield. */
-  readonly texts: readonly string[]
-  readonly form: SegmentForm
-}
-
-function assemble ({ parts, texts, form }: Rendering): RenderedPath {
+/** `texts`: what the parts yield. */
+function assemble (parts: readonly TemplatePart[], texts: readonly string[], form: SegmentForm): RenderedPath {
   const problems: TemplateProblem[] = []
   let path = ''
   let from = 0
@@ -111,7 +94,11 @@ function assemble ({ parts, texts, form }: Rendering): RenderedPath {
     else if (segment !== '') path += `/${encodeSegment(segment, form)}`
     from = to + 1
   }
-  if (path.length > MAX_PATH_LENGTH) problems.push(pathTooLong(path))
+  if (path.length > MAX_PATH_LENGTH) {
+    const what =
+      `the rendered path has ${path.length} characters, at most ${MAX_PATH_LENGTH} are allowed: ${printable(path, 60)}`
+    problems.push({ code: 'AIM-PATH-TOO-LONG', what, remedy: 'shorten the template or the values that it names' })
+  }
   return invalid(problems) ?? { kind: 'path', path: path === '' ? '/' : path }
 }
 
@@ -130,22 +117,14 @@ function sourceOf (
   return {}
 }
 
-function pathTooLong (path: string): TemplateProblem {
-  const what = `the rendered path has ${path.length} characters, at most ${MAX_PATH_LENGTH} are allowed: ` +
-    printable(path, 60)
-  return { code: 'AIM-PATH-TOO-LONG', what, remedy: 'shorten the template or the values that it names' }
-}
-
 function invalid ([first, ...more]: readonly TemplateProblem[]): RenderedPath | undefined {
   return first === undefined ? undefined : { kind: 'invalid', problems: [first, ...more] }
 }
 
 /** A path gets the slash anyway; some operators add the text of the template to something else. */
-export function slashWarnings (template: string | undefined): string[] {
-  return template === undefined || template.startsWith('/')
-    ? []
-    : ['spec.routing.pathTemplate does not start with a slash, which is added to the path; ' +
-      `write /${printable(template, 60)}`]
+export function slashWarnings (template = '/'): string[] {
+  const what = 'spec.routing.pathTemplate does not start with a slash, which is added to the path'
+  return template.startsWith('/') ? [] : [`${what}; write /${printable(template, 60)}`]
 }
 
 /** For each expression that no service of this definition can answer with one value, the first reason. */

@@ -21,12 +21,10 @@ export function configFaults (config: RuntimeConfig, old: RuntimeConfig | undefi
 export function * changeWarnings (config: RuntimeConfig, world: World): Steps<string[]> {
   const { found, unexamined, complete } = yield * dependents({ config, after: config }, world)
   const colliding = yield * collidingServices(found, world)
-  const byImpact = new Map<Impact | undefined, Dependent[]>()
+  const byImpact = new Map<Impact | undefined, Service[]>()
   for (const dependent of found) {
     const impact = colliding?.has(dependent) === true ? 'collides' : impactOf(dependent)
-    const same = byImpact.get(impact)
-    if (same === undefined) byImpact.set(impact, [dependent])
-    else same.push(dependent)
+    byImpact.set(impact, byImpact.get(impact) ?? []).get(impact)?.push(dependent.service)
     yield
   }
   const isComplete = complete && colliding !== undefined
@@ -34,8 +32,7 @@ export function * changeWarnings (config: RuntimeConfig, world: World): Steps<st
     ...slashWarnings(config.routing.pathTemplate),
     ...impossibleFields(config.template, world.served).map((problem) =>
       `spec.routing.pathTemplate: ${problemText(problem)}; ${problem.remedy}`),
-    ...IMPACTS.flatMap(([impact, text]) =>
-      countWarning((byImpact.get(impact) ?? []).map(({ service }) => service), isComplete, text)),
+    ...IMPACTS.flatMap(([impact, text]) => countWarning(byImpact.get(impact) ?? [], isComplete, text)),
     ...unexaminedWarning(config, unexamined.length)
   ]
   return isComplete ? warnings : [...warnings, incompleteWarning(config, found.length)]
@@ -45,13 +42,13 @@ export function * changeWarnings (config: RuntimeConfig, world: World): Steps<st
 export function * deletionWarnings (config: ConfigChange['config'], world: World): Steps<string[]> {
   const users: ConfigUser[] = []
   const complete = yield * eachUser({ config, after: undefined }, world, (user) => { users.push(user) })
+  if (users.length === 0 && !complete) return [incompleteWarning(config, 0)]
   const fallback = users[0]?.next
-  const isUnknown = users.length === 0 && !complete
-  return isUnknown
-    ? [incompleteWarning(config, 0)]
-    : countWarning(users.map(({ stored }) => stored), complete, (one) => fallback === undefined
-      ? `${one ? 'uses' : 'use'} ${configTitle(config)} and ${one ? 'is' : 'are'} left without a runtime configuration`
-      : `${one ? 'uses' : 'use'} ${configTitle(config)} and ${one ? 'falls' : 'fall'} back to ${configTitle(fallback)}`)
+  const fate = (one: boolean): string => fallback === undefined
+    ? `${one ? 'is' : 'are'} left without a runtime configuration`
+    : `${one ? 'falls' : 'fall'} back to ${configTitle(fallback)}`
+  return countWarning(users.map(({ stored }) => stored), complete, (one) =>
+    `${one ? 'uses' : 'use'} ${configTitle(config)} and ${fate(one)}`)
 }
 
 /** The CRD states the same rule; this one also covers a cluster with another definition. */
@@ -67,23 +64,18 @@ function credentialFaults (config: RuntimeConfig): Fault[] {
 
 function templateFaults ({ template, routing }: RuntimeConfig, old: RuntimeConfig | undefined): Fault[] {
   if (template?.kind !== 'invalid' || old?.routing.pathTemplate === routing.pathTemplate) return []
-  return template.problems.map((problem) => ({
-    code: problem.code,
-    field: 'spec.routing.pathTemplate',
-    message: `${problemText(problem)}; ` +
-      (problem.remedy ?? 'correct the template, or remove it so that the default applies')
-  }))
+  return template.problems.map((problem) => {
+    const remedy = problem.remedy ?? 'correct the template, or remove it so that the default applies'
+    return { code: problem.code, field: 'spec.routing.pathTemplate', message: `${problemText(problem)}; ${remedy}` }
+  })
 }
 
 /** Every replica keeps each configuration in memory, with what its services are given. */
 function sizeFaults ({ oversized }: RuntimeConfig, old: RuntimeConfig | undefined): Fault[] {
   if (!oversized || old?.oversized === true) return []
-  return [{
-    code: 'AIM-CONFIG-TOO-LARGE',
-    field: 'spec',
-    message: `the spec has more than ${MAX_SPEC_CHARACTERS} characters as JSON, which is the most that is kept; ` +
-      'shorten spec.imagePullSecrets, or split the configuration'
-  }]
+  const message = `the spec has more than ${MAX_SPEC_CHARACTERS} characters as JSON, which is the most that is kept; ` +
+    'shorten spec.imagePullSecrets, or split the configuration'
+  return [{ code: 'AIM-CONFIG-TOO-LARGE', field: 'spec', message }]
 }
 
 type Impact = 'breaks' | 'collides' | 'closes' | 'moves' | 'changes gateway'
@@ -111,10 +103,9 @@ function movement (before: PathClaim | undefined, after: PathClaim | undefined):
 }
 
 function unexaminedWarning (config: ConfigChange['config'], count: number): string[] {
-  return count === 0
-    ? []
-    : [`${count} large ${count === 1 ? 'service that uses' : 'services that use'} ${configTitle(config)} ` +
-      `${count === 1 ? 'was' : 'were'} not examined`]
+  if (count === 0) return []
+  const services = count === 1 ? 'service that uses' : 'services that use'
+  return [`${count} large ${services} ${configTitle(config)} ${count === 1 ? 'was' : 'were'} not examined`]
 }
 
 function incompleteWarning (config: ConfigChange['config'], examined: number): string {
@@ -161,19 +152,19 @@ function countWarning (found: readonly ObjectKey[], complete: boolean, text: (on
 }
 
 /** A configuration that is created, changed, or deleted; `after` is undefined for a deletion. */
-export interface ConfigChange {
+interface ConfigChange {
   readonly config: Pick<RuntimeConfig, 'kind' | 'namespace' | 'name'>
   readonly after: RuntimeConfig | undefined
 }
 
 /** A service whose configuration changes. */
-export interface Dependent {
+interface Dependent {
   readonly service: Service
   readonly before: PathAssessment
   readonly after: PathAssessment
 }
 
-export interface Dependents {
+interface Dependents {
   readonly found: readonly Dependent[]
   /** Services whose objects are too large for the cache, so that the effect on them is unknown. */
   readonly unexamined: readonly StoredService[]
@@ -185,7 +176,7 @@ export interface Dependents {
 const MAX_DEPENDENTS = 5_000
 
 /** The services that get another configuration, or another version of theirs, by the change; one service a step. */
-export function * dependents (change: ConfigChange, world: World): Steps<Dependents> {
+function * dependents (change: ConfigChange, world: World): Steps<Dependents> {
   const found: Dependent[] = []
   const unexamined: StoredService[] = []
   const complete = yield * eachUser(change, world, ({ stored, old, next }) => {
@@ -202,14 +193,14 @@ export function * dependents (change: ConfigChange, world: World): Steps<Depende
 }
 
 /** A service before and after a change of configurations. */
-export interface ConfigUser {
+interface ConfigUser {
   readonly stored: StoredService
   readonly old: UsedConfig | undefined
   readonly next: UsedConfig | undefined
 }
 
 /** Visits the services that the change gives another configuration, without parsing them. Returns whether all were. */
-export function * eachUser (
+function * eachUser (
   { config, after }: ConfigChange, { configs, services, pathPolicy }: World, visit: (user: ConfigUser) => void
 ): Steps<boolean> {
   const changed = withConfig(configs, config, after)
@@ -233,10 +224,10 @@ export function withConfig (
 ): ConfigLookup {
   const isNamespaced = config.kind === 'AIMRuntimeConfig'
   return {
-    namespaced: (namespace, name) =>
-      isNamespaced && namespace === config.namespace && name === config.name
-        ? after
-        : configs.namespaced(namespace, name),
+    namespaced: (namespace, name) => {
+      const isChanged = isNamespaced && namespace === config.namespace && name === config.name
+      return isChanged ? after : configs.namespaced(namespace, name)
+    },
     cluster: (name) => !isNamespaced && name === config.name ? after : configs.cluster(name),
     similar: (key) => configs.similar(key)
   }

@@ -12,18 +12,14 @@ interface CatalogueEntry {
 
 /** All faults. A code is stable: it is never renamed or reused. */
 export const FAULTS = {
-  'AIM-TEMPLATE-TOO-LONG': {
-    reason: 'PathTemplateInvalid',
-    summary: 'The path template has more than 200 characters.'
-  },
-  'AIM-TEMPLATE-SYNTAX': {
-    reason: 'PathTemplateInvalid',
-    summary: 'The path template or one of its expressions has a syntax error.'
-  },
+  'AIM-TEMPLATE-TOO-LONG':
+    { reason: 'PathTemplateInvalid', summary: 'The path template has more than 200 characters.' },
+  'AIM-TEMPLATE-SYNTAX':
+    { reason: 'PathTemplateInvalid', summary: 'The path template or one of its expressions has a syntax error.' },
   'AIM-TEMPLATE-UNSUPPORTED': {
     reason: 'PathTemplateInvalid',
-    summary: 'kubectl may accept the expression, this product does not: ' +
-      'it runs code, loops, or names a field that is not stable.'
+    summary: 'kubectl may accept the expression, this product does not: it runs code, loops, or names a ' +
+      'field that is not stable.'
   },
   'AIM-TEMPLATE-TOO-COMPLEX': {
     reason: 'PathTemplateInvalid',
@@ -40,35 +36,31 @@ export const FAULTS = {
     reason: 'PathTemplateInvalid',
     summary: 'The rendered path has a segment that a Gateway API HTTPRoute path refuses, such as `.` or `..`.'
   },
-  'AIM-PATH-TOO-LONG': {
-    reason: 'PathTooLong',
-    summary: 'The rendered path has more than 200 characters after percent-encoding.'
-  },
+  'AIM-PATH-TOO-LONG':
+    { reason: 'PathTooLong', summary: 'The rendered path has more than 200 characters after percent-encoding.' },
   'AIM-PATH-CONFLICT': {
     reason: 'PathConflict',
-    summary:
-      'Another service holds the same path on the same gateway, or one of another namespace holds an overlapping path.'
+    summary: 'Another service holds the same path on the same gateway, or one of another namespace ' +
+      'holds an overlapping path.'
   },
   'AIM-PATH-SCOPE': {
     reason: 'PathOutOfScope',
-    summary:
-      'The path does not begin with the namespace of the service, and the server runs with `--path-scope namespace`.'
+    summary: 'The path does not begin with the namespace of the service, and the server runs with ' +
+      '`--path-scope namespace`.'
   },
   'AIM-CONFIG-MISSING': {
     reason: 'RuntimeConfigMissing',
     summary: 'No runtime configuration of that name exists, and the server runs with `--missing-config refuse`.'
   },
   'AIM-BLOCK-MISSING': {
-    summary:
-      'Another admission webhook removed the settings that this one wrote, although the runtime configuration exists.'
+    summary: 'Another admission webhook removed the settings that this one wrote, although the runtime ' +
+      'configuration exists.'
   },
-  'AIM-CREDENTIALS-IN-CLUSTER-CONFIG': {
-    summary: 'An AIMClusterRuntimeConfig carries credentials, which belong in an AIMRuntimeConfig.'
-  },
+  'AIM-CREDENTIALS-IN-CLUSTER-CONFIG':
+    { summary: 'An AIMClusterRuntimeConfig carries credentials, which belong in an AIMRuntimeConfig.' },
   'AIM-CONFIG-TOO-LARGE': { summary: 'The spec of a runtime configuration has more than 64 KiB as JSON.' },
-  'AIM-OBJECT-MALFORMED': {
-    summary: 'A field has a type that its CRD does not allow. The API server refuses such an object itself.'
-  }
+  'AIM-OBJECT-MALFORMED':
+    { summary: 'A field has a type that its CRD does not allow. The API server refuses such an object itself.' }
 } as const satisfies Record<string, CatalogueEntry>
 
 export type FaultCode = keyof typeof FAULTS

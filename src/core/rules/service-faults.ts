@@ -31,11 +31,8 @@ export function serviceFaults (assessment: Assessment, context: ServiceContext):
 
 /** For a service whose configuration is missing, under the policy `refuse`. */
 export function missingConfigFault (service: Service, configs?: ConfigLookup): Fault {
-  return {
-    code: 'AIM-CONFIG-MISSING',
-    field: 'spec.runtimeConfigName',
-    message: `${missingConfig(service, configs)}; create one of them, or name another in spec.runtimeConfigName`
-  }
+  const message = `${missingConfig(service, configs)}; create one of them, or name another in spec.runtimeConfigName`
+  return { code: 'AIM-CONFIG-MISSING', field: 'spec.runtimeConfigName', message }
 }
 
 /** For a service whose configuration is missing, under the policy `warn`. */
@@ -73,12 +70,9 @@ function impossibleFault (
   if (remedy?.startsWith('set ') !== true) return undefined
   const found = impossibleFields(routing.template, served).find((each) => each.position === position)
   const owner = routing.templateFrom === 'config' && config ? configTitle(config) : undefined
-  const elsewhere = 'correct it there, or set spec.routing.pathTemplate on the service'
-  return found && {
-    code,
-    field: TEMPLATE_FIELDS[routing.templateFrom],
-    message: `${problemText(found, owner)}; ${owner === undefined ? found.remedy : elsewhere}`
-  }
+  const fix = owner === undefined ? found?.remedy : 'correct it there, or set spec.routing.pathTemplate on the service'
+  const field = TEMPLATE_FIELDS[routing.templateFrom]
+  return found && { code, field, message: `${problemText(found, owner)}; ${fix}` }
 }
 
 function templateFault (problem: TemplateProblem, assessment: Assessment, context: ServiceContext): Fault {
@@ -91,17 +85,11 @@ function templateFault (problem: TemplateProblem, assessment: Assessment, contex
     const keys = keysOf(service, field)
     const reason = owner === undefined ? '' : `; the path template of ${owner} needs it`
     const command = setCommand(service, { ...missing, stored: context.stored, isSet })
-    return {
-      code,
-      field: `metadata.${field}[${missing.key}]`,
-      message: `${problem.what}${didYouMean(missing.key, keys)}${reason}${listed(field, keys)}; run: ${command}`
-    }
+    const message = `${problem.what}${didYouMean(missing.key, keys)}${reason}${listed(field, keys)}; run: ${command}`
+    return { code, field: `metadata.${field}[${missing.key}]`, message }
   }
-  return {
-    code,
-    field: TEMPLATE_FIELDS[routing.templateFrom],
-    message: `${problemText(problem, owner)}; ${templateRemedy(problem, assessment)}`
-  }
+  const message = `${problemText(problem, owner)}; ${templateRemedy(problem, assessment)}`
+  return { code, field: TEMPLATE_FIELDS[routing.templateFrom], message }
 }
 
 /** The field of the service that chooses its template. */
@@ -145,8 +133,7 @@ function setCommand ({ namespace, name, generateName }: Service, { kind, key, st
 
 /** The first keys, as many as leave room for the remedy: a service may have thousands of up to 317 characters. */
 function listed (field: string, keys: readonly string[]): string {
-  if (keys.length === 0) return ''
-  return `; ${field} set: ${firstNames(keys, MAX_LISTED)}`
+  return keys.length === 0 ? '' : `; ${field} set: ${firstNames(keys, MAX_LISTED)}`
 }
 
 /** In characters. */
@@ -164,11 +151,7 @@ function conflictFaults ({ service, path, wanted, routing }: Assessment, { confl
     below: `covers ${theirs} of ${name}`
   }[relation]
   const gateway = objectKey({ namespace: wanted.gateway.namespace ?? '', name: wanted.gateway.name })
-  const command = `; see: kubectl -n ${holder.service.namespace} get aimsvc/${holder.service.name}`
-  return [{
-    code: 'AIM-PATH-CONFLICT',
-    field: TEMPLATE_FIELDS[routing.templateFrom],
-    message: `path ${path.path} ${how} on gateway ${gateway}; set another spec.routing.pathTemplate` +
-      (isHidden ? '' : command)
-  }]
+  const see = isHidden ? '' : `; see: kubectl -n ${holder.service.namespace} get aimsvc/${holder.service.name}`
+  const message = `path ${path.path} ${how} on gateway ${gateway}; set another spec.routing.pathTemplate${see}`
+  return [{ code: 'AIM-PATH-CONFLICT', field: TEMPLATE_FIELDS[routing.templateFrom], message }]
 }

@@ -51,7 +51,8 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
     assessment,
     faults: isCaused ? [...removed, ...found] : removed,
     warnings: [
-      ...(isCaused ? [] : found.map(existingProblem)),
+      ...(isCaused ? [] : found).map(({ field, message }) =>
+        `existing problem, not caused by this change: ${field}: ${message}`),
       ...stateWarnings(assessment, world, policy),
       ...movedWarnings(old, assessment),
       ...overlapWarnings(assessment, world),
@@ -60,10 +61,6 @@ export function judgeService ({ service, old }: ServiceChange, world: World, pol
       ...sizeWarnings(service)
     ]
   }
-}
-
-function existingProblem ({ field, message }: Fault): string {
-  return `existing problem, not caused by this change: ${field}: ${message}`
 }
 
 /**
@@ -116,9 +113,8 @@ function secretWarnings ({ service, block }: Assessment, { pathPolicy }: World):
 }
 
 function sizeWarnings ({ object }: Service): string[] {
-  return fitsText(keptObject(object), MAX_KEPT_BYTES)
-    ? []
-    : [`this service has more than ${MAX_KEPT_BYTES / 1024} KiB, so previews of configuration changes leave it out`]
+  if (fitsText(keptObject(object), MAX_KEPT_BYTES)) return []
+  return [`this service has more than ${MAX_KEPT_BYTES / 1024} KiB, so previews of configuration changes leave it out`]
 }
 
 function movedWarnings (old: Service | undefined, { path, block, claim }: Assessment): string[] {

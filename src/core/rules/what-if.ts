@@ -57,15 +57,10 @@ export function predictChanges (configs: ConfigLookup, world: KnownWorld): Predi
 /** Once every roll-out has ended: a service keeps a path that it still asks for; the other paths go to the oldest. */
 function settledAssessments (before: readonly Assessment[], world: KnownWorld): Map<string, Assessment> {
   const paths = world.indexPaths([])
-  const alone = before.map(({ service, claim }) => ({
-    service,
-    claim,
-    next: assessService(service, { ...world, paths }, service)
-  }))
-  const [staying, moving] = partition(
-    alone,
-    ({ claim, next }) => claim !== undefined && next.claim !== undefined && isSameClaim(claim, next.claim)
-  )
+  const alone = before.map(({ service, claim }) =>
+    ({ service, claim, next: assessService(service, { ...world, paths }, service) }))
+  const { staying = [], moving = [] } = Object.groupBy(alone, ({ claim, next }) =>
+    claim !== undefined && next.claim !== undefined && isSameClaim(claim, next.claim) ? 'staying' : 'moving')
   for (const { next } of staying) for (const held of heldPath(next)) paths.add(held)
   const settled = new Map(staying.map(({ service, next }) => [objectKey(service), next]))
   const byAge = moving.map(({ service }) => ({ service, age: ageOrder({ since: createdAt(service.object), service }) }))
@@ -75,10 +70,6 @@ function settledAssessments (before: readonly Assessment[], world: KnownWorld): 
     settled.set(objectKey(service), assessment)
   }
   return settled
-}
-
-function partition<T> (items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
-  return [items.filter(isFirst), items.filter((item) => !isFirst(item))]
 }
 
 function heldPath ({ claim, service }: Assessment): HeldPath[] {

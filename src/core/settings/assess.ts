@@ -1,9 +1,10 @@
 import type { ResolvedRuntimeConfig } from '../../api/aim-service.ts'
 import { DEFAULT_CONFIG_NAME, PREFIX } from '../../api/meta.ts'
+import type { TemplateProblem } from '../path/problem.ts'
 import { encodeSegment, outOfScope } from '../path/segment.ts'
 import type { ObjectKey } from '../ports.ts'
 import type { HeldPath, PathClaim, World } from '../world.ts'
-import { valueAt, type FillableField, type FilledFields } from './filled-fields.ts'
+import { fieldIn, type FillableField, type FilledFields } from './filled-fields.ts'
 import { PRECEDENCE, settle } from './precedence.ts'
 import { BUILTIN_CONFIG, type UsedConfig } from './runtime-config.ts'
 import type { RecordPlace, Service } from './service.ts'
@@ -51,18 +52,19 @@ export function assessService (service: Service, world: AssessmentWorld, stored:
   return { ...assessed, block, filled, recordIn }
 }
 
-export interface PathInput {
-  readonly service: Service
-  readonly config: UsedConfig | undefined
-  readonly stored: Service | undefined
-}
-
-export function assessPath ({ service, config, stored }: PathInput, world: PathWorld): PathAssessment {
+export function assessPath (
+  { service, config, stored }: Pick<PathAssessment, 'service' | 'config'> & { readonly stored: Service | undefined },
+  world: PathWorld
+): PathAssessment {
   const routing = effectiveRouting(service, config)
   const held = stored && heldPath(stored, world)
-  const anywhere = renderServicePath(service, routing, world.pathPolicy.pathSegments)
-  const rendered = inScope(anywhere, { service, routing, held, world })
+  const rendered = renderServicePath(service, routing, world.pathPolicy.pathSegments)
   const wanted = rendered.kind === 'path' ? pathClaim(service, routing, rendered.path) : undefined
+  const problem = held && wanted && isSameClaim(held, wanted) ? undefined : scopeProblem(rendered, service, world)
+  if (problem !== undefined) {
+    const path = { kind: 'invalid', problems: [problem] } as const
+    return { service, config, routing, path, held, wanted: undefined, claim: undefined }
+  }
   const conflict = wanted && pathConflict(wanted, held, world)
   return { service, config, routing, path: conflict ?? rendered, held, wanted, claim: conflict ? undefined : wanted }
 }
@@ -72,20 +74,12 @@ function heldPath (stored: Service, { paths, pathPolicy }: PathWorld): HeldPath 
   return (stored.block === undefined ? paths.heldBy(stored) : undefined) ?? storedClaim(stored, pathPolicy.pathSegments)
 }
 
-interface ScopeContext {
-  readonly service: Service
-  readonly routing: EffectiveRouting
-  readonly held: HeldPath | undefined
-  readonly world: PathWorld
-}
-
 /** Under the scope `namespace`, a path outside the namespace is a problem, unless the service holds it already. */
-function inScope (path: RenderedServicePath, { service, routing, held, world }: ScopeContext): RenderedServicePath {
-  if (world.pathPolicy.pathScope === 'any' || path.kind !== 'path') return path
-  if (path.path.split('/')[1] === encodeSegment(service.namespace)) return path
-  const claim = pathClaim(service, routing, path.path)
-  const holds = held !== undefined && claim !== undefined && isSameClaim(held, claim)
-  return holds ? path : outOfScope(path.path, service.namespace)
+function scopeProblem (
+  path: RenderedServicePath, { namespace }: Service, { pathPolicy: { pathScope } }: PathWorld
+): TemplateProblem | undefined {
+  if (pathScope === 'any' || path.kind !== 'path') return undefined
+  return path.path.split('/')[1] === encodeSegment(namespace) ? undefined : outOfScope(path.path, namespace)
 }
 
 /** The namespace's configuration replaces the cluster's whole: the two are never merged. */
@@ -110,12 +104,12 @@ function fieldsToFill (
     'spec.routing.enabled': routing.enabled && servedPath !== undefined,
     'spec.routing.gatewayRef': routing.gatewayRef,
     'spec.routing.pathTemplate':
-      servedPath ?? (valueAt(object, 'spec.routing.enabled') === true ? NO_PATH_TEMPLATE : undefined),
+      servedPath ?? (fieldIn(object, 'spec.routing.enabled') === true ? NO_PATH_TEMPLATE : undefined),
     'spec.imagePullSecrets': block.imagePullSecrets,
     'spec.serviceAccountName': block.serviceAccountName
   }
   return Object.fromEntries(Object.entries(values).filter(([field, value]) =>
-    value !== undefined && valueAt(object, field as FillableField) === undefined && served.has(...field.split('.'))))
+    value !== undefined && fieldIn(object, field as FillableField) === undefined && served.has(...field.split('.'))))
 }
 
 /** No service has this label, so no program can render a path from the template. */

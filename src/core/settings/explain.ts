@@ -63,17 +63,9 @@ export interface Explanation {
   readonly settings: readonly ExplainedSetting[]
   readonly path: ExplainedPath
   /** What admission filled in the service, as stored. */
-  readonly filled: readonly ExplainedField[]
+  readonly filled: ReadonlyArray<Pick<ExplainedSetting, 'value' | 'from'> & { readonly field: string }>
   /** Whether the block equals what admission would write now; undefined without a block. */
   readonly current: boolean | undefined
-}
-
-/** A field of the service that admission filled. */
-interface ExplainedField {
-  readonly field: string
-  readonly value: unknown
-  /** What its value comes from. */
-  readonly from: readonly Origin[]
 }
 
 export interface ExplainedPath {

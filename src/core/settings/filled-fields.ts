@@ -1,7 +1,9 @@
 import type { PatchOperation } from '../../api/admission-review.ts'
 import { INJECTED_FIELDS_ANNOTATION, LAST_APPLIED_ANNOTATION } from '../../api/meta.ts'
 import { annotationOf } from '../../api/object-meta.ts'
-import { isJsonObject, own, ownObject, ownObjects, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
+import {
+  definedFields, isJsonObject, own, ownObject, ownObjects, ownString, parseObject, sameJson, valueAt, type JsonObject
+} from '../../platform/json.ts'
 
 /** The fields of a service that admission can fill, by their path. */
 export const FILLABLE_FIELDS = [
@@ -13,12 +15,8 @@ export type FillableField = typeof FILLABLE_FIELDS[number]
 /** The fields that admission filled, with their values. The annotation has the same as JSON. */
 export type FilledFields = Readonly<Partial<Record<FillableField, unknown>>>
 
-/** An object without what admission filled. */
-export interface OwnPart {
-  /** The user's own part, which everything is resolved from. */
-  readonly object: JsonObject
-  readonly filled: FilledFields
-}
+/** `object`: the user's own part, which everything is resolved from. `filled`: what admission filled. */
+export interface OwnPart { readonly object: JsonObject, readonly filled: FilledFields }
 
 /**
  * Separates what admission filled from what the user wrote. A field is filled if the annotation has its value, and no
@@ -27,14 +25,14 @@ export interface OwnPart {
  */
 export function separateFilled (object: JsonObject, stored: JsonObject): OwnPart {
   const [hasRecord, hadRecord] = [object, stored].map((each) => annotationOf(each, INJECTED_FIELDS_ANNOTATION) !== '')
-  if (!hasRecord && !hadRecord && !FILLABLE_FIELDS.some((field) => isEmpty(valueAt(object, field)))) {
+  if (!hasRecord && !hadRecord && !FILLABLE_FIELDS.some((field) => isEmpty(fieldIn(object, field)))) {
     return { object, filled: NONE }
   }
   const evidence = { stored, records: [recordIn(object), recordIn(stored)], claims: newClaims(object, stored) }
   const filled: Partial<Record<FillableField, unknown>> = {}
   let rest = object
   for (const field of FILLABLE_FIELDS) {
-    const value = valueAt(object, field)
+    const value = fieldIn(object, field)
     const { own: kept, filled: recorded } = separateField(field, value, evidence)
     if (recorded !== undefined) filled[field] = recorded
     if (kept === undefined && value !== undefined) rest = withoutValue(rest, PATHS[field], evidence.claims)
@@ -121,21 +119,8 @@ function pointerOf (path: readonly string[]): string {
 
 /** What an annotation says was filled. Users can write anything there; only known fields count. */
 function recordIn (object: JsonObject): FilledFields {
-  const record = parsed(annotationOf(object, INJECTED_FIELDS_ANNOTATION))
-  return Object.fromEntries(FILLABLE_FIELDS.flatMap((field) => {
-    const value = record && own(record, field)
-    return value === undefined ? [] : [[field, value]]
-  }))
-}
-
-function parsed (text: string): JsonObject | undefined {
-  if (text === '') return undefined
-  try {
-    const value: unknown = JSON.parse(text)
-    return isJsonObject(value) ? value : undefined
-  } catch {
-    return undefined
-  }
+  const record = parseObject(annotationOf(object, INJECTED_FIELDS_ANNOTATION)) ?? {}
+  return definedFields(Object.fromEntries(FILLABLE_FIELDS.map((field) => [field, own(record, field)])))
 }
 
 /**
@@ -146,7 +131,7 @@ function isStoredAsOwn (
   field: FillableField, value: unknown, { stored, claims }: Pick<Evidence, 'stored' | 'claims'>
 ): boolean {
   if (claims.isUnclaimed(field)) return false
-  const before = valueAt(stored, field)
+  const before = fieldIn(stored, field)
   return before !== undefined && isSameValue(value, before) && !isSameValue(recordIn(stored)[field], before)
 }
 
@@ -169,18 +154,18 @@ function newClaims (object: JsonObject, stored: JsonObject): Claims {
     .map((manager) => ({ applies: own(manager, 'operation') === 'Apply', fields: ownObject(manager, 'fieldsV1') }))
   const applied = managers.filter(({ applies }) => applies)
   const text = annotationOf(object, LAST_APPLIED_ANNOTATION)
-  const manifest = parsed(text) ?? {}
+  const manifest = parseObject(text) ?? {}
   // an older one may have what another client removed since
   const isNew = text !== annotationOf(stored, LAST_APPLIED_ANNOTATION)
   const owners = (field: FillableField): typeof managers =>
     managers.filter(({ fields }) => ownedAt(fields, PATHS[field]) !== undefined)
   return {
     isDeclared: (field, value) =>
-      owners(field).some(({ applies }) => applies) || (isNew && isPartOf(valueAt(manifest, field), value)),
-    isUnclaimed: (field) => managers.length > 0 && valueAt(manifest, field) === undefined &&
+      owners(field).some(({ applies }) => applies) || (isNew && isPartOf(fieldIn(manifest, field), value)),
+    isUnclaimed: (field) => managers.length > 0 && fieldIn(manifest, field) === undefined &&
       owners(field).every(({ applies, fields }) => !applies && ownedAt(fields, MANIFEST_PATH) !== undefined),
     parts: (field) => {
-      const parts = [...partsOf(valueAt(manifest, field)).keys()]
+      const parts = [...partsOf(fieldIn(manifest, field)).keys()]
       for (const { fields } of applied) {
         const owned = ownedAt(fields, PATHS[field])
         const keys = Object.keys(owned ?? {}).filter((key) => key !== '.')
@@ -204,7 +189,7 @@ function ownedAt (fields: JsonObject, path: readonly string[]): JsonObject | und
 
 /** `f:name` is the field `name`; `k:{"name":"x"}` the entry `x` of a list. */
 function partOf (key: string): string {
-  return key.startsWith('k:') ? ownString(parsed(key.slice(2)) ?? {}, 'name') : key.slice(2)
+  return key.startsWith('k:') ? ownString(parseObject(key.slice(2)) ?? {}, 'name') : key.slice(2)
 }
 
 /** The fields of an object, or the entries of a list by name. */
@@ -219,7 +204,7 @@ function isPartOf (declared: unknown, value: unknown): boolean {
   const parts = partsOf(value)
   const declaredParts = [...partsOf(declared)]
   return declaredParts.length === 0
-    ? isEmptyList(declared) && isEmptyList(value)
+    ? [declared, value].every((each) => Array.isArray(each) && each.length === 0)
     : declaredParts.every(([key, part]) => parts.has(key) && sameJson(part, parts.get(key)))
 }
 
@@ -252,19 +237,16 @@ function withoutDefaults (value: unknown): unknown {
 const GATEWAY_DEFAULTS: ReadonlyMap<string, unknown> =
   new Map([['group', 'gateway.networking.k8s.io'], ['kind', 'Gateway']])
 
-function isEmptyList (value: unknown): boolean {
-  return Array.isArray(value) && value.length === 0
-}
-
-export function valueAt (object: JsonObject, field: FillableField): unknown {
+export function fieldIn (object: JsonObject, field: FillableField): unknown {
   return at(object, PATHS[field])
 }
 
 const PATHS = Object.fromEntries(FILLABLE_FIELDS.map((field) => [field, field.split('.')])) as unknown as
   Record<FillableField, readonly string[]> // each field has an entry
 
+/** As in the API server, null is unset. */
 function at (object: JsonObject, path: readonly string[]): unknown {
-  return path.reduce<unknown>((value, key) => isJsonObject(value) ? own(value, key) : undefined, object)
+  return valueAt(object, path) ?? undefined
 }
 
 function withValue (object: JsonObject, path: readonly string[], value: unknown): JsonObject {

@@ -1,4 +1,4 @@
-import type { CreationScope, ParentReference } from '../../api/runtime-config.ts'
+import type { CreationScope } from '../../api/runtime-config.ts'
 import type { UsedConfig } from './runtime-config.ts'
 import type { ServiceFields } from './service.ts'
 
@@ -25,34 +25,25 @@ export const DEFAULT_PATH_TEMPLATE = '/{.metadata.namespace}/{.metadata.name}'
  */
 export const PRECEDENCE = {
   defaultStorageClassName: { config: (config) => config.defaultStorageClassName } satisfies SettingRule<string>,
-  serviceAccountName: {
-    service: (service) => service.serviceAccountName,
-    config: (config) => config.serviceAccountName
-  } satisfies SettingRule<string>,
+  serviceAccountName: either(({ serviceAccountName }) => serviceAccountName),
   imagePullSecrets: {
-    service: ({ imagePullSecrets }) => namesOf(imagePullSecrets),
-    config: ({ imagePullSecrets }) => namesOf(imagePullSecrets),
+    ...either(({ imagePullSecrets }) => namesOf(imagePullSecrets)),
     join: (service, config) => [...new Set([...service, ...config])]
   } satisfies SettingRule<readonly string[]>,
   'model.creationScope': {
-    config: ({ model }) => model.creationScope,
-    default: 'Cluster'
+    config: ({ model }) => model.creationScope, default: 'Cluster'
   } satisfies WithDefault<CreationScope>,
   'model.autoDiscovery': { config: ({ model }) => model.autoDiscovery, default: true } satisfies WithDefault<boolean>,
-  'routing.enabled': {
-    service: ({ routing }) => routing.enabled,
-    config: ({ routing }) => routing.enabled,
-    default: false
-  } satisfies WithDefault<boolean>,
-  'routing.gatewayRef': {
-    service: ({ routing }) => routing.gatewayRef,
-    config: ({ routing }) => routing.gatewayRef
-  } satisfies SettingRule<ParentReference>,
-  'routing.pathTemplate': {
-    service: ({ routing }) => routing.pathTemplate,
-    config: ({ routing }) => routing.pathTemplate,
-    default: DEFAULT_PATH_TEMPLATE
-  } satisfies WithDefault<string>
+  'routing.enabled': { ...either(({ routing }) => routing.enabled), default: false },
+  'routing.gatewayRef': either(({ routing }) => routing.gatewayRef),
+  'routing.pathTemplate': { ...either(({ routing }) => routing.pathTemplate), default: DEFAULT_PATH_TEMPLATE }
+}
+
+/** A setting that service and configuration give in the same field. */
+function either<Value> (
+  read: (giver: Pick<ServiceFields, 'serviceAccountName' | 'imagePullSecrets' | 'routing'>) => Value | undefined
+): Required<Pick<SettingRule<Value>, 'service' | 'config'>> {
+  return { service: read, config: read }
 }
 
 /** The value of a setting, and the sources that gave it: none, one, or several that were joined. */

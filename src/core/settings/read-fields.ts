@@ -1,5 +1,5 @@
 import type { ParentReference } from '../../api/runtime-config.ts'
-import { isJsonObject, own, type JsonObject } from '../../platform/json.ts'
+import { definedFields, isJsonObject, own, type JsonObject } from '../../platform/json.ts'
 
 /** An object with a field of a type that its schema does not allow. The API server's own validation refuses it. */
 export interface Malformed {
@@ -43,13 +43,6 @@ export function stringAt (parent: JsonObject, key: string, path: string): string
   return value
 }
 
-/** A string field that is not empty if set. */
-function nameAt (parent: JsonObject, key: string, path: string): string | undefined {
-  const value = stringAt(parent, key, path)
-  if (value === '') throw new WrongType(path, 'a name of at least one character')
-  return value
-}
-
 export function booleanAt (parent: JsonObject, key: string, path: string): boolean | undefined {
   const value = own(parent, key)
   if (value !== undefined && typeof value !== 'boolean') throw new WrongType(path, 'true or false')
@@ -71,20 +64,15 @@ export function namesAt (parent: JsonObject, key: string, path: string): readonl
 export function parentReferenceAt (parent: JsonObject, key: string, path: string): ParentReference | undefined {
   if (own(parent, key) === undefined) return undefined
   const value = objectAt(parent, key, path)
-  const name = nameAt(value, 'name', `${path}.name`)
+  const name = stringAt(value, 'name', `${path}.name`)
+  if (name === '') throw new WrongType(`${path}.name`, 'a name of at least one character')
   if (name === undefined) throw new WrongType(`${path}.name`, 'a name')
   const port = own(value, 'port')
   if (port !== undefined && !Number.isInteger(port)) throw new WrongType(`${path}.port`, 'a whole number')
-  const fields = {
-    group: stringAt(value, 'group', `${path}.group`),
-    kind: stringAt(value, 'kind', `${path}.kind`),
-    namespace: stringAt(value, 'namespace', `${path}.namespace`),
-    name,
-    sectionName: stringAt(value, 'sectionName', `${path}.sectionName`),
-    port
-  }
-  const given = Object.entries(fields).filter(([, field]) => field !== undefined)
-  return Object.fromEntries(given) as unknown as ParentReference // each field was checked above
+  const [group, kind, namespace, sectionName] =
+    ['group', 'kind', 'namespace', 'sectionName'].map((field) => stringAt(value, field, `${path}.${field}`))
+  const fields = definedFields({ group, kind, namespace, name, sectionName, port })
+  return fields as unknown as ParentReference // each field was checked above
 }
 
 /** The routing settings that a service and a configuration have in common. Unset is not false. */

@@ -2,7 +2,9 @@ import canonicalize from 'canonicalize'
 import { DEFAULT_CONFIG_NAME, LAST_APPLIED_ANNOTATION, RECORD_ANNOTATION } from '../../api/meta.ts'
 import { isDeleting } from '../../api/object-meta.ts'
 import type { ObjectKey } from '../ports.ts'
-import { isJsonObject, nestsAtMost, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
+import {
+  isJsonObject, nestsAtMost, own, ownObject, ownString, parseObject, type JsonObject
+} from '../../platform/json.ts'
 import { separateFilled, type FilledFields } from './filled-fields.ts'
 import { READABLE_METADATA } from '../path/readable-fields.ts'
 import {
@@ -106,12 +108,8 @@ export function recordText (block: object): string {
 
 /** A text that is no JSON object of a possible size stays a text, which equals no block. */
 function readRecord (text: unknown): unknown {
-  try {
-    const value: unknown = typeof text === 'string' && text.length <= MAX_RECORD ? JSON.parse(text) : undefined
-    return isJsonObject(value) && nestsAtMost(value, MAX_RECORD_DEPTH) ? value : String(text)
-  } catch {
-    return String(text)
-  }
+  const value = typeof text === 'string' && text.length <= MAX_RECORD ? parseObject(text) : undefined
+  return value !== undefined && nestsAtMost(value, MAX_RECORD_DEPTH) ? value : String(text)
 }
 
 /** In characters. Source: Kubernetes, the limit of all annotations of an object. */
@@ -143,6 +141,7 @@ export function keysOf (service: Service, field: 'labels' | 'annotations'): stri
   return Object.keys(ownObject(ownObject(service.object, 'metadata'), field))
     .filter((key) => key !== LAST_APPLIED_ANNOTATION)
 }
+
 /** What rules and path expressions read of an object's metadata: without managed fields and the applied manifest. */
 export function relevantMetadata (object: JsonObject): JsonObject {
   const metadata = ownObject(object, 'metadata')

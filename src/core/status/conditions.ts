@@ -1,5 +1,5 @@
 import type { Condition } from '../../api/kubernetes-schemas.ts'
-import { own, ownObject, ownObjects, sameJson, type JsonObject } from '../../platform/json.ts'
+import { definedFields, own, ownObject, ownObjects, sameJson, type JsonObject } from '../../platform/json.ts'
 import { oneLine } from '../../platform/printable.ts'
 import { FIELD_MANAGER } from '../../api/meta.ts'
 
@@ -29,8 +29,7 @@ export function knownConditions (object: JsonObject, types: readonly string[]): 
 
 /** The fields of a stored status that are set. The CRD's schema guarantees their shape. */
 export function knownFields (status: JsonObject, fields: readonly string[]): JsonObject {
-  const known = fields.map((field) => [field, own(status, field)] as const)
-  return Object.fromEntries(known.filter(([, value]) => value !== undefined))
+  return definedFields(Object.fromEntries(fields.map((field) => [field, own(status, field)])))
 }
 
 /** The type of a condition that exists only while another writer keeps changing what this program writes. */

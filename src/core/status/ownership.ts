@@ -1,6 +1,8 @@
 import type { Condition } from '../../api/kubernetes-schemas.ts'
 import { FIELD_MANAGER } from '../../api/meta.ts'
-import { isJsonObject, own, ownObject, ownObjects, ownString, type JsonObject } from '../../platform/json.ts'
+import {
+  isJsonObject, own, ownObject, ownObjects, ownString, parseObject, type JsonObject
+} from '../../platform/json.ts'
 import type { ServedFields } from '../ports.ts'
 import type { OwnStatus } from './conditions.ts'
 
@@ -33,12 +35,12 @@ export function ownershipOf<T extends OwnStatus> (
   const others = new Map(trees.flatMap((parts, at) =>
     [...parts.keys()].map((part) => [part, theirs[at]?.manager ?? ''] as const)))
   const kept = Object.fromEntries([...mine].flatMap(([part, tree]) => {
-    const rivals = trees.map((parts) => parts.get(part) ?? parts.get(listOf(part))).filter((tree) => tree !== undefined)
+    const rivals = trees.map((parts) => ownerOf(part, parts)).filter((tree) => tree !== undefined)
     const value = rivals.length === 0 ? undefined : solelyOwned(valueAt(object, part), tree, rivals)
     return value === undefined ? [] : [[part, value]]
   }))
   return {
-    status: onlyParts(status, (part) => mine.has(part) && !isOthers(others, part)),
+    status: onlyParts(status, (part) => mine.has(part) && ownerOf(part, others) === undefined),
     ownership: {
       others,
       kept: Object.keys(kept).length === 0 ? undefined : fromParts(kept),
@@ -51,13 +53,13 @@ const NO_OTHERS: StatusOwnership = { others: new Map(), kept: undefined, lastWri
 
 /** What this program may write of a status: fields that the definition has, and parts that no other manager owns. */
 export function writable<T extends OwnStatus> (status: T, { others }: StatusOwnership, served: ServedFields): T {
-  return onlyParts(servedPart(status, served, ['status']) as T, (part) => !isOthers(others, part))
+  return onlyParts(servedPart(status, served, ['status']) as T, (part) => ownerOf(part, others) === undefined)
 }
 
 /** The parts of a status that are given up, with their managers. */
 export function givenUp (status: OwnStatus, { others }: StatusOwnership): Map<string, string> {
   return new Map(namesOf(status).flatMap((part) => {
-    const manager = others.get(part) ?? others.get(listOf(part))
+    const manager = ownerOf(part, others)
     return manager === undefined ? [] : [[part, manager]]
   }))
 }
@@ -67,8 +69,8 @@ export function withKept (status: OwnStatus, { kept }: StatusOwnership): OwnStat
   return kept === undefined ? status : { ...status, ...kept, conditions: [...status.conditions, ...kept.conditions] }
 }
 
-function isOthers (others: ReadonlyMap<string, string>, part: string): boolean {
-  return others.has(part) || others.has(listOf(part))
+function ownerOf<T> (part: string, owners: ReadonlyMap<string, T>): T | undefined {
+  return owners.get(part) ?? owners.get(listOf(part))
 }
 
 const CONDITION = 'condition '
@@ -82,25 +84,13 @@ function listOf (part: string): string {
 function partsOf (fields: JsonObject): Map<string, JsonObject> {
   return new Map(Object.keys(fields).flatMap((key): Array<readonly [string, JsonObject]> => {
     const tree = ownObject(fields, key)
-    if (!key.startsWith('f:') || (key === 'f:routing' && !ownsPath(tree))) return []
+    // this program writes no other field of the routing
+    const isOtherRouting = key === 'f:routing' && Object.keys(tree).length > 0 && !Object.hasOwn(tree, 'f:path')
+    if (!key.startsWith('f:') || isOtherRouting) return []
     if (key !== 'f:conditions' || Object.keys(tree).length === 0) return [[key.slice(2), tree]]
-    return Object.keys(tree).flatMap((item) =>
-      item.startsWith('k:') ? [[`${CONDITION}${typeIn(item.slice(2))}`, ownObject(tree, item)] as const] : [])
+    return Object.keys(tree).filter((item) => item.startsWith('k:')).map((item) =>
+      [`${CONDITION}${ownString(parseObject(item.slice(2)) ?? {}, 'type')}`, ownObject(tree, item)] as const)
   }))
-}
-
-/** This program writes no other field of the routing. */
-function ownsPath (routing: JsonObject): boolean {
-  return Object.keys(routing).length === 0 || Object.hasOwn(routing, 'f:path')
-}
-
-function typeIn (key: string): string {
-  try {
-    const parsed: unknown = JSON.parse(key)
-    return isJsonObject(parsed) ? ownString(parsed, 'type') : ''
-  } catch {
-    return ''
-  }
 }
 
 function valueAt (object: JsonObject, part: string): unknown {

@@ -79,7 +79,7 @@ export function planRollout (input: RolloutInput): RolloutPlan {
   const isForced = mode.kind === 'force'
   const halt = !isRolledOut && !isForced && broken.length >= limit ? haltMessage(broken, config) : undefined
   const hold = isRolledOut ? undefined : holdOf(config, { mode, current, halt })
-  const halted = haltedCondition(halt, withinLimit(input, { isForced, broken: isRolledOut ? [] : broken }))
+  const halted = haltedCondition(halt, withinLimit(input, isForced, isRolledOut ? [] : broken))
   const drafts = [acceptedCondition(config), rolledOutCondition(config, isRolledOut, hold), halted]
   return {
     status: {
@@ -107,9 +107,9 @@ function brokenServices ({ config, tally, isChanged, known }: RolloutInput): str
 
 interface Hold { readonly reason: typeof ROLLED_OUT_REASONS[number], readonly message: string }
 
-interface HoldInput { readonly mode: RolloutMode, readonly current: number, readonly halt: string | undefined }
-
-function holdOf (config: RuntimeConfig, { mode, current, halt }: HoldInput): Hold | undefined {
+function holdOf (
+  config: RuntimeConfig, { mode, current, halt }: { mode: RolloutMode, current: number, halt: string | undefined }
+): Hold | undefined {
   const resume = annotateCommand(config, 'all')
   if (mode.kind === 'invalid') {
     const message = `annotation ${ROLLOUT_ANNOTATION} must be all, paused, canary=N or force; ` +
@@ -139,15 +139,14 @@ function haltMessage (broken: readonly string[], config: RuntimeConfig): string 
 
 /** Names the broken services, so that a next leader counts them as well. */
 function withinLimit (
-  { config, limit }: RolloutInput, { isForced, broken }: { readonly isForced: boolean, readonly broken: string[] }
-): Within {
-  if (!isForced) {
-    const failed = broken.length === 0 ? 'no service began to fail with this version' : brokenText(broken, config)
-    const message = `${failed}; the rollout halts at ${limit}`
-    return { reason: 'WithinLimit', message }
+  { config, limit }: RolloutInput, isForced: boolean, broken: readonly string[]
+): Pick<ConditionDraft, 'reason' | 'message'> {
+  if (isForced) {
+    const reason = `because annotation ${ROLLOUT_ANNOTATION} is force`
+    return { reason: 'Forced', message: `the limit of ${limit} failing services is ignored, ${reason}` }
   }
-  const message = `the limit of ${limit} failing services is ignored, because annotation ${ROLLOUT_ANNOTATION} is force`
-  return { reason: 'Forced', message }
+  const failed = broken.length === 0 ? 'no service began to fail with this version' : brokenText(broken, config)
+  return { reason: 'WithinLimit', message: `${failed}; the rollout halts at ${limit}` }
 }
 
 function brokenText (broken: readonly string[], config: RuntimeConfig): string {
@@ -181,9 +180,9 @@ function rolledOutCondition ({ hash }: RuntimeConfig, isRolledOut: boolean, hold
   return { type: 'RolledOut', status: 'False', ...(hold ?? progress) }
 }
 
-type Within = Pick<ConditionDraft, 'reason' | 'message'>
-
-function haltedCondition (halt: string | undefined, within: Within): ConditionDraft {
+function haltedCondition (
+  halt: string | undefined, within: Pick<ConditionDraft, 'reason' | 'message'>
+): ConditionDraft {
   return halt === undefined
     ? { type: 'RolloutHalted', status: 'False', ...within }
     : { type: 'RolloutHalted', status: 'True', reason: 'ServicesFailing', message: halt }

@@ -63,23 +63,18 @@ function resolvedConfig (
   if (!isJsonObject(block)) return undefined
   const [scope, namespace, name] = [ownString(block, 'scope'), ownString(block, 'namespace'), ownString(block, 'name')]
   const uid = (scope === 'Namespace' ? configs.namespaced(namespace, name) : configs.cluster(name))?.uid ?? ''
-  return {
-    kind: block['kind'],
-    scope,
-    ...(namespace !== '' && { namespace }),
-    name,
-    ...(uid !== '' && { uid }),
-    hash: block['hash']
-  } as OwnServiceStatus['resolvedRuntimeConfig'] // the CRD's schema guarantees the shape of the block
+  const { kind, hash } = block
+  const config = { kind, scope, ...(namespace !== '' && { namespace }), name, ...(uid !== '' && { uid }), hash }
+  return config as OwnServiceStatus['resolvedRuntimeConfig'] // the CRD's schema guarantees the shape of the block
 }
 
 function settledDrafts (assessment: Assessment, faults: readonly Fault[]): ConditionDraft[] {
   const { config } = assessment
   const cause = degradedCause(assessment, faults)
   return [
-    config === undefined && cause !== undefined
-      ? resolvedCondition('RuntimeConfigMissing', cause.message)
-      : resolvedCondition('Resolved', config === undefined ? '' : configTitle(config)),
+    config === undefined
+      ? resolvedCondition('RuntimeConfigMissing', cause?.message ?? '')
+      : resolvedCondition('Resolved', configTitle(config)),
     ...pathConditions(assessment, faults),
     cause === undefined ? HEALTHY : { type: 'Degraded', status: 'True', ...cause }
   ]
@@ -132,7 +127,7 @@ export interface Cause { readonly reason: DegradedReason, readonly message: stri
  * The conditions `PathResolved` and `RoutingReady`, which is the same for programs that wait for it. An operator that
  * makes routes may own the second one. `faults`: of the path. Pure.
  */
-export function pathConditions (assessment: Assessment, faults: readonly Fault[]): ConditionDraft[] {
+function pathConditions (assessment: Assessment, faults: readonly Fault[]): ConditionDraft[] {
   const resolved = pathCondition(assessment, faults)
   return [resolved, { ...resolved, type: 'RoutingReady' }]
 }

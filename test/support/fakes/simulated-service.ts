@@ -4,7 +4,7 @@ import type { Verdict } from '../../../src/admission/verdict.ts'
 import { INJECTED_FIELDS_ANNOTATION, LAST_APPLIED_ANNOTATION } from '../../../src/api/meta.ts'
 import { annotationOf } from '../../../src/api/object-meta.ts'
 import { assessService } from '../../../src/core/settings/assess.ts'
-import { FILLABLE_FIELDS, valueAt, type FillableField } from '../../../src/core/settings/filled-fields.ts'
+import { FILLABLE_FIELDS, fieldIn, type FillableField } from '../../../src/core/settings/filled-fields.ts'
 import { readService } from '../../../src/core/settings/service.ts'
 import { stalenessOf } from '../../../src/core/status/staleness.ts'
 import { DEFAULT_PATH_POLICY, type Inject } from '../../../src/core/world.ts'
@@ -101,7 +101,7 @@ export class SimulatedService {
 
   values (): Values {
     return normalized(Object.fromEntries(FILLABLE_FIELDS.flatMap((field) => {
-      const value = valueAt(this.live ?? {}, field)
+      const value = fieldIn(this.live ?? {}, field)
       return value === undefined || sameJson([], value) ? [] : [[field, value]]
     })))
   }
