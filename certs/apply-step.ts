@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { ObjectStore, WriteResult } from '../src/core/ports.ts'
-import { ownObject, ownString, type JsonObject } from '../src/platform/json.ts'
+import { ownObject, type JsonObject } from '../src/platform/json.ts'
 import {
   authority, servingCertificate, writeCertificateSet, type Authority, type CertificateSet, type ServingCertificate
 } from './certificate-set.ts'
@@ -38,8 +38,7 @@ export async function applyStep (step: WritingStep, view: ClusterView, context: 
   const result = view.secret === undefined
     ? await store.create(path, newSecret(id, set))
     : await store.replace(`${path}/${id.name}`, updatedSecret(view.secret, set, completed))
-  const stepResult = stepResultOf(result, `secrets/${id.name}`)
-  return stepResult.kind === 'written' ? { kind: 'written', set } : stepResult
+  return result.kind === 'written' ? { kind: 'written', set } : failed(result, `secrets/${id.name}`)
 }
 
 async function writeBundles (
@@ -49,16 +48,15 @@ async function writeBundles (
   for (const registration of registrations) {
     const operations = bundlePatch(registration, target)
     if (operations.length === 0) continue
-    const patched = stepResultOf(await store.patch(registration.path, operations), `caBundle of ${registration.path}`)
-    if (patched.kind !== 'written') result = patched
+    const patched = await store.patch(registration.path, operations)
+    if (patched.kind !== 'written') result = failed(patched, `caBundle of ${registration.path}`)
   }
   return result
 }
 
 /** `gone` is a failure: a Secret cannot be created in a missing namespace. */
-function stepResultOf (result: WriteResult, what: string): StepResult {
-  if (result.kind === 'written') return { kind: 'written' }
-  if (result.kind === 'outdated') return { kind: 'outdated' }
+function failed (result: Exclude<WriteResult, { kind: 'written' }>, what: string): StepResult {
+  if (result.kind === 'outdated') return result
   return { kind: 'failed', reason: `${what}: ${result.kind === 'gone' ? 'not found' : result.reason}` }
 }
 
@@ -98,27 +96,15 @@ async function newServing (
 }
 
 function newSecret ({ namespace, name }: CertificateObjects['secret'], set: CertificateSet): JsonObject {
-  return {
-    apiVersion: 'v1',
-    kind: 'Secret',
-    metadata: { namespace, name, labels: MANAGED_BY },
-    type: 'kubernetes.io/tls',
-    data: writeCertificateSet(set)
-  }
+  const metadata = { namespace, name, labels: MANAGED_BY }
+  return { apiVersion: 'v1', kind: 'Secret', metadata, type: 'kubernetes.io/tls', data: writeCertificateSet(set) }
 }
 
 /** Keeps all other metadata, and removes the annotation of the completed request. */
 function updatedSecret (secret: JsonObject, set: CertificateSet, completed: string): JsonObject {
   const metadata = ownObject(secret, 'metadata')
-  const { [ROTATE_ANNOTATION]: _, ...others } = ownObject(metadata, 'annotations')
-  const isCompleted = ownString(ownObject(metadata, 'annotations'), ROTATE_ANNOTATION) === completed
-  return {
-    ...secret,
-    metadata: {
-      ...metadata,
-      labels: { ...ownObject(metadata, 'labels'), ...MANAGED_BY },
-      annotations: isCompleted ? others : ownObject(metadata, 'annotations')
-    },
-    data: writeCertificateSet(set)
-  }
+  const labels = { ...ownObject(metadata, 'labels'), ...MANAGED_BY }
+  const { [ROTATE_ANNOTATION]: request, ...others } = ownObject(metadata, 'annotations')
+  const annotations = request === completed ? others : ownObject(metadata, 'annotations')
+  return { ...secret, metadata: { ...metadata, labels, annotations }, data: writeCertificateSet(set) }
 }

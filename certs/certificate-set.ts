@@ -75,7 +75,10 @@ export function authority (pair: KeyedCertificate): Authority {
 /** Throws if the key does not match the certificate. */
 export function servingCertificate (pair: KeyedCertificate): ServingCertificate {
   const certificate = parsePair(pair)
-  return { ...known(certificate), keyPem: pair.keyPem, names: namesOf(certificate) }
+  // this program issued the certificate, so no name contains quoted characters
+  const names = (certificate.subjectAltName ?? '').split(', ').flatMap((name) =>
+    /^(?:DNS|IP Address):(.+)$/.exec(name)?.slice(1) ?? [])
+  return { ...known(certificate), keyPem: pair.keyPem, names }
 }
 
 /** The distinct certificates of a PEM text. Throws if one cannot be parsed. */
@@ -94,9 +97,4 @@ function known (certificate: X509Certificate): KnownCertificate {
     notBefore: certificate.validFromDate.getTime(),
     notAfter: certificate.validToDate.getTime()
   }
-}
-
-/** This program issued the certificate, so no name contains quoted characters. */
-function namesOf ({ subjectAltName = '' }: X509Certificate): string[] {
-  return subjectAltName.split(', ').flatMap((name) => /^(?:DNS|IP Address):(.+)$/.exec(name)?.slice(1) ?? [])
 }

@@ -1,4 +1,4 @@
-import { randomBytes, webcrypto } from 'node:crypto'
+import { createPrivateKey, KeyObject, randomBytes, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { X509Certificate } from '@peculiar/x509'
 import type { KeyedCertificate } from './pem.ts'
@@ -36,7 +36,7 @@ export async function issueEphemeralPair ({ dnsNames, ipAddresses, days }: Issue
 /** Issues a CA that can sign serving certificates but no intermediate CA. Source: RFC 5280. */
 export async function issueAuthority (commonName: string, validity: Validity): Promise<KeyedCertificate> {
   const x509 = await loadX509()
-  const keys = await newKeys()
+  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     ...validity,
     serialNumber: newSerialNumber(),
@@ -49,7 +49,7 @@ export async function issueAuthority (commonName: string, validity: Validity): P
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey)
     ]
   })
-  return await withKey(certificate, keys.privateKey)
+  return pairOf(certificate, keys.privateKey)
 }
 
 export interface ServingOptions extends Validity {
@@ -63,7 +63,7 @@ export async function issueServingPair (
 ): Promise<KeyedCertificate> {
   const x509 = await loadX509()
   const issuer = new x509.X509Certificate(authority.certPem)
-  const keys = await newKeys()
+  const keys = await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
   const certificate = await x509.X509CertificateGenerator.create({
     notBefore,
     notAfter,
@@ -71,20 +71,19 @@ export async function issueServingPair (
     subject: 'CN=aim-admission',
     issuer: issuer.subjectName,
     publicKey: keys.publicKey,
-    signingKey: await signingKeyOf(authority.keyPem),
+    signingKey: createPrivateKey(authority.keyPem).toCryptoKey(ALGORITHM, false, ['sign']),
     signingAlgorithm: ALGORITHM,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
       new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension(
-        names.map((value) => ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))
-      ),
+      new x509.SubjectAlternativeNameExtension(names.map((value) =>
+        ({ type: isIP(value) === 0 ? 'dns' : 'ip', value }))),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey)
     ]
   })
-  return await withKey(certificate, keys.privateKey)
+  return pairOf(certificate, keys.privateKey)
 }
 
 /** Loaded on demand: it is the slowest module to load, and only issuing a certificate needs it. */
@@ -95,21 +94,9 @@ async function loadX509 () {
 
 const ALGORITHM = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' }
 
-async function newKeys (): Promise<webcrypto.CryptoKeyPair> {
-  return await webcrypto.subtle.generateKey(ALGORITHM, true, ['sign', 'verify'])
-}
-
-async function signingKeyOf (keyPem: string): Promise<webcrypto.CryptoKey> {
-  const pkcs8 = (await loadX509()).PemConverter.decodeFirst(keyPem)
-  return await webcrypto.subtle.importKey('pkcs8', pkcs8, ALGORITHM, false, ['sign'])
-}
-
-async function withKey (certificate: X509Certificate, key: webcrypto.CryptoKey): Promise<KeyedCertificate> {
-  const pkcs8 = await webcrypto.subtle.exportKey('pkcs8', key)
-  return {
-    certPem: `${certificate.toString('pem')}\n`,
-    keyPem: `${(await loadX509()).PemConverter.encode(pkcs8, 'PRIVATE KEY')}\n`
-  }
+function pairOf (certificate: X509Certificate, key: webcrypto.CryptoKey): KeyedCertificate {
+  const keyPem = String(KeyObject.from(key).export({ type: 'pkcs8', format: 'pem' }))
+  return { certPem: `${certificate.toString('pem')}\n`, keyPem }
 }
 
 /** 16 random bytes in hex. The first is 40 to 7f, so that the DER integer is positive and has no leading zero. */

@@ -103,9 +103,10 @@ export class ManagedCertificates {
     const state = await this.#observe(view)
     this.#use(view, state)
     const { step, result } = await this.#step(view, { ...state, remembered: this.#remembered, served: this.#served })
-    this.#report(view.problem ?? failureOf(result))
-    const hasChanged = result?.kind === 'written' || result?.kind === 'outdated'
-    return hasChanged ? AFTER_WRITE_MS : step.kind !== 'rest' || isRotating(view) ? ROTATING_MS : IDLE_MS
+    const failure = result?.kind === 'failed' ? result.reason : undefined
+    this.#report(view.problem ?? failure)
+    if (result !== undefined && failure === undefined) return AFTER_WRITE_MS
+    return step.kind !== 'rest' || isRotating(view) ? ROTATING_MS : IDLE_MS
   }
 
   async #observe ({ registrations, stored }: ClusterView): Promise<RotationState> {
@@ -219,10 +220,6 @@ class SteadyTimer {
   for (condition: string, now: number): number {
     return now - (this.#since.get(condition) ?? now)
   }
-}
-
-function failureOf (result: StepResult | undefined): string | undefined {
-  return result?.kind === 'failed' ? result.reason : undefined
 }
 
 function isRotating ({ stored }: ClusterView): boolean {

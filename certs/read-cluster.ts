@@ -1,8 +1,9 @@
 import { PREFIX } from '../src/api/meta.ts'
+import { annotationOf } from '../src/api/object-meta.ts'
 import type { ObjectStore, ReadResult } from '../src/core/ports.ts'
 import { ownObject, ownString, type JsonObject } from '../src/platform/json.ts'
 import { readCertificateSet } from './certificate-set.ts'
-import type { RotationRequest, StoredSet } from './rotate.ts'
+import type { StoredSet } from './rotate.ts'
 import { readRegistration, type Registration } from './trust.ts'
 
 /** Annotation of the Secret: `ca` or `leaf` requests a rotation. Removed when the rotation starts. */
@@ -68,18 +69,16 @@ function storedIn (result: ReadResult): Pick<ClusterView, 'stored' | 'secret' | 
   }
   const { object } = result
   const set = readCertificateSet(ownObject(object, 'data'))
-  return typeof set === 'string'
-    ? { stored: { kind: isForeign(object) ? 'foreign' : 'lost' }, secret: object, unusable: set }
-    : { stored: { kind: 'found', set, request: requestOf(object) }, secret: object, unusable: undefined }
+  if (typeof set === 'string') {
+    return { stored: { kind: isForeign(object) ? 'foreign' : 'lost' }, secret: object, unusable: set }
+  }
+  const asked = annotationOf(object, ROTATE_ANNOTATION)
+  const request = asked === 'ca' || asked === 'leaf' ? asked : undefined
+  return { stored: { kind: 'found', set, request }, secret: object, unusable: undefined }
 }
 
 function isForeign (secret: JsonObject): boolean {
   const labels = ownObject(ownObject(secret, 'metadata'), 'labels')
   const values = Object.values(ownObject(secret, 'data'))
   return ownString(labels, 'app.kubernetes.io/managed-by') !== PREFIX && values.some((value) => value !== '')
-}
-
-function requestOf (secret: JsonObject): RotationRequest {
-  const request = ownString(ownObject(ownObject(secret, 'metadata'), 'annotations'), ROTATE_ANNOTATION)
-  return request === 'ca' || request === 'leaf' ? request : undefined
 }

@@ -27,11 +27,9 @@ export type Step =
  */
 type RetireBasis = 'expired' | 'confirmed' | 'unreachable'
 
-/** The rotation that an operator requested by annotation. */
-export type RotationRequest = 'ca' | 'leaf' | undefined
-
+/** `request`: the rotation that an operator requested by annotation. */
 export type StoredSet =
-  | { readonly kind: 'found', readonly set: CertificateSet, readonly request: RotationRequest }
+  | { readonly kind: 'found', readonly set: CertificateSet, readonly request: 'ca' | 'leaf' | undefined }
   /** Missing or unusable. */
   | { readonly kind: 'lost' }
   /** Contains data of another program: must not be overwritten, except to restore a remembered set. */

@@ -23,7 +23,7 @@ export interface Registration {
 }
 
 /** One operation of a JSON Patch (RFC 6902). */
-export interface BundleOperation { readonly op: 'test' | 'add', readonly path: string, readonly value: string }
+interface BundleOperation { readonly op: 'test' | 'add', readonly path: string, readonly value: string }
 
 /** Reads a MutatingWebhookConfiguration or ValidatingWebhookConfiguration; `names` are this program's webhooks. */
 export function readRegistration (path: string, object: JsonObject, names: ReadonlySet<string>): Registration {

@@ -95,15 +95,8 @@ export class WatchedFiles {
   }
 }
 
-interface FileContents {
-  readonly texts: readonly string[]
-  /** Why a file cannot be read. */
-  readonly problem: string | undefined
-  /** Covers the texts and the problem. */
-  readonly hash: string
-}
-
-function readAll (files: readonly string[]): FileContents {
+/** `problem`: why a file cannot be read. `hash` covers the texts and the problem. */
+function readAll (files: readonly string[]): { texts: readonly string[], problem: string | undefined, hash: string } {
   const hash = createHash('sha256')
   let problem: string | undefined
   const texts = files.map((file) => {

@@ -1,4 +1,4 @@
-import { ADMIT, type Verdict } from '../src/admission/verdict.ts'
+import { ADMIT, type AuditAnnotations, type Verdict } from '../src/admission/verdict.ts'
 import type { PatchOperation } from '../src/api/admission-review.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
 import { INJECTED_FIELDS_ANNOTATION, PREFIX, RECORD_ANNOTATION } from '../src/api/meta.ts'
@@ -9,7 +9,7 @@ import { assessService, type Assessment } from '../src/core/settings/assess.ts'
 import { fillPatch, fillRecord } from '../src/core/settings/filled-fields.ts'
 import { configNameOf, readService, recordText, type Service } from '../src/core/settings/service.ts'
 import type { World } from '../src/core/world.ts'
-import { isJsonObject, own, ownObject, sameJson, type JsonObject } from '../src/platform/json.ts'
+import { definedFields, isJsonObject, own, ownObject, sameJson, type JsonObject } from '../src/platform/json.ts'
 import { refuseMalformed, resourceOf, serviceAudit, verdictOf, type Webhook } from './webhook.ts'
 import type { ReviewRequest } from '../src/admission/request.ts'
 import type { Malformed } from '../src/core/settings/read-fields.ts'
@@ -38,8 +38,28 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
         ...(isMissing && policy.missingConfig === 'warn' ? [missingConfigWarning(change.service, world.configs)] : []),
         ...tooManyBytes(request.object, annotations)
       ]
-      const result = { warnings, audit: serviceAudit(assessment) }
-      return patched(servicePatch(request.object, assessment, annotations), result)
+      return patched(servicePatch(request.object, assessment, annotations), warnings, serviceAudit(assessment))
+    }
+  }
+}
+
+/** Judges the final state of a service, and reports every fault that the request causes. */
+export function validateService (world: World, policy: ServicePolicy): Webhook {
+  return {
+    name: 'validate-aimservices',
+    path: '/validate/aimservices',
+    type: 'validating',
+    resource: resourceOf(AIM_SERVICE),
+    registrations: [
+      { name: `validate-aimservices.${PREFIX}`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
+    ],
+    waitForConfig: (request, signal) => waitForConfigOf(request, world, signal),
+    decide: (request): Verdict => {
+      const change = readReviewedService(request)
+      if (change.kind === 'malformed') return refuseMalformed(change)
+      if (change.kind !== 'change') return ADMIT
+      const { assessment, faults, warnings } = judgeService(change, world, policy)
+      return verdictOf(faults, { warnings, audit: serviceAudit(assessment) })
     }
   }
 }
@@ -58,13 +78,14 @@ function restored ({ object, oldObject }: Extract<ReviewedService, { kind: 'dele
   return patched([
     ...write(object, BLOCK, own(ownObject(oldObject, 'spec'), 'resolvedRuntimeConfig')),
     ...write(object, ANNOTATION, own(annotationsOf(oldObject), RECORD_ANNOTATION))
-  ], NO_REMARKS)
+  ], [], {})
 }
 
-const NO_REMARKS = { warnings: [], audit: {} }
-
-function patched ([first, ...more]: readonly PatchOperation[], result: Pick<Verdict, 'warnings' | 'audit'>): Verdict {
-  return first === undefined ? { kind: 'admit', ...result } : { kind: 'patch', operations: [first, ...more], ...result }
+function patched (
+  [first, ...more]: readonly PatchOperation[], warnings: readonly string[], audit: AuditAnnotations
+): Verdict {
+  if (first === undefined) return { kind: 'admit', warnings, audit }
+  return { kind: 'patch', operations: [first, ...more], warnings, audit }
 }
 
 /** What makes the service the one that admission writes. `/spec` exists: otherwise it is malformed. */
@@ -72,11 +93,8 @@ function servicePatch (
   object: JsonObject | undefined, { service, block, recordIn, filled }: Assessment, annotations: Annotations
 ): PatchOperation[] {
   if (object === undefined) return []
-  const { givenConfigName, configName } = service
   return [
-    ...(givenConfigName === undefined
-      ? [{ op: 'add', path: '/spec/runtimeConfigName', value: configName } as const]
-      : []),
+    ...write(object, ['spec', 'runtimeConfigName'], service.givenConfigName ?? service.configName),
     ...write(object, BLOCK, recordIn === 'spec' ? block : undefined),
     ...fillPatch(object, service, filled),
     ...annotate(object, annotations)
@@ -95,14 +113,13 @@ function annotationsFor ({ block, recordIn, filled }: Assessment): Annotations {
 
 /** The API server refuses such a service after this webhook, without saying that admission writes annotations. */
 function tooManyBytes (object: JsonObject | undefined, annotations: Annotations): string[] {
-  const written = Object.fromEntries(annotations.filter(([, value]) => value !== undefined))
+  const written = definedFields(Object.fromEntries(annotations))
   if (object === undefined || Object.keys(written).length === 0) return []
   const [own, all] = [annotationBytes(written), annotationBytes({ ...annotationsOf(object), ...written })]
   if (all <= MAX_ANNOTATION_BYTES) return []
-  return [
-    `metadata.annotations has ${all} bytes, ${own} of them by admission, and the API server allows ` +
-    `${MAX_ANNOTATION_BYTES}; remove some, or run kubectl apply --server-side, which keeps no copy of the manifest`
-  ]
+  const limit = `the API server allows ${MAX_ANNOTATION_BYTES}`
+  return [`metadata.annotations has ${all} bytes, ${own} of them by admission, and ${limit}; ` +
+    'remove some, or run kubectl apply --server-side, which keeps no copy of the manifest']
 }
 
 const BLOCK = ['spec', 'resolvedRuntimeConfig'] as const
@@ -114,8 +131,8 @@ function annotate (object: JsonObject, annotations: Annotations): PatchOperation
   if (isJsonObject(own(ownObject(object, 'metadata'), 'annotations'))) {
     return annotations.flatMap(([key, value]) => write(object, [...path, key], value))
   }
-  const set = annotations.filter(([, value]) => value !== undefined)
-  return set.length === 0 ? [] : write(object, path, Object.fromEntries(set))
+  const set = definedFields(Object.fromEntries(annotations))
+  return Object.keys(set).length === 0 ? [] : write(object, path, set)
 }
 
 /** Sets a field unless it has the value, with the objects around it; undefined removes it. */
@@ -159,36 +176,15 @@ function suppliedBlock ({ object }: Service): string {
   return `${place} is written by admission only, so the given value was replaced; remove it from the manifest`
 }
 
-/** Judges the final state of a service, and reports every fault that the request causes. */
-export function validateService (world: World, policy: ServicePolicy): Webhook {
-  return {
-    name: 'validate-aimservices',
-    path: '/validate/aimservices',
-    type: 'validating',
-    resource: resourceOf(AIM_SERVICE),
-    registrations: [
-      { name: `validate-aimservices.${PREFIX}`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
-    ],
-    waitForConfig: (request, signal) => waitForConfigOf(request, world, signal),
-    decide: (request): Verdict => {
-      const change = readReviewedService(request)
-      if (change.kind === 'malformed') return refuseMalformed(change)
-      if (change.kind !== 'change') return ADMIT
-      const { assessment, faults, warnings } = judgeService(change, world, policy)
-      return verdictOf(faults, { warnings, audit: serviceAudit(assessment) })
-    }
-  }
-}
-
 /** The services in a request: `old` is undefined on CREATE, and if the stored service is malformed. */
-export type ReviewedService =
+type ReviewedService =
   | { readonly kind: 'change', readonly service: Service, readonly old: Service | undefined }
   | { readonly kind: 'deleting', readonly object: JsonObject, readonly oldObject: JsonObject }
   | { readonly kind: 'no-object' }
   | Malformed
 
 /** A service is being deleted if the stored object says so; a request can write any `deletionTimestamp`. */
-export function readReviewedService ({ object, oldObject, namespace }: ReviewRequest): ReviewedService {
+function readReviewedService ({ object, oldObject, namespace }: ReviewRequest): ReviewedService {
   if (object === undefined) return { kind: 'no-object' }
   if (oldObject !== undefined && isDeleting(oldObject)) return { kind: 'deleting', object, oldObject }
   if (!isJsonObject(own(object, 'spec'))) return { kind: 'malformed', field: 'spec', expected: 'an object' }
@@ -199,7 +195,7 @@ export function readReviewedService ({ object, oldObject, namespace }: ReviewReq
 }
 
 /** Waits for the configuration of a new service, or of a service that names another one. */
-export function waitForConfigOf (
+function waitForConfigOf (
   { object, oldObject, namespace }: ReviewRequest, { pendingConfigs }: World, signal: () => AbortSignal
 ): Promise<void> | undefined {
   if (object === undefined || (oldObject !== undefined && isDeleting(oldObject))) return undefined

@@ -32,46 +32,32 @@ export const MATCH_CONDITIONS: readonly JsonObject[] = [
   { name: 'not-break-glass', expression: `request.userInfo.username != '${BREAK_GLASS_USER}'` }
 ]
 
+export const CONFIGURATION_NAME = 'aim-admission'
+
 /** The mutating and the validating configuration of these webhooks. Source: admissionregistration.k8s.io/v1. */
 export function webhookConfigurations (
   webhooks: readonly RegisteredWebhook[], options: WebhookConfigurationOptions
 ): JsonObject[] {
-  return [
-    configuration('MutatingWebhookConfiguration', entries('mutating', webhooks, options)),
-    configuration('ValidatingWebhookConfiguration', entries('validating', webhooks, options))
-  ]
-}
-
-export const CONFIGURATION_NAME = 'aim-admission'
-
-function configuration (kind: string, webhooks: readonly JsonObject[]): JsonObject {
-  return { apiVersion: 'admissionregistration.k8s.io/v1', kind, metadata: { name: CONFIGURATION_NAME }, webhooks }
-}
-
-function entries (
-  type: Webhook['type'], webhooks: readonly RegisteredWebhook[], options: WebhookConfigurationOptions
-): JsonObject[] {
-  return webhooks.filter((webhook) => webhook.type === type).flatMap((webhook) =>
-    webhook.registrations.map((registration) => entry(webhook, registration, options)))
+  return (['mutating', 'validating'] as const).map((type) => ({
+    apiVersion: 'admissionregistration.k8s.io/v1',
+    kind: type === 'mutating' ? 'MutatingWebhookConfiguration' : 'ValidatingWebhookConfiguration',
+    metadata: { name: CONFIGURATION_NAME },
+    webhooks: webhooks.filter((webhook) => webhook.type === type).flatMap((webhook) =>
+      webhook.registrations.map((registration) => entry(webhook, registration, options)))
+  }))
 }
 
 function entry (
   { path, type, resource }: RegisteredWebhook, registration: WebhookRegistration, options: WebhookConfigurationOptions
 ): JsonObject {
-  const { group, version, scope } = resource
+  const { group, version, scope, resource: plural } = resource
   return {
     name: registration.name,
     clientConfig: clientConfig(options.client, path),
-    rules: [
-      {
-        apiGroups: [group],
-        apiVersions: [version],
-        operations: registration.operations,
-        resources: [resource.resource],
-        scope
-      }
-    ],
-    ...(scope === 'Namespaced' && { namespaceSelector: exempt(['kube-system', options.namespace]) }),
+    rules: [{
+      apiGroups: [group], apiVersions: [version], operations: registration.operations, resources: [plural], scope
+    }],
+    ...(scope === 'Namespaced' && { namespaceSelector: exempt('kube-system', options.namespace) }),
     failurePolicy: registration.failurePolicy === 'Configured' ? options.failurePolicy : registration.failurePolicy,
     matchPolicy: 'Equivalent',
     matchConditions: MATCH_CONDITIONS,
@@ -88,8 +74,7 @@ function clientConfig (client: WebhookClient, path: string): JsonObject {
 }
 
 /** The API server sets this label to the name of each namespace. */
-function exempt (namespaces: readonly string[]): JsonObject {
-  return {
-    matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values: [...new Set(namespaces)] }]
-  }
+function exempt (...namespaces: readonly string[]): JsonObject {
+  const values = [...new Set(namespaces)]
+  return { matchExpressions: [{ key: 'kubernetes.io/metadata.name', operator: 'NotIn', values }] }
 }

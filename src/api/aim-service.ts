@@ -18,15 +18,12 @@ const PATH_FORMAT = 'an absolute URL path of at most 200 characters'
 
 /** The configuration that a service uses, in the block and in the status. */
 const usedConfig = {
-  kind: enumField([...RUNTIME_CONFIG_KINDS, BUILTIN_KIND], 'Kind of the configuration; Default: built-in defaults.', {
-    Example: 'AIMRuntimeConfig'
-  }),
-  scope: enumField(CONFIG_SCOPES, 'Whether it belongs to the service\'s namespace or to the whole cluster.', {
-    Example: 'Namespace'
-  }),
-  namespace: Type.Optional(namespaceField('Its namespace.', {
-    Default: 'none if the scope is Cluster', Example: 'ml-team'
-  })),
+  kind: enumField([...RUNTIME_CONFIG_KINDS, BUILTIN_KIND], 'Kind of the configuration; Default: built-in defaults.',
+    { Example: 'AIMRuntimeConfig' }),
+  scope: enumField(CONFIG_SCOPES, 'Whether it belongs to the service\'s namespace or to the whole cluster.',
+    { Example: 'Namespace' }),
+  namespace: Type.Optional(namespaceField('Its namespace.',
+    { Default: 'none if the scope is Cluster', Example: 'ml-team' })),
   name: nameField('Its name.', { Example: 'default' }),
   hash: textField('Hash of its spec at the time of writing.', {
     Format: 'sha256: and 64 hex digits, over the RFC 8785 canonical JSON', Example: 'sha256:4f0c…'
@@ -35,24 +32,20 @@ const usedConfig = {
 
 const resolvedRuntimeConfigSchema = objectField({
   ...usedConfig,
-  defaultStorageClassName: Type.Optional(nameOrEmptyField('The configuration\'s storage class.', {
-    Default: 'none', Example: 'fast-nvme'
-  })),
-  serviceAccountName: Type.Optional(nameOrEmptyField('The service\'s own account, otherwise the configuration\'s.', {
-    Default: 'none', Example: 'aim-runtime'
-  })),
+  defaultStorageClassName: Type.Optional(nameOrEmptyField('The configuration\'s storage class.',
+    { Default: 'none', Example: 'fast-nvme' })),
+  serviceAccountName: Type.Optional(nameOrEmptyField('The service\'s own account, otherwise the configuration\'s.',
+    { Default: 'none', Example: 'aim-runtime' })),
   imagePullSecrets: Type.Optional(imagePullSecretsField(
-    'The service\'s own secrets first, then the configuration\'s, one entry a name.', {
-      Default: 'none', Example: '[{name: ghcr-secret}]'
-    })),
+    'The service\'s own secrets first, then the configuration\'s, one entry a name.',
+    { Default: 'none', Example: '[{name: ghcr-secret}]' })),
   model: objectField({
     creationScope: enumField(CREATION_SCOPES, 'Where the model of an image is created.', { Example: 'Cluster' }),
     autoDiscovery: flagField('Whether a discovery job inspects such a model.', { Example: 'true' })
   }, explain('The configuration\'s model settings, with defaults filled in.')),
   routing: objectField({
-    enabled: flagField('The service\'s own setting, otherwise the configuration\'s, otherwise false.', {
-      Example: 'true'
-    }),
+    enabled: flagField('The service\'s own setting, otherwise the configuration\'s, otherwise false.',
+      { Example: 'true' }),
     gatewayRef: Type.Optional(parentReferenceSchema),
     pathTemplate: textField(
       'The service\'s own template, otherwise the configuration\'s, otherwise /{.metadata.namespace}/{.metadata.name}.',
@@ -64,9 +57,8 @@ const resolvedRuntimeConfigSchema = objectField({
     }))
   }, explain('Each of enabled, gatewayRef and pathTemplate: the service\'s own, otherwise the configuration\'s.'))
 }, explain('The runtime configuration of the service and the settings that follow from it. ' +
-  'Written at admission, read-only: manual changes are overwritten.', {
-  Default: 'none while no configuration of the name exists'
-}))
+  'Written at admission, read-only: manual changes are overwritten.',
+{ Default: 'none while no configuration of the name exists' }))
 
 const EXACTLY_ONE_MODEL: SchemaRule = {
   rule: 'has(self.ref) != has(self.image)',
@@ -77,12 +69,10 @@ const EXACTLY_ONE_MODEL: SchemaRule = {
 }
 
 const modelSchema = objectField({
-  ref: Type.Optional(nameField('Name of an AIMModel of the same namespace, otherwise of an AIMClusterModel.', {
-    Default: 'none', Example: 'meta-llama-3-8b'
-  })),
-  image: Type.Optional(wordField('Container image of the model. A model object is created for it if none exists.', {
-    Format: 'an image reference', Default: 'none', Example: 'ghcr.io/silogen/aim-meta-llama-3-8b:1.2.0'
-  }))
+  ref: Type.Optional(nameField('Name of an AIMModel of the same namespace, otherwise of an AIMClusterModel.',
+    { Default: 'none', Example: 'meta-llama-3-8b' })),
+  image: Type.Optional(wordField('Container image of the model. A model object is created for it if none exists.',
+    { Format: 'an image reference', Default: 'none', Example: 'ghcr.io/silogen/aim-meta-llama-3-8b:1.2.0' }))
 }, {
   ...explain('The model to serve: exactly one of ref and image.', { Example: '{ref: meta-llama-3-8b}' }),
   'x-kubernetes-validations': [EXACTLY_ONE_MODEL]
@@ -94,12 +84,10 @@ const METRICS = ['latency', 'throughput'] as const
 const PRECISIONS = ['auto', 'fp4', 'fp8', 'fp16', 'fp32', 'bf16', 'int4', 'int8'] as const
 
 const overridesSchema = objectField({
-  metric: Type.Optional(enumField(METRICS, 'Optimization target of the template.', {
-    Default: TEMPLATES_OWN, Example: 'latency'
-  })),
-  precision: Type.Optional(enumField(PRECISIONS, 'Numeric precision of the model.', {
-    Default: TEMPLATES_OWN, Example: 'fp16'
-  })),
+  metric: Type.Optional(enumField(METRICS, 'Optimization target of the template.',
+    { Default: TEMPLATES_OWN, Example: 'latency' })),
+  precision: Type.Optional(enumField(PRECISIONS, 'Numeric precision of the model.',
+    { Default: TEMPLATES_OWN, Example: 'fp16' })),
   gpuSelector: Type.Optional(objectField({
     count: countField('GPUs of one replica.', { Unit: 'GPUs', Example: '4' }, { minimum: 1 }),
     model: wordField('GPU model.', { Example: 'MI300X' }),
@@ -111,9 +99,8 @@ const overridesSchema = objectField({
 
 const routingSchema = objectField({
   enabled: Type.Optional(flagField(
-    'Whether the service is served at a path of the gateway. Unset is not false: the configuration then decides.', {
-      Default: 'the configuration\'s, otherwise false', Example: 'true'
-    })),
+    'Whether the service is served at a path of the gateway. Unset is not false: the configuration then decides.',
+    { Default: 'the configuration\'s, otherwise false', Example: 'true' })),
   gatewayRef: Type.Optional(parentReferenceSchema),
   annotations: Type.Optional(mapField(textField('Value of one annotation.', { Example: '60s' }),
     'Annotations of the HTTPRoute of this service.', { Default: 'none', Example: '{example.com/timeout: 60s}' })),
@@ -131,30 +118,24 @@ const routingSchema = objectField({
 export const aimServiceSpecSchema = objectField({
   model: modelSchema,
   templateRef: Type.Optional(nameOrEmptyField(
-    'Name of an AIMServiceTemplate of the same namespace, otherwise of an AIMClusterServiceTemplate.', {
-      Default: 'the best template of the model', Example: 'llama-3-8b-latency'
-    })),
-  cacheModel: Type.Optional(flagField('Whether the model is copied to a cache volume before the service starts.', {
-    Default: 'false', Example: 'true'
-  })),
-  replicas: Type.Optional(countField('Pods to run.', { Unit: 'pods', Default: '1', Example: '2' }, {
-    minimum: 0, default: 1
-  })),
+    'Name of an AIMServiceTemplate of the same namespace, otherwise of an AIMClusterServiceTemplate.',
+    { Default: 'the best template of the model', Example: 'llama-3-8b-latency' })),
+  cacheModel: Type.Optional(flagField('Whether the model is copied to a cache volume before the service starts.',
+    { Default: 'false', Example: 'true' })),
+  replicas: Type.Optional(countField('Pods to run.', { Unit: 'pods', Default: '1', Example: '2' },
+    { minimum: 0, default: 1 })),
   runtimeConfigName: Type.Optional(nameOrEmptyField(
     'Name of the runtime configuration: the AIMRuntimeConfig of the same namespace, otherwise the ' +
     'AIMClusterRuntimeConfig. Admission sets the default.', { Default: 'default', Example: 'team-config' })),
-  serviceAccountName: Type.Optional(nameOrEmptyField('ServiceAccount of the service\'s pods.', {
-    Default: 'the configuration\'s', Example: 'aim-runtime'
-  })),
+  serviceAccountName: Type.Optional(nameOrEmptyField('ServiceAccount of the service\'s pods.',
+    { Default: 'the configuration\'s', Example: 'aim-runtime' })),
   imagePullSecrets: Type.Optional(imagePullSecretsField(
-    'Secrets of the same namespace with credentials of private registries. The configuration\'s are used after them.', {
-      Default: 'none', Example: '[{name: ghcr-secret}]'
-    })),
+    'Secrets of the same namespace with credentials of private registries. The configuration\'s are used after them.',
+    { Default: 'none', Example: '[{name: ghcr-secret}]' })),
   resources: Type.Optional(resourceRequirementsSchema),
   overrides: Type.Optional(overridesSchema),
-  env: Type.Optional(listByKey('name', envVarSchema, explain('Environment variables of the inference container.', {
-    Default: 'none', Example: '[{name: VLLM_LOGGING_LEVEL, value: info}]'
-  }))),
+  env: Type.Optional(listByKey('name', envVarSchema, explain('Environment variables of the inference container.',
+    { Default: 'none', Example: '[{name: VLLM_LOGGING_LEVEL, value: info}]' }))),
   routing: Type.Optional(routingSchema),
   resolvedRuntimeConfig: Type.Optional(resolvedRuntimeConfigSchema)
 }, explain('What to serve, and how.'))
@@ -166,33 +147,27 @@ const OPEN = { 'x-kubernetes-preserve-unknown-fields': true }
 const usedObject = {
   kind: Type.Optional(textField('Its kind.', { Default: 'none', Example: 'AIMRuntimeConfig' })),
   scope: Type.Optional(enumField(['Namespace', 'Cluster', 'Merged', 'Unknown'],
-    'Whether it belongs to the namespace, to the cluster, or is merged from both.', {
-      Default: 'none', Example: 'Namespace'
-    })),
+    'Whether it belongs to the namespace, to the cluster, or is merged from both.',
+    { Default: 'none', Example: 'Namespace' })),
   namespace: Type.Optional(textField('Its namespace.', { Default: 'none', Example: 'ml-team' })),
   name: Type.Optional(textField('Its name.', { Default: 'none', Example: 'default' })),
-  uid: Type.Optional(textField('Its metadata.uid.', {
-    Default: 'none', Example: '7d0c4f6e-3c0b-4e57-9d4b-0c9c6a1c7a51'
-  }))
+  uid: Type.Optional(textField('Its metadata.uid.',
+    { Default: 'none', Example: '7d0c4f6e-3c0b-4e57-9d4b-0c9c6a1c7a51' }))
 }
 
 export const aimServiceStatusSchema = Type.Object({
-  status: Type.Optional(textField('State of the service, as the operator that runs it reports it.', {
-    Format: 'Pending, Starting, Running, Failed or Degraded', Default: 'none', Example: 'Running'
-  })),
+  status: Type.Optional(textField('State of the service, as the operator that runs it reports it.',
+    { Format: 'Pending, Starting, Running, Failed or Degraded', Default: 'none', Example: 'Running' })),
   observedGeneration: observedGenerationField,
   resolvedRuntimeConfig: Type.Optional(objectField({ ...usedObject, hash: Type.Optional(usedConfig.hash) }, {
-    ...explain('The runtime configuration that the service uses.', {
-      Default: 'none while no configuration of the name exists'
-    }),
+    ...explain('The runtime configuration that the service uses.',
+      { Default: 'none while no configuration of the name exists' }),
     ...OPEN
   })),
-  resolvedImage: Type.Optional(objectField(usedObject, {
-    ...explain('The model that the operator uses.', { Default: 'none' }), ...OPEN
-  })),
-  resolvedTemplate: Type.Optional(objectField(usedObject, {
-    ...explain('The template that the operator uses.', { Default: 'none' }), ...OPEN
-  })),
+  resolvedImage: Type.Optional(objectField(usedObject,
+    { ...explain('The model that the operator uses.', { Default: 'none' }), ...OPEN })),
+  resolvedTemplate: Type.Optional(objectField(usedObject,
+    { ...explain('The template that the operator uses.', { Default: 'none' }), ...OPEN })),
   routing: Type.Optional(Type.Object({
     path: Type.Optional(textField('The path at which the gateway serves the service.', {
       Format: PATH_FORMAT, Default: 'none while routing is disabled or invalid', Example: '/ml-team/nlp/llama-chat'

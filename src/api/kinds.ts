@@ -24,3 +24,6 @@ export const CREDENTIAL_FIELDS = ['serviceAccountName', 'imagePullSecrets'] as c
 
 /** Kind of the built-in defaults in a block: `--missing-default builtin`. */
 export const BUILTIN_KIND = 'Default'
+
+/** Source: Gateway API v1, ParentReference. */
+export const GATEWAY_DEFAULTS = { group: 'gateway.networking.k8s.io', kind: 'Gateway' } as const

@@ -16,24 +16,20 @@ export type RuntimeConfigKind = typeof RUNTIME_CONFIG_KINDS[number]
 const EACH_FIELDS_OWN = { Default: 'that of each field' }
 
 const settings = {
-  defaultStorageClassName: Type.Optional(nameOrEmptyField('StorageClass of model caches without one of their own.', {
-    Default: 'the cluster\'s default StorageClass', Example: 'fast-nvme'
-  })),
+  defaultStorageClassName: Type.Optional(nameOrEmptyField('StorageClass of model caches without one of their own.',
+    { Default: 'the cluster\'s default StorageClass', Example: 'fast-nvme' })),
   model: Type.Optional(objectField({
     creationScope: Type.Optional(enumField(CREATION_SCOPES,
       'Where the model of a service\'s spec.model.image is created: as an AIMClusterModel for all namespaces ' +
-      '(Cluster), or as an AIMModel of the service\'s namespace (Namespace).', {
-        Default: 'Cluster', Example: 'Namespace'
-      })),
-    autoDiscovery: Type.Optional(flagField('Whether a discovery job inspects such a model and finds its templates.', {
-      Default: 'true', Example: 'true'
-    }))
+      '(Cluster), or as an AIMModel of the service\'s namespace (Namespace).',
+      { Default: 'Cluster', Example: 'Namespace' })),
+    autoDiscovery: Type.Optional(flagField('Whether a discovery job inspects such a model and finds its templates.',
+      { Default: 'true', Example: 'true' }))
   }, explain('How models are created for spec.model.image of services.', EACH_FIELDS_OWN))),
   routing: Type.Optional(objectField({
     enabled: Type.Optional(flagField(
-      'Whether services are served at a path of the gateway. A service\'s own spec.routing.enabled takes precedence.', {
-        Default: 'false', Example: 'true'
-      })),
+      'Whether services are served at a path of the gateway. A service\'s own spec.routing.enabled takes precedence.',
+      { Default: 'false', Example: 'true' })),
     gatewayRef: Type.Optional(parentReferenceSchema),
     pathTemplate: Type.Optional(textField(
       'Template of the path of every service without a template of its own: literal text, and JSONPath expressions ' +
@@ -49,13 +45,11 @@ const settings = {
 const credentials = {
   serviceAccountName: Type.Optional(nameOrEmptyField(
     'ServiceAccount of discovery jobs and of the services\' pods, in the same namespace. ' +
-    'A service\'s own spec.serviceAccountName takes precedence.', {
-      Default: 'the namespace\'s default ServiceAccount', Example: 'aim-runtime'
-    })),
+    'A service\'s own spec.serviceAccountName takes precedence.',
+    { Default: 'the namespace\'s default ServiceAccount', Example: 'aim-runtime' })),
   imagePullSecrets: Type.Optional(imagePullSecretsField(
-    'Secrets of the same namespace with credentials of private registries. A service\'s own come first.', {
-      Default: 'none', Example: '[{name: ghcr-secret}]'
-    }))
+    'Secrets of the same namespace with credentials of private registries. A service\'s own come first.',
+    { Default: 'none', Example: '[{name: ghcr-secret}]' }))
 }
 
 const REFUSED = 'Refused here: credentials belong in an AIMRuntimeConfig of the namespace that needs them.'

@@ -1,3 +1,5 @@
+import { GATEWAY_DEFAULTS } from '../api/kinds.ts'
+import { objectKey } from '../api/object-meta.ts'
 import type { ParentReference } from '../api/runtime-config.ts'
 import type { ObjectKey } from '../core/ports.ts'
 import type { HeldPath, PathClaim, PathIndex, Relatives } from '../core/world.ts'
@@ -102,7 +104,7 @@ function insert (root: Segment, path: readonly string[], claim: HeldPath): void 
     at = next
   }
   if (at.held === undefined) at.held = claim
-  else (at.otherHolders ??= new Map<string, HeldPath>()).set(idOf(claim), claim)
+  else (at.otherHolders ??= new Map<string, HeldPath>()).set(objectKey(claim.service), claim)
 }
 
 /** Removes the claim and reports whether the segment has become empty. The depth is bounded by the length of a path. */
@@ -118,7 +120,8 @@ function prune (segment: Segment, [name, ...rest]: readonly string[], claim: Hel
 }
 
 function release (segment: Segment, claim: HeldPath): void {
-  if (segment.held === undefined || idOf(segment.held) !== idOf(claim)) segment.otherHolders?.delete(idOf(claim))
+  const key = objectKey(claim.service)
+  if (segment.held === undefined || objectKey(segment.held.service) !== key) segment.otherHolders?.delete(key)
   else {
     const [next] = segment.otherHolders ?? []
     segment.held = next?.[1]
@@ -197,16 +200,12 @@ type Listeners = readonly [section: string | null | true, port: number | null | 
 const UNSET = null
 const ANY = true
 
-/** References that differ in one of these fields never overlap. Source: Gateway API v1, ParentReference defaults. */
+/** References that differ in one of these fields never overlap. */
 function treeKey (gateway: ParentReference, [section, port]: Listeners): string {
-  const { group = 'gateway.networking.k8s.io', kind = 'Gateway', namespace = '', name } = gateway
+  const { group = GATEWAY_DEFAULTS.group, kind = GATEWAY_DEFAULTS.kind, namespace = '', name } = gateway
   return JSON.stringify([group, kind, namespace, name, section, port])
 }
 
 function segmentsOf (path: string): string[] {
   return path.split('/').filter((segment) => segment !== '')
-}
-
-function idOf ({ service: { namespace, name } }: PathClaim): string {
-  return `${namespace}/${name}`
 }

@@ -1,7 +1,7 @@
 import { objectKey } from '../api/object-meta.ts'
 import type { ObjectKey } from '../core/ports.ts'
 import { resolveConfig } from '../core/settings/assess.ts'
-import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
+import { PROPAGATION_MS, type RuntimeConfig } from '../core/settings/runtime-config.ts'
 import { DEFAULT_PATH_POLICY, type PathPolicy, type PendingConfigs } from '../core/world.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { ConfigIndex } from './config-index.ts'
@@ -12,8 +12,6 @@ const EXPECTED_MS = 2_000
 const ANNOUNCED_WAIT_MS = 1_000
 /** Longest wait for one without an announcement, which another replica may have admitted, in milliseconds. */
 const MISSING_WAIT_MS = 150
-/** How long a new configuration takes at most to reach every replica, in milliseconds. */
-const PROPAGATION_MS = 5_000
 /** Bounds against hostile names: announcements, and waits at once in a namespace. Beyond them no review waits. */
 const MAX_ANNOUNCED = 1_000
 const MAX_WAITING = 64

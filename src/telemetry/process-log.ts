@@ -1,4 +1,4 @@
-import { pino, type DestinationStream, type LevelWithSilent, type Logger } from 'pino'
+import { pino, type LevelWithSilent, type Logger } from 'pino'
 import { isJsonObject } from '../platform/json.ts'
 import { escapeHidden, escapeJson } from '../platform/printable.ts'
 
@@ -17,9 +17,12 @@ const MAX_BUFFERED = 1024 * 1024
 const CLOSE_MS = 1_000
 
 /** `format`: by default text on a terminal, else JSON. */
-export async function openProcessLog (level: LevelWithSilent, format = defaultFormat()): Promise<ProcessLog> {
+export async function openProcessLog (
+  level: LevelWithSilent, format: 'json' | 'text' = process.stderr.isTTY ? 'text' : 'json'
+): Promise<ProcessLog> {
   const destination = pino.destination({ dest: 2, sync: false, maxLength: MAX_BUFFERED })
-  const log = pino({ level }, format === 'text' ? await textStream(destination) : jsonStream(destination))
+  const toLine = format === 'text' ? await textLines() : escapeJson // lines of JSON that hide nothing
+  const log = pino({ level }, { write: (line) => { destination.write(toLine(line)) } })
   let dropped = 0
   destination.on('drop', () => { dropped++ })
   destination.on('drain', () => {
@@ -46,17 +49,8 @@ export async function openProcessLog (level: LevelWithSilent, format = defaultFo
   }
 }
 
-function defaultFormat (): 'json' | 'text' {
-  return process.stderr.isTTY ? 'text' : 'json'
-}
-
-/** Lines of JSON that hide nothing. */
-function jsonStream (destination: DestinationStream): DestinationStream {
-  return { write: (line) => { destination.write(escapeJson(line)) } }
-}
-
 /** One line per event: time, level, message, and the other keys as JSON. */
-async function textStream (destination: DestinationStream): Promise<DestinationStream> {
+async function textLines (): Promise<(line: string) => string> {
   const { prettyFactory } = await import('pino-pretty')
   const toText = prettyFactory({
     colorize: process.stderr.isTTY && process.stderr.hasColors(),
@@ -64,7 +58,7 @@ async function textStream (destination: DestinationStream): Promise<DestinationS
     ignore: 'pid,hostname',
     translateTime: 'SYS:HH:MM:ss.l'
   })
-  return { write: (line) => { destination.write(toText(JSON.parse(line, printableEntry))) } }
+  return (line) => toText(JSON.parse(line, printableEntry))
 }
 
 /** Line breaks remain: a value is printed as JSON, and a message is constant. */

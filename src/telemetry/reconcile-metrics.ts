@@ -37,7 +37,7 @@ export function reconcileMetrics (registry: Registry, read: MeasuredReconciler, 
     labelNames: ['name'], collect: (metric) => { metric.set({ name: read.election }, read.leads() ? 1 : 0) }
   })
   gauge('aim_admission_unobserved_services', 'Services whose last change no webhook observed, not fixed yet.', {
-    labelNames: [], collect: (metric) => { metric.set(read.unobserved()) }
+    collect: (metric) => { metric.set(read.unobserved()) }
   })
   gauge(
     'aim_config_services',
@@ -64,10 +64,10 @@ export function reconcileMetrics (registry: Registry, read: MeasuredReconciler, 
     }
   )
   gauge('aim_admission_reconcile_limit', 'Keys that the reconciler may process at once; it follows write latency.', {
-    labelNames: [], collect: (metric) => { metric.set(read.limit()?.limit ?? 0) }
+    collect: (metric) => { metric.set(read.limit()?.limit ?? 0) }
   })
   gauge('aim_admission_reconcile_running', 'Keys that the reconciler processes.', {
-    labelNames: [], collect: (metric) => { metric.set(read.limit()?.running ?? 0) }
+    collect: (metric) => { metric.set(read.limit()?.running ?? 0) }
   })
   gauge('aim_admission_write_latency_floor_seconds', 'Latency of a write that waits for no other, by kind of write.', {
     labelNames: ['write'],
@@ -76,26 +76,20 @@ export function reconcileMetrics (registry: Registry, read: MeasuredReconciler, 
       for (const [write, ms] of read.limit()?.floors ?? []) metric.set({ write }, ms / 1_000)
     }
   })
-  const conflicts = metricsIn(registry).counter(
-    'aim_admission_status_conflicts_total',
-    'Statuses written again because another writer removed a part, by field manager.',
-    ['manager']
-  )
-  conflicts.inc({ manager: OTHERS }, 0) // served from the start, so that alerts can refer to it
   const managers = new Set<string>()
-  const givenUp = metricsIn(registry).counter(
-    'aim_admission_status_fields_given_up_total',
-    'Fields and conditions of a status that were left to another field manager, by manager.',
-    ['manager']
-  )
-  givenUp.inc({ manager: OTHERS }, 0)
-  const label = (manager: string): { manager: string } => {
-    if (names === 'shown' && managers.size < MAX_MANAGERS) managers.add(manager)
-    return { manager: managers.has(manager) ? manager : OTHERS }
+  const countByManager = (name: string, help: string) => {
+    const counter = metricsIn(registry).counter(name, help, ['manager'])
+    counter.inc({ manager: OTHERS }, 0) // served from the start, so that alerts can refer to it
+    return (manager: string): void => {
+      if (names === 'shown' && managers.size < MAX_MANAGERS) managers.add(manager)
+      counter.inc({ manager: managers.has(manager) ? manager : OTHERS })
+    }
   }
   return {
-    onContest: (manager: string): void => { conflicts.inc(label(manager)) },
-    onGivenUp: (manager: string): void => { givenUp.inc(label(manager)) }
+    onContest: countByManager('aim_admission_status_conflicts_total',
+      'Statuses written again because another writer removed a part, by field manager.'),
+    onGivenUp: countByManager('aim_admission_status_fields_given_up_total',
+      'Fields and conditions of a status that were left to another field manager, by manager.')
   }
 }
 
@@ -121,11 +115,11 @@ const MAX_OF_NAMESPACE = 20
 const MAX_MANAGERS = 20
 const OTHERS = 'other'
 
-interface Collection { readonly labelNames: readonly string[], readonly collect: (metric: Gauge) => void }
+interface Collection { readonly labelNames?: readonly string[], readonly collect: (metric: Gauge) => void }
 
 /** Gauges that are set at each scrape. */
 function collectingGauge (registry: Registry) {
-  return (name: string, help: string, { labelNames, collect }: Collection): void => {
+  return (name: string, help: string, { labelNames = [], collect }: Collection): void => {
     const gauge: Gauge = new Gauge({ name, help, labelNames, registers: [registry], collect: () => { collect(gauge) } })
   }
 }

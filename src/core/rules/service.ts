@@ -1,9 +1,10 @@
 import { BUILTIN_KIND } from '../../api/kinds.ts'
 import { objectKey } from '../../api/object-meta.ts'
-import { fitsText, isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
+import { fitsText, own, ownObject, sameJson, type JsonObject } from '../../platform/json.ts'
 import { slashWarnings } from '../path/template.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
 import { keptObject, MAX_KEPT_BYTES, type Service } from '../settings/service.ts'
+import { pathInBlock } from '../settings/service-path.ts'
 import type { PathClaim, Relatives, World } from '../world.ts'
 import type { Fault } from './faults.ts'
 import {
@@ -118,7 +119,7 @@ function sizeWarnings ({ object }: Service): string[] {
 }
 
 function movedWarnings (old: Service | undefined, { path, block, claim }: Assessment): string[] {
-  const live = isJsonObject(old?.block) ? ownString(ownObject(old.block, 'routing'), 'path') : ''
+  const live = pathInBlock(old?.block)
   const next = block === undefined ? claim?.path : block.routing.path
   if (live === '' || live === next || path.kind === 'pending') return []
   return [next === undefined

@@ -1,4 +1,5 @@
 import type { PatchOperation } from '../../api/admission-review.ts'
+import { GATEWAY_DEFAULTS } from '../../api/kinds.ts'
 import { INJECTED_FIELDS_ANNOTATION, LAST_APPLIED_ANNOTATION } from '../../api/meta.ts'
 import { annotationOf } from '../../api/object-meta.ts'
 import {
@@ -230,12 +231,8 @@ function isSameValue (one: unknown, other: unknown): boolean {
 
 function withoutDefaults (value: unknown): unknown {
   if (!isJsonObject(value)) return value
-  return Object.fromEntries(Object.entries(value).filter(([key, part]) => GATEWAY_DEFAULTS.get(key) !== part))
+  return Object.fromEntries(Object.entries(value).filter(([key, part]) => own(GATEWAY_DEFAULTS, key) !== part))
 }
-
-/** Source: Gateway API v1, ParentReference. */
-const GATEWAY_DEFAULTS: ReadonlyMap<string, unknown> =
-  new Map([['group', 'gateway.networking.k8s.io'], ['kind', 'Gateway']])
 
 export function fieldIn (object: JsonObject, field: FillableField): unknown {
   return at(object, PATHS[field])

@@ -48,6 +48,9 @@ export interface BuiltinConfig extends Omit<RuntimeConfig, 'kind'> { readonly ki
 /** What a service gets its settings from. */
 export type UsedConfig = RuntimeConfig | BuiltinConfig
 
+/** How long a new configuration takes at most to reach every replica, in milliseconds. */
+export const PROPAGATION_MS = 5_000
+
 /** Reads and compiles a configuration of either kind. */
 export function readRuntimeConfig (kind: RuntimeConfigKind, object: JsonObject): RuntimeConfig | Malformed {
   return orMalformed(() => {

@@ -76,9 +76,14 @@ function ownClaim (service: Service, form: SegmentForm): HeldPath | undefined {
   return claim && { ...claim, since: `~${createdAt(service.object)}` }
 }
 
+/** The path in a recorded block; empty if absent. */
+export function pathInBlock (block: unknown): string {
+  return isJsonObject(block) ? ownString(ownObject(block, 'routing'), 'path') : ''
+}
+
 function claimInBlock ({ namespace, name, block, object }: Service): HeldPath | undefined {
+  const path = pathInBlock(block)
   const routing = isJsonObject(block) ? ownObject(block, 'routing') : {}
-  const path = ownString(routing, 'path')
   const field = 'spec.resolvedRuntimeConfig.routing.gatewayRef'
   const gateway = orMalformed(() => parentReferenceAt(routing, 'gatewayRef', field))
   if (path === '' || gateway === undefined || !('name' in gateway)) return undefined

@@ -7,7 +7,7 @@ import type { Assessment } from '../settings/assess.ts'
 import { configTitle } from '../settings/runtime-config.ts'
 import type { ConfigLookup } from '../world.ts'
 import { conditionsOf, CONTESTED, knownConditions, knownFields, type ConditionDraft } from './conditions.ts'
-import { storedPath } from './staleness.ts'
+import { pathInBlock } from '../settings/service-path.ts'
 import { missingConfigFault, NO_GATEWAY } from '../rules/service-faults.ts'
 
 /** The condition types that this program writes, in order; it keeps those of others. */
@@ -47,7 +47,7 @@ export function serviceStatus (assessment: Assessment, context: StatusContext): 
   const drafts = waiting === undefined ? settledDrafts(assessment, faults) : waitingDrafts(assessment, known, waiting)
   const resolved = resolvedConfig(assessment, configs)
   const hasConflict = drafts.some(({ reason }) => reason === 'PathConflict') // then another service has the path
-  const path = hasConflict ? '' : storedPath(assessment)
+  const path = hasConflict ? '' : pathInBlock(assessment.service.block)
   return {
     ...(generation > 0 && { observedGeneration: generation }),
     ...(resolved !== undefined && { resolvedRuntimeConfig: resolved }),

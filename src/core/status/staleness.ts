@@ -3,6 +3,7 @@ import type { ServicePath } from '../settings/service-path.ts'
 import { createdAt } from '../../api/object-meta.ts'
 import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../../platform/json.ts'
 import type { Assessment } from '../settings/assess.ts'
+import { PROPAGATION_MS } from '../settings/runtime-config.ts'
 
 /** How a stored service compares with what admission would write now. */
 export type Staleness =
@@ -60,14 +61,6 @@ export function storedHash ({ service: { block }, config }: Assessment): string 
   const isOfConfig = own(block, 'kind') === config.kind && own(block, 'name') === config.name
   return isOfConfig ? ownString(block, 'hash') : ''
 }
-
-/** The path in the stored block; empty if absent. */
-export function storedPath ({ service: { block } }: Assessment): string {
-  return isJsonObject(block) ? ownString(ownObject(block, 'routing'), 'path') : ''
-}
-
-/** In milliseconds: a younger configuration may have been unknown to the replica that admitted a service. */
-const PROPAGATION_MS = 5_000
 
 /** Whether a configuration may have been unknown when the service was created. Both RFC 3339; unknown times count. */
 function isYounger (config: string, service: string): boolean {

@@ -4,7 +4,8 @@ import { assessService, type Assessment } from '../../../../src/core/settings/as
 import { ConfigIndex } from '../../../../src/cache/config-index.ts'
 import { ownObject, type JsonObject } from '../../../../src/platform/json.ts'
 import { readService } from '../../../../src/core/settings/service.ts'
-import { storedHash, stalenessOf, storedPath } from '../../../../src/core/status/staleness.ts'
+import { pathInBlock } from '../../../../src/core/settings/service-path.ts'
+import { storedHash, stalenessOf } from '../../../../src/core/status/staleness.ts'
 import { aClusterConfig, aConfig, aService } from '../../../support/builders/objects.ts'
 import { admitted } from '../../../support/fakes/reconcile-world.ts'
 
@@ -130,6 +131,6 @@ t.test('the stored hash is empty for a block of another configuration', async (t
 })
 
 t.test('the stored path is that of the block', async (t) => {
-  t.equal(storedPath(assess(SEEN, configsOf())), '/ml-team/llama-chat')
-  t.equal(storedPath(assess(aService(), OLD)), '')
+  t.equal(pathInBlock(assess(SEEN, configsOf()).service.block), '/ml-team/llama-chat')
+  t.equal(pathInBlock(assess(aService(), OLD).service.block), '')
 })
