@@ -74,9 +74,9 @@ export interface ServiceEvent {
 }
 
 export const SERVICE_EVENT_REASONS = [
-  'RuntimeConfigResolved', 'RuntimeConfigMissing', 'PathRendered', 'PathTemplateInvalid', 'PathFieldMissing',
-  'PathTooLong', 'PathConflict', 'PathOutOfScope', 'GatewayMissing', 'RolledForward', 'AdmittedWithoutWebhook',
-  'StatusContested'
+  'RuntimeConfigResolved', 'RuntimeConfigMissing', 'PathRendered', 'RoutingDisabled', 'PathTemplateInvalid',
+  'PathFieldMissing', 'PathTooLong', 'PathConflict', 'PathOutOfScope', 'GatewayMissing', 'RolledForward',
+  'AdmittedWithoutWebhook', 'StatusContested'
 ] as const
 type ServiceEventReason = typeof SERVICE_EVENT_REASONS[number]
 
@@ -86,7 +86,8 @@ export function statusEvents (known: OwnStatus, next: OwnStatus): ServiceEvent[]
     const before = known.conditions.find((condition) => condition.type === type)?.reason
     const event = EVENTFUL.has(type) ? eventReason(reason, before) : undefined
     if (event === undefined) return []
-    return [{ type: status === 'True' ? 'Normal' : 'Warning', reason: event, note: message } as const]
+    const isFault = status !== 'True' && event !== 'RoutingDisabled'
+    return [{ type: isFault ? 'Warning' : 'Normal', reason: event, note: message } as const]
   })
   return [...events, ...contestEvents(known, next)]
 }
@@ -101,12 +102,12 @@ export function contestEvents (known: OwnStatus, next: OwnStatus): ServiceEvent[
   return [{ type: 'Warning', reason: CONTESTED, note: contest.message }]
 }
 
-/** A rollout has its own event, and a rendered path is an event only after a fault. */
+/** A rollout has its own event. A new service has one only if something is wrong with its path. */
 function eventReason (reason: string, before: string | undefined): ServiceEventReason | undefined {
   if (reason === before) return undefined
   if (reason === 'Resolved') return before === 'RollingOut' ? undefined : 'RuntimeConfigResolved'
-  if (reason === 'PathRendered' && (before === undefined || UNEVENTFUL.has(before))) return undefined
+  if (FAULTLESS.has(reason) && (before === undefined || before === 'PathPending')) return undefined
   return SERVICE_EVENT_REASONS.find((event) => event === reason)
 }
 
-const UNEVENTFUL: ReadonlySet<string> = new Set(['PathPending', 'RoutingDisabled'])
+const FAULTLESS: ReadonlySet<string> = new Set(['PathRendered', 'RoutingDisabled'])

@@ -62,8 +62,9 @@ function resolvedConfig (
 ): OwnServiceStatus['resolvedRuntimeConfig'] {
   if (!isJsonObject(block)) return undefined
   const [scope, namespace, name] = [ownString(block, 'scope'), ownString(block, 'namespace'), ownString(block, 'name')]
-  const uid = (scope === 'Namespace' ? configs.namespaced(namespace, name) : configs.cluster(name))?.uid ?? ''
+  const found = scope === 'Namespace' ? configs.namespaced(namespace, name) : configs.cluster(name)
   const { kind, hash } = block
+  const uid = found !== undefined && found.kind === kind ? found.uid : '' // none of the built-in defaults
   const config = { kind, scope, ...(namespace !== '' && { namespace }), name, ...(uid !== '' && { uid }), hash }
   return config as OwnServiceStatus['resolvedRuntimeConfig'] // the CRD's schema guarantees the shape of the block
 }

@@ -28,6 +28,8 @@ interface Case {
   readonly known?: OwnServiceStatus
   readonly waiting?: string
   readonly pathScope?: PathPolicy['pathScope']
+  /** In place of the service, as admission with this configuration stores it. */
+  readonly stored?: JsonObject
 }
 
 /** The status of an admitted service. */
@@ -36,7 +38,8 @@ function statusOf (given: Case): OwnServiceStatus {
   const { world, sinks } = aReconcileWorld()
   const pathPolicy = { ...DEFAULT_PATH_POLICY, pathScope }
   if (config['kind'] !== 'none') sinks[config['kind'] as 'AIMRuntimeConfig'].upsert(config)
-  const object = stored(admitted(aService(service), world.configs, pathPolicy), 1, { generation: 3 })
+  const before = given.stored ?? admitted(aService(service), world.configs, pathPolicy)
+  const object = stored(before, 1, { generation: 3 })
   for (const other of others) sinks.AIMService.upsert(stored(admitted(other, world.configs), 1))
   sinks.AIMService.upsert({ ...object, status: known })
   const snapshot = snapshotOf('ml-team/llama-chat', { ...world, pathPolicy })
@@ -182,6 +185,11 @@ t.test('reports the winning configuration with its uid and version', async (t) =
   t.match(shared, { kind: 'AIMClusterRuntimeConfig', scope: 'Cluster', name: 'default', uid: 'c2' })
   t.notOk(Object.hasOwn(shared ?? {}, 'namespace'))
   t.equal(statusOf({ config: NONE }).resolvedRuntimeConfig, undefined)
+  const builtin = admitted(aService(), aReconcileWorld().world.configs, {
+    ...DEFAULT_PATH_POLICY, missingDefault: 'builtin'
+  })
+  const waiting = statusOf({ config: aClusterConfig(), stored: builtin, waiting: 'it is paused' })
+  t.strictSame([waiting.resolvedRuntimeConfig?.kind, waiting.resolvedRuntimeConfig?.uid], ['Default', undefined])
 })
 
 /** The same status, written long ago. */
@@ -283,8 +291,20 @@ const transitions: Readonly<Record<string, {
     to: ['Resolved', 'PathRendered'],
     want: ['PathRendered']
   },
-  'disabled routing': { from: ['Resolved', 'PathRendered'], to: ['Resolved', 'RoutingDisabled'], want: [] },
-  'enabled routing': { from: ['Resolved', 'RoutingDisabled'], to: ['Resolved', 'PathRendered'], want: [] },
+  'disabled routing': {
+    from: ['Resolved', 'PathRendered'],
+    to: ['Resolved', 'RoutingDisabled'],
+    want: ['RoutingDisabled']
+  },
+  'enabled routing': {
+    from: ['Resolved', 'RoutingDisabled'],
+    to: ['Resolved', 'PathRendered'],
+    want: ['PathRendered']
+  },
+  'a service without a route from the start': {
+    to: ['Resolved', 'RoutingDisabled'],
+    want: ['RuntimeConfigResolved']
+  },
   'the start of a rollout': { from: ['Resolved', 'PathRendered'], to: ['RollingOut', 'PathRendered'], want: [] },
   'the end of a rollout': { from: ['RollingOut', 'PathRendered'], to: ['Resolved', 'PathRendered'], want: [] }
 }
@@ -306,12 +326,12 @@ for (const [name, { from, to, want }] of Object.entries(transitions)) {
     const events = statusEvents(status(from), status(to))
     t.strictSame(events.map(({ reason }) => reason), want)
     for (const { type, reason, note } of events) {
-      t.strictSame([type, note], [/Resolved|PathRendered/.test(reason) ? 'Normal' : 'Warning', 'why'])
+      t.strictSame([type, note], [/Resolved|PathRendered|RoutingDisabled/.test(reason) ? 'Normal' : 'Warning', 'why'])
     }
   })
 }
 
-t.test('every routing fault is an event', async (t) => {
+t.test('every routing reason but the pending one is an event', async (t) => {
   const events: readonly string[] = SERVICE_EVENT_REASONS
-  t.strictSame(ROUTING_REASONS.filter((reason) => !events.includes(reason)), ['RoutingDisabled', 'PathPending'])
+  t.strictSame(ROUTING_REASONS.filter((reason) => !events.includes(reason)), ['PathPending'])
 })
