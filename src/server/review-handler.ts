@@ -130,7 +130,9 @@ function workerFor ({ webhook, dependencies }: Call, { length }: RequestBody): L
   return length >= limits.largeReview && webhook.resource.kind === AIM_SERVICE.kind ? large : undefined
 }
 
-function decodeHere ({ webhook, dependencies: { stepQueue } }: Call, body: RequestBody): ReadReview {
+function decodeHere (call: Call, body: RequestBody): ReadReview {
+  const { webhook, deadline, dependencies: { stepQueue } } = call
+  const hasExpired = (): boolean => expiryAt(call, deadline.end) !== undefined
   const decoded = decodeReview(body.whole())
   if (decoded.kind !== 'review') return decoded
   const { request } = decoded
@@ -139,7 +141,7 @@ function decodeHere ({ webhook, dependencies: { stepQueue } }: Call, body: Reque
     request,
     judge: () => webhook.decideInSteps === undefined
       ? judgeReview(webhook, request)
-      : judgeInSteps(webhook, request, async (steps) => await stepQueue.run(request.namespace, steps))
+      : judgeInSteps(webhook, request, async (steps) => await stepQueue.run(request.namespace, steps, hasExpired))
   }
 }
 

@@ -14,6 +14,7 @@ export interface StepQueueOptions {
 interface Job {
   readonly steps: Steps<unknown>
   readonly since: number
+  readonly hasExpired: () => boolean
   used: number
   readonly resolve: (value: never) => void
   readonly reject: (error: unknown) => void
@@ -38,11 +39,11 @@ export class StepQueue {
     this.#waitMs = waitMs
   }
 
-  /** Rejects if a step throws. */
-  async run<T> (key: string, steps: Steps<T>): Promise<T> {
+  /** Rejects if a step throws. `hasExpired`: no client takes the result any more, so that the job has to finish. */
+  async run<T> (key: string, steps: Steps<T>, hasExpired = () => false): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
     const jobs = this.#waiting.get(key) ?? []
-    jobs.push({ steps, since: this.#clock.now(), used: 0, resolve, reject })
+    jobs.push({ steps, since: this.#clock.now(), hasExpired, used: 0, resolve, reject })
     this.#waiting.set(key, jobs)
     if (!this.#isRunning) this.#runNext()
     return await promise
@@ -61,11 +62,11 @@ export class StepQueue {
 
   #runSlice (job: Job): void {
     const started = this.#clock.now()
-    const hasWaitedTooLong = job.used === 0 && started - job.since > this.#waitMs
+    const isOver = job.hasExpired() || (job.used === 0 && started - job.since > this.#waitMs)
     try {
       for (;;) {
         const ran = this.#clock.now() - started
-        const mustFinish = hasWaitedTooLong || job.used + ran >= this.#budgetMs
+        const mustFinish = isOver || job.used + ran >= this.#budgetMs
         const result = job.steps.next(mustFinish)
         if (result.done === true) {
           job.resolve(result.value as never)

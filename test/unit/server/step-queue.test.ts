@@ -58,6 +58,15 @@ t.test('a job that waited too long does one step', async (t) => {
   t.equal(await second, 1)
 })
 
+t.test('a job whose client is gone ends with the next slice', async (t) => {
+  const { clock, queue, job } = setUp()
+  let hasExpired = false
+  const done = queue.run('a', job('a', 100), () => hasExpired)
+  hasExpired = true
+  clock.pass(10)
+  t.equal(await done, 3, 'the end of its first slice')
+})
+
 t.test('a step that throws fails its own job only', async (t) => {
   const { clock, queue, job } = setUp()
 
