@@ -54,7 +54,7 @@ export function predictChanges (configs: ConfigLookup, world: KnownWorld): Predi
   })
 }
 
-/** Once every roll-out has ended: a service keeps a path that it still asks for; the other paths go to the oldest. */
+/** Once every rollout has ended: a service keeps a path that it still asks for; the other paths go to the oldest. */
 function settledAssessments (before: readonly Assessment[], world: KnownWorld): Map<string, Assessment> {
   const paths = world.indexPaths([])
   const alone = before.map(({ service, claim }) =>

@@ -1,3 +1,4 @@
+import { globSync, readFileSync } from 'node:fs'
 import t from 'tap'
 import { anAssessmentWorld } from '../../support/builders/assessment.ts'
 import { assessService } from '../../../src/core/settings/assess.ts'
@@ -10,7 +11,7 @@ import { readService } from '../../../src/core/settings/service.ts'
 import { runStep } from '../../support/docs/documented-steps.ts'
 import { GATEWAY, manifest, routed } from '../../support/builders/manifests.ts'
 import { aConfig, aService } from '../../support/builders/objects.ts'
-import { codeIn, readPage, rowsOf } from '../../support/docs/pages.ts'
+import { codeIn, pageFiles, readPage, ROOT, rowsOf } from '../../support/docs/pages.ts'
 
 const page = await readPage('docs/how-to/troubleshooting.md')
 
@@ -102,4 +103,14 @@ t.test('the page has an entry for every reason of a missing path or an incomplet
     reasons.sort(),
     [...ROUTING_REASONS.filter((reason) => reason !== 'PathRendered'), ...ROLLED_OUT_REASONS].sort()
   )
+})
+
+t.test('the log has every text that a page searches it for', async (t) => {
+  const files = globSync('{src,certs}/**/*.ts', { cwd: ROOT })
+  const sources = files.map((file) => readFileSync(`${ROOT}/${file}`, 'utf8')).join()
+  const pages = await Promise.all((await pageFiles()).map(readPage))
+  const searched = pages.flatMap(({ text }) =>
+    Array.from(text.matchAll(/logs .*\| grep '(.+?)'/g), ([, pattern = '']) => pattern))
+  t.ok(searched.length > 2)
+  for (const word of searched.flatMap((pattern) => pattern.split(/[":]+/))) t.ok(sources.includes(word), word)
 })

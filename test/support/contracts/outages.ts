@@ -22,7 +22,7 @@ export interface Outages {
 }
 
 const CONCURRENCY = 2
-/** For three watches, the writes of the roll-out, and the Lease. */
+/** For three watches, the writes of the rollout, and the Lease. */
 const CONNECTIONS = 3 + CONCURRENCY + 1
 
 /**

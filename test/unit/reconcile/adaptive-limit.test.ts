@@ -19,7 +19,7 @@ interface Simulated {
   readonly ms: number
   /** Services that users apply per second. */
   readonly users?: number
-  /** Undefined: no roll-out. A number: a fixed concurrency. */
+  /** Undefined: no rollout. A number: a fixed concurrency. */
   readonly limits: ReadonlyArray<AdaptiveLimit | number>
   readonly clock?: ManualClock
   /** How many times slower the API server is. */
@@ -35,7 +35,7 @@ const PAIR = ['triggerAdmission', 'applyStatus'] as const
 const WORK = { triggerAdmission: ADMISSION_MS + CLIENT_MS, applyStatus: STATUS_MS + CLIENT_MS }
 const RETRY_AFTER_MS = 1_000
 
-/** A roll-out against an API server with `cores` and one queue. Each service is two writes in a row. */
+/** A rollout against an API server with `cores` and one queue. Each service is two writes in a row. */
 function simulate ({ cores, ms, users = 0, limits, slowness = () => 1, storm, ...options }: Simulated) {
   const clock = options.clock ?? new ManualClock()
   const writes = options.writes ?? PAIR
@@ -128,7 +128,7 @@ function simulate ({ cores, ms, users = 0, limits, slowness = () => 1, storm, ..
     userQuantile: (share: number, period: Period = all): number =>
       userMs.filter((each) => within(each, period)).map((each) => each.ms)
         .sort((a, b) => a - b).at(Math.floor(share * userMs.filter((each) => within(each, period)).length)) ?? 0,
-    /** The mean limit of one roll-out. */
+    /** The mean limit of one rollout. */
     limit: (period: Period, which = 0): number => {
       const found = seen.filter((each) => within(each, period)).map((each) => each.limits[which] ?? 0)
       return found.reduce((sum, each) => sum + each, 0) / found.length
@@ -223,7 +223,7 @@ t.test('halves for each round of 429, and recovers after the storm', (t) => {
   t.end()
 })
 
-t.test('shares an API server with a second roll-out', (t) => {
+t.test('shares an API server with a second rollout', (t) => {
   const { clock, limit } = aLimit()
   const other = new AdaptiveLimit({ clock, max: 64 })
   const run = simulate({ cores: 8, ms: 20_000, limits: [limit, other], clock })
