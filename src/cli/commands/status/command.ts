@@ -33,7 +33,8 @@ export function statusCommand (terminal: Terminal): Command {
       flag('-A, --all-namespaces', 'configurations of all namespaces'),
       flag('-w, --watch', 'show changes until Ctrl-C: a live view on a terminal, else a line for each'),
       flag('-o, --output <format>', 'text, or json with one line per configuration', 'text').choices(['text', 'json']),
-      ...clusterFlags('cluster of the configurations (default: that of kubectl)')
+      ...clusterFlags('cluster of the configurations (default: that of kubectl)'),
+      apiGroupFlag()
     ])
     .argument('[config]', 'name of the configurations; without it, those of the cluster and of the namespace')
     .action(async (name: string | undefined, flags: StatusFlags) => {
