@@ -147,7 +147,7 @@ function problemsOf ({ path }: Assessment): string[] {
 }
 
 /** One piece of a template: literal text, or an expression and its result. */
-export interface PathPart {
+interface PathPart {
   /** As written: `/`, `{.metadata.labels['team']}`. */
   readonly source: string
   readonly kind: 'text' | 'value' | 'pending' | 'invalid'
@@ -158,7 +158,7 @@ export interface PathPart {
 }
 
 /** The pieces of a template in order; for an invalid template its problems. Pure. */
-export function explainPath (template: TemplateCompilation, service: JsonObject, form: SegmentForm): PathPart[] {
+function explainPath (template: TemplateCompilation, service: JsonObject, form: SegmentForm): PathPart[] {
   if (template.kind === 'invalid') {
     return template.problems.map((problem) =>
       ({ source: problem.expression ?? template.source, kind: 'invalid', yields: problemText(problem), inPath: '' }))

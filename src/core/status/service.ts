@@ -117,7 +117,7 @@ export const DEGRADED_REASONS = [
   'PathOutOfScope', 'GatewayMissing'
 ] as const
 
-export type ResolvedReason = typeof RESOLVED_REASONS[number]
+type ResolvedReason = typeof RESOLVED_REASONS[number]
 type RoutingReason = typeof ROUTING_REASONS[number]
 type DegradedReason = Exclude<typeof DEGRADED_REASONS[number], 'AsExpected'>
 
