@@ -6,10 +6,13 @@ import { startProduct, startReconciler } from '../../support/programs/product.ts
 import { until } from '../../support/until.ts'
 
 const cluster = await startCluster()
-const product = await startProduct(cluster, ['--inject', 'record,fields'])
+const FLAGS = ['--inject', 'record,fields', '--missing-default', 'builtin']
+const product = await startProduct(cluster, FLAGS)
+const reconciler = await startReconciler(cluster, FLAGS)
 const { kubectl } = cluster
 const { store, get, aNamespace } = actionsOf(cluster)
 t.teardown(async () => {
+  await reconciler.stop()
   await product.stop()
   await cluster.stop()
 })
@@ -81,8 +84,6 @@ for (const [way, args] of Object.entries(WAYS)) {
 
 t.test('a changed configuration reaches the filled fields', async (t) => {
   const namespace = await aNamespace('changed')
-  const reconciler = await startReconciler(cluster, ['--inject', 'record,fields'])
-  t.teardown(async () => { await reconciler.stop() })
   await store(
     manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: SETTINGS }), manifest({ namespace, name: 'a' })
   )
@@ -99,4 +100,21 @@ t.test('a changed configuration reaches the filled fields', async (t) => {
   const version = await get(namespace, 'a', '.metadata.generation')
   await kubectl(['-n', namespace, 'patch', 'aimsvc/a', '--type=merge', '-p', '{}'])
   t.equal(await get(namespace, 'a', '.metadata.generation'), version, 'at rest')
+})
+
+t.test('a service without a configuration has built-in defaults, and is healthy, until one comes', async (t) => {
+  const namespace = await aNamespace('builtin')
+  const created = await kubectl(['apply', '-f', '-'], manifest({ namespace, name: 'a' }))
+  t.strictSame([created.code, created.stderr], [0, ''], 'no warning')
+  t.equal(await get(namespace, 'a', '.spec.resolvedRuntimeConfig.kind'), 'Default')
+  const state = async (): Promise<string> =>
+    await get(namespace, 'a', '.status.conditions[?(@.type=="RuntimeConfigResolved")].reason') +
+    await get(namespace, 'a', '.status.conditions[?(@.type=="Degraded")].status')
+  await until(async () => await state() === 'ResolvedFalse')
+  const used = JSON.parse(await get(namespace, 'a', '.status.resolvedRuntimeConfig')) as object
+  t.match(used, { kind: 'Default', scope: 'Cluster', name: 'default' })
+  t.notOk('uid' in used)
+  await store(manifest({ kind: 'AIMRuntimeConfig', namespace, name: 'default', spec: SETTINGS }))
+  await until(async () => await get(namespace, 'a', '.status.routing.path') === '/builtin/first')
+  t.equal(await get(namespace, 'a', '.status.resolvedRuntimeConfig.kind'), 'AIMRuntimeConfig')
 })
