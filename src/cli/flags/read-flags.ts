@@ -70,11 +70,13 @@ export function injectFlag (): Option {
     'fields for an operator that reads only those', 'record')
 }
 
-const INJECT_FLAGS = ['record', 'fields', 'record,fields'] as const
-
 /** `record` is always among the parts. */
 export function injectOf (text: string, problems: string[]): Inject {
-  return oneOf('inject', text, { choices: INJECT_FLAGS, problems }) === 'record' ? 'record' : 'record,fields'
+  const parts = text.split(',')
+  if (!parts.every((part) => part === 'record' || part === 'fields')) {
+    problems.push(`--inject must be a list of record, fields, not "${text}"`)
+  }
+  return parts.includes('fields') ? 'record,fields' : 'record'
 }
 
 export const MISSING_CONFIG = ['warn', 'refuse'] as const

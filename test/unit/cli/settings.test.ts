@@ -151,3 +151,15 @@ for (const [name, { flags, want }] of Object.entries(contradictory)) {
 t.test('clients have a CA and names', async (t) => {
   t.strictSame(serveSettings({ ...FLAGS, clientCaFile: 'a', clientName: ['b'] }).clients, { caFile: 'a', names: ['b'] })
 })
+
+t.test('--inject is a list, in any order', async (t) => {
+  t.equal(serveSettings({ ...FLAGS, inject: 'record' }).pathPolicy.inject, 'record')
+  for (const inject of ['fields', 'record,fields', 'fields,record']) {
+    t.equal(serveSettings({ ...FLAGS, inject }).pathPolicy.inject, 'record,fields')
+  }
+  for (const inject of ['', 'record,', 'field']) {
+    t.throws(() => serveSettings({ ...FLAGS, inject }), {
+      message: `--inject must be a list of record, fields, not "${inject}"`
+    })
+  }
+})
