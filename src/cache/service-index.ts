@@ -64,7 +64,7 @@ export class ServiceIndex implements ServiceLookup {
         if (service.kind === 'malformed') throw new Error(`${service.field} is not ${service.expected}`)
         const before = this.get(service)
         this.#remove(service)
-        this.#add(before?.withDroppedBlock(service) ?? service)
+        this.#add(before?.withDroppedBlock(service) ?? service, before?.held)
       },
       remove: (key) => { this.#remove(key) }
     }
@@ -74,10 +74,10 @@ export class ServiceIndex implements ServiceLookup {
     return this.get(service)?.held
   }
 
-  #add (read: Service): void {
+  #add (read: Service, before: HeldPath | undefined): void {
     const { service: limit, total } = this.#limits
     const service = new CompactService(read, this.#parts, {
-      service: limit, room: total - this.#bytes, form: this.#form
+      service: limit, room: total - this.#bytes, form: this.#form, held: before
     })
     const { configName, namespace, held } = service
     this.#bytes += service.bytes

@@ -23,6 +23,8 @@ export interface StoreOptions {
   /** What is left for all services. */
   readonly room: number
   readonly form: SegmentForm
+  /** What the version before holds. */
+  readonly held: HeldPath | undefined
 }
 
 /** Longer names are names of no object. Source: Kubernetes, DNS-1123 subdomain. */
@@ -62,7 +64,8 @@ export class CompactService implements StoredService {
     this.recordedIn = recordedIn
     this.#generation = generationOf(object)
     this.configName = configName.length > MAX_NAME ? '' : texts.intern(configName)
-    const held = storedClaim(service, options.form)
+    // no edit of a service that is being deleted is judged, so only a block, which is restored, is a claim then
+    const held = deleting && block === undefined ? options.held : storedClaim(service, options.form)
     this.held = held && JSON.stringify(held).length <= MAX_CLAIM
       ? {
           service: { namespace: this.namespace, name },

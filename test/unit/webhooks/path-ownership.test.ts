@@ -325,6 +325,20 @@ t.test('a service with routing of its own holds its path while its configuration
     t.equal(cluster.write(service('ml/second', '/shared')).kind, 'admit', 'it gave the path up')
   })
 
+  t.test('and no other one while it is being deleted, when no edit is judged', async (t) => {
+    const cluster = aCluster()
+    cluster.engine.sinks.AIMRuntimeConfig.upsert(config('victim'))
+    cluster.write(service('evil/x', '/shared'))
+    const deleting = (pathTemplate: string): JsonObject => service('evil/x', pathTemplate, { metadata: DELETED })
+    cluster.restore(deleting('/shared'))
+    t.equal(cluster.write(deleting('/victim/llama')).kind, 'admit')
+    t.equal(cluster.write(service('victim/llama', '/victim/llama')).kind, 'admit')
+    t.ok(isConflict(cluster.write(service('victim/second', '/shared'))), 'it keeps its path until it is gone')
+    const restarted = aCluster()
+    restarted.restore(deleting('/victim/llama'))
+    t.equal(restarted.write(service('victim/llama', '/victim/llama')).kind, 'admit')
+  })
+
   t.test('but a deleted configuration takes no path from its holder', async (t) => {
     const cluster = aCluster()
     for (const namespace of ['evil', 'victim']) cluster.engine.sinks.AIMRuntimeConfig.upsert(config(namespace))
