@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto'
+import { annotationOf, withAnnotation } from '../src/api/object-meta.ts'
 import type { ObjectStore, WriteResult } from '../src/core/ports.ts'
 import { ownObject, type JsonObject } from '../src/platform/json.ts'
 import {
@@ -102,9 +103,8 @@ function newSecret ({ namespace, name }: CertificateObjects['secret'], set: Cert
 
 /** Keeps all other metadata, and removes the annotation of the completed request. */
 function updatedSecret (secret: JsonObject, set: CertificateSet, completed: string): JsonObject {
-  const metadata = ownObject(secret, 'metadata')
+  const isCompleted = annotationOf(secret, ROTATE_ANNOTATION) === completed
+  const metadata = ownObject(isCompleted ? withAnnotation(secret, ROTATE_ANNOTATION, undefined) : secret, 'metadata')
   const labels = { ...ownObject(metadata, 'labels'), ...MANAGED_BY }
-  const { [ROTATE_ANNOTATION]: request, ...others } = ownObject(metadata, 'annotations')
-  const annotations = request === completed ? others : ownObject(metadata, 'annotations')
-  return { ...secret, metadata: { ...metadata, labels, annotations }, data: writeCertificateSet(set) }
+  return { ...secret, metadata: { ...metadata, labels }, data: writeCertificateSet(set) }
 }

@@ -44,10 +44,7 @@ const MESSAGES: Readonly<Record<Exclude<Step['kind'], 'rest'>, string>> = {
   retire: 'stopped trusting the old CA'
 }
 
-/**
- * Keeps the certificates of all replicas in one Secret, and the webhook configurations trusting them. Runs in every
- * replica: object versions decide which write wins, and the others observe again.
- */
+/** Keeps the certificates of all replicas in one Secret, and the webhooks trusting them. Runs in every replica. */
 export class ManagedCertificates {
   readonly #options: ManagedCertificatesOptions
   readonly #jitter: number

@@ -37,10 +37,7 @@ export function secretsPath ({ namespace }: CertificateObjects['secret']): strin
   return `/api/v1/namespaces/${namespace}/secrets`
 }
 
-/**
- * Reads the webhook configurations first, then the Secret. A bundle is computed from the Secret and written only if the
- * configuration is unchanged; in this order it is never older than the bundle that it replaces.
- */
+/** Reads the configurations before the Secret: then no bundle is older than the one that it replaces. */
 export async function readCluster (
   store: ObjectStore, { secret, configuration, webhookNames }: CertificateObjects
 ): Promise<ClusterView> {

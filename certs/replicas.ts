@@ -47,10 +47,7 @@ export async function probeServingCert (
   return result
 }
 
-/**
- * The addresses of all replicas that the registered webhooks can reach, directly or behind a Service. Undefined if the
- * endpoints of a Service cannot be read.
- */
+/** All replicas that the webhooks reach, directly or behind a Service; undefined if its endpoints cannot be read. */
 export async function discoverReplicas (
   store: ObjectStore, clients: readonly RegisteredClient[], port: number
 ): Promise<ServerAddress[] | undefined> {
@@ -79,9 +76,8 @@ type ServiceTarget = NonNullable<RegisteredClient['target']> & { readonly kind: 
 async function endpointsOf (
   store: ObjectStore, { namespace, name }: ServiceTarget, port: number
 ): Promise<ServerAddress[] | undefined> {
-  const read = await store.read(`/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`, {
-    labelSelector: `kubernetes.io/service-name=${name}`
-  })
+  const read = await store.read(`/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`,
+    { labelSelector: `kubernetes.io/service-name=${name}` })
   if (read.kind !== 'found') return undefined
   return ownObjects(read.object, 'items').flatMap((slice) => ownObjects(slice, 'endpoints'))
     .filter((endpoint) => own(ownObject(endpoint, 'conditions'), 'serving') !== false)

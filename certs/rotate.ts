@@ -21,10 +21,7 @@ export type Step =
   /** Stop trusting the old CAs. */
   | { readonly kind: 'retire', readonly set: CertificateSet, readonly basis: RetireBasis }
 
-/**
- * `confirmed`: every replica serves a certificate of the current CA. `unreachable`: some replicas have long been
- * unreachable, and no other one serves an old certificate.
- */
+/** `unreachable`: some replicas have long been unreachable, and no other one serves an old certificate. */
 type RetireBasis = 'expired' | 'confirmed' | 'unreachable'
 
 /** `request`: the rotation that an operator requested by annotation. */

@@ -48,10 +48,7 @@ export function trustsExactly (client: RegisteredClient, target: readonly KnownC
   return !unsound && bundle.length === target.length && target.every((certificate) => trusts(client, certificate))
 }
 
-/**
- * Sets the bundle of each webhook of this program that has another one; empty if there is nothing to do. The patch
- * fails if the configuration has changed since it was read, so a stale replica cannot restore an older bundle.
- */
+/** Sets each bundle that differs; empty if none does. Fails if the configuration has changed since it was read. */
 export function bundlePatch (
   { version, clients }: Registration, target: readonly KnownCertificate[]
 ): BundleOperation[] {

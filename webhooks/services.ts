@@ -2,7 +2,7 @@ import { ADMIT, type AuditAnnotations, type Verdict } from '../src/admission/ver
 import type { PatchOperation } from '../src/api/admission-review.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
 import { INJECTED_FIELDS_ANNOTATION, PREFIX, RECORD_ANNOTATION } from '../src/api/meta.ts'
-import { annotationBytes, createdAt, isDeleting, MAX_ANNOTATION_BYTES } from '../src/api/object-meta.ts'
+import { annotationBytes, annotationsOf, createdAt, isDeleting, MAX_ANNOTATION_BYTES } from '../src/api/object-meta.ts'
 import { missingConfigWarning } from '../src/core/rules/service-faults.ts'
 import { judgeService, type ServicePolicy } from '../src/core/rules/service.ts'
 import { assessService, type Assessment } from '../src/core/settings/assess.ts'
@@ -159,10 +159,6 @@ function write (object: JsonObject, path: readonly string[], value: unknown): Pa
 /** Source: RFC 6901. */
 function pointerTo (path: readonly string[]): string {
   return path.map((name) => `/${name.replaceAll('~', '~0').replaceAll('/', '~1')}`).join('')
-}
-
-function annotationsOf (object: JsonObject): JsonObject {
-  return ownObject(ownObject(object, 'metadata'), 'annotations')
 }
 
 /** Whether the user wrote the block: it equals neither the stored block nor what admission writes. */

@@ -56,9 +56,10 @@ const resolvedRuntimeConfigSchema = objectField({
       Example: '/ml-team/nlp/llama-chat'
     }))
   }, explain('Each of enabled, gatewayRef and pathTemplate: the service\'s own, otherwise the configuration\'s.'))
-}, explain('The runtime configuration of the service and the settings that follow from it. ' +
+}, explain(
+  'The runtime configuration of the service and the settings that follow from it. ' +
   'Written at admission, read-only: manual changes are overwritten.',
-{ Default: 'none while no configuration of the name exists' }))
+  { Default: 'none while no configuration of the name exists' }))
 
 const EXACTLY_ONE_MODEL: SchemaRule = {
   rule: 'has(self.ref) != has(self.image)',

@@ -30,9 +30,8 @@ export const DNS_1123_SUBDOMAIN = '^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-
 
 /** The name of another object. */
 export const nameField = (what: string, facts: FieldFacts) =>
-  textField(what, { Format: 'DNS-1123 subdomain', ...facts }, {
-    minLength: 1, maxLength: 253, pattern: DNS_1123_SUBDOMAIN
-  })
+  textField(what, { Format: 'DNS-1123 subdomain', ...facts },
+    { minLength: 1, maxLength: 253, pattern: DNS_1123_SUBDOMAIN })
 
 /** The name of another object, or an empty string for "unset", as charts write it. */
 export const nameOrEmptyField = (what: string, facts: FieldFacts) =>

@@ -21,9 +21,20 @@ export function uidOf (object: JsonObject): string {
   return ownString(ownObject(object, 'metadata'), 'uid')
 }
 
+export function annotationsOf (object: JsonObject): JsonObject {
+  return ownObject(ownObject(object, 'metadata'), 'annotations')
+}
+
 /** Empty if unset. */
 export function annotationOf (object: JsonObject, key: string): string {
-  return ownString(ownObject(ownObject(object, 'metadata'), 'annotations'), key)
+  return ownString(annotationsOf(object), key)
+}
+
+/** The object with an annotation; undefined removes it. */
+export function withAnnotation (object: JsonObject, key: string, value: string | undefined): JsonObject {
+  const { [key]: _, ...others } = annotationsOf(object)
+  const annotations = value === undefined ? others : { ...others, [key]: value }
+  return { ...object, metadata: { ...ownObject(object, 'metadata'), annotations } }
 }
 
 /** Source: apimachinery, TotalAnnotationSizeLimitB. */

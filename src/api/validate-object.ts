@@ -14,13 +14,8 @@ export function decodeObject (kind: Kind['kind'], object: JsonObject): JsonObjec
   return decode(OBJECT_SCHEMAS[kind], object) as JsonObject // `decode` keeps the type of a value
 }
 
-/** A mistake in an object against its schema. */
-export interface FieldError {
-  /** As Kubernetes writes it: `spec.imagePullSecrets[0].name`. */
-  readonly field: string
-  /** In the API server's words, without the field: `Required value`. */
-  readonly message: string
-}
+/** A mistake against a schema: `spec.imagePullSecrets[0].name`, and the API server's words for it: `Required value`. */
+export interface FieldError { readonly field: string, readonly message: string }
 
 /**
  * The errors of a decoded object against the schema of its kind, one a field. Unknown fields are errors, as for

@@ -3,7 +3,7 @@ import type { ObjectKey } from '../core/ports.ts'
 import { resolveConfig } from '../core/settings/assess.ts'
 import { PROPAGATION_MS, type RuntimeConfig } from '../core/settings/runtime-config.ts'
 import { DEFAULT_PATH_POLICY, type PathPolicy, type PendingConfigs } from '../core/world.ts'
-import type { Clock } from '../platform/clock.ts'
+import { pause, type Clock } from '../platform/clock.ts'
 import type { ConfigIndex } from './config-index.ts'
 
 /** How long an admitted configuration is expected from the watch, in milliseconds. */
@@ -88,17 +88,10 @@ export class PendingConfigCache implements PendingConfigs {
   async #until (ref: ObjectKey, { waitMs, signal }: { waitMs: number, signal: AbortSignal }): Promise<void> {
     const { namespace } = ref
     this.#waiting.set(namespace, (this.#waiting.get(namespace) ?? 0) + 1)
-    await new Promise<void>((resolve) => {
-      const finish = (): void => {
-        cancelTimeout()
-        unsubscribe()
-        signal.removeEventListener('abort', finish)
-        resolve()
-      }
-      const cancelTimeout = this.#clock.setTimeout(waitMs, finish)
-      const unsubscribe = this.#configs.onChange(() => { if (this.#waitMs(ref) === 0) finish() })
-      signal.addEventListener('abort', finish)
-    })
+    const arrived = new AbortController()
+    const unsubscribe = this.#configs.onChange(() => { if (this.#waitMs(ref) === 0) arrived.abort() })
+    await pause(this.#clock, waitMs, AbortSignal.any([signal, arrived.signal]))
+    unsubscribe()
     const left = (this.#waiting.get(namespace) ?? 0) - 1
     if (left > 0) this.#waiting.set(namespace, left)
     else this.#waiting.delete(namespace)

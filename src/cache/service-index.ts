@@ -1,7 +1,7 @@
 import { objectKey } from '../api/object-meta.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
 import type { SegmentForm } from '../core/path/segment.ts'
-import type { HeldPath, ServiceLookup } from '../core/world.ts'
+import type { ServiceLookup } from '../core/world.ts'
 import { ownObject, ownString } from '../platform/json.ts'
 import { MAX_KEPT_BYTES, readService, type Service } from '../core/settings/service.ts'
 import { CompactService, InternedParts } from './compact/compact-service.ts'
@@ -17,7 +17,7 @@ const UNLIMITED: KeptTextLimits = { service: Infinity, total: Infinity }
 
 /** The known services, by key, by configuration name, and by the path that they hold. */
 export class ServiceIndex implements ServiceLookup {
-  readonly paths = new PathClaims((service) => this.#held(service))
+  readonly paths = new PathClaims((service) => this.get(service)?.held)
   readonly #services = new Map<string, CompactService>()
   readonly #parts = new InternedParts()
   readonly #limits: KeptTextLimits
@@ -68,10 +68,6 @@ export class ServiceIndex implements ServiceLookup {
       },
       remove: (key) => { this.#remove(key) }
     }
-  }
-
-  #held (service: ObjectKey): HeldPath | undefined {
-    return this.get(service)?.held
   }
 
   #add (read: Service, before: HeldPath | undefined): void {

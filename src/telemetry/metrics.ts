@@ -36,24 +36,17 @@ export function cacheMetrics (registry: Registry) {
   return {
     cacheObjects: gauge('aim_admission_cache_objects', 'Cached objects, by kind.', ['kind']),
     cacheBytes: gauge('aim_admission_cache_bytes', 'Text of cached objects in bytes, by kind.', ['kind']),
-    partialServices: gauge(
-      'aim_admission_cache_partial_services', 'Services cached without their object, because of its size.'
-    ),
-    oversizedConfigs: gauge(
-      'aim_admission_cache_oversized_configs',
-      'Configurations left out of the cache because of their size, by kind.',
-      ['kind']
-    ),
+    partialServices: gauge('aim_admission_cache_partial_services',
+      'Services cached without their object, because of its size.'),
+    oversizedConfigs: gauge('aim_admission_cache_oversized_configs',
+      'Configurations left out of the cache because of their size, by kind.', ['kind']),
     cacheSynced: gauge('aim_admission_cache_synced', '1 once the first list of a kind is complete.', ['kind']),
-    cacheAge: gauge(
-      'aim_admission_cache_age_seconds',
+    cacheAge: gauge('aim_admission_cache_age_seconds',
       'Time since the API server last confirmed that the cache of a kind is up to date; +Inf before the first list.',
-      ['kind']
-    ),
+      ['kind']),
     watchRestarts: counter('aim_admission_watch_restarts_total', 'Restarted watches, by kind.', ['kind']),
-    clientRequests: counter(
-      'rest_client_requests_total', 'Requests to the API server, by status code and method.', ['code', 'method']
-    )
+    clientRequests: counter('rest_client_requests_total', 'Requests to the API server, by status code and method.',
+      ['code', 'method'])
   }
 }
 
@@ -62,34 +55,21 @@ const DURATION_BUCKETS = [0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.
 function reviewMetrics (registry: Registry) {
   const { counter, gauge, histogram } = metricsIn(registry)
   return {
-    requests: counter(
-      'aim_admission_requests_total',
-      'Reviews by webhook, operation, outcome and dry run.',
-      ['webhook', 'operation', 'outcome', 'dry_run']
-    ),
-    duration: histogram(
-      'aim_admission_request_duration_seconds',
+    requests: counter('aim_admission_requests_total', 'Reviews by webhook, operation, outcome and dry run.',
+      ['webhook', 'operation', 'outcome', 'dry_run']),
+    duration: histogram('aim_admission_request_duration_seconds',
       'Time from the last byte of a review to its response, in seconds.',
-      { label: 'webhook', buckets: DURATION_BUCKETS }
-    ),
+      { label: 'webhook', buckets: DURATION_BUCKETS }),
     inFlight: gauge('aim_admission_requests_in_flight', 'Reviews in flight.'),
     refusals: counter('aim_admission_refusals_total', 'Faults of refused reviews, by fault code.', ['reason']),
     deadlineExceeded: counter('aim_admission_deadline_exceeded_total', 'Reviews that exceeded their deadline.'),
-    clientGone: counter(
-      'aim_admission_client_gone_total',
-      'Clients that disconnected before they sent a whole review or received its response.'
-    ),
-    recorded: counter(
-      'aim_admission_reviews_recorded_total', 'Reviews under --record, by outcome of their record.', ['outcome']
-    ),
-    certificateExpiry: gauge(
-      'aim_admission_certificate_expiry_timestamp_seconds',
-      'Expiry of a certificate, in seconds since 1970.',
-      ['which']
-    ),
-    certificateReloadErrors: counter(
-      'aim_admission_certificate_reload_errors_total',
-      'Changed certificates that could not be loaded; the previous ones stay in use.'
-    )
+    clientGone: counter('aim_admission_client_gone_total',
+      'Clients that disconnected before they sent a whole review or received its response.'),
+    recorded: counter('aim_admission_reviews_recorded_total', 'Reviews under --record, by outcome of their record.',
+      ['outcome']),
+    certificateExpiry: gauge('aim_admission_certificate_expiry_timestamp_seconds',
+      'Expiry of a certificate, in seconds since 1970.', ['which']),
+    certificateReloadErrors: counter('aim_admission_certificate_reload_errors_total',
+      'Changed certificates that could not be loaded; the previous ones stay in use.')
   }
 }

@@ -33,12 +33,10 @@ export type MetricNames = 'shown' | 'hidden'
 /** The metrics of the reconciler, except those of its queues. */
 export function reconcileMetrics (registry: Registry, read: MeasuredReconciler, names: MetricNames) {
   const gauge = collectingGauge(registry)
-  gauge('leader_election_master_status', '1 while this replica leads.', {
-    labelNames: ['name'], collect: (metric) => { metric.set({ name: read.election }, read.leads() ? 1 : 0) }
-  })
-  gauge('aim_admission_unobserved_services', 'Services whose last change no webhook observed, not fixed yet.', {
-    collect: (metric) => { metric.set(read.unobserved()) }
-  })
+  gauge('leader_election_master_status', '1 while this replica leads.',
+    { labelNames: ['name'], collect: (metric) => { metric.set({ name: read.election }, read.leads() ? 1 : 0) } })
+  gauge('aim_admission_unobserved_services', 'Services whose last change no webhook observed, not fixed yet.',
+    { collect: (metric) => { metric.set(read.unobserved()) } })
   gauge(
     'aim_config_services',
     'Services that use a configuration: all (total), with its present version (current), degraded (failing).',
@@ -63,12 +61,10 @@ export function reconcileMetrics (registry: Registry, read: MeasuredReconciler, 
       }
     }
   )
-  gauge('aim_admission_reconcile_limit', 'Keys that the reconciler may process at once; it follows write latency.', {
-    collect: (metric) => { metric.set(read.limit()?.limit ?? 0) }
-  })
-  gauge('aim_admission_reconcile_running', 'Keys that the reconciler processes.', {
-    collect: (metric) => { metric.set(read.limit()?.running ?? 0) }
-  })
+  gauge('aim_admission_reconcile_limit', 'Keys that the reconciler may process at once; it follows write latency.',
+    { collect: (metric) => { metric.set(read.limit()?.limit ?? 0) } })
+  gauge('aim_admission_reconcile_running', 'Keys that the reconciler processes.',
+    { collect: (metric) => { metric.set(read.limit()?.running ?? 0) } })
   gauge('aim_admission_write_latency_floor_seconds', 'Latency of a write that waits for no other, by kind of write.', {
     labelNames: ['write'],
     collect: (metric) => {
@@ -173,16 +169,10 @@ export function workQueueMetrics (registry: Registry) {
     })
   }
   gauge('workqueue_depth', 'Keys that wait.', ({ depth }) => depth)
-  gauge(
-    'workqueue_unfinished_work_seconds',
-    'Total time that the keys in process have taken so far, in seconds.',
-    ({ ages }) => ages.reduce((sum, age) => sum + age, 0) / 1_000
-  )
-  gauge(
-    'workqueue_longest_running_processor_seconds',
-    'Longest time that a key in process has taken so far, in seconds.',
-    ({ ages }) => Math.max(0, ...ages) / 1_000
-  )
+  gauge('workqueue_unfinished_work_seconds', 'Total time that the keys in process have taken so far, in seconds.',
+    ({ ages }) => ages.reduce((sum, age) => sum + age, 0) / 1_000)
+  gauge('workqueue_longest_running_processor_seconds',
+    'Longest time that a key in process has taken so far, in seconds.', ({ ages }) => Math.max(0, ...ages) / 1_000)
   return {
     /** `measure` returns the queue that works at present, if any. */
     observe: (name: string, measure: () => MeasuredQueue | undefined) => {

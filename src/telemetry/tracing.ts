@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Span } from '@opentelemetry/api'
 import type { Log } from '../core/ports.ts'
-import type { Clock } from '../platform/clock.ts'
+import { pause, type Clock } from '../platform/clock.ts'
 import { errorMessage } from '../platform/error-message.ts'
 
 /** The spans of one review: one for the whole, and one for each of its phases. */
@@ -68,10 +68,9 @@ export async function startTracing (
       }
     },
     stop: async () => {
-      const { promise, resolve } = Promise.withResolvers<undefined>()
-      const cancel = clock.setTimeout(STOP_MS, () => { resolve(undefined) })
-      await Promise.race([provider.shutdown().catch(() => undefined), promise])
-      cancel()
+      const stopped = new AbortController()
+      await Promise.race([provider.shutdown().catch(() => undefined), pause(clock, STOP_MS, stopped.signal)])
+      stopped.abort()
     }
   }
 }

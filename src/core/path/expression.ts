@@ -29,10 +29,7 @@ export type Reading =
 /** Longest accepted value, in UTF-16 code units: more than a path can hold, because surplus slashes are dropped. */
 const MAX_VALUE_LENGTH = 5 * MAX_PATH_LENGTH
 
-/**
- * Compiles the expression whose `{` is at `start`; text or a number alone becomes a literal. `end` is the offset after
- * its `}`. Throws ExpressionError with the first mistake.
- */
+/** Compiles the expression whose `{` is at `start`; `end`: after its `}`. Throws ExpressionError for a mistake. */
 export function compileExpression (source: string, start: number): { part: string | PathExpression, end: number } {
   const { steps, end } = parseExpression(source, start)
   const text = printable(source.slice(start, end))

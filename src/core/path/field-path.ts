@@ -38,10 +38,7 @@ export function missingField (service: JsonObject, path: FieldPath): MissingFiel
   return { what, remedy: `write {${templateText(whole)}}` }
 }
 
-/**
- * Why no service can have a value at the path, or, with `single`, a single one; undefined if a service can, or if the
- * definition does not say.
- */
+/** Why no service can have a value there (`single`: one); undefined if one can, or the definition does not say. */
 export function impossibleField (path: FieldPath, served: ServedFields, single: boolean): MissingField | undefined {
   const whole = dottedEntry(path)
   if (whole !== undefined) {

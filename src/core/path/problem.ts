@@ -26,7 +26,7 @@ export function problemText ({ expression, position, what }: TemplateProblem, ow
 /** In characters: most expressions are shorter, and the reader has the template. */
 const MAX_SHOWN = 60
 
-/** Thrown while an expression is parsed; `template-text.ts` turns it into a problem. */
+/** Thrown while an expression is parsed; `template.ts` turns it into a problem. */
 export class ExpressionError extends Error {
   readonly problem: TemplateProblem
   constructor (problem: TemplateProblem) {

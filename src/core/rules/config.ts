@@ -113,10 +113,7 @@ function incompleteWarning (config: ConfigChange['config'], examined: number): s
     'examined in the time that a request has; for all of them: aim-admission review --what-if FILE --kubeconfig FILE'
 }
 
-/**
- * The services that move to a path which another changed service gets, or which an unmoved service excludes. Undefined
- * if the search had to end early.
- */
+/** Services that move to a path that another one gets or excludes; undefined if the search had to end early. */
 function * collidingServices (changed: readonly Dependent[], world: World): Steps<ReadonlySet<Dependent> | undefined> {
   const claimants = new Map<string, number>()
   const moving = new Map<string, Dependent>()

@@ -1,11 +1,10 @@
-/** Reasons of the conditions `RoutingReady` and `RuntimeConfigResolved` that faults lead to. */
-type ConditionReason =
-  | 'RuntimeConfigMissing' | 'PathTemplateInvalid' | 'PathFieldMissing' | 'PathTooLong'
-  | 'PathConflict' | 'PathOutOfScope'
+/** Reasons of the conditions `PathResolved` and `RoutingReady` that faults lead to. */
+export const PATH_FAULT_REASONS =
+  ['PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict', 'PathOutOfScope'] as const
 
 interface CatalogueEntry {
   /** Reason in the service's condition; absent for faults that no stored service can have. */
-  readonly reason?: ConditionReason
+  readonly reason?: typeof PATH_FAULT_REASONS[number] | 'RuntimeConfigMissing'
   /** One sentence for docs/reference/faults.md. */
   readonly summary: string
 }

@@ -84,7 +84,7 @@ function templateFault (problem: TemplateProblem, assessment: Assessment, contex
     const isSet = keysOf(context.before ?? service, field).includes(missing.key)
     const keys = keysOf(service, field)
     const reason = owner === undefined ? '' : `; the path template of ${owner} needs it`
-    const command = setCommand(service, { ...missing, stored: context.stored, isSet })
+    const command = setCommand(service, missing, { stored: context.stored, isSet })
     const message = `${problem.what}${didYouMean(missing.key, keys)}${reason}${listed(field, keys)}; run: ${command}`
     return { code, field: `metadata.${field}[${missing.key}]`, message }
   }
@@ -109,20 +109,15 @@ function templateRemedy ({ remedy }: TemplateProblem, { routing, config }: Asses
   return remedy ?? 'correct spec.routing.pathTemplate, or remove it so that the default applies'
 }
 
-interface MetadataEntry {
-  readonly kind: 'label' | 'annotation'
-  /** Safe in a shell: see `isQualifiedName`. */
-  readonly key: string
-  readonly stored: boolean
-  /** Whether there is a value to overwrite. */
-  readonly isSet: boolean
-}
-
 /**
- * Sets a label or annotation on the stored service, or in the manifest of one that does not exist yet. The value to be
- * given comes last, in angle brackets: pasted as it is, the command is a syntax error in every shell.
+ * Sets a label or annotation on the stored service, or in the manifest of one that does not exist yet. The key is safe
+ * in a shell: see `isQualifiedName`. The value to be given comes last, in angle brackets: pasted as it is, the command
+ * is a syntax error in every shell.
  */
-function setCommand ({ namespace, name, generateName }: Service, { kind, key, stored, isSet }: MetadataEntry): string {
+function setCommand (
+  { namespace, name, generateName }: Service, { kind, key }: NonNullable<TemplateProblem['missing']>,
+  { stored, isSet }: { readonly stored: boolean, readonly isSet: boolean }
+): string {
   const verb = kind === 'label' ? 'label' : 'annotate'
   const overwrite = isSet ? ' --overwrite' : ''
   const entry = `${key}=<${key.slice(key.lastIndexOf('/') + 1)}>`

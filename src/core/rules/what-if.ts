@@ -57,23 +57,22 @@ export function predictChanges (configs: ConfigLookup, world: KnownWorld): Predi
 /** Once every rollout has ended: a service keeps a path that it still asks for; the other paths go to the oldest. */
 function settledAssessments (before: readonly Assessment[], world: KnownWorld): Map<string, Assessment> {
   const paths = world.indexPaths([])
+  const hold = ({ claim, service }: Assessment): void => {
+    if (claim !== undefined) paths.add({ ...claim, since: createdAt(service.object) })
+  }
   const alone = before.map(({ service, claim }) =>
     ({ service, claim, next: assessService(service, { ...world, paths }, service) }))
   const { staying = [], moving = [] } = Object.groupBy(alone, ({ claim, next }) =>
     claim !== undefined && next.claim !== undefined && isSameClaim(claim, next.claim) ? 'staying' : 'moving')
-  for (const { next } of staying) for (const held of heldPath(next)) paths.add(held)
+  for (const { next } of staying) hold(next)
   const settled = new Map(staying.map(({ service, next }) => [objectKey(service), next]))
   const byAge = moving.map(({ service }) => ({ service, age: ageOrder({ since: createdAt(service.object), service }) }))
   for (const { service } of byAge.sort((a, b) => a.age < b.age ? -1 : 1)) {
     const assessment = assessService(service, { ...world, paths }, service)
-    for (const held of heldPath(assessment)) paths.add(held)
+    hold(assessment)
     settled.set(objectKey(service), assessment)
   }
   return settled
-}
-
-function heldPath ({ claim, service }: Assessment): HeldPath[] {
-  return claim === undefined ? [] : [{ ...claim, since: createdAt(service.object) }]
 }
 
 /** As the reconciler judges it. */

@@ -39,10 +39,7 @@ export interface Assessment extends PathAssessment {
 export type PathWorld = Pick<World, 'paths' | 'pathPolicy'>
 export type AssessmentWorld = PathWorld & Pick<World, 'configs' | 'served'>
 
-/**
- * Resolves the configuration, settles the routing, renders the path, and composes the block. Pure. `stored` is the
- * service in the API server, whose block contains the path that it holds; undefined for a new service.
- */
+/** Everything that follows from a service. Pure. `stored`: the service in the API server; undefined for a new one. */
 export function assessService (service: Service, world: AssessmentWorld, stored: Service | undefined): Assessment {
   const config = resolveConfig({ namespace: service.namespace, name: service.configName }, world)
   const assessed = assessPath({ service, config, stored }, world)

@@ -1,7 +1,7 @@
 import type { PatchOperation } from '../../api/admission-review.ts'
 import { GATEWAY_DEFAULTS } from '../../api/kinds.ts'
 import { INJECTED_FIELDS_ANNOTATION, LAST_APPLIED_ANNOTATION } from '../../api/meta.ts'
-import { annotationOf } from '../../api/object-meta.ts'
+import { annotationOf, withAnnotation } from '../../api/object-meta.ts'
 import {
   definedFields, isJsonObject, own, ownObject, ownObjects, ownString, parseObject, sameJson, valueAt, type JsonObject
 } from '../../platform/json.ts'
@@ -39,7 +39,7 @@ export function separateFilled (object: JsonObject, stored: JsonObject): OwnPart
     if (kept === undefined && value !== undefined) rest = withoutValue(rest, PATHS[field], evidence.claims)
     else if (kept !== value) rest = withValue(rest, PATHS[field], kept)
   }
-  return { object: hasRecord ? withAnnotation(rest, undefined) : rest, filled }
+  return { object: hasRecord ? withAnnotation(rest, INJECTED_FIELDS_ANNOTATION, undefined) : rest, filled }
 }
 
 interface Evidence {
@@ -73,7 +73,8 @@ const NONE: FilledFields = Object.freeze({})
 /** The service with the filled fields and their annotation. */
 export function withFilled (object: JsonObject, filled: FilledFields): JsonObject {
   const record = fillRecord(filled)
-  return record === undefined ? object : withAnnotation(withFields(object, filled), record)
+  if (record === undefined) return object
+  return withAnnotation(withFields(object, filled), INJECTED_FIELDS_ANNOTATION, record)
 }
 
 function withFields (object: JsonObject, filled: FilledFields): JsonObject {
@@ -257,11 +258,4 @@ function withoutValue (object: JsonObject, path: readonly string[], claims: Clai
   const { [key]: removed, ...rest } = at(object, parent) as JsonObject // the field was found in it
   const isEmptied = parent.length > 1 && Object.keys(rest).length === 0 && !claims.declaresObject(parent)
   return isEmptied ? withoutValue(object, parent, claims) : withValue(object, parent, rest)
-}
-
-function withAnnotation (object: JsonObject, record: string | undefined): JsonObject {
-  const { [INJECTED_FIELDS_ANNOTATION]: before, ...annotations } =
-    ownObject(ownObject(object, 'metadata'), 'annotations')
-  const next = record === undefined ? annotations : { ...annotations, [INJECTED_FIELDS_ANNOTATION]: record }
-  return withValue(object, ['metadata', 'annotations'], next)
 }

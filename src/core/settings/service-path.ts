@@ -1,4 +1,4 @@
-import { createdAt } from '../../api/object-meta.ts'
+import { createdAt, objectKey } from '../../api/object-meta.ts'
 import type { ParentReference } from '../../api/runtime-config.ts'
 import { isJsonObject, ownObject, ownString, sameJson } from '../../platform/json.ts'
 import type { SegmentForm } from '../path/segment.ts'
@@ -59,10 +59,7 @@ export function pathClaim (
   return gatewayRef && { service: { namespace, name }, gateway: { namespace, ...gatewayRef }, path }
 }
 
-/**
- * The claim of a stored service, which is the path that it holds: that in its block. Without a block, because its
- * configuration is missing, it is that of its own routing.
- */
+/** The path that a stored service holds: that in its block, or without a block that of its own routing. */
 export function storedClaim (service: Service, form: SegmentForm): HeldPath | undefined {
   return service.block === undefined ? ownClaim(service, form) : claimInBlock(service)
 }
@@ -99,7 +96,7 @@ export function pathConflict (
 ): PathConflict | undefined {
   const holds = held !== undefined && isSameClaim(held, wanted)
   for (const { holder, relation } of rivals(wanted, world)) {
-    if (!holds || isOlder(holder, held)) return { kind: 'conflict', path: wanted.path, holder, relation }
+    if (!holds || ageOrder(holder) < ageOrder(held)) return { kind: 'conflict', path: wanted.path, holder, relation }
   }
   return undefined
 }
@@ -118,11 +115,7 @@ export function * rivals (
   for (const holder of paths.below(claim, 'other namespaces')) yield { holder, relation: 'below' }
 }
 
-/** By creation time, then by namespace and name. */
-function isOlder (a: Pick<HeldPath, 'since' | 'service'>, b: Pick<HeldPath, 'since' | 'service'>): boolean {
-  return ageOrder(a) < ageOrder(b)
-}
-
+/** Sorts claims by creation time, then by namespace and name. */
 export function ageOrder ({ since, service }: Pick<HeldPath, 'since' | 'service'>): string {
-  return `${since} ${service.namespace}/${service.name}`
+  return `${since} ${objectKey(service)}`
 }

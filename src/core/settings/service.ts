@@ -1,6 +1,6 @@
 import canonicalize from 'canonicalize'
 import { DEFAULT_CONFIG_NAME, LAST_APPLIED_ANNOTATION, RECORD_ANNOTATION } from '../../api/meta.ts'
-import { isDeleting } from '../../api/object-meta.ts'
+import { annotationsOf, isDeleting, withAnnotation } from '../../api/object-meta.ts'
 import type { ObjectKey } from '../ports.ts'
 import {
   isJsonObject, nestsAtMost, own, ownObject, ownString, parseObject, type JsonObject
@@ -117,11 +117,8 @@ const MAX_RECORD = 256 * 1024
 const MAX_RECORD_DEPTH = 8
 
 function withoutRecord (object: JsonObject): JsonObject {
-  const metadata = ownObject(object, 'metadata')
-  const annotations = ownObject(metadata, 'annotations')
-  if (!Object.hasOwn(annotations, RECORD_ANNOTATION)) return object
-  const { [RECORD_ANNOTATION]: _, ...others } = annotations
-  return { ...object, metadata: { ...metadata, annotations: others } }
+  const isRecorded = Object.hasOwn(annotationsOf(object), RECORD_ANNOTATION)
+  return isRecorded ? withAnnotation(object, RECORD_ANNOTATION, undefined) : object
 }
 
 /** The configuration name of a service, without reading the rest; undefined if spec or name is malformed. */

@@ -1,5 +1,6 @@
 import type { Condition } from '../../api/kubernetes-schemas.ts'
 import { definedFields, own, ownObject, ownObjects, sameJson, type JsonObject } from '../../platform/json.ts'
+import { PATH_FAULT_REASONS } from '../rules/faults.ts'
 import { oneLine } from '../../platform/printable.ts'
 import { FIELD_MANAGER } from '../../api/meta.ts'
 
@@ -9,10 +10,7 @@ export type ConditionDraft = Omit<Condition, 'lastTransitionTime' | 'observedGen
 /** `now`: RFC 3339 in whole seconds. */
 export interface Observation { readonly known: readonly Condition[], readonly generation: number, readonly now: string }
 
-/**
- * Keeps a transition time while the status is unchanged. A client may print a message as it is, so none hides anything.
- * Source: API conventions, "Typical status properties".
- */
+/** Keeps a transition time while the status is unchanged. Source: API conventions, "Typical status properties". */
 export function conditionsOf (drafts: readonly ConditionDraft[], { known, generation, now }: Observation): Condition[] {
   return drafts.map((draft) => {
     const before = known.find(({ type }) => type === draft.type)
@@ -74,9 +72,8 @@ export interface ServiceEvent {
 }
 
 export const SERVICE_EVENT_REASONS = [
-  'RuntimeConfigResolved', 'RuntimeConfigMissing', 'PathRendered', 'RoutingDisabled', 'PathTemplateInvalid',
-  'PathFieldMissing', 'PathTooLong', 'PathConflict', 'PathOutOfScope', 'GatewayMissing', 'RolledForward',
-  'AdmittedWithoutWebhook', 'StatusContested'
+  'RuntimeConfigResolved', 'RuntimeConfigMissing', 'PathRendered', 'RoutingDisabled', ...PATH_FAULT_REASONS,
+  'GatewayMissing', 'RolledForward', 'AdmittedWithoutWebhook', 'StatusContested'
 ] as const
 type ServiceEventReason = typeof SERVICE_EVENT_REASONS[number]
 

@@ -2,7 +2,7 @@ import type { AIMServiceStatus } from '../../api/aim-service.ts'
 import type { Condition } from '../../api/kubernetes-schemas.ts'
 import { generationOf } from '../../api/object-meta.ts'
 import { isJsonObject, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
-import { FAULTS, type Fault } from '../rules/faults.ts'
+import { FAULTS, PATH_FAULT_REASONS, type Fault } from '../rules/faults.ts'
 import type { Assessment } from '../settings/assess.ts'
 import { configTitle } from '../settings/runtime-config.ts'
 import type { ConfigLookup } from '../world.ts'
@@ -72,11 +72,13 @@ function resolvedConfig (
 function settledDrafts (assessment: Assessment, faults: readonly Fault[]): ConditionDraft[] {
   const { config } = assessment
   const cause = degradedCause(assessment, faults)
+  const path = pathCondition(assessment, faults)
   return [
     config === undefined
       ? resolvedCondition('RuntimeConfigMissing', cause?.message ?? '')
       : resolvedCondition('Resolved', configTitle(config)),
-    ...pathConditions(assessment, faults),
+    path,
+    { ...path, type: 'RoutingReady' }, // for programs that wait for it; an operator that makes routes may own it
     cause === undefined ? HEALTHY : { type: 'Degraded', status: 'True', ...cause }
   ]
 }
@@ -107,32 +109,19 @@ const HEALTHY: ConditionDraft =
 /** Reasons of the condition `RuntimeConfigResolved`. */
 export const RESOLVED_REASONS = ['Resolved', 'RuntimeConfigMissing', 'RollingOut'] as const
 /** Reasons of the conditions `PathResolved` and `RoutingReady`. */
-export const ROUTING_REASONS = [
-  'PathRendered', 'RoutingDisabled', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict',
-  'PathOutOfScope', 'PathPending', 'GatewayMissing'
-] as const
+export const ROUTING_REASONS =
+  ['PathRendered', 'RoutingDisabled', ...PATH_FAULT_REASONS, 'PathPending', 'GatewayMissing'] as const
 /** Reasons of the condition `Degraded`. */
-export const DEGRADED_REASONS = [
-  'AsExpected', 'RuntimeConfigMissing', 'PathTemplateInvalid', 'PathFieldMissing', 'PathTooLong', 'PathConflict',
-  'PathOutOfScope', 'GatewayMissing'
-] as const
+export const DEGRADED_REASONS = ['AsExpected', 'RuntimeConfigMissing', ...PATH_FAULT_REASONS, 'GatewayMissing'] as const
 
 type ResolvedReason = typeof RESOLVED_REASONS[number]
 type RoutingReason = typeof ROUTING_REASONS[number]
 type DegradedReason = Exclude<typeof DEGRADED_REASONS[number], 'AsExpected'>
 
 /** Why a service is degraded. */
-export interface Cause { readonly reason: DegradedReason, readonly message: string }
+interface Cause { readonly reason: DegradedReason, readonly message: string }
 
-/**
- * The conditions `PathResolved` and `RoutingReady`, which is the same for programs that wait for it. An operator that
- * makes routes may own the second one. `faults`: of the path. Pure.
- */
-function pathConditions (assessment: Assessment, faults: readonly Fault[]): ConditionDraft[] {
-  const resolved = pathCondition(assessment, faults)
-  return [resolved, { ...resolved, type: 'RoutingReady' }]
-}
-
+/** The condition `PathResolved`. `faults`: of the path. */
 function pathCondition (assessment: Assessment, faults: readonly Fault[]): ConditionDraft {
   const { config, path, routing, claim } = assessment
   const condition = (reason: RoutingReason, message: string): ConditionDraft =>

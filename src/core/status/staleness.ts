@@ -39,12 +39,9 @@ function stalenessOfBlock ({ service, config, block, path }: Assessment): Stalen
     return config === undefined || isYounger(config.createdAt, createdAt(service.object)) ? 'outdated' : 'unobserved'
   }
   if (own(service.block, 'name') !== service.configName) return 'unobserved'
-  if (block === undefined || !isOfVersion(service.block, block)) return 'outdated'
+  const { kind, hash } = service.block
+  if (block === undefined || kind !== block.kind || hash !== block.hash) return 'outdated'
   return isPathPending(service.block, block, path) ? 'pending' : 'unobserved'
-}
-
-function isOfVersion (stored: JsonObject, { kind, hash }: ResolvedRuntimeConfig): boolean {
-  return own(stored, 'kind') === kind && own(stored, 'hash') === hash
 }
 
 /** Whether two blocks differ only in a path that became available, or that an older service holds. */
