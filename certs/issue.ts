@@ -1,7 +1,7 @@
 import { createPrivateKey, KeyObject, randomBytes, webcrypto } from 'node:crypto'
 import { isIP } from 'node:net'
 import type { X509Certificate } from '@peculiar/x509'
-import type { KeyedCertificate } from './pem.ts'
+import type { KeyedCertificate } from './certificate-set.ts'
 
 export interface IssueOptions {
   readonly dnsNames: readonly string[]

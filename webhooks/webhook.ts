@@ -24,13 +24,7 @@ export interface Webhook {
   readonly name: string
   readonly path: `/${string}`
   readonly type: 'mutating' | 'validating'
-  readonly resource: {
-    readonly group: string
-    readonly version: string
-    readonly resource: string
-    readonly kind: string
-    readonly scope: 'Namespaced' | 'Cluster'
-  }
+  readonly resource: ReturnType<typeof resourceOf>
   readonly registrations: readonly WebhookRegistration[]
   /** Resolves when the review need not wait for its configuration any longer; undefined if it need not wait. */
   readonly waitForConfig?: (request: ReviewRequest, signal: () => AbortSignal) => Promise<void> | undefined
@@ -40,7 +34,7 @@ export interface Webhook {
   readonly decideInSteps?: (request: ReviewRequest) => Steps<Verdict>
 }
 
-export function resourceOf ({ plural, kind, scope }: Kind): Webhook['resource'] {
+export function resourceOf ({ plural, kind, scope }: Pick<Kind, 'plural' | 'scope'> & { readonly kind: string }) {
   return { group: GROUP, version: VERSION, resource: plural, kind, scope }
 }
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import type { Option } from 'commander'
-import { parseCertificates, toPem } from '../../../certs/pem.ts'
+import { parseCertificates, toPem } from '../../../certs/certificate-set.ts'
 import type { WebhookClient, WebhookConfigurationOptions } from '../../../webhooks/webhook-configurations.ts'
 import { errorMessage } from '../../platform/error-message.ts'
 import { flag, namespaceFlag, wholeNumber } from './read-flags.ts'

@@ -245,35 +245,22 @@ function after (mark: string, source: string, from: number): number {
   return at === -1 ? source.length : at + mark.length
 }
 
-interface Flaw { readonly pattern: RegExp, readonly what: string, readonly remedy: string }
+/** What is wrong with a text that matches, and how to fix it. */
+type Flaw = readonly [pattern: RegExp, what: string, remedy: string]
 
-const INVISIBLE: Flaw = {
-  pattern: /[\p{Cc}\p{Zl}\p{Zp}]/u,
-  what: 'the template contains a control character or line break',
-  remedy: 'remove it'
-}
-
-const EXPRESSION_FLAWS: readonly Flaw[] = [
-  INVISIBLE,
-  { pattern: /\p{Cs}/u, what: 'the template contains half of a surrogate pair', remedy: 'remove it' }
-]
-
+const INVISIBLE: Flaw =
+  [/[\p{Cc}\p{Zl}\p{Zp}]/u, 'the template contains a control character or line break', 'remove it']
+const EXPRESSION_FLAWS: readonly Flaw[] =
+  [INVISIBLE, [/\p{Cs}/u, 'the template contains half of a surrogate pair', 'remove it']]
 const LITERAL_FLAWS: readonly Flaw[] = [
   INVISIBLE,
-  {
-    pattern: /\}/,
-    what: 'there is a "}" without a "{" before it',
-    remedy: 'remove it, or write {"}"} for a brace in the path'
-  },
-  {
-    pattern: /\$\{/,
-    what: 'the "$" before the braces would become part of the path',
-    remedy: 'remove it, or write {"$"} for a dollar sign in the path'
-  }
+  [/\}/, 'there is a "}" without a "{" before it', 'remove it, or write {"}"} for a brace in the path'],
+  [/\$\{/, 'the "$" before the braces would become part of the path',
+    'remove it, or write {"$"} for a dollar sign in the path']
 ]
 
 function flawsIn (text: string, start: number, flaws: readonly Flaw[]): TemplateProblem[] {
-  return flaws.flatMap(({ pattern, what, remedy }) => {
+  return flaws.flatMap(([pattern, what, remedy]) => {
     const at = text.search(pattern)
     return at === -1 ? [] : [syntax(start + at, what, remedy).problem]
   })

@@ -155,11 +155,7 @@ interface ConfigChange {
 }
 
 /** A service whose configuration changes. */
-interface Dependent {
-  readonly service: Service
-  readonly before: PathAssessment
-  readonly after: PathAssessment
-}
+interface Dependent { readonly service: Service, readonly before: PathAssessment, readonly after: PathAssessment }
 
 interface Dependents {
   readonly found: readonly Dependent[]

@@ -31,7 +31,7 @@ export interface ServiceJudgement {
 }
 
 /** The new service, and the stored one; `old` is undefined on CREATE. */
-export interface ServiceChange { readonly service: Service, readonly old: Service | undefined }
+interface ServiceChange { readonly service: Service, readonly old: Service | undefined }
 
 /**
  * Judges a service that is created or changed. An UPDATE that touches nothing a fault depends on does not cause it:

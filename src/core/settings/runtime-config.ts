@@ -138,22 +138,7 @@ function configHash (canonical: string): string {
 }
 
 export const BUILTIN_CONFIG: BuiltinConfig = Object.freeze({
-  kind: BUILTIN_KIND,
-  scope: 'Cluster',
-  namespace: '',
-  name: DEFAULT_CONFIG_NAME,
-  uid: '',
-  generation: 0,
-  createdAt: '',
-  rollout: '',
-  deleting: false,
-  oversized: false,
-  hash: configHash('{}'),
-  spec: '{}',
-  defaultStorageClassName: undefined,
-  serviceAccountName: undefined,
-  imagePullSecrets: [],
-  model: { creationScope: undefined, autoDiscovery: undefined },
-  routing: { enabled: undefined, gatewayRef: undefined, pathTemplate: undefined },
-  template: undefined
+  // a configuration without a spec, which is well-formed
+  ...readRuntimeConfig('AIMClusterRuntimeConfig', { metadata: { name: DEFAULT_CONFIG_NAME } }) as RuntimeConfig,
+  kind: BUILTIN_KIND
 })

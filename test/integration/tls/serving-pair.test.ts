@@ -4,7 +4,7 @@ import { connect as connectTcp, type AddressInfo } from 'node:net'
 import { connect, type ConnectionOptions } from 'node:tls'
 import t from 'tap'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
-import { checkServingPair } from '../../../certs/pem.ts'
+import { checkServingPair } from '../../../certs/certificate-set.ts'
 import { tlsOptions } from '../../../src/server/tls.ts'
 import { anAdmissionServer, testPair } from '../../support/http/admission-server.ts'
 
