@@ -59,6 +59,17 @@ export function isNewerVersion (version: string, than: string): boolean {
 /** A decimal number of any size without leading zeros. */
 const COMPARABLE_VERSION = /^[1-9]\d*$/
 
+/** Empty if unset. */
+export function keyOf (object: JsonObject): { readonly namespace: string, readonly name: string } {
+  const metadata = ownObject(object, 'metadata')
+  return { namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') }
+}
+
+/** In messages: `namespace/name`, or the name of a cluster-scoped object. */
+export function fullName ({ namespace, name }: { readonly namespace: string, readonly name: string }): string {
+  return namespace === '' ? name : `${namespace}/${name}`
+}
+
 /** `namespace/name`, in messages and as the key of maps. */
 export function objectKey ({ namespace, name }: { readonly namespace: string, readonly name: string }): string {
   return [namespace, name].join('/') // V8 keeps the parts of a sum in memory beside the text

@@ -41,9 +41,9 @@ export function manifestNamespace ({ namespace = '', kubeconfig, context }: Clus
  * this pod. Rejects with one line if no cluster is found.
  */
 export async function withCluster<T> (
-  { kubeconfig, context }: ClusterFlags, work: (connection: ApiConnection) => Promise<T>
+  { kubeconfig, context }: ClusterFlags, work: (connection: ApiConnection) => Promise<T>, log = SILENT
 ): Promise<T> {
-  const connection = await connectToCluster({ kubeconfig: kubeconfig ?? kubectlFiles(), context, log: SILENT })
+  const connection = await connectToCluster({ kubeconfig: kubeconfig ?? kubectlFiles(), context, log })
   try {
     return await work(connection)
   } finally {
@@ -52,7 +52,7 @@ export async function withCluster<T> (
 }
 
 /** A relative path in KUBECONFIG starts from the working directory. */
-export function kubectlFiles (): string[] {
+function kubectlFiles (): string[] {
   const files = (process.env['KUBECONFIG'] ?? '').split(path.delimiter).filter((file) => file !== '')
   return files.length > 0 ? files : [path.join(homedir(), '.kube', 'config')]
 }

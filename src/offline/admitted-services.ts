@@ -1,9 +1,9 @@
 import type { AdmissionEngine } from '../../webhooks/engine.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
-import { objectKey } from '../api/object-meta.ts'
+import { keyOf, objectKey } from '../api/object-meta.ts'
 import { assessService } from '../core/settings/assess.ts'
 import { readService } from '../core/settings/service.ts'
-import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
+import { ownObject, type JsonObject } from '../platform/json.ts'
 
 /**
  * Forwards the services of a folder with the block that admission would have written, because no API server stores it.
@@ -57,9 +57,4 @@ export function admittedService (
   const { block } = assessService(service, world, services.get(key)?.parse())
   const resolved = block !== undefined && { resolvedRuntimeConfig: block }
   return { ...service.object, spec: { ...spec, runtimeConfigName: service.configName, ...resolved } }
-}
-
-function keyOf (object: JsonObject): ObjectKey {
-  const metadata = ownObject(object, 'metadata')
-  return { namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') }
 }

@@ -1,5 +1,6 @@
 import { KINDS, type Kind } from '../api/kinds.ts'
 import { DEFAULT_NAMESPACE, GROUP } from '../api/meta.ts'
+import { fullName, keyOf } from '../api/object-meta.ts'
 import { decodeObject, validateObject, type FieldError } from '../api/validate-object.ts'
 import type { ObjectKey } from '../core/ports.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../platform/json.ts'
@@ -60,15 +61,14 @@ export function localObject (manifest: JsonObject, namespace = DEFAULT_NAMESPACE
   if (kind === undefined) return undefined
   const isNamespaced = kind.scope === 'Namespaced'
   const object = decodeObject(kind.kind, isNamespaced ? withNamespace(manifest, namespace) : manifest)
-  const metadata = ownObject(object, 'metadata')
-  const key = { namespace: isNamespaced ? ownString(metadata, 'namespace') : '', name: ownString(metadata, 'name') }
+  const key = isNamespaced ? keyOf(object) : { ...keyOf(object), namespace: '' }
   return { kind, key, written: manifest, object, errors: validateObject(kind.kind, object) }
 }
 
 /** An object's name in messages: `AIMService ml-team/llama-chat`; with generateName `AIMService ml-team/llama-*`. */
 export function objectTitle ({ kind, key: { namespace, name }, object }: LocalObject): string {
   const shown = name === '' ? `${ownString(ownObject(object, 'metadata'), 'generateName')}*` : name
-  return escapeHidden(`${kind.kind} ${namespace === '' ? '' : `${namespace}/`}${shown}`)
+  return escapeHidden(`${kind.kind} ${fullName({ namespace, name: shown })}`)
 }
 
 function withNamespace (object: JsonObject, namespace: string): JsonObject {

@@ -3,9 +3,9 @@ import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ObjectSink } from '../core/ports.ts'
 import type { HeldPath } from '../core/world.ts'
 import { sameJson, type JsonObject } from '../platform/json.ts'
-import { isNewerVersion, uidOf } from '../api/object-meta.ts'
+import { isNewerVersion, keyOf, uidOf } from '../api/object-meta.ts'
 import {
-  configId, configOf, keyOf, serviceId, versionOf, type ConfigKey, type ReconcileWorld,
+  configId, configOf, serviceId, versionOf, type ConfigKey, type ReconcileWorld,
   type WrittenServices
 } from './world.ts'
 

@@ -1,5 +1,5 @@
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../api/kinds.ts'
-import { isNewerVersion, objectKey, uidOf } from '../api/object-meta.ts'
+import { isNewerVersion, keyOf, objectKey, uidOf } from '../api/object-meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ConfigIndex } from '../cache/config-index.ts'
 import type { ServiceIndex } from '../cache/service-index.ts'
@@ -116,9 +116,4 @@ export class ObservedObjects<T extends OwnStatus> implements ObjectSink {
 
 export function versionOf (object: JsonObject): string {
   return ownString(ownObject(object, 'metadata'), 'resourceVersion')
-}
-
-export function keyOf (object: JsonObject): ObjectKey {
-  const metadata = ownObject(object, 'metadata')
-  return { namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') }
 }

@@ -9,7 +9,7 @@ import type { ObjectSink, ServedFields } from '../core/ports.ts'
 import { PRODUCT_FIELDS } from '../core/served-fields.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { PathIndex, World } from '../core/world.ts'
-import { objectKey } from '../api/object-meta.ts'
+import { keyOf, objectKey } from '../api/object-meta.ts'
 import { errorMessage } from '../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../platform/json.ts'
 import { RESPONSE_FIELDS, type ReplayedResponse, type ResponseField, type ReviewRecord } from './review-record.ts'
@@ -64,12 +64,11 @@ function worldOf ({ configs: recorded, services: users, paths, pathPolicy, field
   for (const { kind, object } of recorded) feed(configs.sink(kind), object)
   for (const object of users) feed(services.sink(), object)
   for (const claim of paths) if (services.get(claim.service) === undefined) services.paths.add(claim)
-  const recent = new Set(
-    recorded.filter((config) => config.recent).map(({ kind, object }) => keyOf(kind, ownObject(object, 'metadata')))
-  )
+  const recent = new Set(recorded.filter((config) => config.recent)
+    .map(({ kind, object }) => `${kind} ${objectKey(keyOf(object))}`))
   const pendingConfigs = {
     announce: () => undefined,
-    isRecent: ({ kind, namespace, name }: RuntimeConfig) => recent.has(keyOf(kind, { namespace, name })),
+    isRecent: (config: RuntimeConfig) => recent.has(`${config.kind} ${objectKey(config)}`),
     waitForConfig: () => undefined
   }
   const served: ServedFields = {
@@ -92,8 +91,4 @@ function feed (sink: ObjectSink, object: JsonObject): void {
   } catch {
     // unknown to this version
   }
-}
-
-function keyOf (kind: string, metadata: JsonObject): string {
-  return `${kind} ${ownString(metadata, 'namespace')}/${ownString(metadata, 'name')}`
 }

@@ -1,3 +1,4 @@
+import { keyOf } from '../../../api/object-meta.ts'
 import type { ReadResult } from '../../../core/ports.ts'
 import { own, ownObject, ownObjects, ownString, ownStrings, type JsonObject } from '../../../platform/json.ts'
 import type { ClusterReader } from './cluster-reader.ts'
@@ -10,9 +11,9 @@ export interface Permission {
   readonly attributes: Readonly<Record<'verb' | 'group' | 'resource' | 'subresource' | 'name' | 'namespace', string>>
 }
 
-interface CheckOptions {
+export interface AccessCheckOptions {
   readonly cluster: ClusterReader
-  /** The command that grants the rights. */
+  /** The command that creates what is missing. */
   readonly fix: string
   /** Whether the server acts as a user of its own: the service accounts are missing. */
   readonly isOutside: boolean
@@ -23,7 +24,7 @@ interface CheckOptions {
  * decides, because other roles and authorizers can grant them too.
  */
 export async function checkAccess (
-  manifests: readonly JsonObject[], { cluster, fix, isOutside }: CheckOptions
+  manifests: readonly JsonObject[], { cluster, fix, isOutside }: AccessCheckOptions
 ): Promise<CheckResult[]> {
   const caller = await callerOf(cluster)
   const reviewed = await Promise.all(permissionsOf(manifests).map(async (permission) =>
@@ -63,7 +64,7 @@ const SERVICE_ACCOUNT = 'system:serviceaccount:'
 interface ReviewedPermission { readonly permission: Permission, readonly review: ReadResult }
 
 function accessResult (
-  account: string, reviews: readonly ReviewedPermission[], { fix, isOutside }: Omit<CheckOptions, 'cluster'>
+  account: string, reviews: readonly ReviewedPermission[], { fix, isOutside }: Omit<AccessCheckOptions, 'cluster'>
 ): CheckResult {
   const subject = account.startsWith(SERVICE_ACCOUNT)
     ? account.replace(SERVICE_ACCOUNT, 'ServiceAccount ').replace(':', '/')
@@ -97,7 +98,7 @@ export function permissionsOf (manifests: readonly JsonObject[]): Permission[] {
   const bindings = manifests.filter(({ kind }) => kind === 'ClusterRoleBinding' || kind === 'RoleBinding')
   return bindings.flatMap((binding) => {
     const { kind, name } = ownObject(binding, 'roleRef')
-    const namespace = ownString(ownObject(binding, 'metadata'), 'namespace')
+    const { namespace } = keyOf(binding)
     const role = manifests.find((manifest) => {
       const metadata = ownObject(manifest, 'metadata')
       return manifest['kind'] === kind && metadata['name'] === name &&

@@ -1,6 +1,6 @@
 import { probeServingCert, type ServerAddress } from '../../../../certs/replicas.ts'
-import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
-import { webhooksOf, type LiveConfiguration } from './check-objects.ts'
+import { isJsonObject, own, ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
+import type { LiveConfiguration } from './check-objects.ts'
 import type { CheckResult } from './format.ts'
 
 const HANDSHAKE_TIMEOUT_MS = 5_000
@@ -14,7 +14,6 @@ export interface CertificateOptions {
   readonly days: number
   /** The commands that renew the certificate, and the caBundle, if there are such. */
   readonly fixes: { readonly expiry: string | undefined, readonly trust: string | undefined }
-  readonly now: () => Date
 }
 
 /** The address of a webhook, and the CA certificates that verify it (PEM; can be empty). */
@@ -27,7 +26,8 @@ interface Endpoint extends ServerAddress { readonly caBundle: string }
 export async function checkCertificate (
   configurations: readonly LiveConfiguration[], options: CertificateOptions
 ): Promise<CheckResult[]> {
-  const webhooks = configurations.flatMap(({ live }) => live.kind === 'found' ? webhooksOf(live.object) : [])
+  const webhooks = configurations.flatMap(({ live }) =>
+    live.kind === 'found' ? ownObjects(live.object, 'webhooks') : [])
   const endpoints = Map.groupBy(webhooks, (webhook) => JSON.stringify(endpointOf(webhook, options.server)))
   return await Promise.all(Array.from(endpoints.values(), async (sameEndpoint) => {
     const endpoint = endpointOf(sameEndpoint[0] ?? {}, options.server)
@@ -56,7 +56,7 @@ function addressOf (client: JsonObject): { readonly serverName: string, readonly
 }
 
 async function endpointResult (
-  endpoint: Endpoint, subject: string, { days, fixes, now }: CertificateOptions
+  endpoint: Endpoint, subject: string, { days, fixes }: CertificateOptions
 ): Promise<CheckResult> {
   const about = { check: 'certificate', subject } as const
   const problem = (what: string, fix: string | undefined): CheckResult =>
@@ -72,7 +72,7 @@ async function endpointResult (
   if (result.kind === 'unverified') {
     return problem(`the caBundle does not verify the served certificate: ${result.reason}`, fixes.trust)
   }
-  const left = (result.notAfter.getTime() - now().getTime()) / DAY_MS
+  const left = (result.notAfter.getTime() - Date.now()) / DAY_MS
   const expiry = result.notAfter.toISOString()
   if (left < days) {
     return problem(`the served certificate expires on ${expiry}, in ${left.toFixed(1)} days`, fixes.expiry)

@@ -1,8 +1,10 @@
 import jsonpatch, { type Operation } from 'fast-json-patch'
 import { GROUP, PREFIX, RECORD_ANNOTATION } from '../../../api/meta.ts'
+import { keyOf } from '../../../api/object-meta.ts'
 import type { ReadResult } from '../../../core/ports.ts'
 import { ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
 import { escapeJson } from '../../../platform/printable.ts'
+import type { AccessCheckOptions } from './check-access.ts'
 import type { ClusterReader } from './cluster-reader.ts'
 import { shellWord, type CheckResult } from './format.ts'
 
@@ -15,7 +17,7 @@ const CRD_FIX = `aim-admission manifests crds${GROUP === PREFIX ? '' : ` --api-g
  */
 export async function checkDefinitions (wanted: readonly JsonObject[], cluster: ClusterReader): Promise<CheckResult[]> {
   const read = await Promise.all(wanted.map(async (definition) => {
-    const live = await cluster.read(`/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${nameOf(definition)}`)
+    const live = await cluster.read(`/apis/apiextensions.k8s.io/v1/customresourcedefinitions/${keyOf(definition).name}`)
     return { wanted: definition, live, isTheirs: live.kind === 'found' && !isOurs(definition, live.object) }
   }))
   const theirs = read.filter(({ isTheirs }) => isTheirs)
@@ -95,7 +97,7 @@ function hasField (definition: JsonObject, field: string): boolean {
 /** Each side's next apply replaces the definitions of the other. */
 function mixedResult (ours: readonly Definition[], theirs: readonly Definition[]): CheckResult {
   const names = (definitions: readonly Definition[]): string =>
-    definitions.map(({ wanted }) => nameOf(wanted).split('.')[0]).join(', ')
+    definitions.map(({ wanted }) => keyOf(wanted).name.split('.')[0]).join(', ')
   return {
     check: 'definitions',
     kind: 'note',
@@ -120,30 +122,18 @@ function establishedProblem (live: JsonObject): string | undefined {
   return established ? undefined : 'is not established'
 }
 
-interface CheckOptions {
-  readonly cluster: ClusterReader
-  /** The command that creates what is missing. */
-  readonly fix: string
-  /** Whether the server acts as a user of its own, so that the ServiceAccount that the policy limits is missing. */
-  readonly isOutside: boolean
-}
-
 /** A webhook configuration as the program prints it, and as the cluster has it. */
 export interface LiveConfiguration { readonly wanted: JsonObject, readonly live: ReadResult }
 
 /** Path of an object of admissionregistration.k8s.io/v1. */
 export function registrationPath (object: JsonObject): string {
   const plural = `${ownString(object, 'kind').toLowerCase().replace(/y$/, 'ie')}s`
-  return `/apis/admissionregistration.k8s.io/v1/${plural}/${nameOf(object)}`
-}
-
-export function webhooksOf (configuration: JsonObject): JsonObject[] {
-  return ownObjects(configuration, 'webhooks')
+  return `/apis/admissionregistration.k8s.io/v1/${plural}/${keyOf(object).name}`
 }
 
 /** Whether the policy that limits the rights of the program, and its binding, are those that the program prints. */
 export async function checkPolicy (
-  wanted: readonly JsonObject[], { cluster, fix, isOutside }: CheckOptions
+  wanted: readonly JsonObject[], { cluster, fix, isOutside }: AccessCheckOptions
 ): Promise<CheckResult[]> {
   if (isOutside) return []
   const policies = wanted.filter(({ kind }) => String(kind).startsWith('ValidatingAdmissionPolicy'))
@@ -206,14 +196,10 @@ function valueText (value: unknown): string {
 
 /** The command of a JSON Patch. */
 export function patchCommand (object: JsonObject, operations: readonly JsonObject[]): string {
-  const target = `${ownString(object, 'kind').toLowerCase()} ${shellWord(nameOf(object))}`
+  const target = `${ownString(object, 'kind').toLowerCase()} ${shellWord(keyOf(object).name)}`
   return `kubectl patch ${target} --type=json -p ${shellWord(escapeJson(JSON.stringify(operations)))}`
 }
 
-export function nameOf (object: JsonObject): string {
-  return ownString(ownObject(object, 'metadata'), 'name')
-}
-
 export function titleOf (object: JsonObject): string {
-  return `${ownString(object, 'kind')} ${nameOf(object)}`
+  return `${ownString(object, 'kind')} ${keyOf(object).name}`
 }

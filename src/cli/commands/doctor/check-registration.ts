@@ -1,6 +1,6 @@
 import jsonpatch from 'fast-json-patch'
 import { isJsonObject, ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
-import { compare, patchCommand, titleOf, webhooksOf, type LiveConfiguration } from './check-objects.ts'
+import { compare, patchCommand, titleOf, type LiveConfiguration } from './check-objects.ts'
 import type { CheckResult } from './format.ts'
 import { exemptBy, NAMESPACE_LABEL, type Fit } from './found-registration.ts'
 
@@ -17,7 +17,7 @@ export function checkRegistration (
   configurations: readonly LiveConfiguration[], options: RegistrationOptions
 ): CheckResult[] {
   return configurations.flatMap(({ wanted, live }) => {
-    if (live.kind === 'found') return webhookResults(wanted, webhooksOf(live.object), options)
+    if (live.kind === 'found') return webhookResults(wanted, ownObjects(live.object, 'webhooks'), options)
     const about = { check: 'registration', subject: titleOf(wanted) } as const
     if (live.kind === 'failed') return { ...about, kind: 'unknown', what: live.reason }
     const what = 'is missing, so the API server calls no webhook'
@@ -30,7 +30,7 @@ export function checkRegistration (
 function webhookResults (
   wanted: JsonObject, found: readonly JsonObject[], options: RegistrationOptions
 ): CheckResult[] {
-  const expected = webhooksOf(wanted)
+  const expected = ownObjects(wanted, 'webhooks')
   const compared = expected.map((webhook) => comparedWebhook(webhook, found, options))
   const unexpected = found.map((webhook, at) => ({ webhook, at, name: ownString(webhook, 'name') }))
     .filter(({ name }) => !expected.some((other) => other['name'] === name))

@@ -1,8 +1,8 @@
 import { KINDS, type Kind } from '../../../api/kinds.ts'
 import { API_VERSION, GROUP, PREFIX } from '../../../api/meta.ts'
+import { fullName, keyOf } from '../../../api/object-meta.ts'
 import type { ReadResult } from '../../../core/ports.ts'
 import { ownObject, ownObjects, ownString, ownStrings, type JsonObject } from '../../../platform/json.ts'
-import { nameOf, webhooksOf } from './check-objects.ts'
 import type { ClusterReader } from './cluster-reader.ts'
 import { shellWord, type CheckResult } from './format.ts'
 
@@ -42,12 +42,12 @@ function otherWebhookResults (kind: string, list: ReadResult, ours: string): Che
     const what = list.kind === 'failed' ? list.reason : 'this kind does not exist'
     return [{ check, kind: 'unknown', subject: `every ${kind}`, what }]
   }
-  const others = ownObjects(list.object, 'items').filter((item) => nameOf(item) !== ours)
+  const others = ownObjects(list.object, 'items').filter((item) => keyOf(item).name !== ours)
   const notes = others.flatMap((configuration) =>
-    webhooksOf(configuration).filter(matchesOurKinds).map((webhook): CheckResult => ({
+    ownObjects(configuration, 'webhooks').filter(matchesOurKinds).map((webhook): CheckResult => ({
       check,
       kind: 'note',
-      subject: `${kind} ${nameOf(configuration)}, ${ownString(webhook, 'name')}`,
+      subject: `${kind} ${keyOf(configuration).name}, ${ownString(webhook, 'name')}`,
       what: `is called for these kinds too, with failurePolicy ${ownString(webhook, 'failurePolicy')}`
     })))
   if (notes.length > 0) return notes
@@ -110,7 +110,7 @@ function oldBindings (kind: string, result: ReadResult): CheckResult[] {
   return bindings.map((binding) => ({
     check,
     kind: 'problem',
-    subject: `${kind} ${fullName(binding)}`,
+    subject: `${kind} ${fullName(keyOf(binding))}`,
     what: `grants ClusterRole ${OLD_NAME} of an earlier version`,
     fix: kubectl('delete', kind, binding)
   }))
@@ -127,7 +127,7 @@ function annotated ({ kind, plural }: Kind, result: ReadResult): CheckResult[] {
   const notes = objects.slice(0, MAX_LISTED).map((object): CheckResult => ({
     check,
     kind: 'note',
-    subject: `${kind} ${fullName(object)}`,
+    subject: `${kind} ${fullName(keyOf(object))}`,
     what,
     fix: `${kubectl('annotate', `${plural}.${GROUP}`, object)} ${OLD_ANNOTATION}-`
   }))
@@ -148,14 +148,9 @@ async function annotatedObjects ({ plural }: Kind, cluster: ClusterReader): Prom
   return { kind: 'found', object: { items } }
 }
 
-function fullName (object: JsonObject): string {
-  const namespace = ownString(ownObject(object, 'metadata'), 'namespace')
-  return `${namespace === '' ? '' : `${namespace}/`}${nameOf(object)}`
-}
-
 /** A command about one object. The slash keeps a name that starts with a dash from being a flag. */
 function kubectl (verb: string, kind: string, object: JsonObject): string {
-  const namespace = ownString(ownObject(object, 'metadata'), 'namespace')
+  const { namespace, name } = keyOf(object)
   const where = namespace === '' ? '' : ` -n ${shellWord(namespace)}`
-  return `kubectl${where} ${verb} ${shellWord(`${kind.toLowerCase()}/${nameOf(object)}`)}`
+  return `kubectl${where} ${verb} ${shellWord(`${kind.toLowerCase()}/${name}`)}`
 }

@@ -7,12 +7,11 @@ import {
 import { customResourceDefinitions } from '../../../api/custom-resource-definitions.ts'
 import { DEFAULT_NAMESPACE, GROUP, PREFIX, SYSTEM_NAMESPACE } from '../../../api/meta.ts'
 import type { ReadResult } from '../../../core/ports.ts'
-import { connectToCluster } from '../../../kube/client/api-connection.ts'
 import { admissionProbe } from '../../../kube/objects/admission-probe.ts'
 import { certificateSourceFlag, type CertificateSource } from '../../flags/certificates.ts'
 import { apiGroupFlag, failWith, flag, newCommand, wholeNumber } from '../../flags/read-flags.ts'
 import { webhookFlags, webhookOptions, type WebhookFlags } from '../../flags/webhooks.ts'
-import { clusterFlags, kubectlFiles } from '../../user-cluster.ts'
+import { clusterFlags, withCluster } from '../../user-cluster.ts'
 import { accessManifests, type AccessOptions } from '../manifests/access.ts'
 import { checkAccess } from './check-access.ts'
 import { checkCertificate } from './check-certificate.ts'
@@ -77,17 +76,12 @@ interface Examination extends Omit<DoctorFlags, 'output'> {
 
 /** Compares a cluster with what the program needs; changes nothing. Rejects if the API server does not respond. */
 async function examine (webhooks: readonly RegisteredWebhook[], options: Examination): Promise<CheckResult[]> {
-  const { kubeconfig = kubectlFiles(), context } = options
   const log = pino({ level: 'warn' }, pino.destination({ dest: 2, sync: true }))
-  const connection = await connectToCluster({ kubeconfig, context, log })
-  try {
-    const probe = admissionProbe({ request: connection.request, namespace: DEFAULT_NAMESPACE, fencing: () => true })
-    const cluster = clusterReader(connection.request)
-    const results = await allResults(webhooks, options, { cluster, probed: await probe() })
+  return await withCluster(options, async ({ request }) => {
+    const probed = await admissionProbe({ request, namespace: DEFAULT_NAMESPACE, fencing: () => true })()
+    const results = await allResults(webhooks, options, { cluster: clusterReader(request), probed })
     return results.sort((a, b) => CHECKS.indexOf(a.check) - CHECKS.indexOf(b.check))
-  } finally {
-    await connection.close()
-  }
+  }, log)
 }
 
 async function allResults (
@@ -120,7 +114,7 @@ async function allResults (
     ...checkRegistration(configurations, { ...fit, create: isCreatable(fit, isManaged) ? create : undefined }),
     ...(await Promise.all([
       checkDefinitions(customResourceDefinitions(), cluster),
-      checkCertificate(configurations, { server, days, fixes, now: () => new Date() }),
+      checkCertificate(configurations, { server, days, fixes }),
       checkAccess(access, grants),
       checkPolicy(access, grants),
       checkOtherWebhooks(CONFIGURATION_NAME, cluster),

@@ -8,7 +8,7 @@ import {
   isJsonObject, own, ownObject, ownObjects, ownString, ownStrings, type JsonObject
 } from '../../../platform/json.ts'
 import { endpointOf } from './check-certificate.ts'
-import { registrationPath, webhooksOf, type LiveConfiguration } from './check-objects.ts'
+import { registrationPath, type LiveConfiguration } from './check-objects.ts'
 import type { ClusterReader } from './cluster-reader.ts'
 import { shellWord, type CheckResult } from './format.ts'
 
@@ -37,9 +37,10 @@ export interface FoundOptions {
 
 /** `works`: whether the API server reaches the first webhook. */
 export function foundOptions (configurations: readonly LiveConfiguration[], works: boolean): FoundOptions {
-  const pairs = configurations.flatMap(({ wanted, live }) => webhooksOf(wanted).flatMap((webhook) => {
-    const found = live.kind === 'found' && webhooksOf(live.object).find(({ name }) => name === webhook['name'])
-    return found ? [{ wanted: webhook, live: found }] : []
+  const pairs = configurations.flatMap(({ wanted, live }) => ownObjects(wanted, 'webhooks').flatMap((webhook) => {
+    const all = live.kind === 'found' ? ownObjects(live.object, 'webhooks') : []
+    const found = all.find(({ name }) => name === webhook['name'])
+    return found === undefined ? [] : [{ wanted: webhook, live: found }]
   }))
   const clients = pairs.map(({ wanted, live }) => clientOf(live, pathOf(wanted)))
   const client = works ? clients[0] : mostFrequent(clients)
@@ -132,7 +133,9 @@ export async function fitTo (found: FoundOptions, given: FitOptions): Promise<Fi
   const chosen = <T>(flag: string, asked: T, live: T | undefined): T => isGiven(flag) ? asked : live ?? asked
   const isBroken = isUnreachable(probed)
   const other = otherClient(found, options)
-  const isKept = other !== undefined && !(isBroken && await isBetter(options.client, { than: other, cluster }))
+  const isWorse = async (): Promise<boolean> =>
+    other !== undefined && !await isReady(other, cluster) && await isReady(options.client, cluster)
+  const isKept = other !== undefined && !(isBroken && await isWorse())
   const client = isKept ? other : options.client
   const isExempt = found.exempt?.includes(options.namespace) === true
   const fitted = {
@@ -149,7 +152,7 @@ export async function fitTo (found: FoundOptions, given: FitOptions): Promise<Fi
     isBroken,
     caBundle: client.kind === 'url' ? client.caBundle : found.caBundle,
     exempt: isExtended ? found.exempt : undefined,
-    results: other === undefined ? otherFlags(flags) : [await otherTarget(other, given, flags)]
+    results: await fitResults(other, given, flags)
   }
 }
 
@@ -165,55 +168,44 @@ function isUnreachable (probed: ProbeResult): boolean {
   return probed.kind === 'failed' && BROKEN.has(probed.failure)
 }
 
-const about = { check: 'registration', subject: 'the webhook configurations' } as const
-
-async function otherTarget (
-  client: WebhookClient, { cluster, options, isGiven, probed }: FitOptions, flags: readonly string[]
-): Promise<CheckResult> {
+async function fitResults (
+  other: WebhookClient | undefined, { cluster, options, isGiven, probed }: FitOptions, flags: readonly string[]
+): Promise<CheckResult[]> {
+  if (other === undefined) {
+    return flags.length === 0 ? [] : [registrationResult('note', 'are registered with other options', flags)]
+  }
   const isBroken = isUnreachable(probed)
   const { client: asked } = options
   const isMissing = asked.kind === 'service' && (await cluster.read(servicePath(asked))).kind === 'missing'
-  const what = `are registered by ${targetText(client)}` + (probed.kind === 'success' ? ', which responds' : '') +
+  const what = `are registered by ${targetText(other)}` + (probed.kind === 'success' ? ', which responds' : '') +
     (isBroken && probed.kind === 'failed' ? `, which does not respond (${probed.message})` : '') +
     `, not by ${targetText(asked)}${isMissing ? ', which does not exist' : ''}`
   const isAsked = ['url', 'serviceName', 'serviceNamespace'].some(isGiven)
-  return { ...about, kind: isBroken || isAsked ? 'problem' : 'note', ...withFlags(what, flags) }
+  return [registrationResult(isBroken || isAsked ? 'problem' : 'note', what, flags)]
 }
 
-function withFlags (what: string, flags: readonly string[]): Pick<CheckResult, 'what'> & { details: string[] } {
-  const details = flags.length === 0 ? [what] : [what, `flags that fit: ${flags.join(' ')}`]
-  return { what: details.join('; '), details }
+function registrationResult (kind: 'note' | 'problem', text: string, flags: readonly string[]): CheckResult {
+  const details = flags.length === 0 ? [text] : [text, `flags that fit: ${flags.join(' ')}`]
+  return { check: 'registration', kind, subject: 'the webhook configurations', what: details.join('; '), details }
 }
 
 /** The API group is a constant of the process, so nothing else can be compared. */
 export function otherGroup (found: string): CheckResult {
   const what = `are registered for the API group ${found}, not for ${GROUP}`
-  return { ...about, kind: 'problem', ...withFlags(what, [`--api-group ${shellWord(found)}`]) }
-}
-
-function otherFlags (flags: readonly string[]): CheckResult[] {
-  const result = withFlags('are registered with other options', flags)
-  return flags.length === 0 ? [] : [{ ...about, kind: 'note', ...result }]
-}
-
-async function isBetter (
-  client: WebhookClient, { than, cluster }: { readonly than: WebhookClient, readonly cluster: ClusterReader }
-): Promise<boolean> {
-  return !await isReady(than, cluster) && await isReady(client, cluster)
+  return registrationResult('problem', what, [`--api-group ${shellWord(found)}`])
 }
 
 /** Whether a server responds behind a Service, as its endpoints say, or, from here, at a URL. */
 async function isReady (client: WebhookClient, cluster: ClusterReader): Promise<boolean> {
   if (client.kind === 'url') {
-    const webhook = { clientConfig: { url: client.url, caBundle: client.caBundle } }
-    const { caBundle, ...address } = endpointOf(webhook)
+    const { caBundle, ...address } = endpointOf({ clientConfig: { url: client.url, caBundle: client.caBundle } })
     return (await probeServingCert(address, caBundle, { timeoutMs: 5_000, checkName: true })).kind === 'verified'
   }
   const [service, slices] = await Promise.all([
-    servicePath(client),
-    `/apis/discovery.k8s.io/v1/namespaces/${client.namespace}/endpointslices`
-  ].map(async (path) => await cluster.read(path)))
-  return service?.kind === 'found' && slices?.kind === 'found' && ownObjects(slices.object, 'items')
+    cluster.read(servicePath(client)),
+    cluster.read(`/apis/discovery.k8s.io/v1/namespaces/${client.namespace}/endpointslices`)
+  ])
+  return service.kind === 'found' && slices.kind === 'found' && ownObjects(slices.object, 'items')
     .filter((slice) => own(ownObject(ownObject(slice, 'metadata'), 'labels'), SERVICE_LABEL) === client.name)
     .flatMap((slice) => ownObjects(slice, 'endpoints'))
     .some((endpoint) => own(ownObject(endpoint, 'conditions'), 'ready') !== false)

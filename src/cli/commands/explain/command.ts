@@ -15,7 +15,7 @@ import { filesFlag, flag, newCommand } from '../../flags/read-flags.ts'
 import { pathFlags, pathPolicySettings, type PathFlags } from '../../flags/settings.ts'
 import { toJsonLines } from '../../output/formats.ts'
 import { refuseInput, reportErrors, type Terminal } from '../../output/terminal.ts'
-import { placeText, readInput } from '../../read-input.ts'
+import { placeText, readInput } from '../../read-objects.ts'
 import {
   clusterFlags, manifestNamespace, objectNamespaceFlag, withCluster, type ClusterFlags
 } from '../../user-cluster.ts'

@@ -3,6 +3,7 @@ import { pathToFileURL } from 'node:url'
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff'
 import type { Log, ReportingDescriptor, Result } from 'sarif'
 import { GROUP } from '../../../api/meta.ts'
+import { fullName, keyOf } from '../../../api/object-meta.ts'
 import { FAULTS } from '../../../core/rules/faults.ts'
 import { diagnosticsOf, type Diagnostic, type ReviewedObject } from '../../../offline/review-objects.ts'
 import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
@@ -10,7 +11,7 @@ import { isJsonObject, own, ownObject, ownString } from '../../../platform/json.
 import { escapeHidden, escapeJson, oneLine } from '../../../platform/printable.ts'
 import { toJsonLines, toJunit, toYaml, type JunitCase } from '../../output/formats.ts'
 import { painter, type Paint } from '../../output/terminal.ts'
-import { placeText } from '../../read-input.ts'
+import { placeText } from '../../read-objects.ts'
 
 interface FormatContext { readonly colors: boolean, readonly version: string }
 
@@ -116,8 +117,7 @@ function section (outcome: ReviewedObject, paint: Paint): string {
 function injected ({ object }: ReviewedObject, paint: Paint): string[] {
   const block = own(ownObject(object, 'spec'), 'resolvedRuntimeConfig')
   if (!isJsonObject(block)) return []
-  const namespace = ownString(block, 'namespace')
-  const config = `${ownString(block, 'kind')} ${namespace === '' ? '' : `${namespace}/`}${ownString(block, 'name')}`
+  const config = `${ownString(block, 'kind')} ${fullName(keyOf({ metadata: block }))}`
   const path = ownString(ownObject(block, 'routing'), 'path')
   return [paint('dim', `    settings of ${oneLine(config)}${path === '' ? '' : `, served at ${oneLine(path)}`}`) + '\n']
 }

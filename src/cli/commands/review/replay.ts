@@ -1,10 +1,11 @@
+import { fullName } from '../../../api/object-meta.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
 import { ownObject, ownString } from '../../../platform/json.ts'
 import { oneLine } from '../../../platform/printable.ts'
 import { readRecords, type ReadLine } from '../../../recording/record-files.ts'
 import { differencesOf, replayRecord, type ResponseDifference, type WebhooksOver } from '../../../recording/replay.ts'
 import type { ReviewRecord } from '../../../recording/review-record.ts'
-import type { KnownFlags } from '../../known-objects.ts'
+import type { KnownFlags } from '../../read-objects.ts'
 import { toJsonLines } from '../../output/formats.ts'
 import { newProgress, painter, refuseInput, type Terminal } from '../../output/terminal.ts'
 
@@ -91,7 +92,7 @@ interface Different {
 function report ({ place, record, changes }: Different, colors: boolean): string {
   const paint = painter(colors)
   const { webhook, operation, kind, namespace, name } = subjectOf(record)
-  const title = oneLine(`${kind} ${namespace === '' ? '' : `${namespace}/`}${name}`)
+  const title = oneLine(`${kind} ${fullName({ namespace, name })}`)
   const lines = changes.flatMap(({ field, recorded, now }) => [
     `  ${field}\n`,
     `    ${paint('red', `- ${valueText(recorded)}`)}\n`,

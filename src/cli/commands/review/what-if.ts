@@ -9,7 +9,7 @@ import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
 import { oneLine } from '../../../platform/printable.ts'
 import { toJsonLines } from '../../output/formats.ts'
 import { painter, table, type Style, type Terminal } from '../../output/terminal.ts'
-import { placeText, readInput, schemaProblems, type Input, type InputOptions } from '../../read-input.ts'
+import { placeText, readInput, schemaProblems, type Input, type InputOptions } from '../../read-objects.ts'
 
 /** Reads changed configurations. A service, or a configuration that violates its schema, is a problem. */
 export async function readWhatIf (paths: readonly string[], options: InputOptions): Promise<Input> {

@@ -2,14 +2,14 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Command } from 'commander'
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../../../api/kinds.ts'
 import { API_VERSION } from '../../../api/meta.ts'
-import { generationOf } from '../../../api/object-meta.ts'
+import { generationOf, keyOf } from '../../../api/object-meta.ts'
 import type { Log, ObjectSink } from '../../../core/ports.ts'
 import { ownConfigStatus } from '../../../core/status/rollout.ts'
 import type { SendRequest } from '../../../kube/client/api-connection.ts'
 import { forbiddenReason, listObjects } from '../../../kube/objects/list-objects.ts'
 import { Reflector } from '../../../kube/watch/reflector.ts'
 import { systemClock, type Clock } from '../../../platform/clock.ts'
-import { ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
+import type { JsonObject } from '../../../platform/json.ts'
 import { oneLine } from '../../../platform/printable.ts'
 import { apiGroupFlag, flag, newCommand } from '../../flags/read-flags.ts'
 import { toJsonLines } from '../../output/formats.ts'
@@ -113,11 +113,7 @@ async function listRollouts (wanted: Wanted, request: SendRequest): Promise<List
 }
 
 function isWanted (object: JsonObject, { name }: Wanted): boolean {
-  return name === undefined || name === nameOf(object)
-}
-
-function nameOf (object: JsonObject): string {
-  return ownString(ownObject(object, 'metadata'), 'name')
+  return name === undefined || name === keyOf(object).name
 }
 
 function rolloutOf (kind: ConfigKind, object: JsonObject): Rollout {
@@ -129,8 +125,7 @@ function rolloutOf (kind: ConfigKind, object: JsonObject): Rollout {
   const isObserved = services !== undefined && shown !== undefined && observedGeneration >= generationOf(object)
   return {
     kind,
-    namespace: ownString(ownObject(object, 'metadata'), 'namespace'),
-    name: nameOf(object),
+    ...keyOf(object),
     hash,
     services: services ?? { total: 0, current: 0, failing: 0 },
     ...(isObserved ? { state: shown.reason, message: shown.message } : PENDING)
@@ -157,7 +152,7 @@ const FRAME_MS = 100
 /** Shows the rollouts and each change until the signal aborts: in a view of the terminal, or as further lines. */
 export async function watchRollouts (wanted: Wanted, watch: Watch): Promise<void> {
   const { listed, readable, request, terminal, clock, output, signal } = watch
-  const known = new Map(listed.map((rollout) => [keyOf(rollout), rollout]))
+  const known = new Map(listed.map((rollout) => [rolloutKey(rollout), rollout]))
   const live = output === 'text' && terminal.screen !== undefined ? newLiveView(terminal, terminal.screen) : undefined
   const errors = (): string[] => reflectors.flatMap(({ error }) => error ?? [])
   let isScheduled = false
@@ -178,13 +173,13 @@ export async function watchRollouts (wanted: Wanted, watch: Watch): Promise<void
     upsert: (object) => {
       if (!isWanted(object, wanted)) return
       const rollout = rolloutOf(kind, object)
-      const isNew = !isDeepStrictEqual(known.get(keyOf(rollout)), rollout)
-      known.set(keyOf(rollout), rollout)
+      const isNew = !isDeepStrictEqual(known.get(rolloutKey(rollout)), rollout)
+      known.set(rolloutKey(rollout), rollout)
       if (isNew && live === undefined) terminal.write(format([rollout], { output }, terminal))
       scheduleDraw()
     },
     remove: (key) => {
-      known.delete(keyOf({ kind, ...key }))
+      known.delete(rolloutKey({ kind, ...key }))
       scheduleDraw()
     }
   })
@@ -199,6 +194,6 @@ export async function watchRollouts (wanted: Wanted, watch: Watch): Promise<void
   await Promise.all(reflectors.map(async (reflector) => { await reflector.stop() }))
 }
 
-function keyOf ({ kind, namespace, name }: Pick<Rollout, 'kind' | 'namespace' | 'name'>): string {
+function rolloutKey ({ kind, namespace, name }: Pick<Rollout, 'kind' | 'namespace' | 'name'>): string {
   return `${kind}/${namespace}/${name}`
 }

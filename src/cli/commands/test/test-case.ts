@@ -7,10 +7,9 @@ import { readManifestFolder } from '../../../offline/manifest-files.ts'
 import { OFFLINE_DEFINITION, reviewObjects, type ReviewedObject } from '../../../offline/review-objects.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
-import { loadWorld } from '../../known-objects.ts'
 import { pathPolicySettings, type PathFlags } from '../../flags/settings.ts'
 import { yamlText } from '../../output/formats.ts'
-import { readInput, type Input } from '../../read-input.ts'
+import { loadWorld, readInput, type Input } from '../../read-objects.ts'
 
 const EXPECTED = 'expected.yaml'
 
