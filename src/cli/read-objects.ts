@@ -134,10 +134,7 @@ export async function knownObjects (
   }
 }
 
-/**
- * Loads existing objects into an engine, configurations first, except unstored ones that are under review. Returns the
- * stored ones by title.
- */
+/** Loads existing objects into an engine, but no unstored one under review. Returns the stored ones by title. */
 export function loadWorld (
   { objects, stored }: Pick<KnownObjects, 'objects' | 'stored'>,
   engine: AdmissionEngine,

@@ -36,10 +36,7 @@ export function manifestNamespace ({ namespace = '', kubeconfig, context }: Clus
   }
 }
 
-/**
- * Works with the cluster that kubectl would use: of the given kubeconfig, of KUBECONFIG, of `~/.kube/config`, or of
- * this pod. Rejects with one line if no cluster is found.
- */
+/** Works with the cluster that kubectl would use, or that of this pod. Rejects with one line without one. */
 export async function withCluster<T> (
   { kubeconfig, context }: ClusterFlags, work: (connection: ApiConnection) => Promise<T>, log = SILENT
 ): Promise<T> {

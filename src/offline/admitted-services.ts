@@ -5,10 +5,7 @@ import { assessService } from '../core/settings/assess.ts'
 import { readService } from '../core/settings/service.ts'
 import { ownObject, type JsonObject } from '../platform/json.ts'
 
-/**
- * Forwards the services of a folder with the block that admission would have written, because no API server stores it.
- * Updates the blocks when a configuration changes.
- */
+/** Forwards services with the block that admission would write, which no API server stores, and keeps it current. */
 export class AdmittedServices implements ObjectSink {
   readonly #engine: AdmissionEngine
   readonly #written = new Map<string, JsonObject>()
@@ -44,9 +41,7 @@ export class AdmittedServices implements ObjectSink {
   }
 }
 
-/**
- * A service as admission would have stored it: it keeps the path that it holds. A malformed one is returned unchanged.
- */
+/** A service as admission would have stored it, with the path that it holds; a malformed one unchanged. */
 export function admittedService (
   object: JsonObject, { world, services }: Pick<AdmissionEngine, 'world' | 'services'>
 ): JsonObject {

@@ -116,10 +116,7 @@ function asUpdate (object: JsonObject, old: JsonObject): JsonObject {
   return { ...object, metadata: { ...ownObject(object, 'metadata'), ...Object.fromEntries(kept) } }
 }
 
-/**
- * The API server accepts an invalid value that the update does not change (ratcheting). Source:
- * apiextensions-apiserver, CRDValidationRatcheting.
- */
+/** An unchanged value may be invalid (ratcheting). Source: apiextensions-apiserver, CRDValidationRatcheting. */
 function newErrors (
   object: JsonObject, errors: readonly FieldError[], old: JsonObject | undefined
 ): readonly FieldError[] {

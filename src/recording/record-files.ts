@@ -102,10 +102,7 @@ export class RecordFiles {
   }
 }
 
-/**
- * One line of a record file. `truncated`: the last line is incomplete, because the disk was full or the process was
- * killed.
- */
+/** One line of a record file. `truncated`: the last line is incomplete, as after a full disk. */
 export type ReadLine = { readonly file: string, readonly line: number } & (
   | { readonly kind: 'record', readonly record: ReviewRecord }
   | { readonly kind: 'truncated' }

@@ -54,10 +54,7 @@ export interface JunitCase {
   readonly output?: string
 }
 
-/**
- * A report for CI servers, without times: equal results give equal reports. Source: JUnit XML of Ant and Surefire, as
- * documented by Jenkins and GitLab.
- */
+/** A JUnit report without times: equal results give equal reports. Source: manuals of Jenkins and GitLab. */
 export function toJunit (suite: string, cases: readonly JunitCase[]): string {
   const failed = cases.filter(({ failures }) => failures.length > 0).length
   const counts = `tests="${cases.length}" failures="${failed}" errors="0" skipped="0"`

@@ -172,9 +172,7 @@ function piecesOf (line: string, width: number): string[] {
   return pieces.map((piece) => piece.trim())
 }
 
-/**
- * Rows in aligned columns. A cell is one line. Widths are those of the unpainted cells; the last column is not padded.
- */
+/** Rows in aligned columns, by the widths of the unpainted cells; the last column is not padded. */
 export function table (texts: readonly (readonly string[])[], paintCell: PaintCell = (text) => text): string {
   const rows = texts.map((cells) => cells.map(oneLine))
   const widths: number[] = []

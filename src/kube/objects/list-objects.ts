@@ -1,4 +1,6 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
+import type { Kind } from '../../api/kinds.ts'
+import { API_VERSION } from '../../api/meta.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import type { SendRequest } from '../client/api-connection.ts'
 import { parseObject, statusOf, versionedObject, type VersionedObject } from '../client/responses.ts'
@@ -29,6 +31,11 @@ export async function * listObjects (path: string, request: SendRequest): AsyncG
 export function forbiddenReason (error: unknown): string | undefined {
   const status: unknown = error instanceof Error ? error.cause : undefined
   return isJsonObject(status) && status['code'] === 403 ? ownString(status, 'message') : undefined
+}
+
+/** The path of the objects of a kind, in one namespace or, if it is empty, in all. */
+export function collectionPath ({ plural, scope }: Kind, namespace: string): string {
+  return `/apis/${API_VERSION}/${scope === 'Cluster' || namespace === '' ? '' : `namespaces/${namespace}/`}${plural}`
 }
 
 /** The query of the page of a token; an empty token stands for the first page. */

@@ -3,10 +3,11 @@ import { API_VERSION, FIELD_MANAGER } from '../../api/meta.ts'
 import type { ObjectKey, ObjectStore, ObjectWriter, ReadResult, Unavailable, WriteResult } from '../../core/ports.ts'
 import type { ApiRequest, SendRequest } from '../client/api-connection.ts'
 import { requestObject } from '../client/responses.ts'
+import { collectionPath } from './list-objects.ts'
 
 /** The path of one object. */
-export function objectPath ({ plural }: Kind, { namespace, name }: ObjectKey): string {
-  return `/apis/${API_VERSION}/${namespace === '' ? '' : `namespaces/${namespace}/`}${plural}/${name}`
+export function objectPath (kind: Kind, { namespace, name }: ObjectKey): string {
+  return `${collectionPath(kind, namespace)}/${name}`
 }
 
 /** Of a request of the store, in milliseconds. */

@@ -130,7 +130,7 @@ async function watch (output: 'text' | 'json', screen?: () => { columns: number,
   const { terminal, shown } = fakeTerminal({ screen })
   const connection = await connectToCluster({ kubeconfig, context: undefined, log: silentLog })
   const stopping = new AbortController()
-  const watching = watchRollouts({ name: undefined, namespace: undefined }, {
+  const watching = watchRollouts({ name: undefined, namespace: '' }, {
     listed: [],
     readable: [
       { kind: 'AIMClusterRuntimeConfig', path: CLUSTER }, { kind: 'AIMRuntimeConfig', path: ALL }

@@ -8,10 +8,7 @@ export interface CompletionDependencies {
   readonly write: (text: string) => void
 }
 
-/**
- * `aim-admission completion bash|zsh|fish`: completes commands, flags and their values. For `kubectl aim`, the
- * completion of kubectl runs the executable `kubectl_complete-aim`, which `completion kubectl` prints.
- */
+/** `aim-admission completion`: scripts that complete commands, flags and values; that of kubectl runs this program. */
 export function completionCommand ({ program, write }: CompletionDependencies): Command {
   return new Command('completion')
     .description('print a script that completes commands, flags and their values in your shell')

@@ -19,10 +19,7 @@ export interface AccessCheckOptions {
   readonly isOutside: boolean
 }
 
-/**
- * Whether the service accounts and the break-glass user have the rights of the access manifests. The API server
- * decides, because other roles and authorizers can grant them too.
- */
+/** Whether the accounts have the rights of the access manifests, by any role: the API server decides. */
 export async function checkAccess (
   manifests: readonly JsonObject[], { cluster, fix, isOutside }: AccessCheckOptions
 ): Promise<CheckResult[]> {

@@ -19,10 +19,7 @@ export interface CertificateOptions {
 /** The address of a webhook, and the CA certificates that verify it (PEM; can be empty). */
 interface Endpoint extends ServerAddress { readonly caBundle: string }
 
-/**
- * Whether the caBundle of each webhook verifies the served certificate, as in the API server, and for how long. One
- * handshake per endpoint.
- */
+/** Whether the caBundle of each webhook verifies the served certificate, and how long. One handshake per endpoint. */
 export async function checkCertificate (
   configurations: readonly LiveConfiguration[], options: CertificateOptions
 ): Promise<CheckResult[]> {

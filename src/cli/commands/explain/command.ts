@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { newAdmissionEngine, type AdmissionEngine } from '../../../../webhooks/engine.ts'
 import { KINDS } from '../../../api/kinds.ts'
-import { API_VERSION } from '../../../api/meta.ts'
 import { assessService, resolveConfig, type AssessmentWorld } from '../../../core/settings/assess.ts'
 import { explainService, type Explanation } from '../../../core/settings/explain.ts'
 import { configTitle, readRuntimeConfig, type RuntimeConfig } from '../../../core/settings/runtime-config.ts'
@@ -9,7 +8,7 @@ import type { Service } from '../../../core/settings/service.ts'
 import type { SendRequest } from '../../../kube/client/api-connection.ts'
 import { parseObject, statusOf } from '../../../kube/client/responses.ts'
 import { checkReferences, type References } from '../../../kube/objects/check-references.ts'
-import { forbiddenReason, listObjects } from '../../../kube/objects/list-objects.ts'
+import { collectionPath, forbiddenReason, listObjects } from '../../../kube/objects/list-objects.ts'
 import { isJsonObject, ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
 import { filesFlag, flag, newCommand } from '../../flags/read-flags.ts'
 import { pathFlags, pathPolicySettings, type PathFlags } from '../../flags/settings.ts'
@@ -56,7 +55,7 @@ export function explainCommand (terminal: Terminal): Command {
 async function explain (names: readonly string[], flags: ExplainFlags, terminal: Terminal): Promise<void> {
   const wanted = {
     names: names.map((name) => name.replace(TYPE, '')).filter((name) => name !== ''),
-    namespace: flags.allNamespaces === true ? undefined : flags.namespace || undefined
+    namespace: flags.allNamespaces === true ? '' : flags.namespace ?? ''
   }
   const explained =
     flags.filename === undefined ? await inCluster(wanted, flags) : await inFiles(wanted, flags, terminal)
@@ -75,7 +74,8 @@ const TYPE = /^(aimsvc|aimservices?)(\.[a-z0-9.-]+)?(\/|$)/i
 interface Wanted {
   /** Empty: every service. */
   readonly names: readonly string[]
-  readonly namespace: string | undefined
+  /** Empty: all. */
+  readonly namespace: string
 }
 
 async function inFiles (wanted: Wanted, flags: ExplainFlags, terminal: Terminal): Promise<Explained[]> {
@@ -95,7 +95,7 @@ async function inFiles (wanted: Wanted, flags: ExplainFlags, terminal: Terminal)
 /** Lists one namespace and the cluster's configurations: users may lack the right to list more, or even these. */
 async function inCluster (wanted: Wanted, flags: ExplainFlags): Promise<Explained[]> {
   return await withCluster(flags, async ({ request, contextNamespace = 'default' }) => {
-    const namespace = flags.allNamespaces === true ? undefined : wanted.namespace ?? contextNamespace
+    const namespace = flags.allNamespaces === true ? '' : wanted.namespace || contextNamespace
     const { objects, unreadable } = await readable({ ...wanted, namespace }, request)
     const engine = engineOf(objects, flags)
     const services = servicesIn(engine, { ...wanted, namespace })
@@ -111,16 +111,16 @@ interface Readable { readonly objects: readonly JsonObject[], readonly unreadabl
 async function readable ({ names, namespace }: Wanted, request: SendRequest): Promise<Readable> {
   const objects: JsonObject[] = []
   const unreadable: UnreadableKind[] = []
-  const inNamespace = namespace === undefined ? '' : `namespaces/${namespace}/`
-  for (const { plural, scope, kind } of KINDS) {
-    const path = `/apis/${API_VERSION}/${scope === 'Cluster' ? '' : inNamespace}${plural}`
+  for (const each of KINDS) {
+    const { kind } = each
+    const path = collectionPath(each, namespace)
     try {
       for await (const object of listObjects(path, request)) objects.push(object)
     } catch (error) {
       const reason = forbiddenReason(error)
       if (reason === undefined) throw error
       if (kind !== 'AIMService') unreadable.push({ kind, reason })
-      else if (namespace === undefined || names.length === 0) throw error
+      else if (namespace === '' || names.length === 0) throw error
       else objects.push(...await namedServices(names.map((name) => `${path}/${name}`), request))
     }
   }
@@ -149,10 +149,10 @@ function engineOf (objects: readonly JsonObject[], flags: ExplainFlags): Admissi
 /** Throws if no service matches, or none matches one of the names. */
 function servicesIn ({ services }: AdmissionEngine, { names, namespace }: Wanted): Service[] {
   const found = [...services.all()].filter((service) => names.length === 0 || names.includes(service.name))
-    .filter((service) => namespace === undefined || service.namespace === namespace)
+    .filter((service) => namespace === '' || service.namespace === namespace)
   const missing = names.filter((name) => !found.some((service) => service.name === name))
   if (found.length === 0 || missing.length > 0) {
-    const place = namespace === undefined ? '' : ` in the namespace ${namespace}`
+    const place = namespace === '' ? '' : ` in the namespace ${namespace}`
     throw new Error(`there is no AIMService${missing.length === 0 ? '' : ` ${missing.join(', ')}`}${place}`)
   }
   return found.flatMap((service) => service.parse() ?? [])

@@ -21,10 +21,7 @@ interface ReplayFlags extends KnownFlags {
   readonly whatIf?: readonly string[]
 }
 
-/**
- * Replays every recorded review of a folder, and prints each response that differs. Exit code 1 if one differs, 2 if a
- * record is unreadable or none exists.
- */
+/** Prints each response that differs in a replay. Exit code 1 if one differs, 2 for an unreadable record or none. */
 export async function replay (folder: string, flags: ReplayFlags, dependencies: ReplayDependencies): Promise<void> {
   refuseInput(flagProblems(flags))
   const { write, writeError, setExitCode, webhooksOver, colors } = dependencies

@@ -1,12 +1,11 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { Command } from 'commander'
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../../../api/kinds.ts'
-import { API_VERSION } from '../../../api/meta.ts'
 import { generationOf, keyOf } from '../../../api/object-meta.ts'
 import type { Log, ObjectSink } from '../../../core/ports.ts'
 import { ownConfigStatus } from '../../../core/status/rollout.ts'
 import type { SendRequest } from '../../../kube/client/api-connection.ts'
-import { forbiddenReason, listObjects } from '../../../kube/objects/list-objects.ts'
+import { collectionPath, forbiddenReason, listObjects } from '../../../kube/objects/list-objects.ts'
 import { Reflector } from '../../../kube/watch/reflector.ts'
 import { systemClock, type Clock } from '../../../platform/clock.ts'
 import type { JsonObject } from '../../../platform/json.ts'
@@ -47,7 +46,7 @@ async function status (name: string | undefined, flags: StatusFlags, terminal: T
   await withCluster(flags, async ({ request, contextNamespace = 'default' }) => {
     const wanted = {
       name: name?.replace(/^.*\//, ''),
-      namespace: flags.allNamespaces === true ? undefined : flags.namespace || contextNamespace
+      namespace: flags.allNamespaces === true ? '' : flags.namespace || contextNamespace
     }
     const { listed, readable, reasons } = await listRollouts(wanted, request)
     terminal.writeError(reasons.map((reason) => `warning: ${oneLine(reason)}\n`).join(''))
@@ -60,29 +59,18 @@ async function status (name: string | undefined, flags: StatusFlags, terminal: T
   })
 }
 
-interface Wanted {
-  readonly name: string | undefined
-  /** Undefined for all. */
-  readonly namespace: string | undefined
-}
+/** An empty namespace stands for all. */
+interface Wanted { readonly name: string | undefined, readonly namespace: string }
 
 function noneFound ({ name, namespace }: Wanted): string {
   const named = name === undefined ? '' : ` ${name}`
-  const place = namespace === undefined ? '' : ` in the namespace ${namespace}, or of the cluster`
+  const place = namespace === '' ? '' : ` in the namespace ${namespace}, or of the cluster`
   return `there is no configuration${named}${place}`
 }
 
 type ConfigKind = Rollout['kind']
 
 interface Collection { readonly kind: ConfigKind, readonly path: string }
-
-function collections ({ namespace }: Wanted): readonly Collection[] {
-  const within = namespace === undefined ? '' : `namespaces/${namespace}/`
-  return [
-    { kind: 'AIMClusterRuntimeConfig', path: `/apis/${API_VERSION}/${AIM_CLUSTER_RUNTIME_CONFIG.plural}` },
-    { kind: 'AIMRuntimeConfig', path: `/apis/${API_VERSION}/${within}${AIM_RUNTIME_CONFIG.plural}` }
-  ]
-}
 
 interface Listed {
   readonly listed: readonly Rollout[]
@@ -96,7 +84,8 @@ async function listRollouts (wanted: Wanted, request: SendRequest): Promise<List
   const listed: Rollout[] = []
   const readable: Collection[] = []
   const reasons: string[] = []
-  for (const collection of collections(wanted)) {
+  for (const kind of [AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG]) {
+    const collection = { kind: kind.kind, path: collectionPath(kind, wanted.namespace) }
     try {
       for await (const object of listObjects(collection.path, request)) {
         if (isWanted(object, wanted)) listed.push(rolloutOf(collection.kind, object))

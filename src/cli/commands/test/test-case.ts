@@ -31,10 +31,7 @@ export interface TestCase {
 
 export type CaseOptions = PathFlags & { readonly missingConfig: 'warn' | 'refuse' }
 
-/**
- * Runs every case below a folder, in the order of names; hidden folders have none. Rejects with a system error if the
- * folder is unreadable.
- */
+/** Runs every case below a folder, by name; hidden folders have none. Rejects if the folder is unreadable. */
 export async function runCases (dir: string, options: CaseOptions): Promise<TestCase[]> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true })
   const folders = entries.filter((entry) => entry.isDirectory())
