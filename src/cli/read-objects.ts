@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises'
-import type { AdmissionEngine } from '../../webhooks/engine.ts'
+import { newAdmissionEngine, type AdmissionEngine } from '../../webhooks/engine.ts'
 import { AIM_SERVICE, KINDS } from '../api/kinds.ts'
 import { API_VERSION } from '../api/meta.ts'
 import { readRuntimeConfig } from '../core/settings/runtime-config.ts'
@@ -15,6 +15,8 @@ import type { Position } from '../offline/read-manifests.ts'
 import { errorMessage } from '../platform/error-message.ts'
 import type { JsonObject } from '../platform/json.ts'
 import { decodeText, oneLine } from '../platform/printable.ts'
+import { OFFLINE_DEFINITION } from '../offline/review-objects.ts'
+import { pathPolicySettings, type PathFlags } from './flags/settings.ts'
 import { newProgress, type Terminal } from './output/terminal.ts'
 import { withCluster, type ClusterFlags } from './user-cluster.ts'
 
@@ -132,6 +134,14 @@ export async function knownObjects (
     problems: [...given.problems, ...before.problems, ...schemaProblems(given.objects), ...live.problems],
     notes: live.notes
   }
+}
+
+export interface EngineFlags extends PathFlags { readonly missingConfig: 'warn' | 'refuse' }
+
+/** An engine without objects, over the definitions of this program. */
+export function newOfflineEngine (flags: EngineFlags): AdmissionEngine {
+  const options = { pathPolicy: pathPolicySettings(flags), served: OFFLINE_DEFINITION }
+  return newAdmissionEngine({ missingConfig: flags.missingConfig, missingBlock: 'refuse' }, options)
 }
 
 /** Loads existing objects into an engine, but no unstored one under review. Returns the stored ones by title. */

@@ -1,4 +1,4 @@
-import { Argument, Command } from 'commander'
+import { Argument, Command, type Option } from 'commander'
 
 const SCRIPTS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion, kubectl: kubectlScript } as const
 
@@ -22,13 +22,13 @@ export function bashCompletion (program: Command): string {
   const all = completions(program)
   const name = commandName(program)
   const called = `_${name.replaceAll(/\W/g, '_')}`
-  const values = all.flatMap(({ words, flags }) => flags.filter(({ choices }) => choices.length > 0).map((flag) => {
+  const values = all.flatMap(({ words, flags }) => flags.filter(({ argChoices }) => argChoices).map((flag) => {
     const names = [flag.long, flag.short].filter((each) => each !== undefined)
     const patterns = names.map((each) => `'${words.join(' ')} ${each}'`).join('|')
-    return `    ${patterns}) words='${flag.choices.join(' ')}' ;;\n`
+    return `    ${patterns}) words='${flag.argChoices?.join(' ')}' ;;\n`
   }))
   const next = all.map(({ words, subcommands, flags, values }) => {
-    const candidates = [...subcommands.map((each) => each.name), ...values, ...flags.map(({ long }) => long)]
+    const candidates = [...subcommands.map((each) => each.name()), ...values, ...flags.map(({ long }) => long)]
     return `    '${words.join(' ')}') words='${candidates.join(' ')}' ;;\n`
   })
   const commands = all.filter(({ words }) => words.length > 0).map(({ words }) => `'${words.join(' ')}'`).join('|')
@@ -81,15 +81,15 @@ export function fishCompletion (program: Command): string {
       : words.map((word) => `__fish_seen_subcommand_from ${word}`).join('; and ')
     const start = `complete -c ${name} -n '${condition}'`
     return [
-      ...subcommands.map((subcommand) => `${start} -f -a ${subcommand.name} -d '${quoted(subcommand.summary)}'`),
+      ...subcommands.map((subcommand) => `${start} -f -a ${subcommand.name()} -d '${quoted(summaryOf(subcommand))}'`),
       ...values.map((value) => `${start} -f -a ${value}`),
-      ...flags.map(({ long, short, summary, takesValue, choices }) => [
+      ...flags.map(({ long, short, description, required, argChoices }) => [
         start,
-        `-l ${long.replace(/^--/, '')}`,
+        `-l ${long?.replace(/^--/, '')}`,
         ...(short === undefined ? [] : [`-s ${short.replace('-', '')}`]),
-        ...(takesValue ? ['-r'] : []),
-        ...(choices.length > 0 ? [`-f -a '${choices.join(' ')}'`] : []),
-        `-d '${quoted(summary)}'`
+        ...(required ? ['-r'] : []),
+        ...(argChoices === undefined ? [] : [`-f -a '${argChoices.join(' ')}'`]),
+        `-d '${quoted(description)}'`
       ].join(' '))
     ]
   })
@@ -114,15 +114,16 @@ export function kubectlCompletion (program: Command, args: readonly string[]): s
   const at = completionAt(completions(program), args.slice(0, -1))
   const [, given] = /^(--[^=]+)=/.exec(current) ?? []
   const before = given ?? args.at(-2)
-  const flag = at.flags.find(({ long, short, takesValue }) => takesValue && (long === before || short === before))
+  const flag = at.flags.find(({ long, short, required }) => required && (long === before || short === before))
   if (flag !== undefined) {
     const prefix = given === undefined ? '' : `${given}=`
-    return completed(flag.choices.map((choice) => `${prefix}${choice}`), current, flag.takesFile)
+    const choices = (flag.argChoices ?? []).map((choice) => `${prefix}${choice}`)
+    return completed(choices, current, FILE.test(/<.*>/.exec(flag.flags)?.[0] ?? ''))
   }
   if (current.startsWith('-')) {
-    return completed(at.flags.map(({ long, summary }) => `${long}\t${summary}`), current, false)
+    return completed(at.flags.map(({ long, description }) => `${long}\t${description}`), current, false)
   }
-  const commands = at.subcommands.map(({ name, summary }) => `${name}\t${summary}`)
+  const commands = at.subcommands.map((subcommand) => `${subcommand.name()}\t${summaryOf(subcommand)}`)
   return completed([...commands, ...at.values], current, at.takesFile)
 }
 
@@ -144,23 +145,18 @@ function quoted (text: string): string {
   return text.replaceAll('\\', '\\\\').replaceAll('\'', '\\\'')
 }
 
+function summaryOf (command: Command): string {
+  return command.summary() || command.description()
+}
+
 /** What can follow a command. */
 interface Completion {
   /** `manifests webhooks`; empty for the program. */
   readonly words: readonly string[]
-  readonly subcommands: readonly { readonly name: string, readonly summary: string }[]
-  readonly flags: readonly CompletedFlag[]
+  readonly subcommands: readonly Command[]
+  readonly flags: readonly Option[]
   /** Values of the first argument. */
   readonly values: readonly string[]
-  readonly takesFile: boolean
-}
-
-interface CompletedFlag {
-  readonly long: string
-  readonly short: string | undefined
-  readonly summary: string
-  readonly takesValue: boolean
-  readonly choices: readonly string[]
   readonly takesFile: boolean
 }
 
@@ -168,23 +164,14 @@ const FILE = /file|dir|folder/
 
 function completions (command: Command, words: readonly string[] = []): Completion[] {
   const help = command.createHelp()
+  const [argument] = command.registeredArguments
   return [
     {
       words,
-      subcommands: help.visibleCommands(command).map((subcommand) => ({
-        name: subcommand.name(),
-        summary: subcommand.summary() || subcommand.description()
-      })),
-      flags: help.visibleOptions(command).map(({ flags, long, short, description, required, argChoices }) => ({
-        long: long ?? '',
-        short,
-        summary: description,
-        takesValue: required,
-        choices: argChoices ?? [],
-        takesFile: FILE.test(/<.*>/.exec(flags)?.[0] ?? '')
-      })),
-      values: command.registeredArguments[0]?.argChoices ?? [],
-      takesFile: FILE.test(command.registeredArguments[0]?.name() ?? '')
+      subcommands: help.visibleCommands(command),
+      flags: help.visibleOptions(command),
+      values: argument?.argChoices ?? [],
+      takesFile: FILE.test(argument?.name() ?? '')
     },
     ...command.commands.flatMap((subcommand) => completions(subcommand, [...words, subcommand.name()]))
   ]

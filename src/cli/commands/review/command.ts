@@ -1,11 +1,13 @@
 import type { Command } from 'commander'
-import { newAdmissionEngine, type AdmissionEngine } from '../../../../webhooks/engine.ts'
+import type { AdmissionEngine } from '../../../../webhooks/engine.ts'
 import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
-import { OFFLINE_DEFINITION, reviewObjects } from '../../../offline/review-objects.ts'
+import { reviewObjects } from '../../../offline/review-objects.ts'
 import { filesFlag, flag, missingConfigFlag, newCommand } from '../../flags/read-flags.ts'
-import { pathFlags, pathPolicySettings, type PathFlags } from '../../flags/settings.ts'
+import { pathFlags } from '../../flags/settings.ts'
 import { newProgress, refuseInput, reportErrors } from '../../output/terminal.ts'
-import { knownObjects, loadWorld, placeText, readInput, type KnownFlags } from '../../read-objects.ts'
+import {
+  knownObjects, loadWorld, newOfflineEngine, placeText, readInput, type EngineFlags, type KnownFlags
+} from '../../read-objects.ts'
 import { clusterFlags, manifestNamespace, objectNamespaceFlag } from '../../user-cluster.ts'
 import { FORMATTERS, remarks, WITH_REMARKS, type ReviewFormat } from './format.ts'
 import { replay, type ReplayDependencies } from './replay.ts'
@@ -17,13 +19,12 @@ interface ReviewDependencies extends ReplayDependencies {
 }
 
 /** As given. */
-interface ReviewFlags extends KnownFlags, PathFlags {
+interface ReviewFlags extends KnownFlags, EngineFlags {
   readonly filename?: readonly string[]
   readonly recursive?: true
   readonly output: ReviewFormat
   readonly whatIf?: readonly string[]
   readonly replay?: string
-  readonly missingConfig: 'warn' | 'refuse'
 }
 
 /** `aim-admission review -f FILE…`: admits objects in files by the webhooks themselves. */
@@ -51,7 +52,7 @@ export function reviewCommand (dependencies: ReviewDependencies): Command {
 
 /** Reviews the objects of the flags, and prints the result. */
 async function review (flags: ReviewFlags, dependencies: ReviewDependencies): Promise<void> {
-  const { filename = [], output, missingConfig } = flags
+  const { filename = [], output } = flags
   refuseInput(flagProblems(flags))
   const input = { stdin: dependencies.stdin, recursive: flags.recursive === true, namespace: manifestNamespace(flags) }
   const [{ objects, problems }, changes] = await Promise.all([
@@ -60,10 +61,7 @@ async function review (flags: ReviewFlags, dependencies: ReviewDependencies): Pr
   const namespaces = namespacesOf([...objects, ...changes.objects], input.namespace)
   const known = await knownObjects(flags, { input, namespaces, terminal: dependencies })
   refuseInput([...problems, ...namespaceProblems(objects, flags), ...known.problems, ...changes.problems])
-  const engine = dependencies.admission?.() ?? newAdmissionEngine({ missingConfig, missingBlock: 'refuse' }, {
-    pathPolicy: pathPolicySettings(flags),
-    served: OFFLINE_DEFINITION
-  })
+  const engine = dependencies.admission?.() ?? newOfflineEngine(flags)
   dependencies.writeError(known.notes.map((note) => `note: ${note}\n`).join(''))
   const stored = loadWorld(known, engine, objects)
   const progress = newProgress('objects reviewed:', dependencies)

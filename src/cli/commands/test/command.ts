@@ -7,10 +7,11 @@ import { flag, missingConfigFlag, newCommand } from '../../flags/read-flags.ts'
 import { pathFlags } from '../../flags/settings.ts'
 import { toJunit } from '../../output/formats.ts'
 import { painter, refuseInput, reportErrors, type Paint, type Terminal } from '../../output/terminal.ts'
-import { expectedText, runCases, type CaseOptions, type TestCase } from './test-case.ts'
+import type { EngineFlags } from '../../read-objects.ts'
+import { runCases, type TestCase } from './test-case.ts'
 
 /** As given. */
-type TestFlags = CaseOptions & { readonly update?: true, readonly output: 'report' | 'junit' }
+type TestFlags = EngineFlags & { readonly update?: true, readonly output: 'report' | 'junit' }
 
 /** `aim-admission test DIR`: compares the verdicts for a folder of objects with the expected ones. */
 export function testCommand (terminal: Terminal): Command {
@@ -40,7 +41,7 @@ async function test (dir: string, flags: TestFlags, terminal: Terminal): Promise
   ])
   if (flags.update === true) await update(cases, terminal)
   else {
-    const results = cases.map(compare)
+    const results = cases.map((one) => ({ ...one, difference: differenceIn(one) }))
     terminal.write(flags.output === 'junit' ? junit(dir, results) : report(results, painter(terminal.colors)))
     terminal.setExitCode(results.some(({ difference }) => difference !== undefined) ? 1 : 0)
   }
@@ -63,29 +64,25 @@ async function linksIn (cases: readonly TestCase[]): Promise<string[]> {
 
 async function update (cases: readonly TestCase[], { write, setExitCode }: Terminal): Promise<void> {
   for (const { name, file, expected, full } of cases) {
-    const differs = expected === undefined || expectedText(expected) !== full
+    const differs = expected !== full
     if (differs) await writeFile(file, HEAD + full, { flag: NEW_CONTENT })
     write(`${differs ? 'written' : 'unchanged'}: ${oneLine(name)}\n`)
   }
   setExitCode(0)
 }
 
-interface Compared {
-  readonly testCase: TestCase
-  /** A unified diff; undefined without a difference. */
-  readonly difference: string | undefined
+/** A unified diff; undefined without a difference. */
+function differenceIn ({ expected = '', actual }: TestCase): string | undefined {
+  if (expected === actual) return undefined
+  const patch = createTwoFilesPatch('expected', 'actual', expected, actual, '', '', { context: 3 })
+  return patch.split('\n').slice(1).join('\n')
 }
 
-function compare (testCase: TestCase): Compared {
-  const expected = expectedText(testCase.expected ?? '')
-  if (expected === testCase.actual) return { testCase, difference: undefined }
-  const patch = createTwoFilesPatch('expected', 'actual', expected, testCase.actual, '', '', { context: 3 })
-  return { testCase, difference: patch.split('\n').slice(1).join('\n') }
-}
+type Compared = TestCase & { readonly difference: string | undefined }
 
 function report (results: readonly Compared[], paint: Paint): string {
   const failed = results.filter(({ difference }) => difference !== undefined).length
-  const lines = results.map(({ testCase: { name }, difference }) => {
+  const lines = results.map(({ name, difference }) => {
     if (difference === undefined) return `${paint('green', '✓')} ${oneLine(name)}\n`
     const diff = difference.trimEnd().split('\n').map((line) => `    ${painted(line, paint)}\n`).join('')
     return `${paint('red', '✗')} ${paint('bold', oneLine(name))}\n${diff}`
@@ -99,7 +96,7 @@ function painted (line: string, paint: Paint): string {
 }
 
 function junit (dir: string, results: readonly Compared[]): string {
-  return toJunit(dir, results.map(({ testCase: { name, file }, difference }) => ({
+  return toJunit(dir, results.map(({ name, file, difference }) => ({
     className: dir,
     name,
     file,

@@ -1,27 +1,25 @@
 import { readFile, readdir } from 'node:fs/promises'
 import path from 'node:path'
 import { isMap, isSeq, parseDocument } from 'yaml'
-import { newAdmissionEngine } from '../../../../webhooks/engine.ts'
 import { objectTitle } from '../../../offline/local-object.ts'
 import { readManifestFolder } from '../../../offline/manifest-files.ts'
-import { OFFLINE_DEFINITION, reviewObjects, type ReviewedObject } from '../../../offline/review-objects.ts'
+import { reviewObjects, type ReviewedObject } from '../../../offline/review-objects.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
-import { pathPolicySettings, type PathFlags } from '../../flags/settings.ts'
 import { yamlText } from '../../output/formats.ts'
-import { loadWorld, readInput, type Input } from '../../read-objects.ts'
+import { loadWorld, newOfflineEngine, readInput, type EngineFlags, type Input } from '../../read-objects.ts'
 
 const EXPECTED = 'expected.yaml'
 
-/** A folder of manifests with its expected and actual results. */
+/** A folder of manifests with its expected and actual results, as texts of one form. */
 export interface TestCase {
   /** Path below the tested folder; `.` for that folder itself. */
   readonly name: string
   /** Path of its expected.yaml. */
   readonly file: string
-  /** Content of that file; undefined if it does not exist. */
+  /** Undefined if that file does not exist. */
   readonly expected: string | undefined
-  /** The results, limited to what is expected, in the form of `expectedText`. */
+  /** The results, limited to what is expected. */
   readonly actual: string
   /** The complete results. */
   readonly full: string
@@ -29,10 +27,8 @@ export interface TestCase {
   readonly problems: readonly string[]
 }
 
-export type CaseOptions = PathFlags & { readonly missingConfig: 'warn' | 'refuse' }
-
 /** Runs every case below a folder, by name; hidden folders have none. Rejects if the folder is unreadable. */
-export async function runCases (dir: string, options: CaseOptions): Promise<TestCase[]> {
+export async function runCases (dir: string, options: EngineFlags): Promise<TestCase[]> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true })
   const folders = entries.filter((entry) => entry.isDirectory())
     .map(({ parentPath, name }) => path.join(parentPath, name))
@@ -42,7 +38,7 @@ export async function runCases (dir: string, options: CaseOptions): Promise<Test
 }
 
 /** Undefined if the folder has no manifest. */
-async function runCase (dir: string, folder: string, options: CaseOptions): Promise<TestCase | undefined> {
+async function runCase (dir: string, folder: string, options: EngineFlags): Promise<TestCase | undefined> {
   const files = (await readManifestFolder(folder)).map((file) => path.basename(file.path))
     .filter((name) => name !== EXPECTED)
   if (files.length === 0) return undefined
@@ -52,23 +48,17 @@ async function runCase (dir: string, folder: string, options: CaseOptions): Prom
     input(folder, files.filter((name) => !name.startsWith('known') && !name.startsWith('old')))
   ])
   const file = path.join(folder, EXPECTED)
-  const expected = await textOf(file)
-  const problems = [known, old, given].flatMap((one) => one.problems)
+  const text = await textOf(file)
+  const { entries, problem } = readExpected(text ?? '[]')
+  const expected = text === undefined ? undefined : toText(entries.map(inOrder))
   const about = { name: path.relative(dir, folder) || '.', file, expected }
+  const problems = [known, old, given].flatMap((one) => one.problems)
+  if (problem !== undefined) problems.push(`${file}: ${problem}`)
   if (problems.length > 0) return { ...about, actual: '', full: '', problems }
-  const engine = newAdmissionEngine({ missingConfig: options.missingConfig, missingBlock: 'refuse' }, {
-    pathPolicy: pathPolicySettings(options),
-    served: OFFLINE_DEFINITION
-  })
+  const engine = newOfflineEngine(options)
   const stored = loadWorld({ objects: known.objects, stored: old.objects }, engine, given.objects)
   const results = reviewObjects(given.objects, engine, { stored }).map(resultOf)
-  const expectations = readExpected(expected ?? '[]')
-  return {
-    ...about,
-    full: toText(results),
-    actual: toText(comparable(results, expectations.entries)),
-    problems: expectations.problem === undefined ? [] : [`${file}: ${expectations.problem}`]
-  }
+  return { ...about, actual: toText(comparable(results, entries)), full: toText(results), problems }
 }
 
 async function input (folder: string, names: readonly string[]): Promise<Input> {
@@ -132,18 +122,15 @@ function comparable (results: readonly JsonObject[], expected: readonly JsonObje
 /** A field without a result equals an empty expectation. */
 function withFieldsOf (entry: JsonObject, result: JsonObject): JsonObject {
   const fields = FIELDS.filter((field) => Object.hasOwn(entry, field))
-  const values = fields.map((field): [string, unknown] =>
-    [field, own(result, field) ?? (Array.isArray(entry[field]) ? [] : '')])
+  const values = fields.map((field) => [field, own(result, field) ?? (Array.isArray(entry[field]) ? [] : '')])
   return { object: result['object'], ...Object.fromEntries(values) }
 }
 
-/** Expectations in the form of results, so that comments and quotes do not differ. */
-export function expectedText (text: string): string {
-  return toText(readExpected(text).entries.map((entry) => {
-    const known = ['object', ...FIELDS].filter((field) => Object.hasOwn(entry, field))
-    const fields = [...known, ...Object.keys(entry).filter((field) => !known.includes(field))]
-    return Object.fromEntries(fields.map((field): [string, unknown] => [field, entry[field]]))
-  }))
+/** An expectation with its fields in the order of results. */
+function inOrder (entry: JsonObject): JsonObject {
+  const known = ['object', ...FIELDS].filter((field) => Object.hasOwn(entry, field))
+  const fields = [...known, ...Object.keys(entry).filter((field) => !known.includes(field))]
+  return Object.fromEntries(fields.map((field) => [field, entry[field]]))
 }
 
 function toText (results: readonly JsonObject[]): string {
