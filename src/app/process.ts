@@ -1,4 +1,5 @@
 import closeWithGrace from 'close-with-grace'
+import { systemClock, within } from '../platform/clock.ts'
 import { errorMessage } from '../platform/error-message.ts'
 import type { ProcessLog } from '../telemetry/process-log.ts'
 
@@ -35,7 +36,8 @@ export async function runUntilSignal (processLog: ProcessLog, start: () => Promi
     shuttingDown = true
     log.info({ cause }, 'shutting down')
     try {
-      await withinTimeout(stop(cause))
+      const inTime = await within(systemClock, SHUTDOWN_TIMEOUT_MS, stop(cause))
+      if (!inTime) throw new Error(`not complete after ${SHUTDOWN_TIMEOUT_MS / 1_000} s`)
     } catch (error) {
       log.error({ error: errorMessage(error) }, 'failed to shut down')
       process.exitCode = 1
@@ -61,14 +63,6 @@ export async function runUntilSignal (processLog: ProcessLog, start: () => Promi
   process.on('uncaughtException', onDefect)
   process.on('unhandledRejection', onDefect)
   stop = await start()
-}
-
-async function withinTimeout (stopped: Promise<void>): Promise<void> {
-  const { promise, reject } = Promise.withResolvers<never>()
-  const timer = setTimeout(() => {
-    reject(new Error(`not complete after ${SHUTDOWN_TIMEOUT_MS / 1_000} s`))
-  }, SHUTDOWN_TIMEOUT_MS)
-  await Promise.race([stopped, promise]).finally(() => { clearTimeout(timer) })
 }
 
 function stackOf (error: unknown): string {

@@ -24,3 +24,10 @@ export async function pause (clock: Clock, ms: number, signal?: AbortSignal): Pr
   signal?.removeEventListener('abort', resolve)
   cancel()
 }
+
+/** Waits for work, but at most `ms` milliseconds; whether it is done by then. Rejects if the work does before. */
+export async function within (clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
+  const { promise: timeout, resolve } = Promise.withResolvers<boolean>()
+  const cancel = clock.setTimeout(ms, () => { resolve(false) })
+  return await Promise.race([work.then(() => true), timeout]).finally(cancel)
+}

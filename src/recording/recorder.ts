@@ -7,7 +7,7 @@ import type { Verdict } from '../admission/verdict.ts'
 import type { Log } from '../core/ports.ts'
 import type { ServicePolicy } from '../core/rules/service.ts'
 import type { World } from '../core/world.ts'
-import type { Clock } from '../platform/clock.ts'
+import { within, type Clock } from '../platform/clock.ts'
 import { fitsText } from '../platform/json.ts'
 import { escapeJson } from '../platform/printable.ts'
 import { runSteps, type Steps } from '../platform/steps.ts'
@@ -105,11 +105,8 @@ export class Recorder {
 
   /** Records the queue, as far as the disk accepts it within a second. */
   async stop (): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<undefined>()
-    const cancel = this.#options.clock.setTimeout(STOP_MS, () => { resolve(undefined) })
     const closing = this.#running.then(async () => { await this.#files.close() }).catch(() => undefined)
-    await Promise.race([promise, closing])
-    cancel()
+    await within(this.#options.clock, STOP_MS, closing)
   }
 
   /** Runs before the response, so it only checks the size. */

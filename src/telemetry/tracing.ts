@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import type { Span } from '@opentelemetry/api'
 import type { Log } from '../core/ports.ts'
-import { pause, type Clock } from '../platform/clock.ts'
+import { within, type Clock } from '../platform/clock.ts'
 import { errorMessage } from '../platform/error-message.ts'
 
 /** The spans of one review: one for the whole, and one for each of its phases. */
@@ -67,11 +67,7 @@ export async function startTracing (
         }
       }
     },
-    stop: async () => {
-      const stopped = new AbortController()
-      await Promise.race([provider.shutdown().catch(() => undefined), pause(clock, STOP_MS, stopped.signal)])
-      stopped.abort()
-    }
+    stop: async () => { await within(clock, STOP_MS, provider.shutdown().catch(() => undefined)) }
   }
 }
 
