@@ -27,20 +27,15 @@ export interface References {
 export async function checkReferences (references: References, request: SendRequest): Promise<ReferenceCheck[]> {
   const { namespace, serviceAccountName, imagePullSecrets, storageClassName, gatewayRef } = references
   const core = `/api/v1/namespaces/${namespace}`
-  const lookups: Lookup[] = imagePullSecrets.map((name) => ({
-    setting: 'imagePullSecrets',
-    object: `Secret ${namespace}/${name}`,
-    path: `${core}/secrets/${name}`,
-    accept: TABLE,
-    judge: judgeSecret
-  }))
+  const lookups: Lookup[] = []
   if (serviceAccountName !== undefined) {
     const path = `${core}/serviceaccounts/${serviceAccountName}`
-    lookups.unshift({
-      setting: 'serviceAccountName',
-      object: `ServiceAccount ${namespace}/${serviceAccountName}`,
-      path
-    })
+    const object = `ServiceAccount ${namespace}/${serviceAccountName}`
+    lookups.push({ setting: 'serviceAccountName', object, path })
+  }
+  for (const name of imagePullSecrets) {
+    const [path, object] = [`${core}/secrets/${name}`, `Secret ${namespace}/${name}`]
+    lookups.push({ setting: 'imagePullSecrets', object, path, accept: TABLE, judge: judgeSecret })
   }
   if (storageClassName !== undefined) {
     const path = `/apis/storage.k8s.io/v1/storageclasses/${storageClassName}`
@@ -118,14 +113,12 @@ function judgeGateway (gateway: JsonObject, { reference, namespace, serviceNames
   }
   const { sectionName, port } = reference
   const listeners = ownObjects(ownObject(gateway, 'spec'), 'listeners').filter((listener) =>
-    (
-      sectionName === undefined || own(listener, 'name') === sectionName
-    ) && (port === undefined || own(listener, 'port') === port))
+    (sectionName === undefined || own(listener, 'name') === sectionName) &&
+    (port === undefined || own(listener, 'port') === port))
   if (listeners.length === 0) return 'it has no listener that matches the reference'
-  const from = listeners.map(
-    (listener) => ownString(ownObject(ownObject(listener, 'allowedRoutes'), 'namespaces'), 'from') || 'Same'
-  )
-  return namespace !== serviceNamespace && from.every((namespaces) => namespaces === 'Same')
+  const isOwnOnly = listeners.every((listener) =>
+    ['', 'Same'].includes(ownString(ownObject(ownObject(listener, 'allowedRoutes'), 'namespaces'), 'from')))
+  return namespace !== serviceNamespace && isOwnOnly
     ? `its listeners accept routes from namespace ${namespace} only, and this service is in ${serviceNamespace}`
     : ''
 }

@@ -1,42 +1,35 @@
-import type { HeldPath, PathClaim, PathPolicy, Relatives, World } from '../../core/world.ts'
 import type { FieldPath } from '../../core/path/field-path.ts'
-import type { FieldShape, ObjectKey } from '../../core/ports.ts'
-import type { RuntimeConfig } from '../../core/settings/runtime-config.ts'
+import type { ObjectKey } from '../../core/ports.ts'
+import type { HeldPath, PathClaim, PathPolicy, Relatives, World } from '../../core/world.ts'
 
-/** One question of a service's judgement to the world; plain data, as its answer is. */
-export type Lookup =
-  | { readonly kind: 'namespaced', readonly namespace: string, readonly name: string }
-  | { readonly kind: 'cluster', readonly name: string }
-  | { readonly kind: 'similar', readonly namespace: string, readonly name: string }
-  | { readonly kind: 'isRecent', readonly namespace: string, readonly name: string }
-  | { readonly kind: 'has', readonly path: readonly string[] }
-  | { readonly kind: 'shapeOf', readonly path: FieldPath }
-  | { readonly kind: 'heldBy', readonly namespace: string, readonly name: string }
-  | { readonly kind: 'holders', readonly claim: PathClaim }
-  | { readonly kind: 'above' | 'below', readonly claim: PathClaim, readonly relatives: Relatives }
+/** What the judgement of a service asks the world. Arguments and answers are plain data. */
+const QUESTIONS = {
+  namespaced: ({ configs }: World, namespace: string, name: string) => configs.namespaced(namespace, name),
+  cluster: ({ configs }: World, name: string) => configs.cluster(name),
+  similar: ({ configs }: World, key: ObjectKey) => configs.similar(key),
+  isRecent: ({ configs, pendingConfigs }: World, { namespace, name }: ObjectKey) => {
+    const config = namespace === '' ? configs.cluster(name) : configs.namespaced(namespace, name)
+    return config !== undefined && pendingConfigs.isRecent(config)
+  },
+  has: ({ served }: World, ...path: readonly string[]) => served.has(...path),
+  shapeOf: ({ served }: World, path: FieldPath) => served.shapeOf(path),
+  heldBy: ({ paths }: World, service: ObjectKey) => paths.heldBy(service),
+  holders: ({ paths }: World, claim: PathClaim) => first(paths.holders(claim)),
+  above: ({ paths }: World, claim: PathClaim, relatives: Relatives) => first(paths.above(claim, relatives)),
+  below: ({ paths }: World, claim: PathClaim, relatives: Relatives) => first(paths.below(claim, relatives))
+}
+
+type Questions = typeof QUESTIONS
+type Asked<Q extends keyof Questions> = Questions[Q] extends (world: World, ...args: infer A) => unknown ? A : never
+
+/** One question: its name and arguments. */
+export type Lookup = readonly [question: keyof Questions, ...args: readonly unknown[]]
 
 export type Answers = ReadonlyArray<readonly [Lookup, unknown]>
 
-export function answerLookup ({ configs, paths, pendingConfigs, served }: World, lookup: Lookup): unknown {
-  switch (lookup.kind) {
-    case 'namespaced': return configs.namespaced(lookup.namespace, lookup.name)
-    case 'cluster': return configs.cluster(lookup.name)
-    case 'similar': return configs.similar(lookup)
-    case 'isRecent': return isRecent(lookup, { configs, pendingConfigs })
-    case 'has': return served.has(...lookup.path)
-    case 'shapeOf': return served.shapeOf(lookup.path)
-    case 'heldBy': return paths.heldBy(lookup)
-    case 'holders': return first(paths.holders(lookup.claim))
-    default: return first(paths[lookup.kind](lookup.claim, lookup.relatives))
-  }
+export function answerLookup (world: World, [question, ...args]: Lookup): unknown {
+  return (QUESTIONS[question] as (world: World, ...args: readonly unknown[]) => unknown)(world, ...args) // of `worldOf`
 }
-
-function isRecent ({ namespace, name }: ObjectKey, { configs, pendingConfigs }: RecentWorld): boolean {
-  const config = namespace === '' ? configs.cluster(name) : configs.namespaced(namespace, name)
-  return config !== undefined && pendingConfigs.isRecent(config)
-}
-
-type RecentWorld = Pick<World, 'configs' | 'pendingConfigs'>
 
 /** The rules rarely read more than one claim; a claim can have thousands below it. */
 function first (claims: Iterable<HeldPath>): HeldPath[] {
@@ -51,38 +44,37 @@ export function worldOf (
 ): { readonly world: World, readonly missing: readonly Lookup[] } {
   const known = new Map(answers.map(([lookup, answer]) => [JSON.stringify(lookup), answer]))
   const missing: Lookup[] = []
-  const look = <T>(lookup: Lookup, nothing: T): T => {
-    const key = JSON.stringify(lookup)
-    if (!known.has(key)) {
-      missing.push(lookup)
-      known.set(key, nothing)
+  const ask = <Q extends keyof Questions>(question: Q, nothing: ReturnType<Questions[Q]>) =>
+    (...args: Asked<Q>): ReturnType<Questions[Q]> => {
+      const lookup: Lookup = [question, ...args]
+      const key = JSON.stringify(lookup)
+      if (!known.has(key)) {
+        missing.push(lookup)
+        known.set(key, nothing)
+      }
+      return known.get(key) as ReturnType<Questions[Q]> // as `answerLookup` answered
     }
-    return known.get(key) as T // as `answerLookup` answered
-  }
+  const [similar, isRecent, heldBy] = [ask('similar', undefined), ask('isRecent', false), ask('heldBy', undefined)]
   const world: World = {
     configs: {
-      namespaced: (namespace, name) =>
-        look<RuntimeConfig | undefined>({ kind: 'namespaced', namespace, name }, undefined),
-      cluster: (name) => look<RuntimeConfig | undefined>({ kind: 'cluster', name }, undefined),
-      similar: ({ namespace, name }) => look<string | undefined>({ kind: 'similar', namespace, name }, undefined)
+      namespaced: ask('namespaced', undefined),
+      cluster: ask('cluster', undefined),
+      similar: ({ namespace, name }) => similar({ namespace, name })
     },
     paths: {
-      heldBy: ({ namespace, name }) => look<HeldPath | undefined>({ kind: 'heldBy', namespace, name }, undefined),
-      holders: (claim) => look<HeldPath[]>({ kind: 'holders', claim }, []),
-      above: (claim, relatives) => look<HeldPath[]>({ kind: 'above', claim, relatives }, []),
-      below: (claim, relatives) => look<HeldPath[]>({ kind: 'below', claim, relatives }, [])
+      heldBy: ({ namespace, name }) => heldBy({ namespace, name }),
+      holders: ask('holders', []),
+      above: ask('above', []),
+      below: ask('below', [])
     },
     pathPolicy,
     pendingConfigs: {
       announce: unavailable,
-      isRecent: ({ namespace, name }) => look({ kind: 'isRecent', namespace, name }, false),
+      isRecent: ({ namespace, name }) => isRecent({ namespace, name }),
       waitForConfig: unavailable
     },
     services: { users: unavailable },
-    served: {
-      has: (...path) => look({ kind: 'has', path }, true),
-      shapeOf: (path) => look<FieldShape>({ kind: 'shapeOf', path }, { kind: 'unknown', names: [] })
-    }
+    served: { has: ask('has', true), shapeOf: ask('shapeOf', { kind: 'unknown', names: [] }) }
   }
   return { world, missing }
 }

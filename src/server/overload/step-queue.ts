@@ -26,17 +26,13 @@ interface Job {
  */
 export class StepQueue {
   readonly #clock: Clock
-  readonly #sliceMs: number
-  readonly #budgetMs: number
-  readonly #waitMs: number
+  readonly #limits: Required<Omit<StepQueueOptions, 'clock'>>
   readonly #waiting = new Map<string, Job[]>()
   #isRunning = false
 
   constructor ({ clock, sliceMs = 5, budgetMs = 200, waitMs = 1_000 }: StepQueueOptions) {
     this.#clock = clock
-    this.#sliceMs = sliceMs
-    this.#budgetMs = budgetMs
-    this.#waitMs = waitMs
+    this.#limits = { sliceMs, budgetMs, waitMs }
   }
 
   /** Rejects if a step throws. `hasExpired`: no client takes the result any more, so that the job has to finish. */
@@ -61,18 +57,19 @@ export class StepQueue {
   }
 
   #runSlice (job: Job): void {
+    const { sliceMs, budgetMs, waitMs } = this.#limits
     const started = this.#clock.now()
-    const isOver = job.hasExpired() || (job.used === 0 && started - job.since > this.#waitMs)
+    const isOver = job.hasExpired() || (job.used === 0 && started - job.since > waitMs)
     try {
       for (;;) {
         const ran = this.#clock.now() - started
-        const mustFinish = isOver || job.used + ran >= this.#budgetMs
+        const mustFinish = isOver || job.used + ran >= budgetMs
         const result = job.steps.next(mustFinish)
         if (result.done === true) {
           job.resolve(result.value as never)
           break
         }
-        if (!mustFinish && this.#clock.now() - started >= this.#sliceMs) {
+        if (!mustFinish && this.#clock.now() - started >= sliceMs) {
           job.used += this.#clock.now() - started
           this.#clock.setTimeout(Math.max(1, this.#clock.now() - started), () => { this.#runSlice(job) })
           return
