@@ -10,7 +10,7 @@ import { aReview } from '../test/support/builders/a-review.ts'
 import { startOwnCluster } from '../test/support/cluster/cluster.ts'
 import { accessOf } from '../test/support/cluster/cluster-client.ts'
 import { manifest, routed } from '../test/support/builders/manifests.ts'
-import { applied, startProduct } from '../test/support/programs/product.ts'
+import { startProduct } from '../test/support/programs/product.ts'
 import { percentile } from './support/statistics.ts'
 
 const { values } = parseArgs({ options: { changes: { type: 'string', default: '1000' } } })
@@ -25,19 +25,10 @@ const { server, ca, token } = accessOf(cluster.kubeconfig)
 const dispatcher = new Agent({ connect: { ca } })
 const unverified = new Agent({ connect: { rejectUnauthorized: false } })
 try {
-  await applied(
-    cluster.kubectl,
-    manifest({
-      kind: 'AIMRuntimeConfig',
-      namespace: 'default',
-      name: 'default',
-      spec: { defaultStorageClassName: 'class', ...routed('/{.metadata.name}') }
-    })
-  )
-  const found: Readonly<Record<'judge' | 'other', Found>> = {
-    judge: { after: [], first: 0 },
-    other: { after: [], first: 0 }
-  }
+  const spec = { defaultStorageClassName: 'class', ...routed('/{.metadata.name}') }
+  await cluster.client.apply(manifest({ kind: 'AIMRuntimeConfig', namespace: 'default', name: 'default', spec }))
+  const found: Readonly<Record<'judge' | 'other', Found>> =
+    { judge: { after: [], first: 0 }, other: { after: [], first: 0 } }
   for (let change = 0; change < CHANGES; change++) {
     const wanted = `class-${change}`
     await called('PATCH', '/aimruntimeconfigs/default', JSON.stringify({ spec: { defaultStorageClassName: wanted } }))
@@ -47,10 +38,9 @@ try {
     let isSeen = false
     while (!isSeen) {
       tries++
-      isSeen =
-        replica === 'judge'
-          ? usesClass(await called('POST', '/aimservices?dryRun=All', SERVICE), wanted)
-          : await otherUses(wanted)
+      isSeen = replica === 'judge'
+        ? usesClass(await called('POST', '/aimservices?dryRun=All', SERVICE), wanted)
+        : await otherUses(wanted)
     }
     found[replica].after.push(performance.now() - written)
     if (tries === 1) found[replica].first++

@@ -3,18 +3,16 @@
  * server. Compares no webhook, bare `node:https`, `node:https` with the product's patch, and the product, in turns:
  * first the mutating webhook alone, then both. All processes share the cores, as on a small control plane.
  */
-import { writeFile } from 'node:fs/promises'
-import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { Agent, request } from 'undici'
-import { parseAllDocuments } from 'yaml'
 import { newAdmissionEngine } from '../webhooks/engine.ts'
+import { decodeReview } from '../src/admission/decode.ts'
+import { aReview } from '../test/support/builders/a-review.ts'
 import { startOwnCluster } from '../test/support/cluster/cluster.ts'
 import { accessOf } from '../test/support/cluster/cluster-client.ts'
 import { manifest, routed } from '../test/support/builders/manifests.ts'
-import { applied, installCrds, ready } from '../test/support/programs/product.ts'
-import { outputOf } from '../test/support/programs/program.ts'
+import { installCrds, manifestsOf, ready } from '../test/support/programs/product.ts'
 import { startServer } from './support/measured-server.ts'
 import { aWorkplace, floorArgs, shippedProgram } from './support/product.ts'
 import { median, medianRatio } from './support/statistics.ts'
@@ -33,21 +31,16 @@ const { server, ca, token } = accessOf(cluster.kubeconfig)
 const dispatcher = new Agent({ connections: CONCURRENCY, connect: { ca } })
 const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
 const workplace = await aWorkplace()
-const caFile = path.join(workplace.dir, 'ca.crt')
-await writeFile(caFile, workplace.ca)
 await installCrds(cluster)
 const SPEC = { defaultStorageClassName: 'fast', ...routed('/{.metadata.namespace}/{.metadata.name}') }
 const CONFIG = manifest({ kind: 'AIMRuntimeConfig', namespace: 'default', name: 'default', spec: SPEC })
-await applied(cluster.kubectl, CONFIG)
+await cluster.client.apply(CONFIG)
 
 interface Webhook { readonly url: string, readonly stop: () => Promise<unknown> }
 
 async function startBare (...patch: string[]): Promise<Webhook> {
-  const { url, stop } = await startServer({
-    name: 'node:https',
-    args: [...floorArgs('https', workplace), ...patch],
-    ownCore: false
-  })
+  const args = [...floorArgs('https', workplace), ...patch]
+  const { url, stop } = await startServer({ name: 'node:https', args, ownCore: false })
   return { url: url.origin, stop }
 }
 
@@ -56,25 +49,12 @@ async function startPatching (): Promise<Webhook> {
   const { webhooks, sinks } = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' })
   sinks.AIMRuntimeConfig.upsert(JSON.parse(CONFIG) as JsonObject)
   const object = JSON.parse(manifest({ namespace: 'default', name: 's-0' })) as JsonObject
-  const verdict = webhooks[0]?.decide({ ...NO_REQUEST, object })
+  const review = decodeReview(Buffer.from(aReview({ namespace: 'default', name: 's-0', object })))
+  const verdict = review.kind === 'review' ? webhooks[0]?.decide(review.request) : undefined
   return await startBare(
     Buffer.from(JSON.stringify(verdict?.kind === 'patch' ? verdict.operations : [])).toString('base64')
   )
 }
-
-const NO_REQUEST = {
-  uid: 'none',
-  operation: 'CREATE',
-  group: '',
-  version: '',
-  kind: '',
-  resource: '',
-  subResource: '',
-  name: 's-0',
-  namespace: 'default',
-  dryRun: false,
-  user: ''
-} as const
 
 const SHIPPED = await shippedProgram()
 
@@ -91,11 +71,9 @@ async function startShipped (): Promise<Webhook> {
 type Kinds = 'mutating' | 'both'
 
 async function register ({ url }: Webhook, kinds: Kinds): Promise<void> {
-  const documents = parseAllDocuments(await outputOf(['manifests', 'webhooks', '--url', url, '--ca-file', caFile]))
-  const items = documents
-    .map((document) => document.toJS() as { kind: string })
-    .filter(({ kind }) => kinds === 'both' || kind.startsWith('Mutating'))
-  await applied(cluster.kubectl, JSON.stringify({ apiVersion: 'v1', kind: 'List', items }))
+  const registrations = await manifestsOf('webhooks', '--url', url, '--ca-file', workplace.caFile)
+  const wanted = registrations.filter((each) => kinds === 'both' || each.includes('"kind":"Mutating'))
+  await cluster.client.apply(...wanted)
 }
 
 let nextName = 0

@@ -3,12 +3,8 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
-import { chromium as browsers, type Page } from 'playwright-core'
-import { build } from 'vite'
-import { newRegistry } from '../src/telemetry/metrics.ts'
-import { buildProbes } from '../src/server/probes.ts'
-import { chromium, CHROMIUM_FLAGS } from '../test/support/binaries/chromium.ts'
-import { ROOT } from './support/measured-server.ts'
+import type { Page } from 'playwright-core'
+import { servePlayground } from '../test/support/programs/served-playground.ts'
 import { median, percentile } from './support/statistics.ts'
 
 const LOADS = 5
@@ -50,14 +46,7 @@ async function keystrokes (page: Page, example: string): Promise<number[]> {
 }
 
 const folder = await mkdtemp(path.join(tmpdir(), 'aim-admission-playground-'))
-await build({
-  configFile: path.join(ROOT, 'playground/vite.config.ts'),
-  build: { outDir: folder, emptyOutDir: true },
-  logLevel: 'warn'
-})
-const app = buildProbes({ notReadyReason: () => undefined, registry: newRegistry('bench'), playground: folder })
-const url = `${await app.listen({ host: '127.0.0.1', port: 0 })}/playground`
-const browser = await browsers.launch({ executablePath: await chromium(), args: [...CHROMIUM_FLAGS] })
+const { url, browser, close } = await servePlayground(folder)
 try {
   const paints: number[] = []
   const results: number[] = []
@@ -66,11 +55,9 @@ try {
     await page.goto(url)
     await page.waitForSelector(RESULT)
     paints.push(await page.evaluate<number>("performance.getEntriesByName('first-contentful-paint')[0].startTime"))
-    results.push(
-      await page.evaluate<number>(
-        "performance.getEntriesByName('examined')[0].startTime + performance.getEntriesByName('examined')[0].duration"
-      )
-    )
+    results.push(await page.evaluate<number>(
+      "performance.getEntriesByName('examined')[0].startTime + performance.getEntriesByName('examined')[0].duration"
+    ))
     await page.close()
   }
   const page = await browser.newPage()
@@ -96,7 +83,6 @@ try {
   }
   process.stdout.write(rows.map(([name, value]) => `${name.padEnd(90)}${value}\n`).join(''))
 } finally {
-  await browser.close()
-  await app.close()
+  await close()
   await rm(folder, { recursive: true, force: true })
 }

@@ -15,6 +15,8 @@ import { startOwnCluster } from '../test/support/cluster/cluster.ts'
 import { manifest, routed } from '../test/support/builders/manifests.ts'
 import { startProduct, startReconciler } from '../test/support/programs/product.ts'
 import { silentLog } from '../test/support/fakes/silent-log.ts'
+import { pathIn } from '../test/support/tenants/stored.ts'
+import { cpuSecondsOf } from './support/measured-server.ts'
 import { percentile } from './support/statistics.ts'
 
 const { values } = parseArgs({
@@ -46,14 +48,8 @@ const watch = new Reflector({
   request: users.request,
   sink: {
     upsert: (service) => {
-      const block = ownString(
-        ownObject(ownObject(ownObject(service, 'spec'), 'resolvedRuntimeConfig'), 'routing'),
-        'path'
-      )
-      paths.set(ownString(ownObject(service, 'metadata'), 'name'), {
-        block,
-        status: ownString(ownObject(ownObject(service, 'status'), 'routing'), 'path')
-      })
+      const status = ownString(ownObject(ownObject(service, 'status'), 'routing'), 'path')
+      paths.set(ownString(ownObject(service, 'metadata'), 'name'), { block: pathIn(service), status })
     },
     remove: () => {}
   },
@@ -94,12 +90,8 @@ async function measure (): Promise<JsonObject> {
       return blocks === SERVICES && statuses === SERVICES
     })
   })
-  const cpu = Object.fromEntries(
-    Object.entries(cpuSeconds()).map(([name, after]) => [
-      name,
-      Math.round((after - (cpuBefore[name] ?? 0)) * 100) / 100
-    ])
-  )
+  const cpu = Object.fromEntries(Object.entries(cpuSeconds()).map(([name, after]) =>
+    [name, Math.round((after - (cpuBefore[name] ?? 0)) * 100) / 100]))
   await settled()
   const sent = difference(before, await requests())
   const writes = sum(sent, ({ method }) => method === 'PATCH')
@@ -171,19 +163,16 @@ function print (result: JsonObject): void {
   }
 }
 
-/** CPU time of each program in seconds. Source: proc(5), /proc/PID/stat with 100 ticks per second. */
+/** CPU time of each program in seconds. */
 function cpuSeconds (): Record<string, number> {
   const children = readdirSync('/proc/self/task').flatMap((thread) =>
-    readFileSync(`/proc/self/task/${thread}/children`, 'utf8')
-      .split(' ')
-      .filter((pid) => pid !== '')
+    readFileSync(`/proc/self/task/${thread}/children`, 'utf8').split(' ').filter((pid) => pid !== '')
   )
   return Object.fromEntries([...children, String(process.pid)].map((pid) => {
     const [program = '', ...args] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0')
-    const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').slice(11, 13)
     const command = args.find((arg) => arg === 'serve' || arg === 'reconcile')
     const name = pid === String(process.pid) ? 'load' : command ?? path.basename(program)
-    return [name, (Number(user) + Number(system)) / 100]
+    return [name, cpuSecondsOf(pid)]
   }))
 }
 
@@ -192,14 +181,8 @@ function seconds (ms: number): number {
 }
 
 async function createService (index: number): Promise<void> {
-  await send(
-    {
-      method: 'POST',
-      body: manifest({ namespace: 'default', name: `s-${index}` }),
-      headers: { 'content-type': 'application/json' }
-    },
-    COLLECTION
-  )
+  const body = manifest({ namespace: 'default', name: `s-${index}` })
+  await send({ method: 'POST', body, headers: { 'content-type': 'application/json' } }, COLLECTION)
 }
 
 /** The user's services use another configuration, so that only the load affects them. */
@@ -210,11 +193,8 @@ async function createUsers (): Promise<void> {
 }
 
 async function configure (connection: ApiConnection, version: number): Promise<void> {
-  const body = manifest({
-    kind: 'AIMClusterRuntimeConfig',
-    name: 'default',
-    spec: routed(`/v${version}/{.metadata.name}`)
-  })
+  const spec = routed(`/v${version}/{.metadata.name}`)
+  const body = manifest({ kind: 'AIMClusterRuntimeConfig', name: 'default', spec })
   const response = await connection.request(CONFIG, {
     method: 'PATCH',
     query: { fieldManager: 'bench', force: 'true' },

@@ -95,9 +95,7 @@ function renamed (cpu: Readonly<Record<string, number>>): Record<string, number>
 class Station {
   readonly #freeAt: number[]
 
-  constructor (cores: number) {
-    this.#freeAt = Array.from({ length: cores }, () => 0)
-  }
+  constructor (cores: number) { this.#freeAt = Array.from({ length: cores }, () => 0) }
 
   /** Completion time of work that arrives at `from` and takes `takes` milliseconds. */
   serve (from: number, takes: number): number {

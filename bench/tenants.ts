@@ -12,6 +12,7 @@ import { createLoad, type LoadResult } from '../test/support/cluster/create-load
 import { refOf } from '../test/support/tenants/actor.ts'
 import { aManifest, metricAt, startArena } from '../test/support/tenants/arena.ts'
 import { startHostileWebhook } from '../test/support/tenants/hostile-webhook.ts'
+import { cpuSecondsOf } from './support/measured-server.ts'
 import { median, percentile } from './support/statistics.ts'
 
 const { values } = parseArgs({
@@ -94,8 +95,7 @@ const ATTACKS: readonly Attack[] = [
       await mallory.create(config('default', routed()))
       await createAll(PREVIEWED, (at) => padded(`previewed-${at}`, SIZE))
       const patch = { spec: { routing: { pathTemplate: '/moved/{.metadata.name}' } } }
-      return repeatedly(async () =>
-        await mallory.mergePatch(refOf(config('default', {})), patch, { dryRun: true }))
+      return repeatedly(async () => await mallory.mergePatch(refOf(config('default', {})), patch, { dryRun: true }))
     }
   },
   {
@@ -162,9 +162,9 @@ interface Measured { readonly load: LoadResult, readonly requests: number, reado
 
 async function measure ({ start }: Attack): Promise<Measured> {
   const end = await start()
-  const before = await productCpu()
+  const before = productCpu()
   const load = await createLoad(victimAccess, { namespace: 'victim', count: RATE * SECONDS, rate: RATE })
-  const [requests, cpu] = [await end(), await productCpu() - before]
+  const [requests, cpu] = [await end(), productCpu() - before]
   for (const actor of [mallory, victim]) {
     const namespace = actor === mallory ? 'evil' : 'victim'
     await actor.removeAll('AIMService', namespace)
@@ -175,15 +175,9 @@ async function measure ({ start }: Attack): Promise<Measured> {
   return { load, requests, cpu }
 }
 
-/** CPU time of the product's processes in seconds. Source: proc(5), /proc/PID/stat with 100 ticks per second. */
-async function productCpu (): Promise<number> {
-  if (values.floor) return 0
-  const times = await Promise.all([...replicas.all, reconciler].map(async ({ pid }) => {
-    const text = await readFile(`/proc/${pid}/stat`, 'utf8')
-    const [user, system] = text.replace(/^.*\) /, '').split(' ').slice(11, 13)
-    return (Number(user) + Number(system)) / 100
-  }))
-  return times.reduce((sum, seconds) => sum + seconds, 0)
+/** CPU time of the product's processes in seconds. */
+function productCpu (): number {
+  return values.floor ? 0 : [...replicas.all, reconciler].reduce((sum, { pid }) => sum + cpuSecondsOf(pid), 0)
 }
 
 /** Peak resident memory in MiB. Source: proc(5), VmHWM. */
@@ -232,15 +226,8 @@ for (const [name, runs] of results) {
   const p50 = median(runs.map(({ load }) => percentile(load.latencies, 0.5)))
   const attacked = median(runs.map(p99))
   const requests = median(runs.map((run) => run.requests))
-  const cells = [
-    name,
-    failed,
-    `${p50.toFixed(1)} ms`,
-    `${attacked.toFixed(1)} ms`,
-    `${(attacked / quiet).toFixed(2)} ×`,
-    requests,
-    `${median(runs.map((run) => run.cpu)).toFixed(1)} s`
-  ]
-  process.stdout.write(`| ${cells.join(' | ')} |\n`)
+  const times = [`${p50.toFixed(1)} ms`, `${attacked.toFixed(1)} ms`, `${(attacked / quiet).toFixed(2)} ×`]
+  const cpu = `${median(runs.map((run) => run.cpu)).toFixed(1)} s`
+  process.stdout.write(`| ${[name, failed, ...times, requests, cpu].join(' | ')} |\n`)
 }
 process.stdout.write(`\nPeak memory: ${peaks.join(', ')}\n`)

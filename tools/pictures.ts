@@ -5,19 +5,15 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { chromium as browsers } from 'playwright-core'
-import { build } from 'vite'
 import packageJson from '../package.json' with { type: 'json' }
 import { newProgram } from '../src/cli/program.ts'
-import { buildProbes } from '../src/server/probes.ts'
-import { newRegistry } from '../src/telemetry/metrics.ts'
-import { chromium, CHROMIUM_FLAGS } from '../test/support/binaries/chromium.ts'
 import { actionsOf, BY_TEAM, manifest, routed } from '../test/support/builders/manifests.ts'
 import { inNamespace } from '../test/support/cluster/cluster-client.ts'
 import { startOwnCluster, type Cluster } from '../test/support/cluster/cluster.ts'
 import { ADMIN_TOKEN, freePorts } from '../test/support/cluster/control-plane.ts'
 import { fakeTerminal } from '../test/support/fakes/fake-terminal.ts'
 import { startProduct } from '../test/support/programs/product.ts'
+import { servePlayground } from '../test/support/programs/served-playground.ts'
 import { until } from '../test/support/until.ts'
 import { dashboardPicture, seriesOf, type Panel, type Range } from './dashboard-picture.ts'
 import { terminalPicture } from './terminal-picture.ts'
@@ -169,20 +165,15 @@ async function dashboard (): Promise<string> {
 
 /** The playground with a refusal. */
 async function screenshots (): Promise<void> {
-  const playground = path.join(work, 'playground')
-  await build({ configFile: path.join(ROOT, 'playground/vite.config.ts'), build: { outDir: playground } })
-  const app = buildProbes({ notReadyReason: () => undefined, registry: newRegistry('0'), playground })
-  const url = await app.listen({ host: '127.0.0.1', port: 0 })
-  const browser = await browsers.launch({ executablePath: await chromium(), args: [...CHROMIUM_FLAGS] })
+  const { url, browser, close } = await servePlayground(path.join(work, 'playground'))
   try {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } })
-    await page.goto(`${url}/playground`)
+    await page.goto(url)
     await page.waitForSelector('#outcome article')
     await page.selectOption('#example', 'missing-label')
     await page.waitForSelector('article.refused button.fix')
     await write('playground.png', await page.screenshot())
   } finally {
-    await browser.close()
-    await app.close()
+    await close()
   }
 }

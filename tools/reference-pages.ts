@@ -8,10 +8,9 @@ import {
   conditionSchema, envVarSchema, localObjectReferenceSchema, parentReferenceSchema, resourceRequirementsSchema
 } from '../src/api/kubernetes-schemas.ts'
 import type { JsonObject } from '../src/platform/json.ts'
-import packageJson from '../package.json' with { type: 'json' }
-import { newProgram } from '../src/cli/program.ts'
 import { runStep } from '../test/support/docs/documented-steps.ts'
 import { ROOT } from '../test/support/docs/pages.ts'
+import { wholeProgram } from '../test/support/programs/program.ts'
 import { commandLineReference } from './command-line-reference.ts'
 
 /** The page of fields and metrics as the program has them; the text around its generated parts stays. */
@@ -21,18 +20,7 @@ export async function referencePage (page: string): Promise<string> {
 
 /** The page of the command line with the commands of the program; the text before them stays. */
 export async function commandLinePage (page: string): Promise<string> {
-  const { name, version, description } = packageJson
-  const terminal = {
-    stdin: async () => '',
-    write: () => undefined,
-    writeError: () => undefined,
-    setExitCode: () => undefined,
-    colors: false,
-    showsProgress: false,
-    screen: undefined
-  }
-  const program = await newProgram({ name, version, description, terminal }, () => true)
-  return replaced(page, 'commands', commandLineReference(program))
+  return replaced(page, 'commands', commandLineReference(await wholeProgram()))
 }
 
 const EXAMPLE = 'deploy/examples/custom-path.yaml'

@@ -30,10 +30,7 @@ export async function profiled (bench: Bench): Promise<string> {
   const flags = (name: string): string[] => ['--cpu-prof', `--cpu-prof-dir=${path.join(dir, name)}`]
   const servers = {
     product: await startProduct({ workplace, program: [...flags('product'), ...program], configs, services: 0 }),
-    fastify: await startServer({
-      name: 'Fastify',
-      args: [...flags('fastify'), ...floorArgs('fastify', workplace)]
-    })
+    fastify: await startServer({ name: 'Fastify', args: [...flags('fastify'), ...floorArgs('fastify', workplace)] })
   }
   const requests = requestsOf({ path: MUTATE, bytes: 3 * KIB, configs })
   const tables: string[] = []
@@ -58,9 +55,7 @@ function topOf (dir: string, reviews: number): string {
     const title = titles.get(id) ?? ''
     spent.set(title, (spent.get(title) ?? 0) + (timeDeltas[at] ?? 0))
   }
-  const rows = [...spent]
-    .toSorted(([, a], [, b]) => b - a)
-    .slice(0, TOP)
+  const rows = [...spent].toSorted(([, a], [, b]) => b - a).slice(0, TOP)
     .map(([title, time]) => `${(time / reviews).toFixed(2).padStart(9)}  ${title}`)
   return `${file}\n µs/review  function\n${rows.join('\n')}\n`
 }

@@ -4,6 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
+import { end, endWithUs } from '../../test/support/processes.ts'
 
 export const ROOT = path.resolve(import.meta.dirname, '../..')
 
@@ -51,7 +52,7 @@ export async function startServer ({ name, args, ownCore = true, group }: Server
     cpu: () => cpuOf(pid),
     resident: () => residentOf(pid),
     descriptors: () => readdirSync(`/proc/${pid}/fd`).length,
-    stop: async () => { await end(child) }
+    stop: async () => { await end(child, 'SIGINT') } // the product drains without the delay that SIGTERM implies
   }
 }
 
@@ -62,21 +63,6 @@ export async function leaveServerCore (): Promise<void> {
   if (CORES < 2 || !HAS_TASKSET) return
   const child = spawn('taskset', ['-a', '-c', '-p', `1-${CORES - 1}`, String(process.pid)], { stdio: 'ignore' })
   await once(child, 'exit')
-}
-
-/** Ends a child process and waits for its exit. */
-export async function end (child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
-  const gone = once(child, 'exit')
-  child.kill('SIGINT') // the product drains without the delay that SIGTERM implies
-  await gone
-}
-
-/** Ends the child when this process exits for any reason. */
-export function endWithUs (child: ChildProcess): void {
-  const kill = (): void => { child.kill('SIGKILL') }
-  process.once('exit', kill)
-  child.once('exit', () => process.removeListener('exit', kill))
 }
 
 const CORES = availableParallelism()
@@ -109,6 +95,12 @@ function cpuOf (pid: number): number {
     Number(readFileSync(`/proc/${pid}/task/${task}/schedstat`, 'utf8').split(' ', 1)[0])
   )
   return nanoseconds.reduce((sum, one) => sum + one, 0) / 1_000
+}
+
+/** CPU time of a process in seconds. Source: proc(5), /proc/PID/stat with 100 ticks per second. */
+export function cpuSecondsOf (pid: number | string): number {
+  const [user, system] = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ').slice(11, 13)
+  return (Number(user) + Number(system)) / 100
 }
 
 function residentOf (pid: number): number {

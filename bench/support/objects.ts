@@ -1,6 +1,7 @@
 import { requestOf } from './load.ts'
 import { API_VERSION, GROUP, VERSION } from '../../src/api/meta.ts'
 import type { JsonObject } from '../../src/platform/json.ts'
+import { aConfig } from '../../test/support/builders/objects.ts'
 
 /** Namespaces that the objects of a benchmark are spread over. */
 const NAMESPACES = 2_000
@@ -32,24 +33,19 @@ export function requestsOf ({ path, bytes, operation = 'CREATE', configs }: Requ
 
 /** The n-th runtime configuration: five in each namespace. */
 export function aBenchConfig (at: number, changed = 0): JsonObject {
-  return {
-    apiVersion: API_VERSION,
-    kind: 'AIMRuntimeConfig',
-    metadata: {
-      namespace: namespaceAt(at),
-      name: configNameAt(at),
-      uid: `c-${at}`,
-      generation: 1 + changed,
-      creationTimestamp: '2026-11-24T10:00:00Z'
-    },
-    spec: {
-      defaultStorageClassName: `fast-nvme-${changed}`,
-      serviceAccountName: 'aim-runtime',
-      imagePullSecrets: [{ name: 'registry-credentials' }],
-      model: { creationScope: 'Cluster', autoDiscovery: true },
-      routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate: TEMPLATE }
-    }
-  }
+  return aConfig({
+    defaultStorageClassName: `fast-nvme-${changed}`,
+    serviceAccountName: 'aim-runtime',
+    imagePullSecrets: [{ name: 'registry-credentials' }],
+    model: { creationScope: 'Cluster', autoDiscovery: true },
+    routing: { enabled: true, gatewayRef: GATEWAY, pathTemplate: TEMPLATE }
+  }, {
+    namespace: namespaceAt(at),
+    name: configNameAt(at),
+    uid: `c-${at}`,
+    generation: 1 + changed,
+    creationTimestamp: '2026-11-24T10:00:00Z'
+  })
 }
 
 /** Parameters of a service. */

@@ -4,14 +4,16 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
-import { issueEphemeralPair } from '../../certs/issue.ts'
 import type { FeederOrder } from './feeder.ts'
-import { end, endWithUs, ROOT, startServer, type MeasuredServer } from './measured-server.ts'
+import { end, endWithUs } from '../../test/support/processes.ts'
+import { writePair } from '../../test/support/programs/product.ts'
+import { ROOT, startServer, type MeasuredServer } from './measured-server.ts'
 
 /** Temporary folder of a run, and the certificate of its servers. */
 export interface Workplace {
   readonly dir: string
   readonly ca: string
+  readonly caFile: string
   readonly certFile: string
   readonly keyFile: string
   readonly remove: () => Promise<void>
@@ -19,11 +21,8 @@ export interface Workplace {
 
 export async function aWorkplace (): Promise<Workplace> {
   const dir = await mkdtemp(path.join(tmpdir(), 'aim-admission-bench-'))
-  const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
-  const [certFile, keyFile] = [path.join(dir, 'tls.crt'), path.join(dir, 'tls.key')]
-  await writeFile(certFile, certPem)
-  await writeFile(keyFile, keyPem)
-  return { dir, ca: caPem, certFile, keyFile, remove: async () => { await rm(dir, { recursive: true, force: true }) } }
+  const { caPem: ca, ...files } = await writePair(dir)
+  return { dir, ca, ...files, remove: async () => { await rm(dir, { recursive: true, force: true }) } }
 }
 
 /** Builds the program as the image does. Returns Node's arguments from the ENTRYPOINT of the Dockerfile. */
@@ -86,7 +85,7 @@ export async function startProduct (options: ProductOptions): Promise<BenchProdu
     change: async (at, round) => { await order({ kind: 'change', at, round }) },
     stop: async () => {
       await server.stop()
-      await end(feeder)
+      await end(feeder, 'SIGINT')
     }
   }
 }

@@ -3,7 +3,7 @@ import path from 'node:path'
 import t from 'tap'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { createLoad } from '../../support/cluster/create-load.ts'
-import { startHeldProxy } from '../../support/fakes/held-proxy.ts'
+import { startTcpProxy } from '../../support/fakes/tcp-proxy.ts'
 import { manifest } from '../../support/builders/manifests.ts'
 import { observationsOf } from '../../support/cluster/observed.ts'
 import { startProduct } from '../../support/programs/product.ts'
@@ -19,8 +19,8 @@ t.test('a create that comes while the only server fills its caches, for some 3 s
   await client.create('/api/v1/namespaces', { metadata: { name: 'cold' } })
   await client.apply(manifest({ kind: 'AIMRuntimeConfig', namespace: 'cold', name: 'default' }))
   t.equal(await product.stop(), 0)
-  const proxy = await startHeldProxy(cluster.url)
-  t.teardown(() => { proxy.close() })
+  const proxy = await startTcpProxy(cluster.url, { held: true })
+  t.teardown(async () => { await proxy.stop() })
   const kubeconfig = path.join(dir, 'held.kubeconfig')
   await writeFile(kubeconfig, (await readFile(cluster.kubeconfig, 'utf8')).replace(cluster.url, proxy.url))
   const program = startProgram(['serve', '--kubeconfig', kubeconfig, '--port', new URL(product.url).port, '--probe-port', '0',

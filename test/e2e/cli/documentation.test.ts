@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
-import { startCluster, type Ran } from '../../support/cluster/cluster.ts'
+import { startCluster } from '../../support/cluster/cluster.ts'
+import type { Ran } from '../../support/processes.ts'
 import { runStep, stepsOf, unprinted } from '../../support/docs/documented-steps.ts'
 import { actionsOf, BLOCK, GATEWAY, manifest } from '../../support/builders/manifests.ts'
 import { readPage } from '../../support/docs/pages.ts'

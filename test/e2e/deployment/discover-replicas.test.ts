@@ -1,11 +1,11 @@
 import { once } from 'node:events'
-import { createServer as createPlainServer, type AddressInfo } from 'node:net'
 import path from 'node:path'
 import { createServer } from 'node:tls'
 import t from 'tap'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
 import { startCluster } from '../../support/cluster/cluster.ts'
 import { storedCertificates } from '../../support/cluster/stored-certificates.ts'
+import { listening } from '../../support/processes.ts'
 import { installCrds, manifestsOf, ready } from '../../support/programs/product.ts'
 import { startProgram, type Program } from '../../support/programs/program.ts'
 import { until } from '../../support/until.ts'
@@ -19,18 +19,11 @@ t.teardown(async () => {
 })
 
 /** Replicas listen on the same port of different addresses, as pods do. */
-const port = await freePort()
+const free = createServer()
+const port = await listening(free)
+await once(free.close(), 'close')
 const REPLICAS = ['127.0.0.1', '127.0.0.2'] as const
 const IMPOSTER = '127.0.0.3'
-
-async function freePort (): Promise<number> {
-  const server = createPlainServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // of a TCP server
-  server.close()
-  await once(server, 'close')
-  return port
-}
 
 async function startReplica (host: string): Promise<void> {
   const program = startProgram([

@@ -5,7 +5,7 @@ import type { Command } from 'commander'
 import t from 'tap'
 import { COMMANDS } from '../../../src/cli/program.ts'
 import { bashCompletion, fishCompletion, zshCompletion } from '../../../src/cli/commands/completion/command.ts'
-import { wholeProgram } from '../../support/programs/whole-program.ts'
+import { wholeProgram } from '../../support/programs/program.ts'
 
 const program = await wholeProgram()
 const named = (name: string): Command | undefined => program.commands.find((command) => command.name() === name)

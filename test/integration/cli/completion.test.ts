@@ -5,7 +5,7 @@ import path from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
 import { bashCompletion, fishCompletion, zshCompletion } from '../../../src/cli/commands/completion/command.ts'
-import { wholeProgram } from '../../support/programs/whole-program.ts'
+import { wholeProgram } from '../../support/programs/program.ts'
 import { until } from '../../support/until.ts'
 
 const program = await wholeProgram()

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
 import { Pool } from 'undici'
 import { aReview } from '../../support/builders/a-review.ts'
+import { listening } from '../../support/processes.ts'
 import { startProgram } from '../../support/programs/program.ts'
 import { reviewLoad } from '../../support/http/review-load.ts'
 
@@ -49,10 +50,9 @@ t.test('a second signal exits at once with 128 and its number', { buffered: true
 })
 
 t.test('an occupied port or an invalid flag prints one line, exit code 2', { buffered: true }, async (t) => {
-  const taken = createServer().listen(0, '127.0.0.1')
-  await once(taken, 'listening')
+  const taken = createServer()
   t.teardown(() => { taken.close() })
-  const { port } = taken.address() as AddressInfo // it listens on a port
+  const port = await listening(taken)
   const cases: Record<string, { args: string[], want: RegExp }> = {
     port: {
       args: ['--port', String(port)],

@@ -1,13 +1,12 @@
 import { execFile } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdir, readFile, readdir, symlink, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import path from 'node:path'
 import t, { type Test } from 'tap'
 import { newProgram } from '../../../src/cli/program.ts'
 import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
 import { manifest } from '../../support/builders/manifests.ts'
+import { listening } from '../../support/processes.ts'
 import { runPasted, startProgram } from '../../support/programs/program.ts'
 import { fakeTerminal, type Shown } from '../../support/fakes/fake-terminal.ts'
 
@@ -217,10 +216,9 @@ t.test('-f reads a URL, also through a proxy, as kubectl does', async (t) => {
     asked.push(url)
     response.statusCode = url.includes('missing') ? 404 : 200
     response.end(manifest({ name: 'remote' }))
-  }).listen(0, '127.0.0.1')
+  })
   t.teardown(() => server.close())
-  await once(server, 'listening')
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}` // it listens on a port
+  const url = `http://127.0.0.1:${await listening(server)}`
   t.match(await run(['review', '-o', 'json', '-f', `${url}/s.yaml`]), { code: 0, out: /"name":"remote"/ })
   const { err, code } = await run(['review', '-f', `${url}/missing.yaml`])
   t.equal(code, 2)

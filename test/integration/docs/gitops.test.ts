@@ -2,7 +2,7 @@ import { parse as parseCel } from '@marcbachmann/cel-js'
 import t from 'tap'
 import { LuaFactory } from 'wasmoon'
 import { parse } from 'yaml'
-import { wholeProgram } from '../../support/programs/whole-program.ts'
+import { wholeProgram } from '../../support/programs/program.ts'
 import { readPage } from '../../support/docs/pages.ts'
 
 const page = await readPage('docs/how-to/gitops.md')

@@ -6,17 +6,16 @@ import { promisify } from 'node:util'
 import fastifyStatic from '@fastify/static'
 import axe from 'axe-core'
 import fastify from 'fastify'
-import { chromium as browsers } from 'playwright-core'
 import t from 'tap'
-import { chromium, CHROMIUM_FLAGS } from '../../support/binaries/chromium.ts'
 import { readPage, ROOT } from '../../support/docs/pages.ts'
+import { launchBrowser } from '../../support/programs/served-playground.ts'
 
 const folder = path.join(t.testdir({}), 'site')
 await promisify(execFile)('node_modules/.bin/vitepress', ['build', 'docs', '--outDir', folder], { cwd: ROOT })
 const app = fastify({ routerOptions: { ignoreTrailingSlash: true } })
 await app.register(fastifyStatic, { root: folder, extensions: ['html'] })
 const url = await app.listen({ host: '127.0.0.1', port: 0 })
-const browser = await browsers.launch({ executablePath: await chromium(), args: [...CHROMIUM_FLAGS] })
+const browser = await launchBrowser()
 t.teardown(async () => {
   await browser.close()
   await app.close()

@@ -1,7 +1,8 @@
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
 import { throttleHandshakes } from '../../../src/server/overload/throttle-handshakes.ts'
+import { listening } from '../../support/processes.ts'
 import { until } from '../../support/until.ts'
 
 /** A server that records each started handshake and its turn of the event loop. */
@@ -18,14 +19,12 @@ async function aServer (t: Test, limit = 60_000) {
   })
   throttleHandshakes(server, limit)
   server.on('connection', (socket) => { taken.add(socket) })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  const port = await listening(server)
   t.teardown(() => {
     clearImmediate(counting)
     for (const socket of taken) socket.destroy()
     server.close()
   })
-  const { port } = server.address() as AddressInfo // it listens on a port
   return {
     started,
     taken,

@@ -1,12 +1,11 @@
-import { once } from 'node:events'
 import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { systemClock } from '../../../src/platform/clock.ts'
 import { startTracing } from '../../../src/telemetry/tracing.ts'
 import { aRequest, aReview } from '../../support/builders/a-review.ts'
 import { anAdmissionServer } from '../../support/http/admission-server.ts'
+import { listening } from '../../support/processes.ts'
 import { startProgram } from '../../support/programs/program.ts'
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c'
@@ -31,13 +30,13 @@ async function aCollector (
       spans.push(...resourceSpans.flatMap(({ scopeSpans }) => scopeSpans.flatMap((scope) => scope.spans)))
       response.writeHead(status, { 'content-type': 'application/json' }).end('{}')
     }).catch((error: unknown) => { t.error(error) })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
+  })
+  const port = await listening(server)
   t.teardown(() => {
     server.closeAllConnections()
     server.close()
   })
-  return { endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, spans, paths }
+  return { endpoint: `http://127.0.0.1:${port}`, spans, paths }
 }
 
 const log = { info: () => undefined, warn: () => undefined, error: () => undefined }

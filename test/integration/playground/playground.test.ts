@@ -2,23 +2,14 @@ import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { gzipSync } from 'node:zlib'
 import axe from 'axe-core'
-import { chromium as browsers, type Page } from 'playwright-core'
+import type { Page } from 'playwright-core'
 import t from 'tap'
-import { build } from 'vite'
-import { buildProbes } from '../../../src/server/probes.ts'
-import { newRegistry } from '../../../src/telemetry/metrics.ts'
-import { chromium, CHROMIUM_FLAGS } from '../../support/binaries/chromium.ts'
+import { servePlayground } from '../../support/programs/served-playground.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../../..')
 const folder = path.join(t.testdir({}), 'playground')
-await build({ configFile: path.join(ROOT, 'playground/vite.config.ts'), build: { outDir: folder }, logLevel: 'warn' })
-const app = buildProbes({ notReadyReason: () => undefined, registry: newRegistry('0.0.0-test'), playground: folder })
-const url = `${await app.listen({ host: '127.0.0.1', port: 0 })}/playground`
-const browser = await browsers.launch({ executablePath: await chromium(), args: [...CHROMIUM_FLAGS] })
-t.teardown(async () => {
-  await browser.close()
-  await app.close()
-})
+const { url, browser, close } = await servePlayground(folder)
+t.teardown(close)
 
 /** Opens the playground in a new page; `complaints` are console errors, page errors and external requests. */
 async function open (

@@ -1,8 +1,5 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import path from 'node:path'
-import { text } from 'node:stream/consumers'
-import type { Ran } from '../cluster/cluster.ts'
+import { run, type Ran } from '../processes.ts'
 import { goBinary } from './go-binary.ts'
 
 /** Folder of the chart, absolute. */
@@ -20,8 +17,6 @@ export async function helmBinary (): Promise<string> {
 
 /** Runs Helm without the configuration of its user. */
 export async function helm (args: readonly string[], kubeconfig = '/dev/null'): Promise<Ran> {
-  const env = { ...process.env, KUBECONFIG: kubeconfig, HELM_CONFIG_HOME: '/nonexistent', HELM_PLUGINS: '/nonexistent' }
-  const child = spawn(await helmBinary(), args, { stdio: ['ignore', 'pipe', 'pipe'], env })
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  return { code: child.exitCode ?? 1, stdout, stderr }
+  const env = { KUBECONFIG: kubeconfig, HELM_CONFIG_HOME: '/nonexistent', HELM_PLUGINS: '/nonexistent' }
+  return await run(await helmBinary(), args, { env })
 }

@@ -11,10 +11,7 @@ export async function askOracle<A = Answer> (binary: string, questions: readonly
   const exit = once(oracle, 'exit')
   oracle.stdin.end(questions.map((question) => `${JSON.stringify(question)}\n`).join(''))
   // the oracle's own protocol
-  const answers = (await text(oracle.stdout))
-    .trimEnd()
-    .split('\n')
-    .map((line) => JSON.parse(line) as A)
+  const answers = (await text(oracle.stdout)).trimEnd().split('\n').map((line) => JSON.parse(line) as A)
   const [code] = await exit as [number | null] // node:child_process, event 'exit'
   if (code !== 0 || answers.length !== questions.length) {
     throw new Error(

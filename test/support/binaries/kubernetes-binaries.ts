@@ -91,10 +91,5 @@ async function installed (name: string): Promise<string | undefined> {
 }
 
 async function built (name: string, source: string, sources = ['jsonpath-oracle/main.go']): Promise<string> {
-  return await goBinary({
-    name,
-    source,
-    module: MODULE,
-    sources
-  })
+  return await goBinary({ name, source, module: MODULE, sources })
 }

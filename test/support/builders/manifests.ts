@@ -1,6 +1,7 @@
 import { API_VERSION } from '../../../src/api/meta.ts'
 import { inNamespace } from '../cluster/cluster-client.ts'
-import type { Cluster, Ran } from '../cluster/cluster.ts'
+import type { Cluster } from '../cluster/cluster.ts'
+import type { Ran } from '../processes.ts'
 
 /** The parts of an object that a test sets; the rest is valid. */
 export interface Parts {

@@ -1,4 +1,4 @@
-import { GROUP, VERSION } from '../../../src/api/meta.ts'
+import { API_VERSION, GROUP, VERSION } from '../../../src/api/meta.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
 /** The parts of a service that a test sets; the rest is valid. */
@@ -14,29 +14,19 @@ export function aService (
   { name = 'llama-chat', namespace = 'ml-team', metadata = {}, labels = {}, spec = {} }: ServiceParts = {}
 ): JsonObject {
   return {
-    apiVersion: `${GROUP}/${VERSION}`,
+    apiVersion: API_VERSION,
     kind: 'AIMService',
     metadata: { name, namespace, labels, ...metadata },
     spec: { model: { ref: 'meta-llama-3-8b' }, ...spec }
   }
 }
 
-export function aConfig (spec: JsonObject = {}, metadata: JsonObject = {}): JsonObject {
-  return {
-    apiVersion: `${GROUP}/${VERSION}`,
-    kind: 'AIMRuntimeConfig',
-    metadata: { name: 'default', namespace: 'ml-team', uid: 'c1', ...metadata },
-    spec
-  }
-}
+export const aConfig = configBuilder('AIMRuntimeConfig', { name: 'default', namespace: 'ml-team', uid: 'c1' })
+export const aClusterConfig = configBuilder('AIMClusterRuntimeConfig', { name: 'default', uid: 'c2' })
 
-export function aClusterConfig (spec: JsonObject = {}, metadata: JsonObject = {}): JsonObject {
-  return {
-    apiVersion: `${GROUP}/${VERSION}`,
-    kind: 'AIMClusterRuntimeConfig',
-    metadata: { name: 'default', uid: 'c2', ...metadata },
-    spec
-  }
+function configBuilder (kind: string, defaults: JsonObject) {
+  return (spec: JsonObject = {}, metadata: JsonObject = {}): JsonObject =>
+    ({ apiVersion: API_VERSION, kind, metadata: { ...defaults, ...metadata }, spec })
 }
 
 /** The fields of a request besides its objects, for `aReview`. */

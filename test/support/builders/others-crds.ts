@@ -33,9 +33,7 @@ export const OTHERS_CRDS: readonly JsonObject[] = [
         expr: text(),
         for: text(),
         labels: { type: 'object', additionalProperties: text() },
-        annotations: {
-          type: 'object', additionalProperties: text()
-        }
+        annotations: { type: 'object', additionalProperties: text() }
       }, ['alert', 'expr']))
     }, ['name']))
   })

@@ -63,9 +63,7 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
   'a name of 253 characters is allowed': { object: service({ runtimeConfigName: 'a'.repeat(253) }), faults: {} },
   'a name of 254 characters is refused': {
     object: service({ runtimeConfigName: 'a'.repeat(254) }),
-    faults: {
-      'spec.runtimeConfigName': 'Too long: may not be more than 253 bytes'
-    }
+    faults: { 'spec.runtimeConfigName': 'Too long: may not be more than 253 bytes' }
   },
   'an empty service account counts as unset, as charts write it': {
     object: service({ serviceAccountName: '' }),
@@ -79,9 +77,7 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
   },
   'more replicas than an int32 holds are refused': {
     object: service({ replicas: 2 ** 31 }),
-    faults: {
-      'spec.replicas': 'Invalid value: 2147483648: should be less than or equal to 2147483647'
-    }
+    faults: { 'spec.replicas': 'Invalid value: 2147483648: should be less than or equal to 2147483647' }
   },
   'half a replica is refused': {
     object: service({ replicas: 1.5 }),
@@ -108,9 +104,7 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
   },
   'a nested unknown field is reported': {
     object: service({ routing: { gatewayRef: { name: 'g', namespaces: 'x' } } }),
-    faults: {
-      'spec.routing.gatewayRef.namespaces': 'unknown field (did you mean "namespace"?)'
-    }
+    faults: { 'spec.routing.gatewayRef.namespaces': 'unknown field (did you mean "namespace"?)' }
   },
   'an unknown field of the metadata is reported': {
     object: service({}, { label: {} }),
@@ -164,9 +158,7 @@ export const SCHEMA_CASES: Readonly<Record<string, SchemaCase>> = {
   },
   'a duplicate environment variable is refused': {
     object: service({ env: [{ name: 'A', value: '1' }, { name: 'A', value: '2' }] }),
-    faults: {
-      'spec.env[1]': 'Duplicate value: {"name":"A"}'
-    }
+    faults: { 'spec.env[1]': 'Duplicate value: {"name":"A"}' }
   },
   'an environment variable is a string': {
     object: service({ env: [{ name: 'A', value: 1 }] }),

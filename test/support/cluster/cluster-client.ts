@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { JSONPath } from 'jsonpath-plus'
 import { Agent, request } from 'undici'
 import type { SendRequest } from '../../../src/kube/client/api-connection.ts'
+import { parseObject } from '../../../src/kube/client/responses.ts'
 import { API_VERSION } from '../../../src/api/meta.ts'
 import { isJsonObject, ownObject, ownString, sameJson, type JsonObject } from '../../../src/platform/json.ts'
 
@@ -15,6 +16,8 @@ export interface ClusterClient {
   stored: <T>(path: string) => Promise<T | undefined>
   /** The values that a JSONPath of kubectl selects in it, separated by spaces; empty if there is no object. */
   values: (path: string, jsonPath: string) => Promise<string>
+  /** The response to the create of an object that is not stored; `object` is empty unless it is JSON. */
+  dryRun: (collection: string, manifest: string) => Promise<{ readonly code: number, readonly object: JsonObject }>
   /** Creates an object in a collection unless it exists; rejects if the API server refuses it. */
   create: (collection: string, object: object) => Promise<void>
   /** `kubectl apply` of JSON manifests, in order; rejects if the API server refuses one. */
@@ -38,11 +41,11 @@ export const inNamespace = (namespace: string) => ({
 const PATIENCE_MS = 10_000
 
 /** The files that the kubeconfig names need not exist before the first request. */
-export function clusterClient (kubeconfig: string): ClusterClient {
+export function clusterClient (kubeconfig: string, connections = 6): ClusterClient {
   let connected: { readonly server: string, readonly token: string, readonly dispatcher: Agent } | undefined
   const connect = () => {
     const { server, ca, token } = accessOf(kubeconfig)
-    return { server, token, dispatcher: new Agent({ connections: 6, allowH2: false, connect: { ca } }) }
+    return { server, token, dispatcher: new Agent({ connections, allowH2: false, connect: { ca } }) }
   }
   const send: SendRequest = async (path, { query = {}, headers, body, ...options } = {}) => {
     const access = connected ??= connect()
@@ -121,6 +124,12 @@ export function clusterClient (kubeconfig: string): ClusterClient {
       // of a whole document, all matches
       const found = json === undefined ? [] : (JSONPath({ path: `$${jsonPath}`, json, eval: 'safe' }) as unknown[])
       return found.map((value) => typeof value === 'string' ? value : JSON.stringify(value)).join(' ')
+    },
+    dryRun: async (collection, body) => {
+      const headers = { 'content-type': 'application/json' }
+      const query = { dryRun: 'All' }
+      const { statusCode, answer } = await exchange(collection, { method: 'POST', query, headers, body })
+      return { code: statusCode, object: parseObject(answer) }
     },
     create: async (collection, object) => {
       await change('POST', collection, object).catch((error: unknown) => {

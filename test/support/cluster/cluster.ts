@@ -1,5 +1,3 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { createReadStream } from 'node:fs'
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -10,8 +8,7 @@ import {
   AUDIT_LOG, kubeconfigFor, startControlPlane, type ControlPlaneAddress, type ControlPlaneOptions, type TestUser
 } from './control-plane.ts'
 import { leaseControlPlane } from './pool.ts'
-
-export interface Ran { readonly code: number, readonly stdout: string, readonly stderr: string }
+import { run, type Ran } from '../processes.ts'
 
 /** One request, as the audit log has it after the response. Source: audit.k8s.io/v1, Event. */
 export interface AuditEvent {
@@ -88,7 +85,10 @@ async function clusterOver (plane: ControlPlaneAddress, dir: string, release: ()
     dir,
     url: plane.url,
     kubeconfig,
-    kubectl: kubectlOf({ home: dir, cache: path.join(plane.dir, 'kubectl-cache'), kubeconfig }),
+    kubectl: async (args: readonly string[], stdin?: string): Promise<Ran> => {
+      const flags = ['--kubeconfig', kubeconfig, '--cache-dir', path.join(plane.dir, 'kubectl-cache')]
+      return await run('kubectl', [...flags, ...args], { env: { HOME: dir }, stdin })
+    },
     client,
     /** A kubeconfig of another user, which the audit log names; through a proxy if one is given. */
     kubeconfigOf: async (user: TestUser, server: string = plane.url): Promise<string> => {
@@ -124,20 +124,5 @@ function auditReader (file: string, start: number): () => Promise<AuditEvent[]> 
     reading = reading.then(readOn)
     await reading
     return [...events]
-  }
-}
-
-type Kubectl = (args: readonly string[], stdin?: string) => Promise<Ran>
-
-interface KubectlOptions { readonly home: string, readonly cache: string, readonly kubeconfig: string }
-
-function kubectlOf ({ home, cache, kubeconfig }: KubectlOptions): Kubectl {
-  return async (args, stdin) => {
-    const child = spawn('kubectl', ['--kubeconfig', kubeconfig, '--cache-dir', cache, ...args], {
-      env: { ...process.env, HOME: home }
-    })
-    child.stdin.end(stdin)
-    const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-    return { code: child.exitCode ?? 1, stdout, stderr }
   }
 }

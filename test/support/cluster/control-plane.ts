@@ -3,10 +3,11 @@ import { generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { openSync } from 'node:fs'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
+import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { kubernetesBinaries } from '../binaries/kubernetes-binaries.ts'
+import { end, endWithUs, listening } from '../processes.ts'
 import { until } from '../until.ts'
 import { clusterClient } from './cluster-client.ts'
 
@@ -21,11 +22,7 @@ export interface ControlPlaneOptions {
 }
 
 /** Where the files and addresses of a control plane are; serializable. */
-export interface ControlPlaneAddress {
-  readonly dir: string
-  readonly url: string
-  readonly etcdUrl: string
-}
+export interface ControlPlaneAddress { readonly dir: string, readonly url: string, readonly etcdUrl: string }
 
 export type ControlPlane = Awaited<ReturnType<typeof startControlPlane>>
 
@@ -54,7 +51,7 @@ export async function startControlPlane ({ audit = false, apiServerFlags = [] }:
     '--disable-admission-plugins=ServiceAccount',
     ...(audit === false ? [] : await auditFlags(dir, audit === 'patches')), ...apiServerFlags
   ]
-  let api: ChildProcess | undefined
+  let api: ChildProcess
   const startApiServer = async (): Promise<void> => {
     api = run(kubeApiserver, flags)
     const client = clusterClient(kubeconfig)
@@ -67,11 +64,11 @@ export async function startControlPlane ({ audit = false, apiServerFlags = [] }:
     ...address,
     startApiServer,
     /** Ends the API server without notice; its data stays. */
-    killApiServer: async () => { await end(api) },
+    killApiServer: async () => { await end(api, 'SIGKILL') },
     pauseEtcd: () => { etcd.kill('SIGSTOP') },
     resumeEtcd: () => { etcd.kill('SIGCONT') },
     stop: async () => {
-      await Promise.all([end(api), end(etcd)])
+      await Promise.all([end(api, 'SIGKILL'), end(etcd, 'SIGKILL')])
       await rm(dir, { recursive: true, force: true })
     }
   }
@@ -94,9 +91,7 @@ export function kubeconfigFor (dir: string, server: string, user?: TestUser): st
     kind: 'Config',
     'current-context': 'test',
     contexts: [{ name: 'test', context: { cluster: 'test', user: 'admin' } }],
-    clusters: [{
-      name: 'test', cluster: { server, 'certificate-authority': path.join(dir, 'certs/apiserver.crt') }
-    }],
+    clusters: [{ name: 'test', cluster: { server, 'certificate-authority': path.join(dir, 'certs/apiserver.crt') } }],
     users: [{ name: 'admin', user: { token: user === undefined ? ADMIN_TOKEN : `${user}-token` } }]
   })
 }
@@ -106,18 +101,9 @@ function runner (logFile: string): (file: string, args: readonly string[]) => Ch
   const log = openSync(logFile, 'a')
   return (file, args) => {
     const child = spawn(file, args, { stdio: ['ignore', log, log] })
-    const kill = (): void => { child.kill('SIGKILL') }
-    process.once('exit', kill)
-    child.once('exit', () => process.removeListener('exit', kill))
+    endWithUs(child)
     return child
   }
-}
-
-async function end (child: ChildProcess | undefined): Promise<void> {
-  if (child === undefined || child.exitCode !== null || child.signalCode !== null) return
-  const gone = once(child, 'exit')
-  child.kill('SIGKILL')
-  await gone
 }
 
 /** How long an API server may take to start on a busy machine, in milliseconds. */
@@ -158,15 +144,8 @@ async function writeSecrets (dir: string): Promise<void> {
 }
 
 export async function freePorts (count: number): Promise<number[]> {
-  const servers = await Promise.all(Array.from({ length: count }, async () => {
-    const server = createServer().listen(0, '127.0.0.1')
-    await once(server, 'listening')
-    return server
-  }))
-  return await Promise.all(servers.map(async (server) => {
-    const { port } = server.address() as AddressInfo // it listens on a port
-    server.close()
-    await once(server, 'close')
-    return port
-  }))
+  const servers = Array.from({ length: count }, () => createServer())
+  const ports = await Promise.all(servers.map(async (server) => await listening(server)))
+  await Promise.all(servers.map(async (server) => { await once(server.close(), 'close') }))
+  return ports
 }

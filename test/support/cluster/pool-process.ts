@@ -58,21 +58,12 @@ const SYSTEM_NAMESPACES = ['kube-system', 'kube-public', 'kube-node-lease', 'def
 const RESTORE_MS = 20_000
 
 /** Whether the API server has the kinds again, and no webhook of the last lease. */
-async function isRestored ({ request }: ClusterClient): Promise<boolean> {
-  const codes = await Promise.all(KINDS.map(async ({ kind, plural, scope }) => {
-    const { statusCode, body } = await request(
-      `/apis/${API_VERSION}/${scope === 'Cluster' ? '' : 'namespaces/default/'}${plural}`,
-      {
-        method: 'POST',
-        query: { dryRun: 'All' },
-        headers: { 'content-type': 'application/json' },
-        body: manifest({ kind, name: 'restored' })
-      }
-    )
-    await body.dump()
-    return statusCode
+async function isRestored ({ dryRun }: ClusterClient): Promise<boolean> {
+  const created = await Promise.all(KINDS.map(async ({ kind, plural, scope }) => {
+    const collection = `/apis/${API_VERSION}/${scope === 'Cluster' ? '' : 'namespaces/default/'}${plural}`
+    return await dryRun(collection, manifest({ kind, name: 'restored' }))
   }))
-  return codes.every((code) => code === 201)
+  return created.every(({ code }) => code === 201)
 }
 
 async function lease (socket: Socket): Promise<void> {

@@ -128,8 +128,7 @@ export function asFlags (values: JsonObject): string[] {
 
 /** The objects of a manifest. */
 export function objectsIn (manifest: string): JsonObject[] {
-  return parseAllDocuments(manifest)
-    .map((document) => document.toJS({ maxAliasCount: 0 }) as JsonObject | null)
+  return parseAllDocuments(manifest).map((document) => document.toJS({ maxAliasCount: 0 }) as JsonObject | null)
     .filter((object) => object !== null)
 }
 

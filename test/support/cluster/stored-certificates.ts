@@ -22,8 +22,7 @@ export function storedCertificates ({ client: { stored, patch } }: Pick<Cluster,
           `/apis/admissionregistration.k8s.io/v1/${type}webhookconfigurations/aim-admission`
         )
     )
-    return (await Promise.all(read))
-      .flatMap((registered) => registered?.webhooks ?? [])
+    return (await Promise.all(read)).flatMap((registered) => registered?.webhooks ?? [])
       .map(({ clientConfig: { caBundle = '' } }) => caBundle)
   }
   /** A key of the Secret, in base64; empty if it is missing. */

@@ -56,11 +56,7 @@ export function listAndWatchContract (t: Test, server: ListWatchServer): void {
     const events = await eventsOf(response, 3)
     t.strictSame(
       events.map((event) => [event['type'], nameOf(event['object'])]),
-      [
-        ['ADDED', 'e'],
-        ['MODIFIED', 'a'],
-        ['DELETED', 'e']
-      ]
+      [['ADDED', 'e'], ['MODIFIED', 'a'], ['DELETED', 'e']]
     )
     const versions = [list, ...events.map((event) => event['object'])].map(versionOf)
     t.ok(
@@ -84,13 +80,8 @@ export function listAndWatchContract (t: Test, server: ListWatchServer): void {
     const count = itemsOf(list).length
     const events = await eventsOf(response, count + 1)
     t.strictSame(
-      events
-        .slice(0, count)
-        .map((event) => [event['type'], nameOf(event['object'])])
-        .sort(),
-      itemsOf(list)
-        .map((item) => ['ADDED', nameOf(item)])
-        .sort()
+      events.slice(0, count).map((event) => [event['type'], nameOf(event['object'])]).sort(),
+      itemsOf(list).map((item) => ['ADDED', nameOf(item)]).sort()
     )
     t.match(events.at(-1), {
       type: 'BOOKMARK',

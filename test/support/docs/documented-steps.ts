@@ -1,7 +1,4 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { text } from 'node:stream/consumers'
-import type { Ran } from '../cluster/cluster.ts'
+import { run, type Ran } from '../processes.ts'
 import { ROOT, type Page } from './pages.ts'
 
 /** Shell command of a page with its heading and, if the page shows it, its output. */
@@ -13,28 +10,17 @@ export function stepsOf ({ blocks }: Page): Step[] {
     if (language !== 'bash') return []
     const next = blocks[index + 1]
     const printed = next?.language === 'text' && next.under === under ? next.text : undefined
-    const commands = text
-      .split('\n')
-      .map((line) => line.replace(/(^|\s+)# .*$/, '').trim())
+    const commands = text.split('\n').map((line) => line.replace(/(^|\s+)# .*$/, '').trim())
       .filter((line) => line !== '')
-    return commands.map((command, at) => ({
-      under,
-      command,
-      printed: at === commands.length - 1 ? printed : undefined
-    }))
+    return commands.map((command, at) =>
+      ({ under, command, printed: at === commands.length - 1 ? printed : undefined }))
   })
 }
 
 /** Runs a line in the root of the checkout, without npm. */
 export async function runStep (command: string, env: NodeJS.ProcessEnv = {}): Promise<Ran> {
   const line = command.replaceAll('npm run -s aim-admission --', 'node src/main.ts')
-  const child = spawn('bash', ['-c', line], {
-    cwd: ROOT,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...env }
-  })
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  return { code: child.exitCode ?? 1, stdout, stderr }
+  return await run('bash', ['-c', line], { cwd: ROOT, env })
 }
 
 /** The expected output if it is missing from the real one. Compares line prefixes, ignoring column widths. */

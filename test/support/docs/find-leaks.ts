@@ -1,9 +1,7 @@
 /** Forms of a private key: PEM, and base64 of PEM at each of its three offsets. */
 const KEY_HEADER = /-----BEGIN [A-Z ]*PRIVATE KEY-----/
 const ENCODED_HEADERS = [0, 1, 2].map((offset) =>
-  Buffer.from('\n'.repeat(offset) + '-----BEGIN PRIVATE KEY-----')
-    .toString('base64')
-    .slice(offset === 0 ? 0 : 4, -4)
+  Buffer.from('\n'.repeat(offset) + '-----BEGIN PRIVATE KEY-----').toString('base64').slice(offset === 0 ? 0 : 4, -4)
 )
 
 /** Minimum length of a leaked piece in characters: shorter matches may be chance. */

@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer, type ServerOptions } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import type { JsonObject } from '../../../src/platform/json.ts'
+import { listening } from '../processes.ts'
 
 /** A request for a collection: its first page, a further page, a stream of its objects, or its changes. */
 export type RequestKind = 'list' | 'page' | 'stream' | 'watch'
@@ -49,9 +48,7 @@ export class FakeApiServer {
   #server: Server | undefined
   #port = 0
 
-  constructor (tls?: ServerOptions) {
-    this.#tls = tls
-  }
+  constructor (tls?: ServerOptions) { this.#tls = tls }
 
   get url (): string { return `${this.#tls === undefined ? 'http' : 'https'}://127.0.0.1:${this.#port}` }
   get openWatches (): number { return this.#watchers.size }
@@ -77,9 +74,7 @@ export class FakeApiServer {
     const respond = (request: IncomingMessage, response: ServerResponse) => { this.#respond(request, response) }
     this.#server = this.#tls === undefined ? createServer(respond) : createTlsServer(this.#tls, respond)
     this.#server.on('connection', () => { this.accepted++ })
-    this.#server.listen(this.#port, '127.0.0.1')
-    await once(this.#server, 'listening')
-    this.#port = (this.#server.address() as AddressInfo).port // of a listening TCP server
+    this.#port = await listening(this.#server, this.#port)
   }
 
   async stop (): Promise<void> {

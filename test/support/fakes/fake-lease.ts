@@ -21,9 +21,7 @@ export class FakeLease {
   #version = 1
   readonly #clock: ManualClock
 
-  constructor (clock: ManualClock) {
-    this.#clock = clock
-  }
+  constructor (clock: ManualClock) { this.#clock = clock }
 
   get spec (): JsonObject { return ownObject(this.lease ?? {}, 'spec') }
   get holder (): string { return ownString(this.spec, 'holderIdentity') }

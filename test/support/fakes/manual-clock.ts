@@ -19,9 +19,7 @@ export class ManualClock implements Clock {
   get pending (): number { return this.#timers.size }
 
   /** Milliseconds until the next callback; Infinity without one. */
-  get untilNext (): number {
-    return Math.min(...[...this.#timers].map(({ at }) => at)) - this.#now
-  }
+  get untilNext (): number { return Math.min(...[...this.#timers].map(({ at }) => at)) - this.#now }
 
   /** Lets time pass; callbacks that fall due are made in their order. */
   pass (ms: number): void {

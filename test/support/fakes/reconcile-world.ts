@@ -26,9 +26,9 @@ export interface StatusWrite {
   readonly status: object
 }
 
-/** A world of the reconciler without a cluster: records its writes, whose results the test provides. */
-export function aReconcileWorld ({ serviceLimits }: { readonly serviceLimits?: KeptTextLimits } = {}) {
-  const watched = {
+/** The caches of a reconciler, empty. */
+export function nothingWatched (serviceLimits?: KeptTextLimits) {
+  return {
     configs: new ConfigIndex(),
     services: new ServiceIndex(serviceLimits),
     serviceStatuses: new ObservedObjects(ownServiceStatus),
@@ -37,6 +37,11 @@ export function aReconcileWorld ({ serviceLimits }: { readonly serviceLimits?: K
       AIMClusterRuntimeConfig: new ObservedObjects(ownConfigStatus)
     }
   }
+}
+
+/** A world of the reconciler without a cluster: records its writes, whose results the test provides. */
+export function aReconcileWorld ({ serviceLimits }: { readonly serviceLimits?: KeptTextLimits } = {}) {
+  const watched = nothingWatched(serviceLimits)
   const written: StatusWrite[] = []
   const triggered: string[] = []
   const events: TransitionEvent[] = []

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import { listening } from '../processes.ts'
 
 /**
  * A connection that its client has just closed is still on its way out; what is counted is open for longer than that,
@@ -7,11 +8,14 @@ import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
  */
 const SETTLE_MS = 50
 
-/** Passes bytes on to a server of 127.0.0.1, as they are. */
-export async function startTcpProxy (target: string) {
+/** Passes bytes on to a server of 127.0.0.1, as they are; if it is held, from its release on. */
+export async function startTcpProxy (target: string, { held = false }: { readonly held?: boolean } = {}) {
   const open = new Set<Socket>()
   let most = 0
   let accepted = 0
+  const { promise: released, resolve } = Promise.withResolvers<undefined>()
+  const release = (): void => { resolve(undefined) }
+  if (!held) release()
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ port: Number(new URL(target).port), host: '127.0.0.1', noDelay: true })
     open.add(client)
@@ -23,12 +27,11 @@ export async function startTcpProxy (target: string) {
       upstream.destroy()
     }
     for (const socket of [client, upstream]) socket.on('error', end).on('close', end)
-    client.pipe(upstream).pipe(client)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // it listens on a port
+    released.then(() => { client.pipe(upstream).pipe(client) }, end)
+  })
   return {
-    url: `https://127.0.0.1:${port}`,
+    url: `https://127.0.0.1:${await listening(server)}`,
+    release,
     /** Connections at present, the most that there were at once, and all together. */
     count: () => ({ open: open.size, most, accepted }),
     /** Ends every connection without notice. */

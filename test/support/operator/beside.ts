@@ -5,10 +5,11 @@ import { GROUP, RECORD_ANNOTATION } from '../../../src/api/meta.ts'
 import { own, ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
 import { manifest } from '../builders/manifests.ts'
 import { clusterClient, inNamespace } from '../cluster/cluster-client.ts'
-import { startCluster, type AuditEvent, type Ran } from '../cluster/cluster.ts'
+import { startCluster, type AuditEvent } from '../cluster/cluster.ts'
 import { objectsIn, renderedChart } from '../cluster/rendered-chart.ts'
 import { asServiceAccount } from '../cluster/service-account.ts'
 import { startProduct, startReconciler } from '../programs/product.ts'
+import type { Ran } from '../processes.ts'
 import { until } from '../until.ts'
 import { hasBlock, httpRouteDefinition, installDefinitions } from './install.ts'
 import { ANSWERS, startOperator } from './operator.ts'
@@ -57,15 +58,10 @@ export async function startBeside () {
       await cluster.client.apply(manifest({ kind: 'AIMClusterRuntimeConfig', name: 'install' }))
       const expected = hasBlock(definitions)
       await until(async () => {
-        const response = await cluster.client.request(inNamespace('default').services, {
-          method: 'POST',
-          query: { dryRun: 'All' },
-          headers: { 'content-type': 'application/json' },
-          body: manifest({ name: 'install', spec: { runtimeConfigName: 'install' } })
-        })
-        const admitted = await response.body.json() as Record<'spec' | 'metadata', JsonObject> // an AIMService
-        return 'resolvedRuntimeConfig' in admitted.spec === expected &&
-          RECORD_ANNOTATION in ownObject(admitted.metadata, 'annotations') === !expected
+        const service = manifest({ name: 'install', spec: { runtimeConfigName: 'install' } })
+        const { object } = await cluster.client.dryRun(inNamespace('default').services, service)
+        return 'resolvedRuntimeConfig' in ownObject(object, 'spec') === expected &&
+          RECORD_ANNOTATION in ownObject(ownObject(object, 'metadata'), 'annotations') === !expected
       })
     },
     /** The index of the next event. */

@@ -161,8 +161,7 @@ function sourceOf (stageName: string | undefined, { context, stages }: Build): s
 
 /** Supports the two forms in the file of the project: `*` first, then included names. */
 async function ignoredIn (context: string): Promise<(file: string) => boolean> {
-  const patterns = (await readFile(path.join(context, '.dockerignore'), 'utf8'))
-    .split('\n')
+  const patterns = (await readFile(path.join(context, '.dockerignore'), 'utf8')).split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
   const [first, ...included] = patterns
   if (first !== '*' || included.some((pattern) => !/^![\w.-]+$/.test(pattern))) {

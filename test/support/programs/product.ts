@@ -21,30 +21,11 @@ export interface Product extends Program {
 /** Installs the CRDs, starts a server, waits until it is ready, and registers its webhooks. */
 export async function startProduct (cluster: Cluster, flags: readonly string[] = []): Promise<Product> {
   const { dir, kubeconfig, client } = cluster
-  const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 30 })
-  const file = async (name: string, content: string): Promise<string> => {
-    await writeFile(path.join(dir, name), content)
-    return path.join(dir, name)
-  }
-  const [caFile, certFile, keyFile] = [
-    await file('ca.crt', caPem),
-    await file('tls.crt', certPem),
-    await file('tls.key', keyPem)
-  ]
+  const { caFile, certFile, keyFile } = await writePair(dir)
   await installCrds(cluster)
   const program = startProgram([
-    'serve',
-    '--kubeconfig',
-    kubeconfig,
-    '--port',
-    '0',
-    '--probe-port',
-    '0',
-    '--cert-file',
-    certFile,
-    '--key-file',
-    keyFile,
-    ...flags
+    'serve', '--kubeconfig', kubeconfig, '--port', '0', '--probe-port', '0',
+    '--cert-file', certFile, '--key-file', keyFile, ...flags
   ])
   const { url, probeUrl } = await addressesOf(program)
   await ready(probeUrl)
@@ -52,19 +33,22 @@ export async function startProduct (cluster: Cluster, flags: readonly string[] =
   return { ...program, url, probeUrl, caFile }
 }
 
+/** Writes a pair for 127.0.0.1 and its CA into a folder, in files of this name. */
+export async function writePair (dir: string, name = 'tls') {
+  const pair = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 30 })
+  const base = path.join(dir, name)
+  const files = { caFile: `${base}-ca.crt`, certFile: `${base}.crt`, keyFile: `${base}.key` }
+  await writeFile(files.caFile, pair.caPem)
+  await writeFile(files.certFile, pair.certPem)
+  await writeFile(files.keyFile, pair.keyPem)
+  return { ...pair, ...files }
+}
+
 /** Registers the webhooks of a server, and waits until the API server calls them. */
 export async function register (client: Cluster['client'], url: string, caFile: string): Promise<void> {
   await client.apply(...await manifestsOf('webhooks', '--url', url, '--ca-file', caFile))
-  await until(async () => {
-    const { statusCode, body } = await client.request(inNamespace('default').services, {
-      method: 'POST',
-      query: { dryRun: 'All' },
-      headers: { 'content-type': 'application/json' },
-      body: manifest({ name: 'registration', spec: { routing: { enabled: true, pathTemplate: '/{' } } })
-    })
-    await body.dump()
-    return statusCode === 422
-  })
+  const refused = manifest({ name: 'registration', spec: { routing: { enabled: true, pathTemplate: '/{' } } })
+  await until(async () => (await client.dryRun(inNamespace('default').services, refused)).code === 422)
 }
 
 /** A reconciler as a process. */
@@ -76,16 +60,9 @@ export async function startReconciler (
 ): Promise<ReconcilerProcess> {
   await client.create('/api/v1/namespaces', { metadata: { name: 'aim-system' } })
   const program = startProgram([
-    'reconcile',
-    '--kubeconfig',
-    kubeconfig,
-    '--namespace',
-    'aim-system',
-    '--probe-port',
-    '0',
-    ...flags
+    'reconcile', '--kubeconfig', kubeconfig, '--namespace', 'aim-system', '--probe-port', '0', ...flags
   ])
-  const { probeUrl } = await program.logged('reconciling') as unknown as { probeUrl: string } // what the command logs
+  const { probeUrl } = await addressesOf(program, 'reconciling')
   await ready(probeUrl)
   return { ...program, probeUrl }
 }
@@ -94,11 +71,6 @@ export async function startReconciler (
 export async function installCrds ({ client }: Pick<Cluster, 'client'>): Promise<void> {
   if (await servesKinds(client)) return
   await client.apply(...await manifestsOf('crds'))
-  await installed({ client })
-}
-
-/** Waits until the three kinds are served. */
-async function installed ({ client }: Pick<Cluster, 'client'>): Promise<void> {
   await until(async () => await servesKinds(client))
 }
 
@@ -114,8 +86,9 @@ export async function manifestsOf (...args: readonly string[]): Promise<string[]
   return parseAllDocuments(await outputOf(['manifests', ...args])).map((document) => JSON.stringify(document.toJS()))
 }
 
-async function addressesOf (program: Program): Promise<{ url: string, probeUrl: string }> {
-  return await program.logged('serving') as unknown as { url: string, probeUrl: string } // what the command logs
+/** Where a started program listens; without reviews, it has no `url`. */
+export async function addressesOf (program: Program, message = 'serving'): Promise<{ url: string, probeUrl: string }> {
+  return await program.logged(message) as unknown as { url: string, probeUrl: string } // what the command logs
 }
 
 export async function ready (probeUrl: string): Promise<void> {

@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
-import { text } from 'node:stream/consumers'
+import type { Command } from 'commander'
 import { newProgram } from '../../../src/cli/program.ts'
-import type { Ran } from '../cluster/cluster.ts'
 import { fakeTerminal } from '../fakes/fake-terminal.ts'
+import { endWithUs, run, type Ran } from '../processes.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../../..')
 
@@ -36,9 +36,8 @@ export function startProgram (args: readonly string[], env: NodeJS.ProcessEnv = 
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...process.env, ...ENVIRONMENT, ...env }
   })
-  const kill = (): void => { child.kill('SIGKILL') }
-  process.once('exit', kill)
-  const gone = once(child, 'exit').finally(() => process.removeListener('exit', kill))
+  endWithUs(child)
+  const gone = once(child, 'exit')
   const lines: string[] = []
   const entries: LogEntry[] = []
   const waiting = new Set<() => void>()
@@ -85,18 +84,16 @@ export async function outputOf (args: readonly string[]): Promise<string> {
 
 /** Runs a command as a process until its end. */
 export async function runProgram (args: readonly string[]): Promise<Ran> {
-  return await run('node', ['src/main.ts', ...args])
+  return await run('node', ['src/main.ts', ...args], { cwd: ROOT })
 }
 
 /** Runs a line of shell with `aim-admission` as a command. */
 export async function runPasted (line: string, env: NodeJS.ProcessEnv): Promise<Ran> {
-  return await run('bash', ['-c', `aim-admission() { node src/main.ts "$@"; }\n${line}`], env)
+  return await run('bash', ['-c', `aim-admission() { node src/main.ts "$@"; }\n${line}`], { cwd: ROOT, env })
 }
 
-async function run (file: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Ran> {
-  const child = spawn(file, args, {
-    cwd: ROOT, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...env }
-  })
-  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-  return { code: child.exitCode ?? 1, stdout, stderr }
+/** The program with every command loaded. */
+export async function wholeProgram (name = 'aim-admission'): Promise<Command> {
+  const { terminal } = fakeTerminal()
+  return await newProgram({ name, version: '1.2.3', description: 'what it does', terminal }, () => true)
 }

@@ -1,8 +1,5 @@
-import { writeFile } from 'node:fs/promises'
-import path from 'node:path'
-import { issueEphemeralPair } from '../../../certs/issue.ts'
 import type { Cluster } from '../cluster/cluster.ts'
-import { installCrds, register } from './product.ts'
+import { addressesOf, installCrds, register, writePair } from './product.ts'
 import { startProgram, type Program } from './program.ts'
 import { startServiceProxy, type ServiceProxyOptions } from './service-proxy.ts'
 import { until } from '../until.ts'
@@ -27,16 +24,10 @@ export async function startReplicas (
   cluster: Cluster, { count = 2, flags = [], certificates = 'given', ...options }: ReplicasOptions = {}
 ) {
   const { dir, kubeconfig, client } = cluster
-  const { caPem, certPem, keyPem } = await issueEphemeralPair({ dnsNames: [], ipAddresses: ['127.0.0.1'], days: 1 })
-  // as many as names
-  const [caFile, certFile, keyFile] = ['service-ca.crt', 'service.crt', 'service.key'].map((name) =>
-    path.join(dir, name)
-  ) as [string, string, string]
-  await Promise.all([writeFile(caFile, caPem), writeFile(certFile, certPem), writeFile(keyFile, keyPem)])
-  const pairFlags =
-    certificates === 'given'
-      ? ['--cert-file', certFile, '--key-file', keyFile]
-      : ['--cert-name', '127.0.0.1', '--rotation-wait', '2']
+  const { caFile, certFile, keyFile, keyPem } = await writePair(dir, 'service')
+  const pairFlags = certificates === 'given'
+    ? ['--cert-file', certFile, '--key-file', keyFile]
+    : ['--cert-name', '127.0.0.1', '--rotation-wait', '2']
   await installCrds(cluster)
   const proxy = await startServiceProxy(options)
   const all: Program[] = []
@@ -45,8 +36,7 @@ export async function startReplicas (
     const program = startProgram(
       ['serve', '--kubeconfig', kubeconfig, '--port', '0', '--probe-port', '0', ...pairFlags, ...flags, ...more])
     all.push(program)
-    // what the command logs
-    const address = (await program.logged('serving')) as unknown as { url: string; probeUrl: string }
+    const address = await addressesOf(program)
     const replica = { ...program, probeUrl: address.probeUrl, ...proxy.add(address) }
     running.push(replica)
     return replica

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { connect, createServer, type Socket } from 'node:net'
+import { listening } from '../processes.ts'
 
 /** A server behind the address, and its probe address. */
 export interface Endpoint { readonly url: string, readonly probeUrl: string }
@@ -28,11 +29,9 @@ export async function startServiceProxy ({ delay = { min: 1_000, max: 3_000 } }:
     const chosen = listed[Math.floor(Math.random() * listed.length)]
     if (chosen === undefined) client.resetAndDestroy()
     else relay(client, connect({ port: chosen.port, host: '127.0.0.1', noDelay: true }), sockets)
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // it listens on a port
+  })
   return {
-    url: `https://127.0.0.1:${port}`,
+    url: `https://127.0.0.1:${await listening(server)}`,
     /** Probes a server until its removal. */
     add: ({ url, probeUrl }: Endpoint): { isListed: () => boolean, remove: () => void } => {
       const endpoint = follow({ port: Number(new URL(url).port), probeUrl, delay })
@@ -73,11 +72,7 @@ function reset (socket: Socket): void {
   else socket.resetAndDestroy()
 }
 
-interface FollowOptions {
-  readonly port: number
-  readonly probeUrl: string
-  readonly delay: { readonly min: number; readonly max: number }
-}
+interface FollowOptions extends Required<ServiceProxyOptions> { readonly port: number, readonly probeUrl: string }
 
 function follow ({ port, probeUrl, delay }: FollowOptions): Followed {
   const timers = new Set<NodeJS.Timeout>()
@@ -91,10 +86,8 @@ function follow ({ port, probeUrl, delay }: FollowOptions): Followed {
     }
   }
   const look = async (): Promise<void> => {
-    const ready = await fetch(`${probeUrl}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) }).then(
-      ({ ok }) => ok,
-      () => false
-    )
+    const probe = fetch(`${probeUrl}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })
+    const ready = await probe.then(({ ok }) => ok, () => false)
     if (ready === endpoint.ready) return
     endpoint.ready = ready
     const timer = setTimeout(() => {

@@ -1,8 +1,7 @@
-import { Agent, request } from 'undici'
 import { KINDS } from '../../../src/api/kinds.ts'
 import { API_VERSION } from '../../../src/api/meta.ts'
 import { isJsonObject, ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
-import { accessOf } from '../cluster/cluster-client.ts'
+import { accessOf, clusterClient } from '../cluster/cluster-client.ts'
 import type { Cluster } from '../cluster/cluster.ts'
 import type { TestUser } from '../cluster/control-plane.ts'
 
@@ -25,11 +24,7 @@ export interface WriteOptions {
 }
 
 /** Which object: any object of one of the three kinds is a reference to itself. */
-export interface ObjectRef {
-  readonly kind: string
-  readonly namespace: string
-  readonly name: string
-}
+export interface ObjectRef { readonly kind: string, readonly namespace: string, readonly name: string }
 
 export type Actor = ReturnType<typeof actorOf>
 
@@ -49,21 +44,17 @@ const CONNECTIONS = 16
 export function actorOf (
   { kubectl }: Pick<Cluster, 'kubectl'>, { user, kubeconfig }: { readonly user: TestUser, readonly kubeconfig: string }
 ) {
-  const { server, ca, token } = accessOf(kubeconfig)
-  const dispatcher = new Agent({ connections: CONNECTIONS, allowH2: false, connect: { ca } })
+  const { token } = accessOf(kubeconfig)
+  const { request, close } = clusterClient(kubeconfig, CONNECTIONS)
   const call = async (
     { method, path, type = 'application/json', accept = 'application/json', body, options = {} }: Call
   ): Promise<Outcome> => {
-    const response = await request(urlOf(server + path, options), {
+    const { as } = options
+    const response = await request(path, {
       method,
-      dispatcher,
-      body: body === undefined ? null : JSON.stringify(body),
-      headers: {
-        authorization: `Bearer ${token}`,
-        'content-type': type,
-        accept,
-        ...(options.as !== undefined && { 'impersonate-user': options.as })
-      }
+      query: queryOf(options),
+      ...(body !== undefined && { body: JSON.stringify(body) }),
+      headers: { 'content-type': type, accept, ...(as !== undefined && { 'impersonate-user': as }) }
     })
     const text = await response.body.text()
     const stored = response.statusCode < 300
@@ -106,9 +97,7 @@ export function actorOf (
         : { code: 422, message: stderr, warnings, object: {} }
     },
     mergePatch: async (ref: ObjectRef, patch: JsonObject, options: WriteOptions = {}): Promise<Outcome> =>
-      await call({
-        method: 'PATCH', path: pathOf(ref), type: 'application/merge-patch+json', body: patch, options
-      }),
+      await call({ method: 'PATCH', path: pathOf(ref), type: 'application/merge-patch+json', body: patch, options }),
     jsonPatch: async (ref: ObjectRef, operations: readonly object[], options: WriteOptions = {}): Promise<Outcome> =>
       await call({
         method: 'PATCH', path: pathOf(ref), type: 'application/json-patch+json', body: operations, options
@@ -144,16 +133,16 @@ export function actorOf (
         path: collectionOf({ kind, namespace }),
         accept: 'application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1'
       }),
-    close: async (): Promise<void> => { await dispatcher.destroy() }
+    close
   }
 }
 
-function urlOf (address: string, { dryRun = false, fieldManager, force = false }: NonNullable<Call['options']>): URL {
-  const url = new URL(address)
-  if (dryRun) url.searchParams.set('dryRun', 'All')
-  if (force) url.searchParams.set('force', 'true')
-  if (fieldManager !== undefined) url.searchParams.set('fieldManager', fieldManager)
-  return url
+function queryOf ({ dryRun = false, force = false, fieldManager }: NonNullable<Call['options']>) {
+  return {
+    ...(dryRun && { dryRun: 'All' }),
+    ...(force && { force: 'true' }),
+    ...(fieldManager !== undefined && { fieldManager })
+  }
 }
 
 const MOST_CONFLICTS = 10

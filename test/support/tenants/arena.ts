@@ -5,7 +5,6 @@ import { startCluster, type Cluster } from '../cluster/cluster.ts'
 import type { TestUser } from '../cluster/control-plane.ts'
 import { applied, startReconciler, type ReconcilerProcess } from '../programs/product.ts'
 import { startReplicas } from '../programs/replicas.ts'
-import { until } from '../until.ts'
 import { actorOf, type Actor } from './actor.ts'
 
 export interface ArenaOptions {
@@ -31,7 +30,6 @@ export async function startArena ({ replicas: count = 2, serveFlags = [] }: Aren
     onCall: await newActor(cluster, 'bound')
   }
   const reconcilers: ReconcilerProcess[] = []
-  await webhooksAreCalled(users.platform)
   return {
     cluster,
     replicas,
@@ -93,16 +91,6 @@ function rights (): string {
     subjects: [{ apiGroup, kind: 'User', name: 'platform' }]
   }
   return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: [...items, platform] })
-}
-
-/** An API server takes a moment to use a new registration. */
-async function webhooksAreCalled (actor: Actor): Promise<void> {
-  const invalid = aManifest({
-    namespace: 'victim',
-    name: 'probe',
-    spec: { routing: { enabled: true, pathTemplate: '/{' } }
-  })
-  await until(async () => (await actor.create(invalid, { dryRun: true })).code === 422)
 }
 
 /** A manifest as an object. */

@@ -1,10 +1,9 @@
-import { once } from 'node:events'
 import { createServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import { text } from 'node:stream/consumers'
 import { issueEphemeralPair } from '../../../certs/issue.ts'
 import type { Cluster } from '../cluster/cluster.ts'
+import { listening } from '../processes.ts'
 import { applied } from '../programs/product.ts'
 
 export type Hostility = 'failing' | 'slow'
@@ -31,9 +30,8 @@ export async function startHostileWebhook (
         apiVersion: 'admission.k8s.io/v1', kind: 'AdmissionReview', response: { uid, allowed: true }
       }))
     }, () => { response.destroy() })
-  }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo // it listens on a port
+  })
+  const port = await listening(server)
   const url = `https://127.0.0.1:${how === 'slow' ? port : 1}/`
   await applied(kubectl, JSON.stringify({
     apiVersion: 'admissionregistration.k8s.io/v1',

@@ -206,9 +206,7 @@ const configWrite = fc.record({
 }).map((write) => new Command(`configure ${JSON.stringify(write)}`, ({ cluster }) => {
   const spec = { routing: write.routing, defaultStorageClassName: write.storage }
   const { namespace, name } = write
-  cluster.write(namespace === ''
-    ? aClusterConfig(spec, { name })
-    : aConfig(spec, { namespace, name }), write.judges)
+  cluster.write(namespace === '' ? aClusterConfig(spec, { name }) : aConfig(spec, { namespace, name }), write.judges)
 }))
 
 const configRemoval = fc.record({ namespace: fc.constantFrom('', ...NAMESPACES), name: configName }).map((key) =>

@@ -6,18 +6,13 @@ import { generationOf } from '../../../src/api/object-meta.ts'
 import type {
   ObjectKey, ObjectSink, ObjectWriter, ReadResult, Unavailable, WriteResult
 } from '../../../src/core/ports.ts'
-import { ownConfigStatus } from '../../../src/core/status/rollout.ts'
-import { ownServiceStatus } from '../../../src/core/status/service.ts'
 import { DEFAULT_PATH_POLICY } from '../../../src/core/world.ts'
 import { own, ownObject, ownString, sameJson, type JsonObject } from '../../../src/platform/json.ts'
 import { Controller } from '../../../src/reconcile/controller.ts'
 import { watchedSinks } from '../../../src/reconcile/watched-sinks.ts'
-import { ObservedObjects } from '../../../src/reconcile/world.ts'
-import { ConfigIndex } from '../../../src/cache/config-index.ts'
-import { ServiceIndex } from '../../../src/cache/service-index.ts'
 import { newAdmissionEngine, type AdmissionEngine } from '../../../webhooks/engine.ts'
 import { ManualClock } from '../fakes/manual-clock.ts'
-import { FIXED_DEFINITIONS } from '../fakes/reconcile-world.ts'
+import { FIXED_DEFINITIONS, nothingWatched } from '../fakes/reconcile-world.ts'
 import { silentLog } from '../fakes/silent-log.ts'
 
 export type KindName = Kind['kind']
@@ -87,9 +82,7 @@ export class SimulatedCluster {
   }
 
   /** The engine whose caches are current. */
-  get oracle (): AdmissionEngine {
-    return this.#engineAt(-1)
-  }
+  get oracle (): AdmissionEngine { return this.#engineAt(-1) }
 
   get (kind: KindName, key: ObjectKey): JsonObject | undefined {
     return this.#objects.get(storeKey(kind, key))
@@ -241,15 +234,7 @@ export class SimulatedCluster {
   }
 
   #newReconciler (): Reconciler {
-    const watched = {
-      configs: new ConfigIndex(),
-      services: new ServiceIndex(),
-      serviceStatuses: new ObservedObjects(ownServiceStatus),
-      configStatuses: {
-        AIMRuntimeConfig: new ObservedObjects(ownConfigStatus),
-        AIMClusterRuntimeConfig: new ObservedObjects(ownConfigStatus)
-      }
-    }
+    const watched = nothingWatched()
     let controller: Controller | undefined
     const sinks = watchedSinks(watched, {
       serviceChanged: (id, change) => { controller?.serviceChanged(id, change) },

@@ -1,5 +1,5 @@
 import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer, connect as openSocket, type AddressInfo, type Socket } from 'node:net'
+import { createServer, connect as openSocket, type Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import t, { type Test } from 'tap'
 import {
@@ -9,6 +9,7 @@ import { FakeApiServer, silence, status, text } from '../../support/fakes/fake-a
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
 import { silentLog } from '../../support/fakes/silent-log.ts'
 import { aTestAuthority, type KeyPair } from '../../support/builders/test-certificates.ts'
+import { listening } from '../../support/processes.ts'
 import { until } from '../../support/until.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 
@@ -72,8 +73,7 @@ async function listen (t: Test, onConnection: (socket: Socket) => void): Promise
     for (const socket of sockets) socket.destroy()
     server.close()
   })
-  await new Promise<void>((resolve) => { server.listen(0, '127.0.0.1', resolve) })
-  return (server.address() as AddressInfo).port // of a TCP server that listens
+  return await listening(server)
 }
 
 /** Sends a request and reads the whole response. */
