@@ -35,6 +35,12 @@ export class ConfigTallies {
     return this.#contributions.get(service)?.config
   }
 
+  /** Whether the service uses the configuration, with another version than this in its block. */
+  isStale (service: string, config: string, hash: string): boolean {
+    const known = this.#contributions.get(service)
+    return known?.config === config && known.hash !== hash
+  }
+
   /** `hash`: the current version of the configuration. */
   tally (config: string, hash: string): Tally {
     const { members, failing, byHash } = this.#counts.get(config) ?? NO_COUNTS

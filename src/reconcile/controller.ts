@@ -16,7 +16,7 @@ import { StatusBrake } from './status-brake.ts'
 import { StatusWriter } from './status-writer.ts'
 import type { Changes, ServiceChange } from './watched-sinks.ts'
 import { WorkQueue, type WorkQueueObserver } from './work-queue.ts'
-import { configId, isConfigId, namespaceOf, serviceId, type ConfigKey, type ReconcileWorld } from './world.ts'
+import { configId, configOf, isConfigId, namespaceOf, serviceId, type ConfigKey, type ReconcileWorld } from './world.ts'
 
 /** How fast configurations are rolled out to their services, and when that halts. */
 interface RolloutLimits {
@@ -160,11 +160,20 @@ export class Controller implements Changes {
     for (const { holder } of rivals(claim, world)) this.queues.status.add(serviceId(holder.service), 'low')
   }
 
-  /** Its services come first, so that they are counted when its own status is written. */
+  /**
+   * Its services come first, so that they are counted when its own status is written. Those that are counted as stale
+   * wait for their release.
+   */
   configChanged (config: ConfigKey, { edited }: { readonly edited: boolean }): void {
     const { kind, namespace, name } = config
-    const users = this.#world.services.users(name, kind === 'AIMRuntimeConfig' ? namespace : undefined)
-    if (edited) for (const service of users) this.queues.status.add(serviceId(service), 'low')
-    this.queues.status.add(configId(config), 'low')
+    const id = configId(config)
+    const hash = configOf(id, this.#world.configs)?.hash
+    const users = edited ? this.#world.services.users(name, kind === 'AIMRuntimeConfig' ? namespace : undefined) : []
+    for (const user of users) {
+      const service = serviceId(user)
+      const isWaiting = hash !== undefined && this.#state.tallies.isStale(service, id, hash)
+      if (!isWaiting) this.queues.status.add(service, 'low')
+    }
+    this.queues.status.add(id, 'low')
   }
 }

@@ -119,6 +119,26 @@ t.test('a status that changes while it is written is no work of its own, unlike 
   await controller.stop()
 })
 
+t.test('a changed configuration leaves stale services to its rollout, and a removed one does not', async (t) => {
+  const { world, sinks } = aController(['stale-1', 'stale-2'])
+  sinks.AIMService.upsert(stored(admitted(aService({ name: 'current' }), world.configs), 20, { uid: 'current' }))
+  let adds = 0
+  const { controller, pass } = leaderOf(world, 5, () => { adds++ })
+  controller.start()
+  await pass(0)
+  const addedBy = (act: () => void): number => {
+    const before = adds
+    act()
+    return adds - before
+  }
+  const config = { kind: 'AIMRuntimeConfig', namespace: 'ml-team', name: 'default' } as const
+  const changed = (): void => { controller.configChanged(config, { edited: true }) }
+  t.equal(addedBy(changed), 2, 'the current service, and the configuration')
+  sinks.AIMRuntimeConfig.remove(config)
+  t.equal(addedBy(changed), 4)
+  await controller.stop()
+})
+
 t.test('a stopped controller starts no work', async (t) => {
   const { controller, written, triggered, pass, clock } = aController(['a', 'b', 'c'])
   controller.start()
