@@ -21,7 +21,7 @@ const ROUTED = {
 const POLICY = { missingConfig: 'warn', missingBlock: 'refuse' } as const
 
 function admissionWith (...objects: JsonObject[]): AdmissionEngine {
-  return filled(newAdmissionEngine(POLICY), objects)
+  return filled(newAdmissionEngine(POLICY, { clock: new ManualClock() }), objects) // each configuration stays recent
 }
 
 function filled (admission: AdmissionEngine, objects: readonly JsonObject[]): AdmissionEngine {
