@@ -38,8 +38,8 @@ async function writeArchive (file: string): Promise<void> {
     await run('npm', ['pack', '--silent', '--pack-destination', home], { cwd: ROOT })
     await run('tar', ['xzf', `${packageJson.name}-${version}.tgz`], { cwd: home })
     await chmod(path.join(home, 'package', bin['kubectl-aim']), 0o755)
-    // krew refuses links, and names that contain "..", as some of these tests have.
-    const without = ['.bin', 'node_modules/@fastify/*/test', 'node_modules/fastify/test']
+    // krew refuses links, and names that contain "..", as some tests have. Types and source maps are most of the size.
+    const without = ['.bin', 'node_modules/*/test', 'node_modules/fastify/docs', '*.map', '*.ts', '*.mts', '*.cts']
     await run('tar', ['czf', file, '--hard-dereference', '--wildcards', ...without.map((name) => `--exclude=${name}`),
       '-C', path.join(home, 'package'), '.', '-C', ROOT, ...dependencies()])
   } finally {
@@ -89,5 +89,5 @@ async function sha256 (file: string): Promise<string> {
 /** The section of this version in the changelog. */
 async function notes (): Promise<string> {
   const sections = (await readFile(path.join(ROOT, 'CHANGELOG.md'), 'utf8')).split(/^## /m)
-  return sections.find((section) => section.includes(version))?.replace(/^.*\n+/, '') ?? ''
+  return sections.find((section) => section.startsWith(version))?.replace(/^.*\n+/, '') ?? ''
 }

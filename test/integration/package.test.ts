@@ -32,7 +32,8 @@ t.test('contains only what users need', async (t) => {
   t.same([...new Set(built.map((name) => name.split('/')[1]))].filter((name) => name !== 'package.json').sort(), [
     'certs', 'playground', 'src', 'webhooks'
   ])
-  t.same(built.filter((name) => name.endsWith('.ts') && !name.endsWith('.d.ts')), [])
+  const typed = /^dist\/src\/(?:api|core|platform)\/.*\.d\.ts$/
+  t.same(built.filter((name) => name.endsWith('.ts') && !typed.test(name)), [])
 })
 
 t.test('the command line runs under plain Node from an empty folder', async (t) => {
@@ -63,7 +64,19 @@ t.test('exports the core with its types', async (t) => {
     "import { encodeSegment } from 'aim-admission/core/path/segment'\nconsole.log(encodeSegment('A B'))\n"
   )
   t.equal((await run('node', ['use.mjs'], { cwd: folder })).stdout, 'a%20b\n')
-  t.ok(files.includes('dist/src/core/settings/explain.d.ts'))
+  const modules = files.filter((name) => /^dist\/src\/(?:api|core)\/.*\.d\.ts$/.test(name))
+    .map((name) => name.replace(/^dist\/src\/(.*)\.d\.ts$/, 'aim-admission/$1'))
+  t.ok(modules.includes('aim-admission/core/settings/explain'))
+  await writeFile(path.join(folder, 'use.mts'), [
+    ...modules.map((name) => `import '${name}'`),
+    "import { encodeSegment } from 'aim-admission/core/path/segment'",
+    'export const text: string = encodeSegment("A B")',
+    'export const wrong: number = encodeSegment("A B")'
+  ].join('\n'))
+  const tsc = path.join(ROOT, 'node_modules/typescript-native/bin/tsc')
+  const flags = '--ignoreConfig --noEmit --strict --skipLibCheck false --module nodenext use.mts --types'.split(' ')
+  const checked = await run('node', [tsc, ...flags, ''], { cwd: folder }).catch((error: unknown) => error)
+  t.match(checked, { stdout: /^use\.mts.*TS2322.*\n$/ }, 'all types are there: the one mistake is found')
 })
 
 t.test('kubectl-aim is a plugin of kubectl', async (t) => {

@@ -9,6 +9,7 @@ import { actionlint, krew } from '../../support/binaries/release-tools.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '../../..')
 const run = promisify(execFile)
+const MUCH = { maxBuffer: 64 * 1024 * 1024 }
 
 t.test('actionlint accepts every workflow', async (t) => {
   t.match(await run(await actionlint(), ['-color=false'], { cwd: ROOT }), { stdout: '' })
@@ -37,6 +38,9 @@ t.test('krew installs the plugin of a release from its archive', async (t) => {
   await run('node', ['tools/release-files.ts', folder, '--repository', 'owner/name'], { cwd: ROOT })
   const install = await readFile(path.join(folder, 'install.yaml'), 'utf8')
   t.match(install, `image: "ghcr.io/owner/name:${packageJson.version}"`)
+  const { stdout: names } = await run('tar', ['tzf', path.join(folder, 'kubectl-aim.tar.gz')], MUCH)
+  t.notMatch(names, /\.(?:map|[cm]?ts)$/m, 'the archive has what runs, and no types')
+  t.match(await readFile(path.join(folder, 'NOTES.md'), 'utf8'), /^- /, 'the notes are those of the version')
   const PATH = `${root}/bin:${process.env['PATH'] ?? ''}`
   const env = { ...process.env, KREW_ROOT: root, KREW_NO_UPGRADE_CHECK: '1', PATH }
   const [manifest, archive] = [path.join(folder, 'aim.yaml'), path.join(folder, 'kubectl-aim.tar.gz')]
