@@ -1,7 +1,7 @@
 import { objectKey } from '../api/object-meta.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
 import type { SegmentForm } from '../core/path/segment.ts'
-import type { ServiceLookup } from '../core/world.ts'
+import type { HeldPath, ServiceLookup } from '../core/world.ts'
 import { ownObject, ownString } from '../platform/json.ts'
 import { MAX_KEPT_BYTES, readService, type Service } from '../core/settings/service.ts'
 import { CompactService, InternedParts } from './compact/compact-service.ts'
