@@ -1,6 +1,6 @@
 import { diffLines } from 'diff'
 import { stringify } from 'yaml'
-import { EFFECTS, type Effect, type Prediction } from '../src/core/rules/what-if.ts'
+import { EFFECTS, effectSummary, type Prediction } from '../src/core/rules/what-if.ts'
 import type { ExplainedPath, Explanation } from '../src/core/settings/explain.ts'
 import { objectTitle } from '../src/offline/local-object.ts'
 import type { ExaminedTexts, ExaminedObject, Remark, WhatIf } from './examine.ts'
@@ -75,14 +75,12 @@ export function whatIfView ({ predictions, leftOut }: WhatIf, isSame: boolean): 
   if (predictions === undefined) {
     return [element('p', { class: 'refused' }, 'A changed configuration is refused: see Result.')]
   }
-  const of = (effect: Effect): Prediction[] => predictions.filter((prediction) => prediction.effect === effect)
-  const counts = EFFECTS.map((effect) => `${of(effect).length} ${effect}`)
-  const total = `${predictions.length} ${predictions.length === 1 ? 'service' : 'services'}`
+  const shown = EFFECTS.flatMap((effect) => predictions.filter((prediction) => prediction.effect === effect))
   const rest = leftOut === 0 ? '' : `; ${leftOut} refused ${leftOut === 1 ? 'one is' : 'ones are'} left out`
   const same = isSame ? ' The configurations are the same as before.' : ''
   return [
-    element('p', { role: 'status', class: 'counts' }, `${total}: ${counts.join(', ')}${rest}.${same}`),
-    ...EFFECTS.flatMap(of).slice(0, MAX_SHOWN).map(effectView)
+    element('p', { role: 'status', class: 'counts' }, `${effectSummary(predictions)}${rest}.${same}`),
+    ...shown.slice(0, MAX_SHOWN).map(effectView)
   ]
 }
 

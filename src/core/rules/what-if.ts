@@ -29,6 +29,12 @@ export interface Prediction {
   readonly after: ServiceState
 }
 
+/** `3 services: 1 breaks, 0 heals, 0 moves, 2 stays` */
+export function effectSummary (predictions: readonly Prediction[]): string {
+  const counts = EFFECTS.map((effect) => `${predictions.filter((one) => one.effect === effect).length} ${effect}`)
+  return `${predictions.length} ${predictions.length === 1 ? 'service' : 'services'}: ${counts.join(', ')}`
+}
+
 /** All known services and configurations. */
 export interface KnownWorld extends AssessmentWorld {
   readonly services: World['services'] & { all (): Iterable<StoredService> }

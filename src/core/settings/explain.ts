@@ -17,7 +17,7 @@ import type { TemplateCompilation } from '../path/template.ts'
 type Origin = 'service' | 'namespace config' | 'cluster config' | 'default' | 'unset'
 
 /** A place that can give a setting. */
-export interface Candidate {
+interface Candidate {
   readonly from: Exclude<Origin, 'unset'>
   /** Field path there; empty for a default. */
   readonly field: string

@@ -1,6 +1,13 @@
 import { Argument, Command, type Option } from 'commander'
 
-const SCRIPTS = { bash: bashCompletion, zsh: zshCompletion, fish: fishCompletion, kubectl: kubectlScript } as const
+const SCRIPTS = {
+  bash: bashCompletion,
+  zsh: zshCompletion,
+  fish: fishCompletion,
+  /** An executable for kubectl, which asks the program. */
+  kubectl: () => '#!/bin/sh\n# completion of kubectl aim: an executable kubectl_complete-aim on the PATH\n' +
+    'AIM_ADMISSION_COMPLETE=kubectl exec kubectl-aim "$@"\n'
+} as const
 
 export interface CompletionDependencies {
   /** The program with every command loaded. */
@@ -94,12 +101,6 @@ export function fishCompletion (program: Command): string {
     ]
   })
   return `# completion of ${name} for fish${PLUGIN_HINT(program)}\n${lines.join('\n')}\n`
-}
-
-/** An executable for kubectl, which asks the program. */
-function kubectlScript (): string {
-  return '#!/bin/sh\n# completion of kubectl aim: an executable kubectl_complete-aim on the PATH\n' +
-    'AIM_ADMISSION_COMPLETE=kubectl exec kubectl-aim "$@"\n'
 }
 
 /** Directives for the shell. Source: cobra, ShellCompDirective. */

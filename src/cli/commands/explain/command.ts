@@ -182,13 +182,9 @@ function referencesOf (service: Service, world: AssessmentWorld): References {
 function explained (service: Service, engine: AdmissionEngine, unreadable: readonly UnreadableKind[]): Explained {
   const explanation = explainService(service, worldOf(service, engine, unreadable))
   if (unreadable.length === 0) return { explanation }
-  const isKnown = explanation.config === undefined || explanation.config === configTitleIn(service, engine)
+  const config = resolveConfig({ namespace: service.namespace, name: service.configName }, engine.world)
+  const isKnown = explanation.config === undefined || explanation.config === (config && configTitle(config))
   return { explanation: isKnown ? explanation : ofBlock(explanation, service), unreadable }
-}
-
-function configTitleIn (service: Service, { world }: AdmissionEngine): string | undefined {
-  const config = resolveConfig({ namespace: service.namespace, name: service.configName }, world)
-  return config && configTitle(config)
 }
 
 /** Without what the block does not say: whether it is up to date, and what the configuration has beside it. */

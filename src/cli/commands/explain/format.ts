@@ -1,5 +1,5 @@
 import { objectKey } from '../../../api/object-meta.ts'
-import type { Candidate, ConfigCandidate, Explanation } from '../../../core/settings/explain.ts'
+import type { ConfigCandidate, Explanation } from '../../../core/settings/explain.ts'
 import { configTitle } from '../../../core/settings/runtime-config.ts'
 import type { ReferenceCheck } from '../../../kube/objects/check-references.ts'
 import { isJsonObject, type JsonObject } from '../../../platform/json.ts'
@@ -21,13 +21,14 @@ export interface UnreadableKind { readonly kind: ConfigCandidate['kind'], readon
 export function toText ({ explanation, checks, unreadable = [] }: Explained, colors: boolean): string {
   const paint = painter(colors)
   const isUnknown = explanation.config === undefined && unreadable.length > 0
+  const filled = explanation.filled.map(({ field, value, from }) => [field, valueText(value), from.join(' and ')])
   return [
     `${paint('bold', oneLine(`AIMService ${explanation.namespace}/${explanation.name}`))}\n`,
     configText(explanation, unreadable),
     ...unreadable.map(({ reason }) => `${oneLine(reason)}\n`),
     ...(explanation.settings.length === 0 ? [] : ['\n', settingsTable(explanation, paint)]),
     ...(isUnknown ? [] : ['\n', pathText(explanation, paint)]),
-    ...(explanation.filled.length === 0 ? [] : ['\n', filledTable(explanation, paint)]),
+    ...(filled.length === 0 ? [] : ['\n', headed(['FILLED FIELD', 'VALUE', 'FROM'], filled, paint)]),
     ...(checks === undefined ? [] : ['\n', checksTable(checks, paint)])
   ].join('')
 }
@@ -58,18 +59,11 @@ function useOf ({ kind, found, used }: ConfigCandidate, unreadable: readonly Unr
 }
 
 function settingsTable ({ settings }: Explanation, paint: Paint): string {
-  const rows = settings.map((setting) => [
-    setting.setting,
-    valueText(setting.value),
-    setting.from.join(' and '),
-    setting.passedOver.map(candidateText).join('; ')
-  ])
+  const rows = settings.map(({ setting, value, from, passedOver }) => {
+    const others = passedOver.map((one) => `${one.from}: ${one.value === undefined ? 'not set' : valueText(one.value)}`)
+    return [setting, valueText(value), from.join(' and '), others.join('; ')]
+  })
   return headed(['SETTING', 'VALUE', 'FROM', 'PASSED OVER'], rows, paint)
-}
-
-function filledTable ({ filled }: Explanation, paint: Paint): string {
-  const rows = filled.map(({ field, value, from }) => [field, valueText(value), from.join(' and ')])
-  return headed(['FILLED FIELD', 'VALUE', 'FROM'], rows, paint)
 }
 
 function headed (head: readonly string[], rows: readonly (readonly string[])[], paint: Paint): string {
@@ -102,10 +96,6 @@ function referenceText (reference: JsonObject): string {
 }
 
 const GATEWAY_GROUP = 'gateway.networking.k8s.io'
-
-function candidateText ({ from, value }: Candidate): string {
-  return `${from}: ${value === undefined ? 'not set' : valueText(value)}`
-}
 
 function pathText ({ path }: Explanation, paint: Paint): string {
   const result = {

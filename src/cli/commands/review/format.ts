@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { createTwoFilesPatch, FILE_HEADERS_ONLY } from 'diff'
-import type { Log, ReportingDescriptor, Result } from 'sarif'
+import type { Log, Result } from 'sarif'
 import { GROUP } from '../../../api/meta.ts'
 import { fullName, keyOf } from '../../../api/object-meta.ts'
 import { FAULTS } from '../../../core/rules/faults.ts'
@@ -12,10 +12,6 @@ import { escapeHidden, escapeJson, oneLine } from '../../../platform/printable.t
 import { toJsonLines, toJunit, toYaml, type JunitCase } from '../../output/formats.ts'
 import { painter, type Paint } from '../../output/terminal.ts'
 import { placeText } from '../../read-objects.ts'
-
-interface FormatContext { readonly colors: boolean, readonly version: string }
-
-type Formatter = (reviewed: readonly ReviewedObject[], context: FormatContext) => string
 
 export const FORMATTERS = {
   /** The admitted objects as they would be stored. */
@@ -31,7 +27,9 @@ export const FORMATTERS = {
   junit: (reviewed) => toJunit('review', reviewed.map(testcase)),
   sarif: (reviewed, { version }) => toSarif(reviewed.flatMap(diagnosticsOf), version),
   github: (reviewed) => toGithub(reviewed.flatMap(diagnosticsOf))
-} as const satisfies Readonly<Record<string, Formatter>>
+} as const satisfies Readonly<Record<string, (
+  reviewed: readonly ReviewedObject[], context: { readonly colors: boolean, readonly version: string }
+) => string>>
 
 export type ReviewFormat = keyof typeof FORMATTERS
 
@@ -135,14 +133,15 @@ function summary (reviewed: readonly ReviewedObject[], paint: Paint): string {
 
 /** For code scanning. Source: OASIS SARIF 2.1.0. */
 export function toSarif (diagnostics: readonly Diagnostic[], version: string): string {
-  const rules = [...new Set(diagnostics.map(({ code }) => code))].sort()
+  const codes = [...new Set(diagnostics.map(({ code }) => code))].sort()
+  const rules = codes.map((id) => ({ id, shortDescription: { text: SUMMARIES[id] ?? id } }))
   const log: Log = {
     $schema: 'https://json.schemastore.org/sarif-2.1.0.json',
     version: '2.1.0',
     runs: [{
-      tool: { driver: { name: 'aim-admission', semanticVersion: version, rules: rules.map(ruleOf) } },
+      tool: { driver: { name: 'aim-admission', semanticVersion: version, rules } },
       columnKind: 'utf16CodeUnits',
-      results: diagnostics.map((diagnostic) => sarifResult(diagnostic, rules))
+      results: diagnostics.map((diagnostic) => sarifResult(diagnostic, codes))
     }]
   }
   return `${escapeJson(JSON.stringify(log, null, 2))}\n`
@@ -154,15 +153,11 @@ const SUMMARIES: Readonly<Record<string, string>> = {
   WARNING: 'The object is admitted with a warning.'
 }
 
-function ruleOf (id: string): ReportingDescriptor {
-  return { id, shortDescription: { text: SUMMARIES[id] ?? id } }
-}
-
-function sarifResult (diagnostic: Diagnostic, rules: readonly string[]): Result {
+function sarifResult (diagnostic: Diagnostic, codes: readonly string[]): Result {
   const { level, code, field, object, file, position } = diagnostic
   return {
     ruleId: code,
-    ruleIndex: rules.indexOf(code),
+    ruleIndex: codes.indexOf(code),
     level,
     message: { text: `${object}: ${textOf(diagnostic)}` },
     locations: [{

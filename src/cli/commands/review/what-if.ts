@@ -3,7 +3,9 @@ import { AIM_SERVICE } from '../../../api/kinds.ts'
 import { objectKey } from '../../../api/object-meta.ts'
 import { pathIndexOf } from '../../../cache/path-claims.ts'
 import { configFaults } from '../../../core/rules/config.ts'
-import { EFFECTS, predictChanges, withChanges, type Effect, type Prediction } from '../../../core/rules/what-if.ts'
+import {
+  EFFECTS, effectSummary, predictChanges, withChanges, type Effect, type Prediction
+} from '../../../core/rules/what-if.ts'
 import { configTitle, readRuntimeConfig, type RuntimeConfig } from '../../../core/settings/runtime-config.ts'
 import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
 import { oneLine } from '../../../platform/printable.ts'
@@ -28,11 +30,15 @@ interface WhatIf {
 
 /** Prints the effect on each service. Exit code 1 if a service breaks, or a changed configuration would be refused. */
 export function printWhatIf ({ changes, engine, output }: WhatIf, terminal: Terminal): void {
+  const { configs } = engine
   const read = changes.map((given) => ({ given, config: configOf(given) }))
-  const refusals = read.flatMap(({ given, config }) =>
-    configFaults(config, currentOf(config, engine)).map(({ field, message }) =>
+  const refusals = read.flatMap(({ given, config }) => {
+    const { kind, namespace, name } = config
+    const before = kind === 'AIMRuntimeConfig' ? configs.namespaced(namespace, name) : configs.cluster(name)
+    return configFaults(config, before).map(({ field, message }) =>
       `refused: ${objectTitle(given)}\n  ${placeText(given.file, given.positionOf(field))}: ` +
-      `${oneLine(`${field}: ${message}`)}\n`))
+      `${oneLine(`${field}: ${message}`)}\n`)
+  })
   if (refusals.length > 0) {
     terminal.writeError(refusals.join(''))
     terminal.setExitCode(1)
@@ -48,10 +54,6 @@ function configOf ({ kind, object }: GivenObject): RuntimeConfig {
   const config = kind.kind === 'AIMService' ? undefined : readRuntimeConfig(kind.kind, object)
   if (config === undefined || config.kind === 'malformed') throw new Error('a checked configuration cannot be read')
   return config
-}
-
-function currentOf ({ kind, namespace, name }: RuntimeConfig, { configs }: AdmissionEngine): RuntimeConfig | undefined {
-  return kind === 'AIMRuntimeConfig' ? configs.namespaced(namespace, name) : configs.cluster(name)
 }
 
 function recordOf ({ service: { namespace, name }, effect, affected, before, after }: Prediction): object {
@@ -73,10 +75,7 @@ function report (predictions: readonly Prediction[], colors: boolean): string {
     [effect, objectKey(service), pathsText(before.path, after.path), after.problem ?? ''])
   const list = table(rows, (text, { row, column }) =>
     column === 0 ? paint(STYLES[shown[row]?.effect ?? 'stays'], text) : text)
-  const counts = EFFECTS.map((effect) =>
-    `${predictions.filter((prediction) => prediction.effect === effect).length} ${effect}`)
-  const total = `${predictions.length} ${predictions.length === 1 ? 'service' : 'services'}`
-  return `${list}${rows.length > 0 ? '\n' : ''}${total}: ${counts.join(', ')}\n`
+  return `${list}${rows.length > 0 ? '\n' : ''}${effectSummary(predictions)}\n`
 }
 
 function pathsText (from = '(no path)', to = '(no path)'): string {

@@ -122,7 +122,8 @@ function comparable (results: readonly JsonObject[], expected: readonly JsonObje
 /** A field without a result equals an empty expectation. */
 function withFieldsOf (entry: JsonObject, result: JsonObject): JsonObject {
   const fields = FIELDS.filter((field) => Object.hasOwn(entry, field))
-  const values = fields.map((field) => [field, own(result, field) ?? (Array.isArray(entry[field]) ? [] : '')])
+  const values = fields.map((field): [string, unknown] =>
+    [field, own(result, field) ?? (Array.isArray(entry[field]) ? [] : '')])
   return { object: result['object'], ...Object.fromEntries(values) }
 }
 
