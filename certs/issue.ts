@@ -3,12 +3,8 @@ import { isIP } from 'node:net'
 import type { X509Certificate } from '@peculiar/x509'
 import type { KeyedCertificate } from './certificate-set.ts'
 
-export interface IssueOptions {
-  readonly dnsNames: readonly string[]
-  readonly ipAddresses: readonly string[]
-  /** Validity of both certificates. */
-  readonly days: number
-}
+/** `days`: the validity of both certificates. */
+interface IssueOptions { dnsNames: readonly string[], ipAddresses: readonly string[], days: number }
 
 export interface IssuedPair extends KeyedCertificate { readonly caPem: string }
 
@@ -52,10 +48,8 @@ export async function issueAuthority (commonName: string, validity: Validity): P
   return pairOf(certificate, keys.privateKey)
 }
 
-export interface ServingOptions extends Validity {
-  /** DNS names and IP addresses. */
-  readonly names: readonly string[]
-}
+/** `names`: DNS names and IP addresses. */
+interface ServingOptions extends Validity { readonly names: readonly string[] }
 
 /** Issues a serving pair signed by a CA. Names are only in the SAN, as RFC 9525 requires. */
 export async function issueServingPair (

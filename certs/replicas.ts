@@ -14,11 +14,8 @@ export type HandshakeResult =
   | { readonly kind: 'unverified', readonly reason: string }
   | { readonly kind: 'unreachable', readonly reason: string }
 
-export interface ProbeOptions {
-  readonly timeoutMs?: number
-  /** Whether the certificate must contain the server name. */
-  readonly checkName?: boolean
-}
+/** `checkName`: whether the certificate must contain the server name. */
+interface ProbeOptions { readonly timeoutMs?: number, readonly checkName?: boolean }
 
 /** Verifies the served certificate against CA certificates (PEM) by a TLS handshake. Never rejects. */
 export async function probeServingCert (

@@ -1,10 +1,5 @@
-/** A JSON text in two parts, because many objects differ in their values only. */
-export interface ShapedJson {
-  /** The text without its scalar values. */
-  readonly shape: string
-  /** The texts of the scalar values, in order. */
-  readonly values: string
-}
+/** A JSON text in two parts, as many objects differ in values only: without its scalar values, and these in order. */
+interface ShapedJson { readonly shape: string, readonly values: string }
 
 /** Marks a value in the shape and separates values. JSON texts do not contain it: strings escape it. */
 const MARK = '\0'
