@@ -6,7 +6,7 @@ import { outcomeView, summaryText, whatIfView } from './outcome-view.ts'
 import type { Given, KnownNames } from './schema-hints.ts'
 import { fromFragment, TEXT_NAMES, textsOf, toFragment, type TextName, type Texts } from './texts.ts'
 
-const FIRST = 'custom-path'
+const FIRST = STORY[0]?.name ?? ''
 /** Of all files of a folder together, in bytes. */
 const MAX_FOLDER_BYTES = 2_000_000
 /** The only entry of the storage, which exists only if the user asks for it. */
@@ -126,10 +126,15 @@ function loadExample (name: string): void {
 }
 
 async function share (): Promise<void> {
-  location.hash = await toFragment(texts())
+  const fragment = await toFragment(texts())
+  history.replaceState(null, '', `#${fragment ?? ''}`)
+  if (fragment === undefined) {
+    shared.textContent = 'The texts are too large for a link.'
+    return
+  }
   try {
     await navigator.clipboard.writeText(location.href)
-    shared.textContent = 'Link copied.'
+    shared.textContent = 'The link is copied. It contains the texts.'
   } catch {
     shared.textContent = 'Copy the link from the address bar.'
   }
@@ -138,7 +143,10 @@ async function share (): Promise<void> {
 /** Whether the URL contained texts. */
 async function loadShared (): Promise<boolean> {
   const given = await fromFragment(location.hash.slice(1))
-  if (given === undefined) return false
+  if (given === undefined) {
+    if (location.hash !== '') shared.textContent = 'The link is damaged: it contains no texts.'
+    return false
+  }
   const now = texts()
   if (now.configs !== given.configs || now.services !== given.services) loadOwn(given)
   return true

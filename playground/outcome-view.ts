@@ -77,7 +77,7 @@ export function whatIfView ({ predictions, leftOut }: WhatIf, isSame: boolean): 
   }
   const shown = EFFECTS.flatMap((effect) => predictions.filter((prediction) => prediction.effect === effect))
   const rest = leftOut === 0 ? '' : `; ${leftOut} refused ${leftOut === 1 ? 'one is' : 'ones are'} left out`
-  const same = isSame ? ' The configurations are the same as before.' : ''
+  const same = isSame ? ' The configurations are the same as before: change one.' : ''
   return [
     element('p', { role: 'status', class: 'counts' }, `${effectSummary(predictions)}${rest}.${same}`),
     ...shown.slice(0, MAX_SHOWN).map(effectView)

@@ -49,9 +49,13 @@ function asYaml (value: unknown): Sortable {
 /** Size limit of the texts in a link, in bytes of JSON. */
 const MAX_BYTES = 200_000
 
-/** Encodes the texts as a URL fragment: deflated JSON in base64url (RFC 4648 §5). Browsers do not send fragments. */
-export async function toFragment ({ configs, services }: Texts): Promise<string> {
+/**
+ * Encodes the texts as a URL fragment: deflated JSON in base64url (RFC 4648 §5). Browsers do not send fragments.
+ * Undefined if the texts are too large.
+ */
+export async function toFragment ({ configs, services }: Texts): Promise<string | undefined> {
   const json = new TextEncoder().encode(JSON.stringify([configs, services]))
+  if (json.length > MAX_BYTES) return undefined
   const bytes = await transformed(json, new CompressionStream('deflate-raw'))
   return bytes.toBase64({ alphabet: 'base64url', omitPadding: true })
 }

@@ -64,9 +64,15 @@ function linkOf (page: string, href: string): string {
   return href.replace('README.md', 'index.md')
 }
 
-/** The pages of a folder by their titles. */
+/** The pages of a folder by their titles, in the order in which the start page links to them; others come last. */
 function section (text: string, folder: string): DefaultTheme.SidebarItem {
-  const items = readdirSync(path.join(DOCS, folder)).filter((name) => /^(?!README).*\.md$/.test(name)).map((name) => ({
+  const start = readFileSync(path.join(DOCS, 'README.md'), 'utf8')
+  const place = (name: string): number => {
+    const at = start.indexOf(`](${folder}/${name}`)
+    return at === -1 ? start.length : at
+  }
+  const names = readdirSync(path.join(DOCS, folder)).filter((name) => /^(?!README).*\.md$/.test(name))
+  const items = names.sort((a, b) => place(a) - place(b)).map((name) => ({
     text: /^# (.*)$/m.exec(readFileSync(path.join(DOCS, folder, name), 'utf8'))?.[1] ?? name,
     link: `/${folder}/${name.replace(/\.md$/, '')}`
   }))

@@ -29,10 +29,11 @@ export interface Prediction {
   readonly after: ServiceState
 }
 
-/** `3 services: 1 breaks, 0 heals, 0 moves, 2 stays` */
+/** `3 services: 1 breaks, 2 stays` */
 export function effectSummary (predictions: readonly Prediction[]): string {
-  const counts = EFFECTS.map((effect) => `${predictions.filter((one) => one.effect === effect).length} ${effect}`)
-  return `${predictions.length} ${predictions.length === 1 ? 'service' : 'services'}: ${counts.join(', ')}`
+  const counts = EFFECTS.map((effect) => [predictions.filter((one) => one.effect === effect).length, effect] as const)
+    .filter(([count]) => count > 0).map(([count, effect]) => `${count} ${effect}`).join(', ')
+  return `${predictions.length} ${predictions.length === 1 ? 'service' : 'services'}${counts && ': '}${counts}`
 }
 
 /** All known services and configurations. */
