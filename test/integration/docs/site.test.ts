@@ -21,7 +21,9 @@ t.teardown(async () => {
   await app.close()
 })
 
-const ADDRESSES = ['/', '/how-to/gitops', '/how-to/rollouts', '/reference/path-templates', '/explanation/concepts']
+const ADDRESSES = [
+  '/', '/how-to/gitops', '/how-to/monitoring', '/how-to/rollouts', '/reference/path-templates', '/explanation/concepts'
+]
 for (const address of ADDRESSES) {
   for (const colorScheme of ['light', 'dark'] as const) {
     t.test(`${address} in ${colorScheme} has one title and no serious accessibility finding`, async (t) => {
@@ -44,6 +46,18 @@ for (const address of ADDRESSES) {
     })
   }
 }
+
+t.test('the start page says what the program is, and its order is that of the navigation', async (t) => {
+  const page = await browser.newPage()
+  await page.goto(url)
+  t.match(await page.textContent('main p'), /admission server for Kubernetes/)
+  const inNavigation = await page.locator('.VPSidebar a[href^="/how-to/"]').evaluateAll((links) =>
+    links.map((link) => link.getAttribute('href')))
+  const { links } = await readPage('docs/README.md')
+  const onPage = links.filter((link) => link.startsWith('how-to/')).map((link) => `/${link.replace(/\.md.*$/, '.html')}`)
+  t.same(inNavigation, [...new Set(onPage)])
+  await page.close()
+})
 
 t.test('diagrams are pictures of the theme, and load nothing', async (t) => {
   const { blocks } = await readPage('docs/explanation/concepts.md')
