@@ -51,8 +51,9 @@ t.test('the start page says what the program is, and its order is that of the na
   const page = await browser.newPage()
   await page.goto(url)
   t.match(await page.textContent('main p'), /admission server for Kubernetes/)
-  const inNavigation = await page.locator('.VPSidebar a[href^="/how-to/"]').evaluateAll((links) =>
-    links.map((link) => link.getAttribute('href')))
+  const inNavigation = await page.evaluate<string[]>(
+    "[...document.querySelectorAll('.VPSidebar a[href^=\"/how-to/\"]')].map((link) => link.getAttribute('href'))"
+  )
   const { links } = await readPage('docs/README.md')
   const onPage = links.filter((link) => link.startsWith('how-to/')).map((link) => `/${link.replace(/\.md.*$/, '.html')}`)
   t.same(inNavigation, [...new Set(onPage)])
