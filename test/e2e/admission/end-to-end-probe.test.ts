@@ -33,7 +33,7 @@ const register = async (url: string, caFile: string): Promise<void> => {
   await client.apply(...await manifestsOf('webhooks', '--url', url, '--ca-file', caFile))
 }
 const REGISTRATIONS = '/apis/admissionregistration.k8s.io/v1'
-const caFile = path.join(dir, 'ca.crt')
+const { caFile } = product
 
 t.test('a service that is admitted as it should be is a success, and nothing is stored', async (t) => {
   t.match(await probed({ success: 1 }), /^aim_admission_probe_duration_seconds \d+\.\d+$/m)
