@@ -135,7 +135,7 @@ class ClusterConnection implements ApiConnection {
     const sent = request(url, {
       ...options,
       // undici accepts any async iterable
-      body: bytes === null || fencing === undefined ? bytes : fencedBody(bytes, fencing) as Buffer | Readable,
+      body: bytes === null || fencing === undefined ? bytes : fencedBody(bytes, fencing) as unknown as Readable,
       headers: { accept: 'application/json', 'user-agent': 'aim-admission', ...length, ...headers, ...credentials },
       dispatcher: fencing === undefined ? dispatcher : dispatcher.compose(fencedDispatch(fencing))
     })

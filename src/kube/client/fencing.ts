@@ -5,19 +5,11 @@ export type Fencing = () => boolean
 
 const FENCED = 'request not sent: this replica is no longer the leader'
 
-/** In bytes: with its headers, a body up to this length is one TLS record, which the socket takes at once. */
-const ONE_WRITE = 8 * 1_024
-
 /**
  * A body whose last byte is sent only while `fencing` holds. The API server does not act on an incomplete request, so a
- * process that was suspended halfway through a request cannot write after its lease has expired. A short body leaves in
- * the turn in which `fencedDispatch` has checked, with one system call.
+ * process that was suspended halfway through a request cannot write after its lease has expired.
  */
-export function fencedBody (body: Buffer, fencing: Fencing): Buffer | AsyncGenerator<Buffer> {
-  return body.length <= ONE_WRITE ? body : untilLastByte(body, fencing)
-}
-
-async function * untilLastByte (body: Buffer, fencing: Fencing): AsyncGenerator<Buffer> {
+export async function * fencedBody (body: Uint8Array, fencing: Fencing): AsyncGenerator<Uint8Array> {
   yield body.subarray(0, -1)
   if (!fencing()) throw new Error(FENCED)
   yield body.subarray(-1)
