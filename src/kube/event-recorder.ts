@@ -37,7 +37,10 @@ const GAP_MS = 20
 /** After an event of a rollout, of which there may be thousands: they leave the API server to the rollout itself. */
 const ROLLOUT_GAP_MS = 100
 const TIMEOUT_MS = 5_000
-/** While the API server is unavailable: the first and the longest time between two tries, in milliseconds. */
+/**
+ * While the API server is unavailable: the first and the longest time between two tries, in milliseconds. One failure
+ * may concern one namespace, so only several in a row delay the others.
+ */
 const FIRST_RETRY_MS = 1_000
 const LONGEST_RETRY_MS = 10_000
 /** Source: client-go, tools/events, maxTriesPerEvent. */
@@ -61,7 +64,8 @@ export class EventRecorder implements EventSink {
   readonly #sent = new NamespacedEntries<Sent>(MAX_REMEMBERED)
   #sending: Promise<void> | undefined
   readonly #stopping = new AbortController()
-  #failing = false
+  /** Failed requests in a row. */
+  #failures = 0
 
   constructor (options: EventRecorderOptions) { this.#options = options }
 
@@ -97,11 +101,13 @@ export class EventRecorder implements EventSink {
 
   /** Returns how long to wait before the next request, in milliseconds. */
   async #send (key: string, pending: Pending): Promise<number> {
-    const { event, tries } = pending
+    const { event } = pending
     const known = this.#sent.get(event.regarding.namespace, key)
     const isRepeat = known !== undefined && this.#options.clock.now() - known.at < SERIES_MS
     if (isRepeat) await this.#repeat(known)
-    else if (await this.#mustRetry(key, pending)) return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** tries)
+    else if (await this.#mustRetry(key, pending) && this.#failures > 1) {
+      return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 2))
+    }
     return isOfRollout(event) ? ROLLOUT_GAP_MS : GAP_MS
   }
 
@@ -165,10 +171,10 @@ export class EventRecorder implements EventSink {
       method, headers, body: JSON.stringify(body), timeoutMs: TIMEOUT_MS, fencing
     })
     const failed = result.kind !== 'written'
-    if (failed && !this.#failing && !this.#stopping.signal.aborted) {
+    if (failed && this.#failures === 0 && !this.#stopping.signal.aborted) {
       log.warn({ reason: 'reason' in result ? result.reason : result.kind }, 'failed to write event')
     }
-    this.#failing = failed
+    this.#failures = failed ? this.#failures + 1 : 0
     return result
   }
 }

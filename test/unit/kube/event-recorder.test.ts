@@ -158,6 +158,17 @@ t.test('sends an event again, under the same name, while the API server is unava
   t.equal(sent[3]?.method, 'PATCH', 'a conflict says that an earlier try was stored')
 })
 
+t.test('events that fail in one namespace do not delay those of another', async (t) => {
+  const { recorder, sent, pass } = aRecorder({ first: [503, 201, 503, 201, 503] })
+  const inNamespace = (namespace: string, note: string): TransitionEvent =>
+    anEvent({ note, regarding: { kind: 'AIMService', namespace, name: 'a', uid: namespace } })
+  recorder.record(inNamespace('evil', 'fails'))
+  recorder.record(inNamespace('victim', 'first'))
+  recorder.record(inNamespace('victim', 'second'))
+  for (let turn = 0; turn < 4; turn++) await pass(50)
+  t.strictSame(sent.slice(0, 4).map(({ body }) => body['note']), ['fails', 'first', 'fails', 'second'])
+})
+
 t.test('drops an event after twelve tries', async (t) => {
   const { recorder, sent, pass } = aRecorder({ statusCode: 503 })
   recorder.record(anEvent())
