@@ -4,6 +4,8 @@ import type { Clock } from '../platform/clock.ts'
 /** The two kinds of writes, each with a latency of its own. */
 export type Write = keyof ObjectWriter
 
+const WRITES: readonly Write[] = ['triggerAdmission', 'applyStatus']
+
 /** Times in milliseconds. */
 export interface AdaptiveLimitOptions {
   readonly clock: Clock
@@ -30,7 +32,10 @@ const QUEUE = 0.25
 const SMOOTHING = 0.2
 /** The strongest reduction that latency causes in one window. Source: GradientLimit. */
 const STRONGEST_GRADIENT = 0.5
-/** A window at half the limit measures the floor again: after the first time, then each time after twice as long. */
+/**
+ * A window at half the limit measures the floors: as soon as one is missing, and each time after twice as long. At the
+ * full limit, the floor would include the queue that the writes themselves cause.
+ */
 const FIRST_PROBE_MS = 500
 const LONGEST_PROBE_MS = 10_000
 /** How far one probe raises a floor, at most: the load of users must not become the norm. */
@@ -127,7 +132,7 @@ export class AdaptiveLimit {
   }
 
   #endWindow (): void {
-    this.#updateFloors()
+    if (this.#isProbing) this.#updateFloors()
     const ratio = median(this.#samples.map(([write, ms]) => {
       return ms / (this.#floors.get(write) ?? Math.max(SHORTEST_MS, ms))
     }))
@@ -136,7 +141,7 @@ export class AdaptiveLimit {
     if (!this.#isProbing && (wanted < this.#limit || this.#wasReached)) {
       this.#limit = Math.min(this.#max, Math.max(this.#smallest, this.#limit + SMOOTHING * (wanted - this.#limit)))
     }
-    const isDue = this.#clock.now() >= this.#nextProbe
+    const isDue = this.#clock.now() >= this.#nextProbe || this.#isFloorMissing
     if (isDue) this.#probeAfter = Math.min(LONGEST_PROBE_MS, this.#probeAfter * 2)
     if (isDue) this.#nextProbe = this.#clock.now() + this.#probeAfter
     if (isDue || this.#isProbing) this.#outdated = this.#running
@@ -149,15 +154,22 @@ export class AdaptiveLimit {
     this.#wasReached = false
   }
 
-  /** In a probe and in the first window of a kind. */
+  get #isFloorMissing (): boolean {
+    return WRITES.some((write) => !this.#floors.has(write) && this.#latencies(write).length >= FLOOR_SAMPLES)
+  }
+
   #updateFloors (): void {
-    for (const write of ['triggerAdmission', 'applyStatus'] as const) {
-      const floor = this.#floors.get(write)
-      const samples = this.#samples.filter((sample) => sample[0] === write).map(([, ms]) => ms)
-      if (samples.length < FLOOR_SAMPLES || (floor !== undefined && !this.#isProbing)) continue
-      const latency = Math.max(SHORTEST_MS, median(samples))
-      this.#floors.set(write, Math.min((latency + (floor ?? latency)) / 2, (floor ?? latency) * FLOOR_RISE))
+    for (const write of WRITES) {
+      const latencies = this.#latencies(write)
+      if (latencies.length < FLOOR_SAMPLES) continue
+      const latency = Math.max(SHORTEST_MS, median(latencies))
+      const floor = this.#floors.get(write) ?? latency
+      this.#floors.set(write, Math.min((latency + floor) / 2, floor * FLOOR_RISE))
     }
+  }
+
+  #latencies (write: Write): number[] {
+    return this.#samples.filter((sample) => sample[0] === write).map(([, ms]) => ms)
   }
 }
 

@@ -281,6 +281,19 @@ t.test('ignores slow writes of a minority, such as those of a tenant with a slow
   t.end()
 })
 
+t.test('measures a floor at half the limit, not with the queue that the limit causes', (t) => {
+  const { limit } = aLimit()
+  windows(limit, 60, () => 3)
+  for (let place = 0; place < 64; place++) limit.take('ml')
+  const send = (): void => { limit.succeeded('triggerAdmission', 2 * limit.limit) }
+  const before = limit.limit
+  for (let sample = 0; sample < 64; sample++) send()
+  for (let place = 0; place < 64; place++) limit.release('ml') // the writes that ran before the limit was halved
+  for (let sample = 0; sample < 64; sample++) send()
+  t.equal(limit.floors.get('triggerAdmission'), 2 * Math.floor(before / 2))
+  t.end()
+})
+
 t.test('has a limit also if writes take no measurable time', (t) => {
   const { limit } = aLimit()
   windows(limit, 100, () => 0)
@@ -313,7 +326,8 @@ t.test('follows the writes that succeed and those that the API server rejects', 
   const target = { kind: AIM_SERVICE, key, uid: 'u', version: '1' }
   for (const kind of ['gone', 'outdated'] as const) results.push({ kind })
   results.push({ kind: 'unavailable', scope: 'object', reason: 'timeout', retryAfterMs: 0 })
-  for (let write = 0; write < 18; write++) await writer.applyStatus(target, {})
+  const samples = 2 * 16 // the second window measures the floor
+  for (let write = 0; write < 3 + samples - 1; write++) await writer.applyStatus(target, {})
   t.equal(limit.floors.size, 0, 'failures are no samples')
   await writer.triggerAdmission(key)
   t.strictSame([...limit.floors], [['applyStatus', 4]])
