@@ -25,6 +25,7 @@ export default defineConfig({
       section('Explanation', 'explanation'), { ...section('Decisions', 'adr'), link: '/adr/', collapsed: true }
     ]
   },
+  vite: { plugins: [{ name: 'accessible-search', enforce: 'pre', transform: accessibleSearch }] },
   markdown: {
     theme: { light: 'github-light-high-contrast', dark: 'github-dark-high-contrast' },
     config: (markdown) => {
@@ -48,6 +49,16 @@ export default defineConfig({
     }
   }
 })
+
+/** In the theme, the search is a button with controls in it, results are options with links, and keys lack a role. */
+function accessibleSearch (code: string, file: string): string | undefined {
+  if (!file.endsWith('/VPLocalSearchBox.vue')) return undefined
+  const ofWidgets = ['role', 'aria-owns', 'aria-expanded', 'aria-haspopup', 'aria-activedescendant',
+    'aria-autocomplete', 'aria-selected']
+  return code.replace(new RegExp(` :?(?:${ofWidgets.join('|')})="[^"]*"`, 'g'), '')
+    .replace('class="VPLocalSearchBox"', 'class="VPLocalSearchBox" role="dialog" aria-modal="true"')
+    .replaceAll('<kbd :aria-label', '<kbd role="img" :aria-label')
+}
 
 /** An SVG in the colors of the theme, so that pages need no library. Vue keeps a style in `v-html` only. */
 function diagram (text: string): string {

@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import fastifyStatic from '@fastify/static'
 import axe from 'axe-core'
 import fastify from 'fastify'
+import type { Page } from 'playwright-core'
 import t from 'tap'
 import { readPage, ROOT } from '../../support/docs/pages.ts'
 import { launchBrowser } from '../../support/programs/served-playground.ts'
@@ -31,20 +32,24 @@ for (const address of ADDRESSES) {
       const failed: string[] = []
       page.on('pageerror', (error) => { failed.push(error.message) })
       await page.goto(url + address)
-      await page.addScriptTag({ content: axe.source })
-      const { violations } = await page.evaluate(async () => {
-        const { axe: check } = globalThis as unknown as { axe: typeof axe } // the script above
-        // The theme labels its search button "Search" and shows "Search Ctrl K".
-        return await check.run({ rules: { 'label-content-name-mismatch': { enabled: false } } })
-      })
-      t.same(violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
-        .map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html }) => html) })), [])
+      t.same(await seriousFindings(page), [])
       t.equal(await page.locator('main h1').count(), 1)
       t.ok(await page.evaluate('[...document.images].every((image) => image.complete && image.naturalWidth > 0)'))
       t.same(failed, [])
       await page.close()
     })
   }
+}
+
+async function seriousFindings (page: Page): Promise<unknown[]> {
+  await page.addScriptTag({ content: axe.source })
+  const { violations } = await page.evaluate(async () => {
+    const { axe: check } = globalThis as unknown as { axe: typeof axe } // the script above
+    // The theme labels its search button "Search" and shows "Search Ctrl K".
+    return await check.run({ rules: { 'label-content-name-mismatch': { enabled: false } } })
+  })
+  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => ({ id, nodes: nodes.map(({ html }) => html) }))
 }
 
 t.test('the start page says what the program is, and its order is that of the navigation', async (t) => {
@@ -109,4 +114,7 @@ t.test('the search finds a fault by its code', async (t) => {
   await page.getByRole('button', { name: 'Search' }).first().click()
   await page.locator('#localsearch-input').fill('AIM-PATH-CONFLICT')
   t.match(await page.locator('#localsearch-list li').first().textContent(), /Fault|Path/)
+  t.same(await seriousFindings(page), [])
+  await page.keyboard.press('Enter')
+  await page.waitForURL(({ pathname }) => pathname !== '/')
 })
