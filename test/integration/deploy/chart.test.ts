@@ -159,6 +159,17 @@ t.test('every variable of a pod is a flag of its command, and each command has i
   }
 })
 
+t.test('with default values, a pod has the defaults of the flags, and listens on every address', async (t) => {
+  for (const command of COMMANDS) {
+    const pod = await podOf({}, command.name() === 'serve' ? 'aim-admission' : 'aim-admission-reconcile')
+    const defaults = new Map(command.options.map(({ envVar, defaultValue }) => [envVar, defaultValue as unknown]))
+    const set = pod.containers[0]?.env.filter(({ value }) => value !== undefined) ?? []
+    t.ok(set.length > 5)
+    const others = set.filter(({ name, value }) => value !== defaults.get(name))
+    t.strictSame(others, [{ name: 'AIM_ADMISSION_HOST', value: '0.0.0.0' }], command.name())
+  }
+})
+
 /** The pod that a Deployment of the chart creates. */
 async function podOf (values: JsonObject, name = 'aim-admission'): Promise<PodTemplate['spec']> {
   const deployment = ofKind(objectsIn(await renderedChart(values)), 'Deployment')[name]
