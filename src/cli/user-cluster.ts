@@ -20,7 +20,7 @@ export function clusterFlags (description: string): Option[] {
 
 /** The variable of `--namespace` is that of the program's own namespace. */
 export function objectNamespaceFlag (description: string): Option {
-  return flag('-n, --namespace <name>', description).env('AIM_ADMISSION_SERVICE_NAMESPACE')
+  return flag('-n, --namespace <name>', description).env('AIM_ADMISSION_OBJECT_NAMESPACE')
 }
 
 /**

@@ -44,6 +44,13 @@ t.test('every flag has an environment variable', async (t) => {
   )
 })
 
+t.test('no environment variable sets flags of different names', async (t) => {
+  const all = program.commands.flatMap((command) => [command, ...command.commands]).flatMap(({ options }) => options)
+  const byVariable = Map.groupBy(all, ({ envVar = '' }) => envVar)
+  t.ok(byVariable.size > 30)
+  for (const [variable, options] of byVariable) t.equal(new Set(options.map(({ long }) => long)).size, 1, variable)
+})
+
 t.test('every command that reads objects has the flag of their API group', async (t) => {
   const all = program.commands.flatMap((command) => command.commands.length > 0 ? command.commands : [command])
   const without = all.filter(({ options }) => !options.some(({ long }) => long === '--api-group'))
