@@ -110,7 +110,7 @@ const routingSchema = objectField({
     'over this object, as in kubectl. Each must yield exactly one string, number or boolean: {.metadata.namespace}, ' +
     '{.metadata.name}, {.metadata.labels[\'team\']}, {.metadata.labels.app\\.kubernetes\\.io/name}. ' +
     'A slash inside a value separates segments.', {
-      Format: 'at most 200 characters; so is the rendered path, lowercased and percent-encoded',
+      Format: 'at most 200 characters; so is the rendered path, in its final form',
       Default: 'the configuration\'s, otherwise /{.metadata.namespace}/{.metadata.name}',
       Example: TEMPLATE_EXAMPLE
     }))

@@ -35,7 +35,7 @@ const settings = {
       'Template of the path of every service without a template of its own: literal text, and JSONPath expressions ' +
       'in braces over the service, as in kubectl. Each must yield exactly one string, number or boolean: ' +
       '{.metadata.namespace}, {.metadata.name}, {.metadata.labels[\'team\']}.', {
-        Format: 'at most 200 characters; so is the rendered path, lowercased and percent-encoded',
+        Format: 'at most 200 characters; so is the rendered path, in its final form',
         Default: '/{.metadata.namespace}/{.metadata.name}',
         Example: '/ml/{.metadata.namespace}/{.metadata.name}'
       }))

@@ -36,7 +36,7 @@ export const FAULTS = {
     summary: 'The rendered path has a segment that a Gateway API HTTPRoute path refuses, such as `.` or `..`.'
   },
   'AIM-PATH-TOO-LONG':
-    { reason: 'PathTooLong', summary: 'The rendered path has more than 200 characters after percent-encoding.' },
+    { reason: 'PathTooLong', summary: 'The rendered path has more than 200 characters in its final form.' },
   'AIM-PATH-CONFLICT': {
     reason: 'PathConflict',
     summary: 'Another service holds the same path on the same gateway, or one of another namespace ' +
