@@ -13,9 +13,14 @@ import { ROOT } from '../test/support/docs/pages.ts'
 import { wholeProgram } from '../test/support/programs/program.ts'
 import { commandLineReference } from './command-line-reference.ts'
 
-/** The page of fields and metrics as the program has them; the text around its generated parts stays. */
-export async function referencePage (page: string): Promise<string> {
-  return replaced(replaced(page, 'fields', fieldReference()), 'metrics', await metricReference())
+/** The page of fields as the program has them; the text around its generated part stays. */
+export function fieldsPage (page: string): string {
+  return replaced(page, 'fields', fieldReference())
+}
+
+/** The page of metrics as the program has them; the text around its generated part stays. */
+export async function metricsPage (page: string): Promise<string> {
+  return replaced(page, 'metrics', await metricReference())
 }
 
 /** The page of the command line with the commands of the program; the text before them stays. */

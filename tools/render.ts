@@ -1,13 +1,14 @@
 // `npm run render`: writes the generated files below deploy/, and the generated parts of docs/ and README.md.
 import { readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
-import { commandLinePage, readmePage, referencePage } from './reference-pages.ts'
+import { commandLinePage, fieldsPage, metricsPage, readmePage } from './reference-pages.ts'
 import { chartFiles, installManifests } from './rendered-files.ts'
 
 const ROOT = path.resolve(import.meta.dirname, '..')
 
 const pages = {
-  'docs/reference/fields-and-metrics.md': referencePage,
+  'docs/reference/fields.md': fieldsPage,
+  'docs/reference/metrics.md': metricsPage,
   'docs/reference/command-line.md': commandLinePage,
   'README.md': readmePage
 }

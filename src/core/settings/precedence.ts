@@ -19,7 +19,7 @@ type WithDefault<Value> = SettingRule<Value> & { readonly default: Value }
 /** The template of a service if neither it nor its configuration gives one. */
 export const DEFAULT_PATH_TEMPLATE = '/{.metadata.namespace}/{.metadata.name}'
 
-/** The one table of precedence, shown in docs/reference/fields-and-metrics.md. A key is the field below `spec`. */
+/** The one table of precedence, shown in docs/reference/fields.md. A key is the field below `spec`. */
 export const PRECEDENCE = {
   defaultStorageClassName: { config: (config) => config.defaultStorageClassName } satisfies SettingRule<string>,
   serviceAccountName: either(({ serviceAccountName }) => serviceAccountName),

@@ -79,8 +79,8 @@ t.test('every expression of the alerts and of the dashboard asks for metrics tha
   }
 })
 
-t.test('docs/reference/fields-and-metrics.md has every metric that the programs serve, by its type and labels, and no other', async (t) => {
-  const rows = rowsOf(await readPage('docs/reference/fields-and-metrics.md'), 'metric', 'type', 'labels', 'served by', 'what')
+t.test('docs/reference/metrics.md has every metric that the programs serve, by its type and labels, and no other', async (t) => {
+  const rows = rowsOf(await readPage('docs/reference/metrics.md'), 'metric', 'type', 'labels', 'served by', 'what')
   for (const program of ['serve', 'reconcile'] as const) {
     const documented = rows.filter(([, , , programs = '']) => programs.includes(`\`${program}\``))
     t.strictSame(

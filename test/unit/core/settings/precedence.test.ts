@@ -68,8 +68,8 @@ for (const [setting, rule] of Object.entries<SettingRule<unknown>>(PRECEDENCE)) 
   })
 }
 
-t.test('docs/reference/fields-and-metrics.md shows the table of precedence', async (t) => {
-  const page = await readFile(new URL('../../../../docs/reference/fields-and-metrics.md', import.meta.url), 'utf8')
+t.test('docs/reference/fields.md shows the table of precedence', async (t) => {
+  const page = await readFile(new URL('../../../../docs/reference/fields.md', import.meta.url), 'utf8')
   const section = page.split(/^## /m).find((text) => text.startsWith('Precedence')) ?? ''
   const rows = [...section.matchAll(/^\| `(.+)` \| (.+) \|$/gm)].map(([, setting, sources]) => [setting, sources])
   t.strictSame(rows, Object.entries(PRECEDENCE).map(([setting, rule]) => [setting, sourcesOf(rule)]))
