@@ -53,7 +53,7 @@ t.test('the page has all values of the labels', async (t) => {
     newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' }).webhooks.map(({ name }) => name)
   )
   t.same(values['`outcome`'], Object.keys(OUTCOMES))
-  const reasons = rowsOf(await readPage('docs/how-to/monitoring.md'), 'reason', 'what to look at')
+  const reasons = rowsOf(await readPage('docs/how-to/runbook.md'), 'reason', 'what to do')
   t.same(reasons.map(([reason = '']) => codeIn(reason)), PROBE_FAILURES)
 })
 
