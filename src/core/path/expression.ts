@@ -96,10 +96,7 @@ function search (expression: PathExpression, service: JsonObject, budget: Budget
       return problem(expression, 'AIM-PATH-FIELD-MISSING', { what: failure, remedy })
     }
     if (values.length === 1) return toReading(expression, values[0], service)
-    if (values.length === 0) {
-      const remedy = 'set a matching value, or name a field that every service has'
-      return problem(expression, 'AIM-PATH-FIELD-MISSING', { what: 'nothing on this service matches', remedy })
-    }
+    if (values.length === 0) return problem(expression, 'AIM-PATH-FIELD-MISSING', NO_MATCH)
     const remedy = 'choose one with an index, or a filter such as [?(@.name=="TEAM")]'
     return problem(expression, 'AIM-PATH-VALUE-NOT-SINGLE', { what: `${values.length} values match`, remedy })
   } catch (error) {
@@ -108,6 +105,12 @@ function search (expression: PathExpression, service: JsonObject, budget: Budget
     return problem(expression, 'AIM-TEMPLATE-TOO-COMPLEX', { what, remedy: 'name the field itself, without .. and *' })
   }
 }
+
+const NO_MATCH = {
+  what: 'nothing on this service matches',
+  remedy: 'set a matching value, or name a field that every service has',
+  asksForValue: true
+} as const
 
 function toReading (expression: PathExpression, value: unknown, service: JsonObject): Reading {
   const title = expression.steps.length > 0 ? 'the selected value' : titleOf(expression.path)
@@ -138,7 +141,7 @@ function empty (expression: PathExpression, what: string): Reading {
 }
 
 function problem (
-  { text, position }: PathExpression, code: FaultCode, rest: Pick<TemplateProblem, 'what' | 'remedy' | 'missing'>
+  { text, position }: PathExpression, code: FaultCode, rest: Omit<TemplateProblem, 'code' | 'expression' | 'position'>
 ): Reading {
   return { kind: 'problem', problem: { code, expression: text, position, ...rest } }
 }

@@ -24,7 +24,7 @@ export function metadataEntry (
   return field === 'annotations' ? { kind: 'annotation', key } : undefined
 }
 
-export type MissingField = Pick<TemplateProblem, 'what' | 'remedy' | 'missing'>
+export type MissingField = Pick<TemplateProblem, 'what' | 'remedy' | 'asksForValue' | 'missing'>
 
 /** Where the path breaks off and, if the template is to blame, what to write instead. */
 export function missingField (service: JsonObject, path: FieldPath): MissingField {
@@ -109,7 +109,7 @@ function brokenPath (service: JsonObject, path: FieldPath): MissingField {
   }
   if (typeof key === 'number' || !(isJsonObject(parent) || parent === null)) return brokenAt(path, at, jsonKind(parent))
   const what = `${titleOf(path.slice(0, at + 1))} is not set on this service`
-  return { what, remedy: 'set it, or name a field that every service has' }
+  return { what, remedy: 'set it, or name a field that every service has', asksForValue: true }
 }
 
 /** `parent`: the kind of the value whose field or item the path names at `at`. */

@@ -12,6 +12,8 @@ export interface TemplateProblem {
   readonly what: string
   /** How to fix it, one line; absent if that depends on who owns the template. */
   readonly remedy?: string
+  /** Whether `remedy` asks for a value on the service: no help if no service can have the field. */
+  readonly asksForValue?: true
   /** The missing label or annotation, so that the rules can name the command that sets it. */
   readonly missing?: { readonly kind: 'label' | 'annotation', readonly key: string }
 }

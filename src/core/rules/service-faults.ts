@@ -65,9 +65,9 @@ export const NO_GATEWAY = 'routing is enabled without a gateway, so no route can
 
 /** In place of a problem that asks for a value, where no service can have the field: only another template helps. */
 function impossibleFault (
-  { code, position, remedy }: TemplateProblem, { routing, config }: Assessment, { served }: ServiceContext
+  { code, position, asksForValue }: TemplateProblem, { routing, config }: Assessment, { served }: ServiceContext
 ): Fault | undefined {
-  if (remedy?.startsWith('set ') !== true) return undefined
+  if (asksForValue !== true) return undefined
   const found = impossibleFields(routing.template, served).find((each) => each.position === position)
   const owner = routing.templateFrom === 'config' && config ? configTitle(config) : undefined
   const fix = owner === undefined ? found?.remedy : 'correct it there, or set spec.routing.pathTemplate on the service'
