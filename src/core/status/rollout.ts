@@ -149,6 +149,7 @@ function withinLimit (
   return { reason: 'WithinLimit', message: `${failed}; the rollout halts at ${limit}` }
 }
 
+/** This format is state: `namedServices` reads it back, also from messages of earlier versions. */
 function brokenText (broken: readonly string[], config: RuntimeConfig): string {
   const services = broken.length === 1 ? '1 healthy service' : `${broken.length} healthy services`
   const names = broken.slice(0, MAX_NAMED).join(', ') + (broken.length > MAX_NAMED ? ', …' : '')
@@ -157,7 +158,7 @@ function brokenText (broken: readonly string[], config: RuntimeConfig): string {
 
 /** Reads the services back from `brokenText`. */
 function namedServices (message: string): ReadonlySet<string> {
-  const names = /\d healthy services? began to fail .*?: ([^;]*);/.exec(message)?.[1]
+  const names = /\d healthy services? began to fail .*?: ([^;]*?)(?:, …)?;/.exec(message)?.[1]
   return names === undefined ? NO_NAMES : new Set(names.split(', '))
 }
 
