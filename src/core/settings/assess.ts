@@ -1,10 +1,11 @@
 import type { ResolvedRuntimeConfig } from '../../api/aim-service.ts'
 import { DEFAULT_CONFIG_NAME, PREFIX } from '../../api/meta.ts'
+import { definedFields } from '../../platform/json.ts'
 import type { TemplateProblem } from '../path/problem.ts'
 import { encodeSegment, outOfScope } from '../path/segment.ts'
 import type { ObjectKey } from '../ports.ts'
 import type { HeldPath, PathClaim, World } from '../world.ts'
-import { fieldIn, type FillableField, type FilledFields } from './filled-fields.ts'
+import { FILLABLE_FIELDS, fieldIn, type FillableField, type FilledFields } from './filled-fields.ts'
 import { PRECEDENCE, settle } from './precedence.ts'
 import { BUILTIN_CONFIG, type UsedConfig } from './runtime-config.ts'
 import type { RecordPlace, Service } from './service.ts'
@@ -97,7 +98,7 @@ function fieldsToFill (
   { served }: AssessmentWorld
 ): FilledFields {
   const servedPath = path.kind === 'path' && routing.gatewayRef !== undefined ? path.path : undefined
-  const values: FilledFields = {
+  const values: Record<FillableField, unknown> = {
     'spec.routing.enabled': routing.enabled && servedPath !== undefined,
     'spec.routing.gatewayRef': routing.gatewayRef,
     'spec.routing.pathTemplate':
@@ -105,8 +106,9 @@ function fieldsToFill (
     'spec.imagePullSecrets': block.imagePullSecrets,
     'spec.serviceAccountName': block.serviceAccountName
   }
-  return Object.fromEntries(Object.entries(values).filter(([field, value]) =>
-    value !== undefined && fieldIn(object, field as FillableField) === undefined && served.has(...field.split('.'))))
+  const unset = FILLABLE_FIELDS.filter((field) =>
+    fieldIn(object, field) === undefined && served.has(...field.split('.')))
+  return definedFields(Object.fromEntries(unset.map((field) => [field, values[field]])))
 }
 
 /** No service has this label, so no program can render a path from the template. */

@@ -96,23 +96,23 @@ function fieldsIn (filled: FilledFields): FillableField[] {
 export function fillPatch (given: JsonObject, { object, filled }: OwnPart, next: FilledFields): PatchOperation[] {
   const wanted = withFields(object, next)
   const goes = (path: string): boolean => Object.keys(filled).some((field) => field.startsWith(path))
-  const difference = (parent: readonly string[], keys: readonly string[]): PatchOperation[] => {
-    const [before, after] = [at(given, parent), at(wanted, parent)]
-    const pointer = pointerOf(parent)
-    if (!isJsonObject(after)) return goes(parent.join('.')) ? [{ op: 'remove', path: pointer }] : []
-    if (!isJsonObject(before)) return [{ op: 'add', path: pointer, value: after }]
-    return keys.flatMap((key): PatchOperation[] => {
-      const [old, value] = [own(before, key), own(after, key)]
-      const path = pointerOf([...parent, key])
-      if (value === undefined) return goes([...parent, key].join('.')) ? [{ op: 'remove', path }] : []
+  return [...FIELDS_BY_PARENT].flatMap(([parent, fields]): PatchOperation[] => {
+    const place = parent.split('.')
+    const [before, after] = [at(given, place), at(wanted, place)]
+    if (!isJsonObject(after)) return goes(parent) ? [{ op: 'remove', path: pointerOf(place) }] : []
+    if (!isJsonObject(before)) return [{ op: 'add', path: pointerOf(place), value: after }]
+    return fields.flatMap((field): PatchOperation[] => {
+      const [old, value] = [fieldIn(given, field), fieldIn(wanted, field)]
+      const path = pointerOf(PATHS[field])
+      if (value === undefined) return goes(field) ? [{ op: 'remove', path }] : []
       return isSameValue(value, old) ? [] : [{ op: 'add', path, value }]
     })
-  }
-  return [
-    ...difference(['spec', 'routing'], ['enabled', 'gatewayRef', 'pathTemplate']),
-    ...difference(['spec'], ['imagePullSecrets', 'serviceAccountName'])
-  ]
+  })
 }
+
+/** The fields of each object, by the path of the object. */
+const FIELDS_BY_PARENT: ReadonlyMap<string, readonly FillableField[]> =
+  Map.groupBy(FILLABLE_FIELDS, (field) => field.slice(0, field.lastIndexOf('.')))
 
 /** No key has a character to escape. Source: RFC 6901. */
 function pointerOf (path: readonly string[]): string {
