@@ -32,6 +32,7 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
       const service = request.operation === 'CREATE' ? withoutCreationTime(change.service) : change.service
       const assessment = assessService(service, world, change.old)
       const annotations = annotationsFor(assessment)
+      // the validating webhook repeats this warning: either webhook may fail alone, and clients see equal texts once
       const isMissing = assessment.config === undefined
       const warnings = [
         ...(blockIsSupplied(assessment, change.old?.block) ? [suppliedBlock(assessment.service)] : []),
