@@ -22,6 +22,13 @@ export const KINDS = [AIM_RUNTIME_CONFIG, AIM_CLUSTER_RUNTIME_CONFIG, AIM_SERVIC
 /** Spec fields that an AIMRuntimeConfig may set and an AIMClusterRuntimeConfig must not. */
 export const CREDENTIAL_FIELDS = ['serviceAccountName', 'imagePullSecrets'] as const
 
+/** Why a cluster configuration with such a field is refused, and what to do. */
+export function credentialMessage (field: typeof CREDENTIAL_FIELDS[number]): string {
+  return `${CREDENTIAL_PLACE}: remove ${field} here and set it there`
+}
+
+export const CREDENTIAL_PLACE = 'credentials belong in an AIMRuntimeConfig of the namespace that needs them'
+
 /** Kind of the built-in defaults in a block: `--missing-default builtin`. */
 export const BUILTIN_KIND = 'Default'
 

@@ -2,7 +2,7 @@ import Type, { type Static } from 'typebox'
 import {
   countField, enumField, explain, flagField, nameOrEmptyField, objectField, textField, type SchemaRule
 } from './field-schemas.ts'
-import { CREDENTIAL_FIELDS } from './kinds.ts'
+import { CREDENTIAL_FIELDS, CREDENTIAL_PLACE, credentialMessage } from './kinds.ts'
 import {
   conditionsField, imagePullSecretsField, observedGenerationField, parentReferenceSchema
 } from './kubernetes-schemas.ts'
@@ -52,7 +52,7 @@ const credentials = {
     { Default: 'none', Example: '[{name: ghcr-secret}]' }))
 }
 
-const REFUSED = 'Refused here: credentials belong in an AIMRuntimeConfig of the namespace that needs them.'
+const REFUSED = `Refused here: ${CREDENTIAL_PLACE}.`
 
 /** A cluster configuration has these fields only so that they are refused, not silently pruned. */
 const refusedCredentials = {
@@ -63,8 +63,7 @@ const refusedCredentials = {
 const NO_CLUSTER_CREDENTIALS: readonly SchemaRule[] = CREDENTIAL_FIELDS.map((field) => ({
   rule: `!has(self.${field})`,
   holds: (self) => !Object.hasOwn(self, field),
-  message: 'credentials belong in an AIMRuntimeConfig of the namespace that needs them: ' +
-    `remove ${field} here and set it there`,
+  message: credentialMessage(field),
   fieldPath: `.${field}`,
   reason: 'FieldValueForbidden'
 }))

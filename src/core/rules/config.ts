@@ -1,5 +1,5 @@
 import { objectKey } from '../../api/object-meta.ts'
-import { CREDENTIAL_FIELDS } from '../../api/kinds.ts'
+import { CREDENTIAL_FIELDS, credentialMessage } from '../../api/kinds.ts'
 import { sameJson } from '../../platform/json.ts'
 import type { Steps } from '../../platform/steps.ts'
 import { problemText } from '../path/problem.ts'
@@ -57,8 +57,7 @@ function credentialFaults (config: RuntimeConfig): Fault[] {
   return CREDENTIAL_FIELDS.filter((field) => (config[field]?.length ?? 0) > 0).map((field) => ({
     code: 'AIM-CREDENTIALS-IN-CLUSTER-CONFIG',
     field: `spec.${field}`,
-    message: 'an AIMClusterRuntimeConfig carries no credentials, because every namespace would share them; ' +
-      `move spec.${field} to an AIMRuntimeConfig in each namespace that needs it`
+    message: credentialMessage(field)
   }))
 }
 

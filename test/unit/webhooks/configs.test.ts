@@ -74,12 +74,13 @@ t.test('a new configuration is judged whatever deletionTimestamp it carries', as
   t.match(judge({ object: { ...BAD, metadata: { ...(BAD['metadata'] as JsonObject), ...DELETED } } }), { kind: 'deny' })
 })
 
-t.test('credentials in a cluster configuration are refused, with the right place for them', async (t) => {
+t.test('credentials in a cluster configuration are refused with the message of its definition', async (t) => {
+  const why = 'credentials belong in an AIMRuntimeConfig of the namespace that needs them: remove'
   t.match(judge({ object: aClusterConfig({ serviceAccountName: 'a', imagePullSecrets: [{ name: 'b' }] }) }), {
     kind: 'deny',
     faults: [
-      { field: 'spec.serviceAccountName', message: /AIMRuntimeConfig/ },
-      { field: 'spec.imagePullSecrets', message: /AIMRuntimeConfig/ }
+      { field: 'spec.serviceAccountName', message: `${why} serviceAccountName here and set it there` },
+      { field: 'spec.imagePullSecrets', message: `${why} imagePullSecrets here and set it there` }
     ]
   })
 })
