@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 /** Timed-out connections refused per turn of the event loop: hundreds may time out at once and delay reviews. */
 const REFUSED_PER_TURN = 4
 
-/** Responds to a malformed or timed-out request and closes its connection; a failed TLS handshake gets no response. */
+/** Responds to a malformed or incomplete request and closes its connection; a failed TLS handshake gets no response. */
 export function refuseConnection ({ code }: { readonly code: string }, socket: Socket): void {
   if (code !== TIMED_OUT) refuse(code, socket)
   else if (!timedOut.has(socket)) {
@@ -25,12 +25,13 @@ function refuseOverdue (): void {
 }
 
 function refuse (code: string, socket: Socket): void {
-  const status = STATUS[code] ?? (code.startsWith('HPE_') ? '400 Bad Request' : undefined)
-  if (status === undefined || !socket.writable) {
+  const refusal = REFUSALS[code] ?? (code.startsWith('HPE_') ? MALFORMED : undefined)
+  if (refusal === undefined || !socket.writable) {
     socket.destroy()
     return
   }
-  const body = JSON.stringify({ error: 'the request is malformed' })
+  const { status, error } = refusal
+  const body = JSON.stringify({ error })
   socket.write(
     `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json\r\n` +
     `content-length: ${body.length}\r\n\r\n${body}`
@@ -47,7 +48,8 @@ const timedOut = new WeakSet<Socket>()
 
 const TIMED_OUT = 'ERR_HTTP_REQUEST_TIMEOUT'
 
-const STATUS: Readonly<Record<string, string>> = {
-  [TIMED_OUT]: '408 Request Timeout',
-  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large'
+const MALFORMED = { status: '400 Bad Request', error: 'the request is malformed' }
+const REFUSALS: Readonly<Record<string, typeof MALFORMED>> = {
+  [TIMED_OUT]: { status: '408 Request Timeout', error: 'the request was not complete in time' },
+  HPE_HEADER_OVERFLOW: { status: '431 Request Header Fields Too Large', error: 'the headers are too large' }
 }
