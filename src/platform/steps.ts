@@ -1,5 +1,6 @@
 /**
- * Work in steps of a few milliseconds at most. `next(true)` asks it to finish with what it has; `next(false)` to go on.
+ * Work in steps of a few milliseconds at most. A `yield` ends a step, and yields whether the work must finish with what
+ * it has: `next(true)` asks for that, `next(false)` continues.
  */
 export type Steps<T> = Generator<undefined, T, boolean>
 

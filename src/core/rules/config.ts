@@ -121,7 +121,8 @@ function * collidingServices (changed: readonly Dependent[], world: World): Step
     const place = placeOf(after.wanted)
     claimants.set(place, (claimants.get(place) ?? 0) + 1)
     if (!sameJson(before.wanted, after.wanted)) moving.set(objectKey(service), dependent)
-    if (yield) return undefined
+    const mustFinish = yield
+    if (mustFinish) return undefined
   }
   const isStaying = ({ holder }: { holder: HeldPath }): boolean => !moving.has(objectKey(holder.service))
   const collides = (wanted: PathClaim): boolean =>
@@ -129,7 +130,8 @@ function * collidingServices (changed: readonly Dependent[], world: World): Step
   const colliding = new Set<Dependent>()
   for (const dependent of moving.values()) {
     if (dependent.after.wanted !== undefined && collides(dependent.after.wanted)) colliding.add(dependent)
-    if (yield) return undefined
+    const mustFinish = yield
+    if (mustFinish) return undefined
   }
   return colliding
 }
@@ -200,7 +202,9 @@ function * eachUser (
   let count = 0
   for (const stored of services.users(config.name, namespace)) {
     if (stored.deleting) continue
-    if (count === MAX_DEPENDENTS || (yield)) return false
+    if (count === MAX_DEPENDENTS) return false
+    const mustFinish = yield
+    if (mustFinish) return false
     const ref = { namespace: stored.namespace, name: stored.configName }
     const [old, next] = [configs, changed].map((known) => resolveConfig(ref, { configs: known, pathPolicy }))
     if (old === next) continue
