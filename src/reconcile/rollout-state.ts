@@ -23,8 +23,8 @@ export class RolloutState {
   /** Why admission of a service failed, in one line. */
   readonly admissionErrors = new Map<string, string>()
 
-  /** Counts a service as it is now; undefined removes it. Returns the configurations whose tally changed. */
-  count (service: string, snapshot: ServiceSnapshot | undefined): string[] {
+  /** Updates all that follows from a service; undefined removes it. Returns the configurations whose tally changed. */
+  update (service: string, snapshot: ServiceSnapshot | undefined): string[] {
     if (snapshot?.staleness === 'unobserved') this.unobserved.add(service)
     else this.unobserved.delete(service)
     this.#noteWaitingPath(service, snapshot)

@@ -31,11 +31,12 @@ export class ServiceReconciler {
   async reconcile (id: string): Promise<Reconciled> {
     const snapshot = await readSnapshot(id, this.#world)
     if (snapshot !== undefined && 'reason' in snapshot) return { result: snapshot, enqueue: [] }
+    // both read the state before `update` changes it
     const decision: Decision = snapshot === undefined ? {} : this.#decide(snapshot)
     if (snapshot?.staleness === 'unobserved' && !this.#state.unobserved.has(id)) {
       this.#statuses.record({ kind: AIM_SERVICE.kind, ...serviceKey(id), uid: snapshot.observed.uid }, UNOBSERVED)
     }
-    const enqueue: Enqueue[] = this.#state.count(id, snapshot)
+    const enqueue: Enqueue[] = this.#state.update(id, snapshot)
       .map((config) => ({ queue: 'status', key: config, priority: 'low' }))
     if (snapshot === undefined) {
       this.#statuses.forget(id)
