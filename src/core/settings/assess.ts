@@ -58,7 +58,8 @@ export function assessPath (
   const held = stored && heldPath(stored, world)
   const rendered = renderServicePath(service, routing, world.pathPolicy.pathSegments)
   const wanted = rendered.kind === 'path' ? pathClaim(service, routing, rendered.path) : undefined
-  const problem = held && wanted && isSameClaim(held, wanted) ? undefined : scopeProblem(rendered, service, world)
+  const isHeld = held !== undefined && wanted !== undefined && isSameClaim(held, wanted)
+  const problem = isHeld ? undefined : scopeProblem(rendered, service, world) // a scope set later takes no held path
   if (problem !== undefined) {
     const path = { kind: 'invalid', problems: [problem] } as const
     return { service, config, routing, path, held, wanted: undefined, claim: undefined }
@@ -72,7 +73,7 @@ function heldPath (stored: Service, { paths, pathPolicy }: PathWorld): HeldPath 
   return (stored.block === undefined ? paths.heldBy(stored) : undefined) ?? storedClaim(stored, pathPolicy.pathSegments)
 }
 
-/** Under the scope `namespace`, a path outside the namespace is a problem, unless the service holds it already. */
+/** Under the scope `namespace`, a path outside the namespace is a problem. */
 function scopeProblem (
   path: RenderedServicePath, { namespace }: Service, { pathPolicy: { pathScope } }: PathWorld
 ): TemplateProblem | undefined {
