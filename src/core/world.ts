@@ -32,7 +32,10 @@ export interface PathClaim { readonly service: ObjectKey, readonly gateway: Pare
 
 /** The claim of a stored service. */
 export interface HeldPath extends PathClaim {
-  /** Creation time of the service, RFC 3339; empty if unknown. After `~` if no block has the claim. */
+  /**
+   * Creation time of the service, RFC 3339; empty if unknown. Prefixed with `~`, which sorts after every time, if the
+   * claim follows from the service's own routing and not from a block.
+   */
   readonly since: string
 }
 
