@@ -149,14 +149,15 @@ function routingCause (
   { config, routing }: Assessment, faults: readonly Fault[]
 ): { readonly reason: RoutingReason & DegradedReason, readonly message: string } | undefined {
   const [first] = faults
-  if (first !== undefined) return { reason: reasonOf(first), message: faults.map(({ message }) => message).join('; ') }
+  const message = faults.map(({ message }) => message).join('; ')
+  if (first !== undefined) return { reason: pathReason(first), message }
   return config !== undefined && routing.enabled && routing.gatewayRef === undefined
     ? { reason: 'GatewayMissing', message: NO_GATEWAY }
     : undefined
 }
 
-/** Every fault of a path has a reason. */
-function reasonOf ({ code }: Fault): RoutingReason & DegradedReason {
+/** Each fault that reaches a status has a reason of a path; the fallback is for the types alone. */
+function pathReason ({ code }: Fault): RoutingReason & DegradedReason {
   const entry = FAULTS[code]
   return 'reason' in entry && entry.reason !== 'RuntimeConfigMissing' ? entry.reason : 'PathTemplateInvalid'
 }
