@@ -25,7 +25,7 @@ export function judge ({ webhook: name, answers }: JudgeTask): JudgeResult {
   const { world, missing } = worldOf(answers, pathPolicy)
   const webhook = webhooksFor(world, policy).find((webhook) => webhook.name === name)
   if (current === undefined || webhook === undefined) throw new Error('the thread has no such review or webhook')
-  const judgement = judgeReview(webhook, current)
+  const judgement = judgeReview(webhook, current) // counts only if it looked nothing up without an answer
   if (missing.length > 0) return { lookups: missing }
   current = undefined
   return transferred({ ...judgement, response: new TextEncoder().encode(judgement.response) })
