@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { Webhook } from '../../webhooks/webhook.ts'
 import { decodeReview } from '../admission/decode.ts'
-import { judgeInSteps, judgeReview, type ReviewOutcome } from '../admission/judge.ts'
+import { judgeInSteps, type ReviewOutcome } from '../admission/judge.ts'
 import type { ReviewRequest } from '../admission/request.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
 import type { Clock } from '../platform/clock.ts'
@@ -51,25 +51,25 @@ export function reviewHandler (webhook: Webhook, dependencies: HandlerDependenci
 
   const handle = async (call: Call, body: RequestBody): Promise<void> => {
     const { reply, deadline } = call
-    let read: ReadReview | undefined
+    let decoded: ReadReview | undefined
     gate.enter()
     try {
       call.trace.begin('decode')
       const worker = workerFor(call, body)
-      read = worker === undefined
+      decoded = worker === undefined
         ? decodeHere(call, body)
         : await worker.read(body, { webhook: webhook.name, expiry: () => expiryAt(call, deadline.respondBy) })
-      if (read.kind === 'malformed') { rejectMalformed(call, read.message); return }
-      if (read.kind === 'expired') { expire(call, read.expiry); return }
-      call.review = read.request
+      if (decoded.kind === 'malformed') { rejectMalformed(call, decoded.message); return }
+      if (decoded.kind === 'expired') { expire(call, decoded.expiry); return }
+      call.review = decoded.request
 
       call.trace.begin('judge')
       const expiry = await waitForConfig(call)
       if (expiry !== undefined) { expire(call, expiry); return }
 
-      const judgement = await read.judge()
-      const late = expiryAt(call, deadline.end)
-      if (late !== undefined) { expire(call, late); return }
+      const judgement = await decoded.judge()
+      const expiryAtEnd = expiryAt(call, deadline.end)
+      if (expiryAtEnd !== undefined) { expire(call, expiryAtEnd); return }
 
       call.trace.begin('respond')
       logEnd(call, judgement.outcome, { faults: judgement.faults })
@@ -78,7 +78,7 @@ export function reviewHandler (webhook: Webhook, dependencies: HandlerDependenci
       logEnd(call, 'error', { error })
       sendError(reply, 500, 'the review could not be judged because of a defect in this program')
     } finally {
-      if (read?.kind === 'review') read.leave?.()
+      if (decoded?.kind === 'review') decoded.endTurn?.()
       call.trace.end({ webhook: webhook.name, operation: call.review.operation, uid: call.review.uid })
       gate.leave()
     }
@@ -139,9 +139,8 @@ function decodeHere (call: Call, body: RequestBody): ReadReview {
   return {
     kind: 'review',
     request,
-    judge: () => webhook.decideInSteps === undefined
-      ? judgeReview(webhook, request)
-      : judgeInSteps(webhook, request, async (steps) => await stepQueue.run(request.namespace, steps, hasExpired))
+    judge: () =>
+      judgeInSteps(webhook, request, async (steps) => await stepQueue.run(request.namespace, steps, hasExpired))
   }
 }
 

@@ -23,9 +23,9 @@ interface JudgeableReview {
   readonly kind: 'review'
   /** The objects of a large review are outlines: what the wait for a configuration depends on. */
   readonly request: ReviewRequest
-  readonly judge: () => Judged | Promise<Judged>
+  readonly judge: () => Promise<Judged>
   /** Ends the turn of a large review: to be called after the response, judged or not. */
-  readonly leave?: () => void
+  readonly endTurn?: () => void
 }
 
 /** The response is UTF-8 if it comes from the worker. */
@@ -66,7 +66,7 @@ const WORKER = path.join(import.meta.dirname, `judge-worker${path.extname(import
 
 /**
  * Judges large reviews in a worker thread, one at a time, so that other reviews do not wait for them. A review holds
- * its turn from the parsing of its body until `leave`; a crash of the thread fails this review only.
+ * its turn from the parsing of its body until `endTurn`; a crash of the thread fails this review only.
  */
 export class LargeReviews {
   readonly #options: LargeReviewsOptions
@@ -83,7 +83,7 @@ export class LargeReviews {
     const { kept } = body
     if (this.#waitingBytes + kept > this.#options.waitingBytes) return { kind: 'expired', expiry: 'overloaded' }
     this.#waitingBytes += kept
-    const leave = await this.#turn()
+    const endTurn = await this.#turn()
     this.#waitingBytes -= kept
     let decoded: DecodedReview | undefined
     try {
@@ -94,9 +94,9 @@ export class LargeReviews {
       const transferList = pieces.map(({ buffer }) => buffer)
       decoded = await pool.run(pieces, { name: 'parse', transferList }) as DecodedReview
       if (decoded.kind === 'malformed') return decoded
-      return { ...decoded, judge: async () => await this.#judge(pool, webhook), leave }
+      return { ...decoded, judge: async () => await this.#judge(pool, webhook), endTurn }
     } finally {
-      if (decoded?.kind !== 'review') leave()
+      if (decoded?.kind !== 'review') endTurn()
     }
   }
 
