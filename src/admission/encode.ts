@@ -1,5 +1,5 @@
 import { REVIEW_API_VERSION, REVIEW_KIND, type ReviewStatus, type StatusCause } from '../api/admission-review.ts'
-import type { Fault } from '../core/rules/faults.ts'
+import type { Fault } from '../core/faults.ts'
 import { ownObject, ownString } from '../platform/json.ts'
 import { oneLine } from '../platform/printable.ts'
 import type { ReviewRequest } from './request.ts'

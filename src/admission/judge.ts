@@ -1,5 +1,5 @@
 import type { Operation } from '../api/admission-review.ts'
-import type { FaultCode } from '../core/rules/faults.ts'
+import type { FaultCode } from '../core/faults.ts'
 import { encodeReview } from './encode.ts'
 import type { ReviewRequest } from './request.ts'
 import type { Steps } from '../platform/steps.ts'

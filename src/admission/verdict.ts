@@ -1,5 +1,5 @@
 import type { PatchOperation } from '../api/admission-review.ts'
-import type { Fault } from '../core/rules/faults.ts'
+import type { Fault } from '../core/faults.ts'
 
 /** Facts for the API server's audit log, by key without prefix. Source: AdmissionResponse.auditAnnotations. */
 export type AuditAnnotations = Readonly<Record<string, string>>

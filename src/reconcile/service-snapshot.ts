@@ -1,5 +1,5 @@
 import { BUILTIN_KIND } from '../api/kinds.ts'
-import type { Fault } from '../core/rules/faults.ts'
+import type { Fault } from '../core/faults.ts'
 import { serviceFaults } from '../core/rules/service-faults.ts'
 import { assessService, type Assessment } from '../core/settings/assess.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'

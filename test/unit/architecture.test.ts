@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import path from 'node:path'
 import t from 'tap'
-import { FAULTS } from '../../src/core/rules/faults.ts'
+import { FAULTS } from '../../src/core/faults.ts'
 import {
   ACCEPTED_REASONS, CONFIG_CONDITIONS, HALTED_REASONS, ROLLED_OUT_REASONS
 } from '../../src/core/status/rollout.ts'

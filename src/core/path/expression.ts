@@ -1,6 +1,6 @@
 import { jsonKind, ownObject, valueAt, type JsonObject } from '../../platform/json.ts'
 import { printable } from '../../platform/printable.ts'
-import type { FaultCode } from '../rules/faults.ts'
+import type { FaultCode } from '../faults.ts'
 import { isQualifiedName, metadataEntry, missingField, titleOf, type FieldPath } from './field-path.ts'
 import { parseExpression } from './grammar.ts'
 import { ExpressionError, syntax, unsupported, type TemplateProblem } from './problem.ts'

@@ -1,5 +1,5 @@
 import { printable } from '../../platform/printable.ts'
-import type { FaultCode } from '../rules/faults.ts'
+import type { FaultCode } from '../faults.ts'
 
 /** One problem of a template, found when it is compiled or rendered. The rules add the field path. */
 export interface TemplateProblem {

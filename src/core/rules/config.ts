@@ -8,7 +8,7 @@ import { configTitle, MAX_SPEC_CHARACTERS, type RuntimeConfig, type UsedConfig }
 import { rivals } from '../settings/service-path.ts'
 import type { ConfigLookup, HeldPath, PathClaim, World } from '../world.ts'
 import type { ObjectKey } from '../ports.ts'
-import type { Fault } from './faults.ts'
+import type { Fault } from '../faults.ts'
 import { assessPath, resolveConfig, type PathAssessment } from '../settings/assess.ts'
 import type { Service, StoredService } from '../settings/service.ts'
 

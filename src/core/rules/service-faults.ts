@@ -8,7 +8,7 @@ import { keysOf, type Service } from '../settings/service.ts'
 import type { ServedFields } from '../ports.ts'
 import { didYouMean, firstNames } from '../../platform/similar-name.ts'
 import type { ConfigLookup, PathPolicy } from '../world.ts'
-import type { Fault } from './faults.ts'
+import type { Fault } from '../faults.ts'
 
 /** What the faults of a service depend on besides its assessment. */
 export interface ServiceContext {

@@ -6,7 +6,7 @@ import { assessService, type Assessment } from '../settings/assess.ts'
 import { keptObject, MAX_KEPT_BYTES, type Service } from '../settings/service.ts'
 import { pathInBlock } from '../settings/service-path.ts'
 import type { PathClaim, Relatives, World } from '../world.ts'
-import type { Fault } from './faults.ts'
+import type { Fault } from '../faults.ts'
 import {
   missingBlockFault, missingConfigFault, missingConfigWarning, NO_GATEWAY, serviceFaults
 } from './service-faults.ts'

@@ -1,6 +1,6 @@
 import type { Condition } from '../../api/kubernetes-schemas.ts'
 import { definedFields, own, ownObject, ownObjects, sameJson, type JsonObject } from '../../platform/json.ts'
-import { PATH_FAULT_REASONS } from '../rules/faults.ts'
+import { PATH_FAULT_REASONS } from '../faults.ts'
 import { oneLine } from '../../platform/printable.ts'
 import { FIELD_MANAGER } from '../../api/meta.ts'
 

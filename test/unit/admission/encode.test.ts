@@ -2,7 +2,7 @@ import t from 'tap'
 import { decodeReview } from '../../../src/admission/decode.ts'
 import { encodeReview } from '../../../src/admission/encode.ts'
 import type { Verdict } from '../../../src/admission/verdict.ts'
-import type { Fault } from '../../../src/core/rules/faults.ts'
+import type { Fault } from '../../../src/core/faults.ts'
 import { aReview } from '../../support/builders/a-review.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { JSONPath, JSONPathClass } from 'jsonpath-plus'
 import t from 'tap'
-import { FAULTS } from '../../../../src/core/rules/faults.ts'
+import { FAULTS } from '../../../../src/core/faults.ts'
 import {
   compilePathTemplate, renderPath, type RenderedPath, type TemplateCompilation
 } from '../../../../src/core/path/template.ts'

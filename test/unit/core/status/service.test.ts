@@ -4,7 +4,7 @@ import type { Condition } from '../../../../src/api/kubernetes-schemas.ts'
 import {
   conditionsOf, knownConditions, SERVICE_EVENT_REASONS, statusEvents
 } from '../../../../src/core/status/conditions.ts'
-import { FAULTS } from '../../../../src/core/rules/faults.ts'
+import { FAULTS } from '../../../../src/core/faults.ts'
 import {
   DEGRADED_REASONS, ownServiceStatus, RESOLVED_REASONS, ROUTING_REASONS, SERVICE_CONDITIONS, serviceStatus,
   type OwnServiceStatus
