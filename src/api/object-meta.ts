@@ -71,6 +71,6 @@ export function fullName ({ namespace, name }: { readonly namespace: string, rea
 }
 
 /** `namespace/name`, in messages and as the key of maps. */
-export function objectKey ({ namespace, name }: { readonly namespace: string, readonly name: string }): string {
+export function keyText ({ namespace, name }: { readonly namespace: string, readonly name: string }): string {
   return [namespace, name].join('/') // V8 keeps the parts of a sum in memory beside the text
 }

@@ -1,4 +1,4 @@
-import { objectKey } from '../api/object-meta.ts'
+import { keyText } from '../api/object-meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
 import {
@@ -31,7 +31,7 @@ export class ConfigIndex implements ConfigLookup {
   readonly #listeners = new Set<(added: RuntimeConfig | undefined) => void>()
 
   namespaced (namespace: string, name: string): RuntimeConfig | undefined {
-    return this.#configs.AIMRuntimeConfig.get(objectKey({ namespace, name }))
+    return this.#configs.AIMRuntimeConfig.get(keyText({ namespace, name }))
   }
 
   cluster (name: string): RuntimeConfig | undefined {
@@ -66,11 +66,11 @@ export class ConfigIndex implements ConfigLookup {
   /** Receives the configurations of one kind. Throws for a malformed object, and for one that is too large. */
   sink (kind: RuntimeConfigKind): ObjectSink {
     const configs = this.#configs[kind]
-    const keyOf = (key: ObjectKey): string => kind === 'AIMRuntimeConfig' ? objectKey(key) : key.name
+    const textOf = (key: ObjectKey): string => kind === 'AIMRuntimeConfig' ? keyText(key) : key.name
     return {
       upsert: (object) => {
         const metadata = ownObject(object, 'metadata')
-        const key = keyOf({ namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') })
+        const key = textOf({ namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') })
         const known = configs.get(key)
         if (known !== undefined && isUnchanged(known, object)) return
         const config = readRuntimeConfig(kind, object)
@@ -81,7 +81,7 @@ export class ConfigIndex implements ConfigLookup {
         configs.set(key, interned)
         this.#notify(known === undefined ? interned : undefined)
       },
-      remove: (key) => { this.#remove(kind, keyOf(key)) }
+      remove: (key) => { this.#remove(kind, textOf(key)) }
     }
   }
 
@@ -93,7 +93,7 @@ export class ConfigIndex implements ConfigLookup {
       this.#count(namespace, kept)
       return
     }
-    const key = namespace === '' ? config.name : objectKey(config)
+    const key = namespace === '' ? config.name : keyText(config)
     this.#remove(kind, key)
     this.#oversized[kind].add(key)
     throw new Error(oversized

@@ -1,5 +1,5 @@
 import { GATEWAY_DEFAULTS } from '../api/kinds.ts'
-import { objectKey } from '../api/object-meta.ts'
+import { keyText } from '../api/object-meta.ts'
 import type { ParentReference } from '../api/runtime-config.ts'
 import type { ObjectKey } from '../core/ports.ts'
 import type { HeldPath, PathClaim, PathIndex, Relatives } from '../core/world.ts'
@@ -104,7 +104,7 @@ function insert (root: Segment, path: readonly string[], claim: HeldPath): void 
     at = next
   }
   if (at.held === undefined) at.held = claim
-  else (at.otherHolders ??= new Map<string, HeldPath>()).set(objectKey(claim.service), claim)
+  else (at.otherHolders ??= new Map<string, HeldPath>()).set(keyText(claim.service), claim)
 }
 
 /** Removes the claim and reports whether the segment has become empty. The depth is bounded by the length of a path. */
@@ -120,8 +120,8 @@ function prune (segment: Segment, [name, ...rest]: readonly string[], claim: Hel
 }
 
 function release (segment: Segment, claim: HeldPath): void {
-  const key = objectKey(claim.service)
-  if (segment.held === undefined || objectKey(segment.held.service) !== key) segment.otherHolders?.delete(key)
+  const key = keyText(claim.service)
+  if (segment.held === undefined || keyText(segment.held.service) !== key) segment.otherHolders?.delete(key)
   else {
     const [next] = segment.otherHolders ?? []
     segment.held = next?.[1]

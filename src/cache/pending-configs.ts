@@ -1,4 +1,4 @@
-import { objectKey } from '../api/object-meta.ts'
+import { keyText } from '../api/object-meta.ts'
 import type { ObjectKey } from '../core/ports.ts'
 import { resolveConfig } from '../core/settings/assess.ts'
 import { PROPAGATION_MS, type RuntimeConfig } from '../core/settings/runtime-config.ts'
@@ -40,12 +40,12 @@ export class PendingConfigCache implements PendingConfigs {
   }
 
   isRecent (config: RuntimeConfig): boolean {
-    const arrivedAt = this.#arrivedAt.get(objectKey(config))
+    const arrivedAt = this.#arrivedAt.get(keyText(config))
     return arrivedAt !== undefined && this.#clock.now() - arrivedAt < PROPAGATION_MS
   }
 
   announce (config: Pick<RuntimeConfig, 'namespace' | 'name' | 'hash'>): void {
-    const key = objectKey(config)
+    const key = keyText(config)
     this.#announced.delete(key)
     this.#announced.set(key, { hash: config.hash, until: this.#clock.now() + EXPECTED_MS })
     const [oldest] = this.#announced.keys()
@@ -64,8 +64,8 @@ export class PendingConfigCache implements PendingConfigs {
       if (now - arrivedAt < PROPAGATION_MS) break
       this.#arrivedAt.delete(key)
     }
-    this.#arrivedAt.delete(objectKey(config))
-    this.#arrivedAt.set(objectKey(config), now)
+    this.#arrivedAt.delete(keyText(config))
+    this.#arrivedAt.set(keyText(config), now)
   }
 
   /** 0 if the reference resolves to the expected version. */
@@ -77,11 +77,11 @@ export class PendingConfigCache implements PendingConfigs {
 
   #isPending (ref: ObjectKey): boolean {
     const { namespace, name } = ref
-    const announcement = this.#announced.size === 0 ? undefined : this.#announced.get(objectKey(ref))
+    const announcement = this.#announced.size === 0 ? undefined : this.#announced.get(keyText(ref))
     if (announcement === undefined) return false
     const known = namespace === '' ? this.#configs.cluster(name) : this.#configs.namespaced(namespace, name)
     if (known?.hash !== announcement.hash && this.#clock.now() < announcement.until) return true
-    this.#announced.delete(objectKey(ref))
+    this.#announced.delete(keyText(ref))
     return false
   }
 

@@ -1,4 +1,4 @@
-import { objectKey } from '../api/object-meta.ts'
+import { keyText } from '../api/object-meta.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
 import type { SegmentForm } from '../core/path/segment.ts'
 import type { HeldPath, ServiceLookup } from '../core/world.ts'
@@ -42,7 +42,7 @@ export class ServiceIndex implements ServiceLookup {
   }
 
   get (key: ObjectKey): CompactService | undefined {
-    return this.#services.get(objectKey(key))
+    return this.#services.get(keyText(key))
   }
 
   all (): Iterable<CompactService> {
@@ -78,7 +78,7 @@ export class ServiceIndex implements ServiceLookup {
     const { configName, namespace, held } = service
     this.#bytes += service.bytes
     this.#partial += Number(service.partial)
-    this.#services.set(objectKey(service), service)
+    this.#services.set(keyText(service), service)
     if (held !== undefined) this.paths.add(held)
     const byNamespace = this.#users.get(configName) ?? new Map<string, Set<CompactService>>()
     const services = byNamespace.get(namespace) ?? new Set<CompactService>()
@@ -89,7 +89,7 @@ export class ServiceIndex implements ServiceLookup {
     const service = this.get(key)
     if (service === undefined) return
     const { configName, namespace, held } = service
-    this.#services.delete(objectKey(key))
+    this.#services.delete(keyText(key))
     this.#bytes -= service.bytes
     this.#partial -= Number(service.partial)
     if (held !== undefined) this.paths.remove(held)

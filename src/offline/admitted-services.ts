@@ -1,6 +1,6 @@
 import type { AdmissionEngine } from '../../webhooks/engine.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
-import { keyOf, objectKey } from '../api/object-meta.ts'
+import { keyOf, keyText } from '../api/object-meta.ts'
 import { assessService } from '../core/settings/assess.ts'
 import { readService } from '../core/settings/service.ts'
 import { ownObject, type JsonObject } from '../platform/json.ts'
@@ -18,11 +18,11 @@ export class AdmittedServices implements ObjectSink {
 
   upsert (object: JsonObject): void {
     this.#store(object)
-    this.#written.set(objectKey(keyOf(object)), object)
+    this.#written.set(keyText(keyOf(object)), object)
   }
 
   remove (key: ObjectKey): void {
-    this.#written.delete(objectKey(key))
+    this.#written.delete(keyText(key))
     this.#engine.sinks.AIMService.remove(key)
   }
 

@@ -1,5 +1,5 @@
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../api/kinds.ts'
-import { isNewerVersion, keyOf, objectKey, uidOf } from '../api/object-meta.ts'
+import { isNewerVersion, keyOf, keyText, uidOf } from '../api/object-meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ConfigIndex } from '../cache/config-index.ts'
 import type { ServiceIndex } from '../cache/service-index.ts'
@@ -44,7 +44,7 @@ export function assessmentWorld ({ configs, services, pathPolicy, definitions }:
 
 /** The key of a service in queues and maps: `namespace/name`. */
 export function serviceId ({ namespace, name }: ObjectKey): string {
-  return objectKey({ namespace, name })
+  return keyText({ namespace, name })
 }
 
 export function serviceKey (id: string): ObjectKey {

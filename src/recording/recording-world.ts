@@ -1,4 +1,4 @@
-import { objectKey } from '../api/object-meta.ts'
+import { keyText } from '../api/object-meta.ts'
 import type { FieldShape } from '../core/ports.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { StoredService } from '../core/settings/service.ts'
@@ -35,7 +35,7 @@ export function recordingWorld (
   }
   const claims = function * (found: Iterable<HeldPath>): Generator<HeldPath> {
     for (const claim of found) {
-      evidence.claims.set(objectKey(claim.service), claim)
+      evidence.claims.set(keyText(claim.service), claim)
       yield claim
     }
   }
@@ -62,7 +62,7 @@ export function recordingWorld (
     paths: {
       heldBy: (service) => {
         const held = paths.heldBy(service)
-        if (held !== undefined) evidence.claims.set(objectKey(service), held)
+        if (held !== undefined) evidence.claims.set(keyText(service), held)
         return held
       },
       holders: (sought) => claims(paths.holders(sought)),

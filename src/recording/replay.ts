@@ -9,7 +9,7 @@ import type { ObjectSink, ServedFields } from '../core/ports.ts'
 import { PRODUCT_FIELDS } from '../core/served-fields.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import type { PathIndex, World } from '../core/world.ts'
-import { keyOf, objectKey } from '../api/object-meta.ts'
+import { keyOf, keyText } from '../api/object-meta.ts'
 import { errorMessage } from '../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, sameJson, type JsonObject } from '../platform/json.ts'
 import { RESPONSE_FIELDS, type ReplayedResponse, type ResponseField, type ReviewRecord } from './review-record.ts'
@@ -65,10 +65,10 @@ function worldOf ({ configs: recorded, services: users, paths, pathPolicy, field
   for (const object of users) feed(services.sink(), object)
   for (const claim of paths) if (services.get(claim.service) === undefined) services.paths.add(claim)
   const recent = new Set(recorded.filter((config) => config.recent)
-    .map(({ kind, object }) => `${kind} ${objectKey(keyOf(object))}`))
+    .map(({ kind, object }) => `${kind} ${keyText(keyOf(object))}`))
   const pendingConfigs = {
     announce: () => undefined,
-    isRecent: (config: RuntimeConfig) => recent.has(`${config.kind} ${objectKey(config)}`),
+    isRecent: (config: RuntimeConfig) => recent.has(`${config.kind} ${keyText(config)}`),
     waitForConfig: () => undefined
   }
   const served: ServedFields = {
@@ -76,7 +76,7 @@ function worldOf ({ configs: recorded, services: users, paths, pathPolicy, field
     shapeOf: (path) => shapes?.[JSON.stringify(path)] ?? PRODUCT_FIELDS.shapeOf(path)
   }
   const index: PathIndex = {
-    heldBy: (service) => paths.find((claim) => objectKey(claim.service) === objectKey(service)),
+    heldBy: (service) => paths.find((claim) => keyText(claim.service) === keyText(service)),
     holders: (claim) => services.paths.holders(claim),
     above: (claim, relatives) => services.paths.above(claim, relatives),
     below: (claim, relatives) => services.paths.below(claim, relatives)

@@ -1,4 +1,4 @@
-import { objectKey } from '../../api/object-meta.ts'
+import { keyText } from '../../api/object-meta.ts'
 import { CREDENTIAL_FIELDS, credentialMessage } from '../../api/kinds.ts'
 import { sameJson } from '../../platform/json.ts'
 import type { Steps } from '../../platform/steps.ts'
@@ -120,11 +120,11 @@ function * collidingServices (changed: readonly Dependent[], world: World): Step
     const { service, before, after } = dependent
     const place = placeOf(after.wanted)
     claimants.set(place, (claimants.get(place) ?? 0) + 1)
-    if (!sameJson(before.wanted, after.wanted)) moving.set(objectKey(service), dependent)
+    if (!sameJson(before.wanted, after.wanted)) moving.set(keyText(service), dependent)
     const mustFinish = yield
     if (mustFinish) return undefined
   }
-  const isStaying = ({ holder }: { holder: HeldPath }): boolean => !moving.has(objectKey(holder.service))
+  const isStaying = ({ holder }: { holder: HeldPath }): boolean => !moving.has(keyText(holder.service))
   const collides = (wanted: PathClaim): boolean =>
     (claimants.get(placeOf(wanted)) ?? 0) > 1 || rivals(wanted, world).some(isStaying)
   const colliding = new Set<Dependent>()
@@ -143,7 +143,7 @@ function placeOf (claim: PathClaim | undefined): string {
 /** One line: the count, the first three names, and what happens to the services. */
 function countWarning (found: readonly ObjectKey[], complete: boolean, text: (one: boolean) => string): string[] {
   if (found.length === 0) return []
-  const names = found.slice(0, 3).map((service) => objectKey(service)).join(', ')
+  const names = found.slice(0, 3).map((service) => keyText(service)).join(', ')
   const count = complete ? String(found.length) : `at least ${found.length}`
   const one = found.length === 1
   return [`${count} ${one ? 'service' : 'services'} (${names}${found.length > 3 ? ', …' : ''}) ${text(one)}`]

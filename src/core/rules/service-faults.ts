@@ -1,5 +1,5 @@
 import { RECORD_ANNOTATION } from '../../api/meta.ts'
-import { objectKey } from '../../api/object-meta.ts'
+import { keyText } from '../../api/object-meta.ts'
 import { problemText, type TemplateProblem } from '../path/problem.ts'
 import { impossibleFields } from '../path/template.ts'
 import type { Assessment } from '../settings/assess.ts'
@@ -45,7 +45,7 @@ function missingConfig ({ namespace, configName }: Service, configs?: ConfigLook
   const similar = configs?.similar({ namespace, name: configName })
   const hint = similar === undefined ? '' : didYouMean(configName, [similar])
   return `runtime configuration "${configName}" is missing${hint}: there is neither an AIMRuntimeConfig ` +
-    `${objectKey({ namespace, name: configName })} nor an AIMClusterRuntimeConfig ${configName}`
+    `${keyText({ namespace, name: configName })} nor an AIMClusterRuntimeConfig ${configName}`
 }
 
 /** For a service that reaches the validating webhook without the block of the mutating one. */
@@ -138,14 +138,14 @@ function conflictFaults ({ service, path, wanted, routing }: Assessment, { confl
   if (path.kind !== 'conflict' || wanted === undefined) return []
   const { holder, relation } = path
   const isHidden = conflictDetails === 'hidden' && holder.service.namespace !== service.namespace
-  const name = isHidden ? 'a service of another namespace' : `AIMService ${objectKey(holder.service)}`
+  const name = isHidden ? 'a service of another namespace' : `AIMService ${keyText(holder.service)}`
   const theirs = isHidden ? 'the path' : `path ${holder.path}`
   const how = {
     same: `is already held by ${name}`,
     above: `lies below ${theirs} of ${name}`,
     below: `covers ${theirs} of ${name}`
   }[relation]
-  const gateway = objectKey({ namespace: wanted.gateway.namespace ?? '', name: wanted.gateway.name })
+  const gateway = keyText({ namespace: wanted.gateway.namespace ?? '', name: wanted.gateway.name })
   const see = isHidden ? '' : `; see: kubectl -n ${holder.service.namespace} get aimsvc/${holder.service.name}`
   const message = `path ${path.path} ${how} on gateway ${gateway}; set another spec.routing.pathTemplate${see}`
   return [{ code: 'AIM-PATH-CONFLICT', field: TEMPLATE_FIELDS[routing.templateFrom], message }]

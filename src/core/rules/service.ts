@@ -1,5 +1,5 @@
 import { BUILTIN_KIND } from '../../api/kinds.ts'
-import { objectKey } from '../../api/object-meta.ts'
+import { keyText } from '../../api/object-meta.ts'
 import { fitsText, own, ownObject, sameJson, type JsonObject } from '../../platform/json.ts'
 import { slashWarnings } from '../path/template.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
@@ -146,7 +146,7 @@ function overlapWarnings ({ claim }: Assessment, { paths, pathPolicy }: World): 
     const [[below], [above]] = [paths.below(claim, each), paths.above(claim, each)]
     const isHidden = each === 'other namespaces' && pathPolicy.conflictDetails === 'hidden'
     const text = ({ path, service }: PathClaim): string =>
-      isHidden ? 'a path of another namespace' : `${path} of AIMService ${objectKey(service)}`
+      isHidden ? 'a path of another namespace' : `${path} of AIMService ${keyText(service)}`
     return [
       ...(below ? [`path ${claim.path} covers ${text(below)} as a prefix on the same gateway`] : []),
       ...(above ? [`path ${claim.path} is covered by ${text(above)} as a prefix on the same gateway`] : [])

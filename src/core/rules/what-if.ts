@@ -1,4 +1,4 @@
-import { createdAt, objectKey } from '../../api/object-meta.ts'
+import { createdAt, keyText } from '../../api/object-meta.ts'
 import { assessService, type Assessment, type AssessmentWorld } from '../settings/assess.ts'
 import type { RuntimeConfig } from '../settings/runtime-config.ts'
 import type { Service, StoredService } from '../settings/service.ts'
@@ -55,7 +55,7 @@ export function predictChanges (configs: ConfigLookup, world: KnownWorld): Predi
   const after = settledAssessments(before, { ...world, configs })
   return before.map((assessment) => {
     const { service } = assessment
-    const next = after.get(objectKey(service)) ?? assessment
+    const next = after.get(keyText(service)) ?? assessment
     const states = { before: stateOf(assessment, world), after: stateOf(next, world) }
     return { service, affected: assessment.config !== next.config, effect: effectOf(states), ...states }
   })
@@ -72,12 +72,12 @@ function settledAssessments (before: readonly Assessment[], world: KnownWorld): 
   const { staying = [], moving = [] } = Object.groupBy(alone, ({ claim, next }) =>
     claim !== undefined && next.claim !== undefined && isSameClaim(claim, next.claim) ? 'staying' : 'moving')
   for (const { next } of staying) hold(next)
-  const settled = new Map(staying.map(({ service, next }) => [objectKey(service), next]))
+  const settled = new Map(staying.map(({ service, next }) => [keyText(service), next]))
   const byAge = moving.map(({ service }) => ({ service, age: ageOrder({ since: createdAt(service.object), service }) }))
   for (const { service } of byAge.sort((a, b) => a.age < b.age ? -1 : 1)) {
     const assessment = assessService(service, { ...world, paths }, service)
     hold(assessment)
-    settled.set(objectKey(service), assessment)
+    settled.set(keyText(service), assessment)
   }
   return settled
 }

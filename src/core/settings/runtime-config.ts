@@ -4,7 +4,7 @@ import canonicalize from 'canonicalize'
 import type { ConfigScope } from '../../api/aim-service.ts'
 import { BUILTIN_KIND } from '../../api/kinds.ts'
 import { DEFAULT_CONFIG_NAME, ROLLOUT_ANNOTATION } from '../../api/meta.ts'
-import { annotationOf, createdAt, generationOf, isDeleting, objectKey, uidOf } from '../../api/object-meta.ts'
+import { annotationOf, createdAt, generationOf, isDeleting, keyText, uidOf } from '../../api/object-meta.ts'
 import type { CreationScope, RuntimeConfigKind } from '../../api/runtime-config.ts'
 import { fitsText, nestsAtMost, ownString, type JsonObject } from '../../platform/json.ts'
 import { compilePathTemplate, type TemplateCompilation } from '../path/template.ts'
@@ -112,7 +112,7 @@ export function isUnchanged ({ uid, generation, deleting, rollout }: RuntimeConf
 /** A configuration in messages: `AIMRuntimeConfig ml-team/default`. */
 export function configTitle ({ kind, namespace, name }: Pick<UsedConfig, 'kind' | 'namespace' | 'name'>): string {
   if (kind === BUILTIN_KIND) return 'the built-in defaults'
-  return `${kind} ${kind === 'AIMRuntimeConfig' ? objectKey({ namespace, name }) : name}`
+  return `${kind} ${kind === 'AIMRuntimeConfig' ? keyText({ namespace, name }) : name}`
 }
 
 /** A hash in messages: twelve digits tell versions apart. */

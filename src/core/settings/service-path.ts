@@ -1,4 +1,4 @@
-import { createdAt, objectKey } from '../../api/object-meta.ts'
+import { createdAt, keyText } from '../../api/object-meta.ts'
 import type { ParentReference } from '../../api/runtime-config.ts'
 import { isJsonObject, ownObject, ownString, sameJson } from '../../platform/json.ts'
 import type { SegmentForm } from '../path/segment.ts'
@@ -117,5 +117,5 @@ export function * rivals (
 
 /** Sorts claims by creation time, then by namespace and name. */
 export function ageOrder ({ since, service }: Pick<HeldPath, 'since' | 'service'>): string {
-  return `${since} ${objectKey(service)}`
+  return `${since} ${keyText(service)}`
 }

@@ -1,7 +1,7 @@
 import type { Log, ObjectKey, ObjectSink } from '../../core/ports.ts'
 import { pause, type Clock } from '../../platform/clock.ts'
 import { errorMessage } from '../../platform/error-message.ts'
-import { isNewerVersion, objectKey } from '../../api/object-meta.ts'
+import { isNewerVersion, keyText } from '../../api/object-meta.ts'
 import type { ApiResponse, SendRequest } from '../client/api-connection.ts'
 import { statusOf, type VersionedObject } from '../client/responses.ts'
 import { pageQuery, readListPage, type ListPageEnd } from '../objects/list-objects.ts'
@@ -165,10 +165,10 @@ export class Reflector {
       case 'bookmark': return event.complete ? event.version : undefined
       case 'upsert':
         this.#upsert(event.item)
-        listed.add(objectKey(event.item.key))
+        listed.add(keyText(event.item.key))
         return undefined
       case 'remove':
-        listed.delete(objectKey(event.item.key))
+        listed.delete(keyText(event.item.key))
         return undefined
     }
   }
@@ -183,7 +183,7 @@ export class Reflector {
         for (; next.done !== true; next = await page.next()) {
           signal.throwIfAborted()
           this.#upsert(next.value)
-          listed.add(objectKey(next.value.key))
+          listed.add(keyText(next.value.key))
         }
         return next.value
       })
@@ -218,13 +218,13 @@ export class Reflector {
     // events come in the order of their versions: an older one was delivered before, or superseded by a list
     if (this.#version !== undefined && !isNewerVersion(version, this.#version)) return
     if (event.kind === 'upsert') this.#upsert(event.item)
-    if (event.kind === 'remove') this.#remove(objectKey(event.item.key))
+    if (event.kind === 'remove') this.#remove(keyText(event.item.key))
     this.#version = version
     this.#confirm()
   }
 
   #upsert ({ object, key, version }: VersionedObject): void {
-    const name = objectKey(key)
+    const name = keyText(key)
     if (this.#versions.get(name) === version) return
     const delivered = this.#deliver(key, () => { this.#options.sink.upsert(object) })
     this.#versions.set(name, delivered ? version : '')

@@ -61,7 +61,7 @@ export class Connections {
     this.#clock = clock
     server.on('connection', (socket: Socket) => { this.#accept(socket) })
     server.on('secureConnection', (socket: TLSSocket) => {
-      const connection = this.#connections.get(keyOf(socket))
+      const connection = this.#connections.get(connectionKey(socket))
       if (connection === undefined) return
       connection.tls = socket
       this.#secured.set(socket, connection)
@@ -110,7 +110,7 @@ export class Connections {
   }
 
   #accept (raw: Socket): void {
-    const key = keyOf(raw)
+    const key = connectionKey(raw)
     const peer = raw.remoteAddress ?? ''
     if (this.#isClosing || !this.#makeRoom(peer)) {
       raw.destroy()
@@ -226,7 +226,7 @@ function isWorse (one: Connection, other: Connection): boolean {
 }
 
 /** Identifies an open connection, before and after its handshake. */
-function keyOf ({ remoteAddress, remotePort }: Socket): string {
+function connectionKey ({ remoteAddress, remotePort }: Socket): string {
   return `${remoteAddress ?? ''} ${remotePort ?? ''}`
 }
 

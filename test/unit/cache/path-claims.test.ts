@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { objectKey } from '../../../src/api/object-meta.ts'
+import { keyText } from '../../../src/api/object-meta.ts'
 import type { ParentReference } from '../../../src/api/runtime-config.ts'
 import { PathClaims } from '../../../src/cache/path-claims.ts'
 import type { HeldPath } from '../../../src/core/world.ts'
@@ -96,7 +96,7 @@ const texts = (claims: Iterable<HeldPath>): string[] => Array.from(claims, (clai
 
 /** The look-ups by comparison with every claim. */
 function naiveLookups (claims: readonly HeldPath[], { service, gateway, path }: HeldPath) {
-  const others = claims.filter((claim) => objectKey(claim.service) !== objectKey(service) &&
+  const others = claims.filter((claim) => keyText(claim.service) !== keyText(service) &&
     claim.gateway.name === gateway.name &&
     isOverlapping(claim.gateway.sectionName, gateway.sectionName) && isOverlapping(claim.gateway.port, gateway.port))
   const inNamespace = others.filter((claim) => claim.service.namespace === service.namespace)
@@ -113,7 +113,7 @@ t.test('every look-up finds what a comparison with every claim finds', async (t)
     const claims = new PathClaims()
     const stored = new Map<string, HeldPath>()
     for (const [isAdded, claim] of changes) {
-      const key = objectKey(claim.service)
+      const key = keyText(claim.service)
       const old = stored.get(key)
       if (old !== undefined) claims.remove(old)
       stored.delete(key)

@@ -1,4 +1,4 @@
-import { objectKey } from '../../../api/object-meta.ts'
+import { keyText } from '../../../api/object-meta.ts'
 import type { ConfigCandidate, Explanation } from '../../../core/settings/explain.ts'
 import { configTitle } from '../../../core/settings/runtime-config.ts'
 import type { ReferenceCheck } from '../../../kube/objects/check-references.ts'
@@ -88,7 +88,7 @@ function referenceText (reference: JsonObject): string {
   const labelled = (label: string, key: string): string[] => text(key) === '' ? [] : [`${label} ${text(key)}`]
   const kind = ['', 'Gateway'].includes(text('kind')) ? '' : `${text('kind')} `
   return [
-    kind + objectKey({ namespace: text('namespace'), name: text('name') }).replace(/^\//, ''),
+    kind + keyText({ namespace: text('namespace'), name: text('name') }).replace(/^\//, ''),
     ...(text('group') === GATEWAY_GROUP ? [] : labelled('group', 'group')),
     ...labelled('section', 'sectionName'),
     ...labelled('port', 'port')

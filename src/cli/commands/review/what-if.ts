@@ -1,6 +1,6 @@
 import type { AdmissionEngine } from '../../../../webhooks/engine.ts'
 import { AIM_SERVICE } from '../../../api/kinds.ts'
-import { objectKey } from '../../../api/object-meta.ts'
+import { keyText } from '../../../api/object-meta.ts'
 import { pathIndexOf } from '../../../cache/path-claims.ts'
 import { configFaults } from '../../../core/rules/config.ts'
 import {
@@ -72,7 +72,7 @@ function report (predictions: readonly Prediction[], colors: boolean): string {
   const shown = EFFECTS.flatMap((effect) =>
     predictions.filter((prediction) => prediction.effect === effect && (prediction.affected || effect !== 'stays')))
   const rows = shown.map(({ effect, service, before, after }) =>
-    [effect, objectKey(service), pathsText(before.path, after.path), after.problem ?? ''])
+    [effect, keyText(service), pathsText(before.path, after.path), after.problem ?? ''])
   const list = table(rows, (text, { row, column }) =>
     column === 0 ? paint(STYLES[shown[row]?.effect ?? 'stays'], text) : text)
   return `${list}${rows.length > 0 ? '\n' : ''}${effectSummary(predictions)}\n`
