@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { API_VERSION, PREFIX } from '../api/meta.ts'
 import type { EventSink, Log, TransitionEvent, Unavailable, WriteResult } from '../core/ports.ts'
 import { pause, type Clock } from '../platform/clock.ts'
+import { FairQueue } from '../platform/fair-queue.ts'
 import { oneLine } from '../platform/printable.ts'
 import type { SendRequest } from './client/api-connection.ts'
 import type { Fencing } from './client/fencing.ts'
@@ -58,10 +59,10 @@ const MAX_NAME = 253
  */
 export class EventRecorder implements EventSink {
   readonly #options: EventRecorderOptions
-  readonly #pending = new NamespacedEntries<Pending>(MAX_PENDING)
+  readonly #pending = new FairQueue<string, Pending>(MAX_PENDING)
   /** Sent only while no other event is pending. */
-  readonly #pendingOfRollouts = new NamespacedEntries<Pending>(MAX_PENDING)
-  readonly #sent = new NamespacedEntries<Sent>(MAX_REMEMBERED)
+  readonly #pendingOfRollouts = new FairQueue<string, Pending>(MAX_PENDING)
+  readonly #sent = new FairQueue<string, Sent>(MAX_REMEMBERED)
   #sending: Promise<void> | undefined
   readonly #stopping = new AbortController()
   /** Failed requests in a row. */
@@ -176,62 +177,6 @@ export class EventRecorder implements EventSink {
     }
     this.#failures = failed ? this.#failures + 1 : 0
     return result
-  }
-}
-
-/**
- * Entries in the order of arrival within their namespace. Beyond the limit, the namespace with the most entries loses
- * its oldest one.
- */
-class NamespacedEntries<V> {
-  /** No inner map is empty; the next namespace comes first. */
-  readonly #namespaces = new Map<string, Map<string, V>>()
-  readonly #limit: number
-  #size = 0
-
-  constructor (limit: number) { this.#limit = limit }
-
-  get (namespace: string, key: string): V | undefined {
-    return this.#namespaces.get(namespace)?.get(key)
-  }
-
-  /** Replaces an entry with the same key, in its place. */
-  set (namespace: string, key: string, value: V): void {
-    const entries = this.#namespaces.get(namespace) ?? new Map<string, V>()
-    if (!entries.has(key)) this.#size++
-    this.#namespaces.set(namespace, entries.set(key, value))
-    if (this.#size <= this.#limit) return
-    const [largest] = Array.from(this.#namespaces).reduce((most, each) => each[1].size > most[1].size ? each : most)
-    this.#takeFrom(largest)
-  }
-
-  delete (namespace: string, key: string): void {
-    const entries = this.#namespaces.get(namespace)
-    if (entries?.delete(key) !== true) return
-    this.#size--
-    if (entries.size === 0) this.#namespaces.delete(namespace)
-  }
-
-  /** Removes and returns the oldest entry of the next namespace. Namespaces take turns. */
-  take (): readonly [string, V] | undefined {
-    const [namespace] = this.#namespaces.keys()
-    if (namespace === undefined) return undefined
-    const taken = this.#takeFrom(namespace)
-    const rest = this.#namespaces.get(namespace)
-    this.#namespaces.delete(namespace)
-    if (rest !== undefined) this.#namespaces.set(namespace, rest) // now the last in the round
-    return taken
-  }
-
-  clear (): void {
-    this.#namespaces.clear()
-    this.#size = 0
-  }
-
-  #takeFrom (namespace: string): readonly [string, V] | undefined {
-    const [oldest] = this.#namespaces.get(namespace) ?? []
-    if (oldest !== undefined) this.delete(namespace, oldest[0])
-    return oldest
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Log, Unavailable } from '../core/ports.ts'
 import type { Clock } from '../platform/clock.ts'
+import { FairQueue } from '../platform/fair-queue.ts'
 import type { AdaptiveLimit } from './adaptive-limit.ts'
-import { FairLine } from './fair-line.ts'
 import { Pauses } from './pauses.ts'
 
 /** `high`: a user waits for it. `low`: it is part of a rollout. */
@@ -57,7 +57,8 @@ const LOGGED_FAILURE = 3
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions
-  readonly #waiting: Readonly<Record<Priority, FairLine>>
+  /** The keys that wait, and the times since which they do. */
+  readonly #waiting = { high: new FairQueue<string, number>(), low: new FairQueue<string, number>() }
   /** Keys that are processed, the times since which they are, and their priorities. */
   readonly #running = new Map<string, { readonly since: number, readonly priority: Priority }>()
   /** Keys that were added while they were processed. */
@@ -76,7 +77,6 @@ export class WorkQueue {
 
   constructor (options: WorkQueueOptions) {
     this.#options = options
-    this.#waiting = { high: new FairLine(options.namespaceOf), low: new FairLine(options.namespaceOf) }
     this.#pauses = new Pauses({ ...options, onEnd: () => { this.#scheduleNext() } })
     options.limit.onRelease(() => { this.#scheduleNext() })
   }
@@ -122,10 +122,11 @@ export class WorkQueue {
 
   #wait (key: string, priority: Priority): void {
     const { high, low } = this.#waiting
-    const sinceHigh = high.since(key)
-    const since = sinceHigh ?? low.since(key) ?? this.#options.clock.now()
-    if (priority === 'high') low.delete(key)
-    if (sinceHigh === undefined) this.#waiting[priority].add(key, since)
+    const namespace = this.#options.namespaceOf(key)
+    const sinceHigh = high.get(namespace, key)
+    const since = sinceHigh ?? low.get(namespace, key) ?? this.#options.clock.now()
+    if (priority === 'high') low.delete(namespace, key)
+    if (sinceHigh === undefined) this.#waiting[priority].set(namespace, key, since)
   }
 
   /** Each key starts in its own turn of the event loop, so that thousands in a row delay no timer. */
@@ -176,12 +177,10 @@ export class WorkQueue {
     order: readonly Priority[], mayStart: (namespace: string) => boolean
   ): { key: string, since: number, priority: Priority } | undefined {
     for (const priority of order) {
-      const line = this.#waiting[priority]
-      const namespace = line.find(mayStart)
-      const next = namespace === undefined ? undefined : line.take(namespace)
+      const next = this.#waiting[priority].take(mayStart)
       if (next === undefined) continue
       this.#highInARow = priority === 'low' ? 0 : this.#highInARow + 1
-      return { ...next, priority }
+      return { key: next[0], since: next[1], priority }
     }
     return undefined
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../../platform/clock.ts'
+import { FairQueue } from '../../platform/fair-queue.ts'
 import type { Steps } from '../../platform/steps.ts'
 
 export interface StepQueueOptions {
@@ -21,13 +22,13 @@ interface Job {
 }
 
 /**
- * Runs long decisions one at a time, in slices: after each slice, other work gets at least as much time. The turn goes
- * round by key (a namespace), so that the jobs of one do not delay those of another.
+ * Runs long decisions one at a time, in slices: after each slice, other work gets at least as much time. Namespaces
+ * take turns, so that the jobs of one do not delay those of another.
  */
 export class StepQueue {
   readonly #clock: Clock
   readonly #limits: Required<Omit<StepQueueOptions, 'clock'>>
-  readonly #waiting = new Map<string, Job[]>()
+  readonly #waiting = new FairQueue<Steps<unknown>, Job>()
   #isRunning = false
 
   constructor ({ clock, sliceMs = 5, budgetMs = 200, waitMs = 1_000 }: StepQueueOptions) {
@@ -36,24 +37,17 @@ export class StepQueue {
   }
 
   /** Rejects if a step throws. `hasExpired`: no client takes the result any more, so that the job has to finish. */
-  async run<T> (key: string, steps: Steps<T>, hasExpired = () => false): Promise<T> {
+  async run<T> (namespace: string, steps: Steps<T>, hasExpired = () => false): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
-    const jobs = this.#waiting.get(key) ?? []
-    jobs.push({ steps, since: this.#clock.now(), hasExpired, used: 0, resolve, reject })
-    this.#waiting.set(key, jobs)
+    this.#waiting.set(namespace, steps, { steps, since: this.#clock.now(), hasExpired, used: 0, resolve, reject })
     if (!this.#isRunning) this.#runNext()
     return await promise
   }
 
   #runNext (): void {
-    const [next] = this.#waiting
+    const next = this.#waiting.take()
     this.#isRunning = next !== undefined
-    if (next === undefined) return
-    const [key, jobs] = next
-    const job = jobs.shift()
-    this.#waiting.delete(key)
-    if (jobs.length > 0) this.#waiting.set(key, jobs) // now the last in the round
-    if (job !== undefined) this.#runSlice(job)
+    if (next !== undefined) this.#runSlice(next[1])
   }
 
   #runSlice (job: Job): void {

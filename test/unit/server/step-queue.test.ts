@@ -39,7 +39,7 @@ t.test('a job finishes with what it has when its budget is used', async (t) => {
   t.ok(await done <= 11, 'a budget of 20 ms holds ten steps of 2 ms')
 })
 
-t.test('jobs run one at a time, and the turn goes round by key', async (t) => {
+t.test('jobs run one at a time, and namespaces take turns', async (t) => {
   const { clock, queue, log, job } = setUp()
   const jobs = [['a', 'a1'], ['a', 'a2'], ['a', 'a3'], ['b', 'b']] as const
   const done = jobs.map(async ([key, name]) => await queue.run(key, job(name, 1)))
