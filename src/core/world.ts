@@ -1,5 +1,5 @@
 import type { ParentReference } from '../api/runtime-config.ts'
-import type { SegmentForm } from './path/segment.ts'
+import { SEGMENT_FORMS } from './path/segment.ts'
 import type { ObjectKey, ServedFields } from './ports.ts'
 import type { RuntimeConfig } from './settings/runtime-config.ts'
 import type { StoredService } from './settings/service.ts'
@@ -54,32 +54,26 @@ export interface PathIndex {
   below (claim: PathClaim, relatives: Relatives): Iterable<HeldPath>
 }
 
-/** The operator's choices about what services get, above all about paths. */
-export interface PathPolicy {
+/** The operator's choices about what services get, above all about paths. Of each, the first value is the default. */
+export const PATH_POLICIES = {
   /** Whether a path that covers, or lies below, a path of another namespace is refused or only reported. */
-  readonly crossNamespaceOverlap: 'refuse' | 'warn'
+  crossNamespaceOverlap: ['refuse', 'warn'],
   /** `namespace`: the first segment of a path must be the namespace of the service. */
-  readonly pathScope: 'any' | 'namespace'
+  pathScope: ['any', 'namespace'],
   /** `dns`: paths have the form in which operators serve them. */
-  readonly pathSegments: SegmentForm
+  pathSegments: SEGMENT_FORMS,
   /** `hidden`: messages leave out the namespace and name of a holder in another namespace. */
-  readonly conflictDetails: 'shown' | 'hidden'
+  conflictDetails: ['shown', 'hidden'],
   /** `builtin`: a service without any configuration `default` gets built-in defaults, and is healthy. */
-  readonly missingDefault: 'degraded' | 'builtin'
+  missingDefault: ['degraded', 'builtin'],
   /** `record,fields`: admission also fills the unset fields of a service, for programs that read only those. */
-  readonly inject: Inject
-}
+  inject: ['record', 'record,fields']
+} as const
 
-export type Inject = 'record' | 'record,fields'
+export type PathPolicy = { readonly [Choice in keyof typeof PATH_POLICIES]: typeof PATH_POLICIES[Choice][number] }
 
-export const DEFAULT_PATH_POLICY: PathPolicy = {
-  crossNamespaceOverlap: 'refuse',
-  pathScope: 'any',
-  pathSegments: 'rfc3986',
-  conflictDetails: 'shown',
-  missingDefault: 'degraded',
-  inject: 'record'
-}
+export const DEFAULT_PATH_POLICY =
+  Object.fromEntries(Object.entries(PATH_POLICIES).map(([choice, [first]]) => [choice, first])) as unknown as PathPolicy
 
 /** Configurations that were admitted but have not reached every cache. */
 export interface PendingConfigs {

@@ -9,7 +9,7 @@ import type { FieldShape } from '../core/ports.ts'
 import type { ServicePolicy } from '../core/rules/service.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import { relevantMetadata, type StoredService } from '../core/settings/service.ts'
-import type { PathPolicy } from '../core/world.ts'
+import { PATH_POLICIES, type PathPolicy } from '../core/world.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../platform/json.ts'
 import type { Evidence } from './recording-world.ts'
 
@@ -33,13 +33,10 @@ const recordSchema = Type.Object({
     missingConfig: Type.Union([Type.Literal('warn'), Type.Literal('refuse')]),
     missingBlock: Type.Union([Type.Literal('refuse'), Type.Literal('admit')])
   }),
-  pathPolicy: Type.Object({
-    crossNamespaceOverlap: Type.Union([Type.Literal('refuse'), Type.Literal('warn')]),
-    pathScope: Type.Union([Type.Literal('any'), Type.Literal('namespace')]),
-    pathSegments: Type.Union([Type.Literal('rfc3986'), Type.Literal('dns')]),
-    conflictDetails: Type.Union([Type.Literal('shown'), Type.Literal('hidden')]),
-    missingDefault: Type.Union([Type.Literal('degraded'), Type.Literal('builtin')]),
-    inject: Type.Union([Type.Literal('record'), Type.Literal('record,fields')])
+  pathPolicy: Type.Unsafe<PathPolicy>({
+    type: 'object',
+    required: Object.keys(PATH_POLICIES),
+    properties: Object.fromEntries(Object.entries(PATH_POLICIES).map(([choice, values]) => [choice, { enum: values }]))
   }),
   /** The AdmissionReview, redacted and without userInfo. */
   review: anObject,

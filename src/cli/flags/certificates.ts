@@ -2,7 +2,7 @@ import type { Option } from 'commander'
 import { CONFIGURATION_NAME } from '../../../webhooks/webhook-configurations.ts'
 import { SYSTEM_NAMESPACE } from '../../api/meta.ts'
 import type { CertificateSettings, ClientSettings, ManagedSettings } from '../../app/settings.ts'
-import { flag, listFlag, oneOf, wholeNumber } from './read-flags.ts'
+import { flag, flagReader, listFlag } from './read-flags.ts'
 
 /** Name of the Secret of self-managed certificates. */
 export const CERT_SECRET = 'aim-admission-tls'
@@ -50,7 +50,9 @@ const SOURCES = ['self-managed', 'files', 'ephemeral'] as const
 /** By default files if they are given, an ephemeral pair on the embedded store, else self-managed. */
 export function certificateSettings (flags: CertificateFlags, problems: string[]): CertificateSettings {
   const { certFile = '', keyFile = '' } = flags
-  const kind = oneOf('certificates', flags.certificates ?? defaultSource(flags), { choices: SOURCES, problems })
+  const kind = flags.certificates === undefined
+    ? defaultSource(flags)
+    : flagReader(flags, problems).oneOf('certificates', SOURCES)
   problems.push(...contradictions(kind, flags))
   switch (kind) {
     case 'self-managed': return managedSettings(flags, problems)
@@ -79,15 +81,16 @@ function * contradictions (kind: CertificateSettings['kind'], flags: Certificate
 function managedSettings (flags: CertificateFlags, problems: string[]): ManagedSettings {
   const { namespace = SYSTEM_NAMESPACE, serviceNamespace = namespace } = flags
   const service = `${flags.serviceName}.${serviceNamespace}.svc`
-  const caDays = wholeNumber('ca-days', flags.caDays, { from: 3, to: 36_500, problems })
+  const { wholeNumber } = flagReader(flags, problems)
+  const caDays = wholeNumber('caDays', { from: 3, to: 36_500 })
   return {
     kind: 'self-managed',
     secret: { namespace, name: flags.certSecret },
     configuration: flags.webhookConfiguration,
     names: [service, `${service}.cluster.local`, ...flags.certName],
     caDays,
-    certDays: wholeNumber('cert-days', flags.certDays, { from: 1, to: Math.floor(caDays / 3) || 1, problems }),
-    settleSeconds: wholeNumber('rotation-wait', flags.rotationWait, { from: 1, to: 86_400, problems })
+    certDays: wholeNumber('certDays', { from: 1, to: Math.floor(caDays / 3) || 1 }),
+    settleSeconds: wholeNumber('rotationWait', { from: 1, to: 86_400 })
   }
 }
 

@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { PREFIX, SYSTEM_NAMESPACE } from '../../api/meta.ts'
-import type { Inject } from '../../core/world.ts'
+import type { PathPolicy } from '../../core/world.ts'
 
 export function newCommand (name: string, description: string, flags: readonly Option[]): Command {
   const command = new Command(name).description(description)
@@ -71,7 +71,7 @@ export function injectFlag (): Option {
 }
 
 /** `record` is always among the parts. */
-export function injectOf (text: string, problems: string[]): Inject {
+export function injectOf (text: string, problems: string[]): PathPolicy['inject'] {
   const parts = text.split(',')
   if (!parts.every((part) => part === 'record' || part === 'fields')) {
     problems.push(`--inject must be a list of record, fields, not "${text}"`)
@@ -81,36 +81,39 @@ export function injectOf (text: string, problems: string[]): Inject {
 
 export const MISSING_CONFIG = ['warn', 'refuse'] as const
 
-interface Bounds { readonly from?: number, readonly to: number, readonly problems: string[] }
+interface Bounds { readonly from?: number, readonly to: number }
 
-/** Adds a problem unless the text is a whole number within the bounds. */
-export function wholeNumber (name: string, text: string, { from = 0, to, problems }: Bounds): number {
-  const number = /^\d{1,6}$/.test(text) ? Number(text) : NaN
-  if (!(number >= from && number <= to)) {
-    problems.push(`--${name} must be a whole number from ${from} to ${to}, not "${text}"`)
+/** Readers of flags by their property names: `probePort` for `--probe-port`. An unusable value becomes a problem. */
+export function flagReader<Flags extends object> (flags: Flags, problems: string[]) {
+  type Name = { [Key in keyof Flags]: Flags[Key] extends string | undefined ? Key : never }[keyof Flags] & string
+  const textOf = (name: Name): string => String(flags[name])
+  const refuse = (name: Name, expected: string): void => {
+    const flag = name.replaceAll(/[A-Z]/g, (capital) => `-${capital.toLowerCase()}`)
+    problems.push(`--${flag} must be ${expected}, not "${textOf(name)}"`)
   }
-  return number
-}
-
-/** A duration such as `500ms`, in milliseconds; the bounds are in seconds. */
-export function duration (name: string, text: string, { from = 0, to, problems }: Bounds): number {
-  const [, digits, unit] = /^(\d{1,6})(ms|s|m)$/.exec(text) ?? []
-  const ms = Number(digits ?? NaN) * (UNITS[unit ?? ''] ?? NaN)
-  if (!(ms >= from * 1_000 && ms <= to * 1_000)) {
-    problems.push(`--${name} must be a duration from ${from}s to ${to}s, such as 500ms or 3s, not "${text}"`)
+  return {
+    wholeNumber: (name: Name, { from = 0, to }: Bounds): number => {
+      const number = /^\d{1,6}$/.test(textOf(name)) ? Number(textOf(name)) : NaN
+      if (!(number >= from && number <= to)) refuse(name, `a whole number from ${from} to ${to}`)
+      return number
+    },
+    /** Such as `500ms`, in milliseconds; the bounds are in seconds. */
+    duration: (name: Name, { from = 0, to }: Bounds): number => {
+      const [, digits, unit] = /^(\d{1,6})(ms|s|m)$/.exec(textOf(name)) ?? []
+      const ms = Number(digits ?? NaN) * (UNITS[unit ?? ''] ?? NaN)
+      const isWithin = ms >= from * 1_000 && ms <= to * 1_000
+      if (!isWithin) refuse(name, `a duration from ${from}s to ${to}s, such as 500ms or 3s`)
+      return ms
+    },
+    oneOf: <const Choice extends string> (name: Name, choices: readonly [Choice, ...Choice[]]): Choice => {
+      const chosen = choices.find((choice) => choice === textOf(name))
+      if (chosen === undefined) refuse(name, `one of ${choices.join(', ')}`)
+      return chosen ?? choices[0]
+    }
   }
-  return ms
 }
 
 const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
-
-interface Choice<T> { readonly choices: readonly [T, ...T[]], readonly problems: string[] }
-
-export function oneOf<T extends string> (name: string, text: string, { choices, problems }: Choice<T>): T {
-  const chosen = choices.find((choice) => choice === text)
-  if (chosen === undefined) problems.push(`--${name} must be one of ${choices.join(', ')}, not "${text}"`)
-  return chosen ?? choices[0]
-}
 
 /** Ends the program if there is a problem. */
 export function failWith (problems: readonly string[], command: Command): void {

@@ -3,13 +3,12 @@ import { SYSTEM_NAMESPACE } from '../../api/meta.ts'
 import type {
   ProcessSettings, ReconcilerSettings, ReconcileSettings, RecordSettings, ServeSettings
 } from '../../app/settings.ts'
-import { SEGMENT_FORMS } from '../../core/path/segment.ts'
-import type { PathPolicy } from '../../core/world.ts'
+import { PATH_POLICIES, type PathPolicy } from '../../core/world.ts'
 import type { TracingSettings } from '../../telemetry/tracing.ts'
 import { LEASE_SECONDS } from '../../kube/leader-election.ts'
 import { certificateFlags, certificateSettings, clientSettings, type CertificateFlags } from './certificates.ts'
 import {
-  apiGroupFlag, duration, flag, injectFlag, injectOf, MISSING_CONFIG, oneOf, wholeNumber, withoutProblems
+  apiGroupFlag, flag, flagReader, injectFlag, injectOf, MISSING_CONFIG, withoutProblems
 } from './read-flags.ts'
 
 type ProcessFlags = PathFlags & Readonly<Record<'host' | 'probePort' | 'logLevel', string>> &
@@ -100,7 +99,7 @@ function reconcilerFlags (): Option[] {
   ]
 }
 
-const LOG_FORMATS = ['json', 'text'] as const
+const MAX_PORT = 65_535
 
 /** With the rest of the shutdown, below the 30 s that Kubernetes grants by default. */
 const MAX_DRAIN_SECONDS = 20
@@ -109,6 +108,7 @@ const MAX_DRAIN_SECONDS = 20
 export function serveSettings (flags: ServeFlags): ServeSettings {
   return withoutProblems((problems) => {
     const { manifests, withReconciler = false } = flags
+    const { duration, oneOf, wholeNumber } = flagReader(flags, problems)
     if (manifests !== undefined && flags.kubeconfig !== undefined) {
       problems.push('--manifests and --kubeconfig exclude each other; give one of them')
     }
@@ -118,14 +118,14 @@ export function serveSettings (flags: ServeFlags): ServeSettings {
     return {
       manifests,
       ...processSettings(flags, problems),
-      port: wholeNumber('port', flags.port, { to: 65_535, problems }),
+      port: wholeNumber('port', { to: MAX_PORT }),
       certificates: certificateSettings(flags, problems),
       clients: clientSettings(flags, problems),
-      missingConfig: oneOf('missing-config', flags.missingConfig, { choices: MISSING_CONFIG, problems }),
-      failurePolicy: oneOf('failure-policy', flags.failurePolicy, { choices: ['Fail', 'Ignore'], problems }),
+      missingConfig: oneOf('missingConfig', MISSING_CONFIG),
+      failurePolicy: oneOf('failurePolicy', ['Fail', 'Ignore']),
       drain: {
-        min: duration('drain-min', flags.drainMin, { to: MAX_DRAIN_SECONDS, problems }),
-        quiet: duration('drain-quiet', flags.drainQuiet, { to: MAX_DRAIN_SECONDS, problems })
+        min: duration('drainMin', { to: MAX_DRAIN_SECONDS }),
+        quiet: duration('drainQuiet', { to: MAX_DRAIN_SECONDS })
       },
       record: recordSettings(flags, problems),
       tracing: tracingSettings(flags, problems),
@@ -144,12 +144,13 @@ export function reconcileSettings (flags: ReconcileFlags): ReconcileSettings {
 
 function processSettings (flags: ProcessFlags, problems: string[]): ProcessSettings {
   const { kubeconfig, host, logFormat } = flags
+  const { oneOf, wholeNumber } = flagReader(flags, problems)
   return {
     kubeconfig,
     host,
-    probePort: wholeNumber('probe-port', flags.probePort, { to: 65_535, problems }),
-    logLevel: oneOf('log-level', flags.logLevel, { choices: ['debug', 'info', 'warn', 'error'], problems }),
-    logFormat: logFormat === undefined ? undefined : oneOf('log-format', logFormat, { choices: LOG_FORMATS, problems }),
+    probePort: wholeNumber('probePort', { to: MAX_PORT }),
+    logLevel: oneOf('logLevel', ['debug', 'info', 'warn', 'error']),
+    logFormat: logFormat === undefined ? undefined : oneOf('logFormat', ['json', 'text']),
     pathPolicy: pathPolicyOf(flags, problems)
   }
 }
@@ -160,24 +161,22 @@ export function pathPolicySettings (flags: PathFlags): PathPolicy {
 }
 
 function pathPolicyOf (flags: PathFlags, problems: string[]): PathPolicy {
-  const { crossNamespaceOverlap, pathScope, pathSegments, conflictDetails, missingDefault, inject } = flags
+  const { oneOf } = flagReader(flags, problems)
   return {
-    crossNamespaceOverlap: oneOf('cross-namespace-overlap', crossNamespaceOverlap, {
-      choices: ['refuse', 'warn'],
-      problems
-    }),
-    pathScope: oneOf('path-scope', pathScope, { choices: ['any', 'namespace'], problems }),
-    pathSegments: oneOf('path-segments', pathSegments, { choices: SEGMENT_FORMS, problems }),
-    conflictDetails: oneOf('conflict-details', conflictDetails, { choices: ['shown', 'hidden'], problems }),
-    missingDefault: oneOf('missing-default', missingDefault, { choices: ['degraded', 'builtin'], problems }),
-    inject: injectOf(inject, problems)
+    crossNamespaceOverlap: oneOf('crossNamespaceOverlap', PATH_POLICIES.crossNamespaceOverlap),
+    pathScope: oneOf('pathScope', PATH_POLICIES.pathScope),
+    pathSegments: oneOf('pathSegments', PATH_POLICIES.pathSegments),
+    conflictDetails: oneOf('conflictDetails', PATH_POLICIES.conflictDetails),
+    missingDefault: oneOf('missingDefault', PATH_POLICIES.missingDefault),
+    inject: injectOf(flags.inject, problems)
   }
 }
 
 /** Checks the bounds without --record, too. */
 function recordSettings (flags: ServeFlags, problems: string[]): RecordSettings | undefined {
-  const size = wholeNumber('record-file-size', flags.recordFileSize, { from: 1, to: 1_024, problems })
-  const files = wholeNumber('record-files', flags.recordFiles, { from: 1, to: 1_000, problems })
+  const { wholeNumber } = flagReader(flags, problems)
+  const size = wholeNumber('recordFileSize', { from: 1, to: 1_024 })
+  const files = wholeNumber('recordFiles', { from: 1, to: 1_000 })
   return flags.record === undefined ? undefined : { folder: flags.record, fileBytes: size * 1024 * 1024, files }
 }
 
@@ -191,17 +190,16 @@ function tracingSettings ({ otlpEndpoint }: ServeFlags, problems: string[]): Tra
 }
 
 function reconcilerSettings (flags: ReconcilerFlags, problems: string[]): ReconcilerSettings {
+  const { duration, oneOf, wholeNumber } = flagReader(flags, problems)
   return {
     namespace: flags.namespace,
-    leaseSeconds: wholeNumber('lease-duration', flags.leaseDuration, { ...LEASE_SECONDS, problems }),
-    rate: flags.rolloutRate === undefined
-      ? Infinity
-      : wholeNumber('rollout-rate', flags.rolloutRate, { from: 1, to: 10_000, problems }),
-    concurrency: wholeNumber('rollout-concurrency', flags.rolloutConcurrency, { from: 1, to: 100, problems }),
-    failureLimit: wholeNumber('rollout-failure-limit', flags.rolloutFailureLimit, { from: 1, to: 100_000, problems }),
-    metricNames: oneOf('metric-names', flags.metricNames, { choices: ['shown', 'hidden'], problems }),
+    leaseSeconds: wholeNumber('leaseDuration', LEASE_SECONDS),
+    rate: flags.rolloutRate === undefined ? Infinity : wholeNumber('rolloutRate', { from: 1, to: 10_000 }),
+    concurrency: wholeNumber('rolloutConcurrency', { from: 1, to: 100 }),
+    failureLimit: wholeNumber('rolloutFailureLimit', { from: 1, to: 100_000 }),
+    metricNames: oneOf('metricNames', ['shown', 'hidden']),
     probe: {
-      interval: duration('admission-probe-interval', flags.admissionProbeInterval, { to: 3_600, problems }),
+      interval: duration('admissionProbeInterval', { to: 3_600 }),
       namespace: flags.admissionProbeNamespace
     }
   }

@@ -3,7 +3,7 @@ import type { Option } from 'commander'
 import { parseCertificates, toPem } from '../../../certs/certificate-set.ts'
 import type { WebhookClient, WebhookConfigurationOptions } from '../../../webhooks/webhook-configurations.ts'
 import { errorMessage } from '../../platform/error-message.ts'
-import { flag, namespaceFlag, wholeNumber } from './read-flags.ts'
+import { flag, flagReader, namespaceFlag } from './read-flags.ts'
 
 /** The flags of the webhook registration, as given. */
 export interface WebhookFlags {
@@ -33,7 +33,7 @@ export function webhookFlags (): Option[] {
 export function webhookOptions (flags: WebhookFlags, problems: string[]): WebhookConfigurationOptions {
   const { failurePolicy, namespace } = flags
   const client = webhookClient(flags, problems)
-  const timeoutSeconds = wholeNumber('timeout-seconds', flags.timeoutSeconds, { from: 1, to: 5, problems })
+  const timeoutSeconds = flagReader(flags, problems).wholeNumber('timeoutSeconds', { from: 1, to: 5 })
   return { failurePolicy, namespace, client, timeoutSeconds }
 }
 

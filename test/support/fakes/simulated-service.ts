@@ -7,7 +7,7 @@ import { assessService } from '../../../src/core/settings/assess.ts'
 import { FILLABLE_FIELDS, fieldIn, type FillableField } from '../../../src/core/settings/filled-fields.ts'
 import { readService } from '../../../src/core/settings/service.ts'
 import { stalenessOf } from '../../../src/core/status/staleness.ts'
-import { DEFAULT_PATH_POLICY, type Inject } from '../../../src/core/world.ts'
+import { DEFAULT_PATH_POLICY, type PathPolicy } from '../../../src/core/world.ts'
 import { isJsonObject, own, ownObject, sameJson, type JsonObject } from '../../../src/platform/json.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { aRequest, reviewOf } from '../builders/a-review.ts'
@@ -22,7 +22,7 @@ export type Definition = 'product' | 'operator'
 
 /** One service in an API server that tracks owners of fields, sets defaults, and calls the webhooks. */
 export class SimulatedService {
-  inject: Inject = 'record,fields'
+  inject: PathPolicy['inject'] = 'record,fields'
   live: JsonObject | undefined
   readonly #definition: Definition
   readonly #reinvokes: boolean
@@ -35,7 +35,7 @@ export class SimulatedService {
     this.#reinvokes = reinvokes
   }
 
-  configure (spec: JsonObject, inject: Inject = this.inject): void {
+  configure (spec: JsonObject, inject: PathPolicy['inject'] = this.inject): void {
     this.inject = inject
     this.#config = spec
     this.#engine = newAdmissionEngine(

@@ -9,7 +9,7 @@ import { DEFAULT_NAMESPACE, GROUP, PREFIX, SYSTEM_NAMESPACE } from '../../../api
 import type { ReadResult } from '../../../core/ports.ts'
 import { admissionProbe } from '../../../kube/objects/admission-probe.ts'
 import { certificateSourceFlag, type CertificateSource } from '../../flags/certificates.ts'
-import { apiGroupFlag, failWith, flag, newCommand, wholeNumber } from '../../flags/read-flags.ts'
+import { apiGroupFlag, failWith, flag, flagReader, newCommand } from '../../flags/read-flags.ts'
 import { webhookFlags, webhookOptions, type WebhookFlags } from '../../flags/webhooks.ts'
 import { clusterFlags, withCluster } from '../../user-cluster.ts'
 import { accessManifests, type AccessOptions } from '../manifests/access.ts'
@@ -54,7 +54,7 @@ export function doctorCommand ({ webhooks, write, setExitCode }: DoctorDependenc
   return command.action(async (flags: DoctorFlags) => {
     const problems: string[] = []
     const registration = webhookOptions(flags, problems)
-    const days = wholeNumber('certificate-days', flags.certificateDays, { to: 9_999, problems })
+    const days = flagReader(flags, problems).wholeNumber('certificateDays', { to: 9_999 })
     if (flags.server !== undefined && !/^.+:\d+$/.test(flags.server)) {
       problems.push(`--server must be host:port, not "${flags.server}"`)
     }
