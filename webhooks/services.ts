@@ -6,62 +6,57 @@ import { annotationBytes, annotationsOf, createdAt, isDeleting, MAX_ANNOTATION_B
 import { missingConfigWarning } from '../src/core/rules/service-faults.ts'
 import { judgeService, type ServicePolicy } from '../src/core/rules/service.ts'
 import { assessService, type Assessment } from '../src/core/settings/assess.ts'
-import { fillPatch, fillRecord } from '../src/core/settings/filled-fields.ts'
+import { filledChanges, fillRecord } from '../src/core/settings/filled-fields.ts'
 import { configNameOf, readService, recordText, type Service } from '../src/core/settings/service.ts'
 import type { World } from '../src/core/world.ts'
-import { definedFields, isJsonObject, own, ownObject, sameJson, type JsonObject } from '../src/platform/json.ts'
+import {
+  definedFields, isJsonObject, own, ownObject, sameJson, valueAt, type JsonObject
+} from '../src/platform/json.ts'
 import { refuseMalformed, resourceOf, serviceAudit, verdictOf, type Webhook } from './webhook.ts'
 import type { ReviewRequest } from '../src/admission/request.ts'
 import type { Malformed } from '../src/core/settings/read-fields.ts'
 
 /** Writes the resolved block. Never refuses: the validating webhook judges the final state. */
 export function mutateService (world: World, policy: Pick<ServicePolicy, 'missingConfig'>): Webhook {
-  return {
-    name: 'mutate-aimservices',
-    path: '/mutate/aimservices',
-    type: 'mutating',
-    resource: resourceOf(AIM_SERVICE),
-    registrations: [
-      { name: `mutate-aimservices.${PREFIX}`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
-    ],
-    waitForConfig: (request, signal) => waitForConfigOf(request, world, signal),
-    decide: (request): Verdict => {
-      const change = readReviewedService(request)
-      if (change.kind === 'deleting') return restored(change)
-      if (change.kind !== 'change') return ADMIT
-      const service = request.operation === 'CREATE' ? withoutCreationTime(change.service) : change.service
-      const assessment = assessService(service, world, change.old)
-      const annotations = annotationsFor(assessment)
-      // the validating webhook repeats this warning: either webhook may fail alone, and clients see equal texts once
-      const isMissing = assessment.config === undefined
-      const warnings = [
-        ...(blockIsSupplied(assessment, change.old?.block) ? [suppliedBlock(assessment.service)] : []),
-        ...(isMissing && policy.missingConfig === 'warn' ? [missingConfigWarning(change.service, world.configs)] : []),
-        ...tooManyBytes(request.object, annotations)
-      ]
-      return patched(servicePatch(request.object, assessment, annotations), warnings, serviceAudit(assessment))
-    }
-  }
+  return serviceWebhook('mutate', world, (request) => {
+    const change = readReviewedService(request)
+    if (change.kind === 'deleting') return restored(change)
+    if (change.kind !== 'change') return ADMIT
+    const service = request.operation === 'CREATE' ? withoutCreationTime(change.service) : change.service
+    const assessment = assessService(service, world, change.old)
+    const annotations = annotationsFor(assessment)
+    // the validating webhook repeats this warning: either webhook may fail alone, and clients see equal texts once
+    const isMissing = assessment.config === undefined
+    const warnings = [
+      ...(blockIsSupplied(assessment, change.old?.block) ? [suppliedBlock(assessment.service)] : []),
+      ...(isMissing && policy.missingConfig === 'warn' ? [missingConfigWarning(change.service, world.configs)] : []),
+      ...tooManyBytes(request.object, annotations)
+    ]
+    return patched(servicePatch(request.object, assessment, annotations), warnings, serviceAudit(assessment))
+  })
 }
 
 /** Judges the final state of a service, and reports every fault that the request causes. */
 export function validateService (world: World, policy: ServicePolicy): Webhook {
+  return serviceWebhook('validate', world, (request) => {
+    const change = readReviewedService(request)
+    if (change.kind === 'malformed') return refuseMalformed(change)
+    if (change.kind !== 'change') return ADMIT
+    const { assessment, faults, warnings } = judgeService(change, world, policy)
+    return verdictOf(faults, { warnings, audit: serviceAudit(assessment) })
+  })
+}
+
+function serviceWebhook (verb: 'mutate' | 'validate', world: World, decide: Webhook['decide']): Webhook {
+  const name = `${verb}-aimservices`
   return {
-    name: 'validate-aimservices',
-    path: '/validate/aimservices',
-    type: 'validating',
+    name,
+    path: `/${verb}/aimservices`,
+    type: verb === 'mutate' ? 'mutating' : 'validating',
     resource: resourceOf(AIM_SERVICE),
-    registrations: [
-      { name: `validate-aimservices.${PREFIX}`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }
-    ],
+    registrations: [{ name: `${name}.${PREFIX}`, operations: ['CREATE', 'UPDATE'], failurePolicy: 'Configured' }],
     waitForConfig: (request, signal) => waitForConfigOf(request, world, signal),
-    decide: (request): Verdict => {
-      const change = readReviewedService(request)
-      if (change.kind === 'malformed') return refuseMalformed(change)
-      if (change.kind !== 'change') return ADMIT
-      const { assessment, faults, warnings } = judgeService(change, world, policy)
-      return verdictOf(faults, { warnings, audit: serviceAudit(assessment) })
-    }
+    decide
   }
 }
 
@@ -76,11 +71,16 @@ function withoutCreationTime (service: Service): Service {
  * Puts the stored block of a service that is being deleted back: it keeps the path that it holds, and gets no other.
  */
 function restored ({ object, oldObject }: Extract<ReviewedService, { kind: 'deleting' }>): Verdict {
+  const block = own(ownObject(oldObject, 'spec'), 'resolvedRuntimeConfig')
+  const record = own(annotationsOf(oldObject), RECORD_ANNOTATION)
   return patched([
-    ...write(object, BLOCK, own(ownObject(oldObject, 'spec'), 'resolvedRuntimeConfig')),
-    ...write(object, ANNOTATION, own(annotationsOf(oldObject), RECORD_ANNOTATION))
+    ...fieldsPatch(object, SPEC, { resolvedRuntimeConfig: block }),
+    ...fieldsPatch(object, ANNOTATIONS, { [RECORD_ANNOTATION]: record })
   ], [], {})
 }
+
+const SPEC = ['spec']
+const ANNOTATIONS = ['metadata', 'annotations']
 
 function patched (
   [first, ...more]: readonly PatchOperation[], warnings: readonly string[], audit: AuditAnnotations
@@ -89,32 +89,34 @@ function patched (
   return { kind: 'patch', operations: [first, ...more], warnings, audit }
 }
 
-/** What makes the service the one that admission writes. `/spec` exists: otherwise it is malformed. */
+/** What makes the service the one that admission writes. */
 function servicePatch (
   object: JsonObject | undefined, { service, block, recordIn, filled }: Assessment, annotations: Annotations
 ): PatchOperation[] {
   if (object === undefined) return []
   return [
-    ...write(object, ['spec', 'runtimeConfigName'], service.givenConfigName ?? service.configName),
-    ...write(object, BLOCK, recordIn === 'spec' ? block : undefined),
-    ...fillPatch(object, service, filled),
-    ...annotate(object, annotations)
+    ...fieldsPatch(object, SPEC, {
+      runtimeConfigName: service.givenConfigName ?? service.configName,
+      resolvedRuntimeConfig: recordIn === 'spec' ? block : undefined
+    }),
+    ...filledChanges(object, service, filled).flatMap(([parent, fields]) => fieldsPatch(object, parent, fields)),
+    ...fieldsPatch(object, ANNOTATIONS, annotations)
   ]
 }
 
-/** Keys and values; undefined removes an annotation. */
-type Annotations = ReadonlyArray<readonly [string, string | undefined]>
+/** By key; undefined removes an annotation. */
+type Annotations = Readonly<Record<string, string | undefined>>
 
 function annotationsFor ({ block, recordIn, filled }: Assessment): Annotations {
-  return [
-    [RECORD_ANNOTATION, recordIn === 'annotation' && block !== undefined ? recordText(block) : undefined],
-    [INJECTED_FIELDS_ANNOTATION, fillRecord(filled)]
-  ]
+  return {
+    [RECORD_ANNOTATION]: recordIn === 'annotation' && block !== undefined ? recordText(block) : undefined,
+    [INJECTED_FIELDS_ANNOTATION]: fillRecord(filled)
+  }
 }
 
 /** The API server refuses such a service after this webhook, without saying that admission writes annotations. */
 function tooManyBytes (object: JsonObject | undefined, annotations: Annotations): string[] {
-  const written = definedFields(Object.fromEntries(annotations))
+  const written = definedFields(annotations)
   if (object === undefined || Object.keys(written).length === 0) return []
   const [own, all] = [annotationBytes(written), annotationBytes({ ...annotationsOf(object), ...written })]
   if (all <= MAX_ANNOTATION_BYTES) return []
@@ -123,38 +125,20 @@ function tooManyBytes (object: JsonObject | undefined, annotations: Annotations)
     'remove some, or run kubectl apply --server-side, which keeps no copy of the manifest']
 }
 
-const BLOCK = ['spec', 'resolvedRuntimeConfig'] as const
-const ANNOTATION = ['metadata', 'annotations', RECORD_ANNOTATION] as const
-
-/** Writes or removes annotations. All are one operation if the object has none yet. */
-function annotate (object: JsonObject, annotations: Annotations): PatchOperation[] {
-  const path = ANNOTATION.slice(0, -1)
-  if (isJsonObject(own(ownObject(object, 'metadata'), 'annotations'))) {
-    return annotations.flatMap(([key, value]) => write(object, [...path, key], value))
+/** Sets fields of an object, and removes those that are undefined. Adds the objects around them if necessary. */
+function fieldsPatch (object: JsonObject, parent: readonly string[], fields: JsonObject): PatchOperation[] {
+  const missing = parent.findIndex((_, at) => !isJsonObject(valueAt(object, parent.slice(0, at + 1))))
+  if (missing !== -1) {
+    const set = definedFields(fields)
+    const value = parent.slice(missing + 1).reduceRight((inner, name) => ({ [name]: inner }), set)
+    return Object.keys(set).length === 0 ? [] : [{ op: 'add', path: pointerTo(parent.slice(0, missing + 1)), value }]
   }
-  const set = definedFields(Object.fromEntries(annotations))
-  return Object.keys(set).length === 0 ? [] : write(object, path, set)
-}
-
-/** Sets a field unless it has the value, with the objects around it; undefined removes it. */
-function write (object: JsonObject, path: readonly string[], value: unknown): PatchOperation[] {
-  let parent = object
-  for (const [at, name] of path.entries()) {
-    const found = own(parent, name)
-    const below = path.slice(at + 1)
-    if (below.length === 0) {
-      if (value === undefined ? found === undefined : sameJson(value, found)) return []
-      const pointer = pointerTo(path)
-      return [value === undefined ? { op: 'remove', path: pointer } : { op: 'add', path: pointer, value }]
-    }
-    if (!isJsonObject(found)) {
-      if (value === undefined) return []
-      const whole = below.reduceRight((inner, name) => ({ [name]: inner }), value)
-      return [{ op: 'add', path: pointerTo(path.slice(0, at + 1)), value: whole }]
-    }
-    parent = found
-  }
-  return []
+  return Object.entries(fields).flatMap(([name, value]): PatchOperation[] => {
+    const path = [...parent, name]
+    const found = valueAt(object, path) ?? undefined
+    if (value === undefined) return found === undefined ? [] : [{ op: 'remove', path: pointerTo(path) }]
+    return sameJson(value, found) ? [] : [{ op: 'add', path: pointerTo(path), value }]
+  })
 }
 
 /** Source: RFC 6901. */

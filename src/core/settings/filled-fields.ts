@@ -1,4 +1,3 @@
-import type { PatchOperation } from '../../api/admission-review.ts'
 import { GATEWAY_DEFAULTS } from '../../api/kinds.ts'
 import { INJECTED_FIELDS_ANNOTATION, LAST_APPLIED_ANNOTATION } from '../../api/meta.ts'
 import { annotationOf, withAnnotation } from '../../api/object-meta.ts'
@@ -92,32 +91,28 @@ function fieldsIn (filled: FilledFields): FillableField[] {
   return FILLABLE_FIELDS.filter((field) => filled[field] !== undefined)
 }
 
-/** The operations that replace the filled fields of an object by others, apart from the annotation. */
-export function fillPatch (given: JsonObject, { object, filled }: OwnPart, next: FilledFields): PatchOperation[] {
+/** By the object around them, the fields of a service that differ once others are filled; undefined: to be removed. */
+export function filledChanges (
+  given: JsonObject, { object, filled }: OwnPart, next: FilledFields
+): Array<readonly [parent: readonly string[], fields: JsonObject]> {
   const wanted = withFields(object, next)
-  const goes = (path: string): boolean => Object.keys(filled).some((field) => field.startsWith(path))
-  return [...FIELDS_BY_PARENT].flatMap(([parent, fields]): PatchOperation[] => {
-    const place = parent.split('.')
-    const [before, after] = [at(given, place), at(wanted, place)]
-    if (!isJsonObject(after)) return goes(parent) ? [{ op: 'remove', path: pointerOf(place) }] : []
-    if (!isJsonObject(before)) return [{ op: 'add', path: pointerOf(place), value: after }]
-    return fields.flatMap((field): PatchOperation[] => {
-      const [old, value] = [fieldIn(given, field), fieldIn(wanted, field)]
-      const path = pointerOf(PATHS[field])
-      if (value === undefined) return goes(field) ? [{ op: 'remove', path }] : []
-      return isSameValue(value, old) ? [] : [{ op: 'add', path, value }]
-    })
-  })
+  const changes = (parent: readonly string[], names: readonly string[]): JsonObject =>
+    Object.fromEntries(names.flatMap((name): Array<[string, unknown]> => {
+      const path = [...parent, name]
+      const value = at(wanted, path)
+      if (value !== undefined) return isSameValue(value, at(given, path)) ? [] : [[name, value]]
+      return Object.keys(filled).some((field) => field.startsWith(path.join('.'))) ? [[name, undefined]] : []
+    }))
+  const names = (parent: readonly string[]): string[] =>
+    Object.values(PATHS).flatMap((path) => path.slice(0, -1).join('.') === parent.join('.') ? path.slice(-1) : [])
+  const routing = at(wanted, ROUTING)
+  return routing === undefined
+    ? [[SPEC, changes(SPEC, ['routing', ...names(SPEC)])]]
+    : [[ROUTING, changes(ROUTING, names(ROUTING))], [SPEC, changes(SPEC, names(SPEC))]]
 }
 
-/** The fields of each object, by the path of the object. */
-const FIELDS_BY_PARENT: ReadonlyMap<string, readonly FillableField[]> =
-  Map.groupBy(FILLABLE_FIELDS, (field) => field.slice(0, field.lastIndexOf('.')))
-
-/** No key has a character to escape. Source: RFC 6901. */
-function pointerOf (path: readonly string[]): string {
-  return path.map((key) => `/${key}`).join('')
-}
+const SPEC = ['spec']
+const ROUTING = ['spec', 'routing']
 
 /** What an annotation says was filled. Users can write anything there; only known fields count. */
 function recordIn (object: JsonObject): FilledFields {
