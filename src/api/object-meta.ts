@@ -70,7 +70,13 @@ export function fullName ({ namespace, name }: { readonly namespace: string, rea
   return namespace === '' ? name : `${namespace}/${name}`
 }
 
-/** `namespace/name`, in messages and as the key of maps. */
+/** `namespace/name`, in messages and as the key of maps and queues. */
 export function keyText ({ namespace, name }: { readonly namespace: string, readonly name: string }): string {
   return [namespace, name].join('/') // V8 keeps the parts of a sum in memory beside the text
+}
+
+/** The inverse of `keyText`. */
+export function parseKey (key: string): { readonly namespace: string, readonly name: string } {
+  const slash = key.indexOf('/')
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { API_VERSION, PREFIX } from '../api/meta.ts'
 import type { EventSink, Log, TransitionEvent, Unavailable, WriteResult } from '../core/ports.ts'
-import { pause, type Clock } from '../platform/clock.ts'
+import { backoff, pause, type Clock } from '../platform/clock.ts'
 import { FairQueue } from '../platform/fair-queue.ts'
 import { oneLine } from '../platform/printable.ts'
 import type { SendRequest } from './client/api-connection.ts'
@@ -42,8 +42,7 @@ const TIMEOUT_MS = 5_000
  * While the API server is unavailable: the first and the longest time between two tries, in milliseconds. One failure
  * may concern one namespace, so only several in a row delay the others.
  */
-const FIRST_RETRY_MS = 1_000
-const LONGEST_RETRY_MS = 10_000
+const RETRY_MS = { first: 1_000, longest: 10_000 }
 /** Source: client-go, tools/events, maxTriesPerEvent. */
 const MAX_TRIES = 12
 /** Beyond these limits, the oldest events of the namespace with the most are dropped. */
@@ -107,7 +106,7 @@ export class EventRecorder implements EventSink {
     const isRepeat = known !== undefined && this.#options.clock.now() - known.at < SERIES_MS
     if (isRepeat) await this.#repeat(known)
     else if (await this.#mustRetry(key, pending) && this.#failures > 1) {
-      return Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** (this.#failures - 2))
+      return backoff(RETRY_MS, this.#failures - 1)
     }
     return isOfRollout(event) ? ROLLOUT_GAP_MS : GAP_MS
   }

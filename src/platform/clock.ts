@@ -25,6 +25,16 @@ export async function pause (clock: Clock, ms: number, signal?: AbortSignal): Pr
   cancel()
 }
 
+/**
+ * How long to wait after failures in a row, in milliseconds: doubled by each, up to the longest. `random`: from 0 to 1,
+ * which takes away up to half.
+ */
+export function backoff (
+  { first, longest }: { readonly first: number, readonly longest: number }, failures: number, random = 1
+): number {
+  return Math.min(longest, first * 2 ** (failures - 1)) * (0.5 + random / 2)
+}
+
 /** Waits for work, but at most `ms` milliseconds; whether it is done by then. Rejects if the work does before. */
 export async function within (clock: Clock, ms: number, work: Promise<unknown>): Promise<boolean> {
   const { promise: timeout, resolve } = Promise.withResolvers<boolean>()

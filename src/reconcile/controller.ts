@@ -1,3 +1,4 @@
+import { keyText } from '../api/object-meta.ts'
 import type { Log } from '../core/ports.ts'
 import type { PathWorld } from '../core/settings/assess.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
@@ -9,14 +10,14 @@ import { errorMessage } from '../platform/error-message.ts'
 import { AdaptiveLimit, measuredWriter } from './adaptive-limit.ts'
 import { ConfigReconciler } from './config-reconciler.ts'
 import type { QueueName, Reconciled } from './reconciled.ts'
-import { RollForward } from './roll-forward.ts'
+import { rollForward } from './roll-forward.ts'
 import { RolloutState } from './rollout-state.ts'
-import { ServiceReconciler } from './service-reconciler.ts'
+import { reconcileService } from './service-reconciler.ts'
 import { StatusBrake } from './status-brake.ts'
 import { StatusWriter } from './status-writer.ts'
 import type { Changes, ServiceChange } from './watched-sinks.ts'
 import { WorkQueue, type WorkQueueObserver } from './work-queue.ts'
-import { configId, configOf, isConfigId, namespaceOf, serviceId, type ConfigKey, type ReconcileWorld } from './world.ts'
+import { configId, configOf, isConfigId, namespaceOf, type ConfigKey, type ReconcileWorld } from './world.ts'
 
 /** How fast configurations are rolled out to their services, and when that halts. */
 interface RolloutLimits {
@@ -65,9 +66,7 @@ export class Controller implements Changes {
     const state = this.#state
     this.#brake = new StatusBrake(clock, onContest)
     const statuses = this.#statuses = new StatusWriter({ world, brake: this.#brake, log, onGivenUp })
-    const services = new ServiceReconciler(world, state, statuses)
     const configs = new ConfigReconciler({ world, state, clock, statuses, failureLimit: limits.failureLimit })
-    const rollForward = new RollForward({ world, state })
     const queue = (
       name: QueueName, perSecond: number, reconcile: (key: string) => Promise<Reconciled>
     ): WorkQueue => {
@@ -80,9 +79,9 @@ export class Controller implements Changes {
     }
     this.queues = {
       status: queue('status', Infinity, async (id) =>
-        isConfigId(id) ? await configs.reconcile(id) : await services.reconcile(id)
+        isConfigId(id) ? await configs.reconcile(id) : await reconcileService(id, { world, state, statuses })
       ),
-      rollforward: queue('rollforward', limits.rate, async (id) => await rollForward.triggerAdmission(id))
+      rollforward: queue('rollforward', limits.rate, async (id) => await rollForward(id, { world, state }))
     }
   }
 
@@ -101,16 +100,16 @@ export class Controller implements Changes {
    * before every service is counted: a rollout without them would be complete, and its halt over.
    */
   start (): void {
-    for (const service of this.#world.services.all()) this.serviceChanged(serviceId(service), 'block')
+    for (const service of this.#world.services.all()) this.serviceChanged(keyText(service), 'block')
     for (const config of this.#world.configs.all()) this.queues.status.add(configId(config), 'low')
-    this.#count(Array.from(this.#world.services.all(), serviceId))
+    this.#count(Array.from(this.#world.services.all(), keyText))
   }
 
   /** Services and statuses may have to be written in another form. */
   definitionsChanged (): void {
     this.#state.admissionErrors.clear()
     this.#brake.forgetRefusals()
-    for (const service of this.#world.services.all()) this.queues.status.add(serviceId(service), 'low')
+    for (const service of this.#world.services.all()) this.queues.status.add(keyText(service), 'low')
     for (const config of this.#world.configs.all()) this.queues.status.add(configId(config), 'low')
   }
 
@@ -157,7 +156,7 @@ export class Controller implements Changes {
   }
 
   #reconcileRivals (claim: HeldPath, world: PathWorld): void {
-    for (const { holder } of rivals(claim, world)) this.queues.status.add(serviceId(holder.service), 'low')
+    for (const { holder } of rivals(claim, world)) this.queues.status.add(keyText(holder.service), 'low')
   }
 
   /**
@@ -170,7 +169,7 @@ export class Controller implements Changes {
     const hash = configOf(id, this.#world.configs)?.hash
     const users = edited ? this.#world.services.users(name, kind === 'AIMRuntimeConfig' ? namespace : undefined) : []
     for (const user of users) {
-      const service = serviceId(user)
+      const service = keyText(user)
       const isWaiting = hash !== undefined && this.#state.tallies.isStale(service, id, hash)
       if (!isWaiting) this.queues.status.add(service, 'low')
     }

@@ -1,5 +1,5 @@
 import type { Log, Unavailable } from '../core/ports.ts'
-import type { Clock } from '../platform/clock.ts'
+import { backoff, type Clock } from '../platform/clock.ts'
 
 export interface PausesOptions {
   /** Of the queue. */
@@ -19,9 +19,8 @@ interface Streak {
   cancel: (() => void) | undefined
 }
 
-/** In milliseconds; the short cap lets keys resume soon after the API server recovers. */
-const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 2_000
+/** In milliseconds; the short limit lets keys resume soon after the API server recovers. */
+const PAUSE_MS = { first: 100, longest: 2_000 }
 /** The longest honored Retry-After. */
 const LONGEST_RETRY_AFTER_MS = 30_000
 /** Failures in a row that pause a namespace or, if they are of several namespaces, the queue. */
@@ -104,8 +103,8 @@ export class Pauses {
       if (streak === this.#queue) log.warn({ queue: name, reason }, 'API server unavailable, retrying')
       else log.warn({ queue: name, namespace, reason }, 'writes in a namespace failed repeatedly, retrying')
     }
-    const backoff = Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** (pauses - 1)) * (0.5 + random() / 2)
-    streak.cancel = clock.setTimeout(Math.max(backoff, Math.min(LONGEST_RETRY_AFTER_MS, retryAfterMs)), () => {
+    const wait = Math.max(backoff(PAUSE_MS, pauses, random()), Math.min(LONGEST_RETRY_AFTER_MS, retryAfterMs))
+    streak.cancel = clock.setTimeout(wait, () => {
       streak.cancel = undefined
       if (streak === this.#queue) this.#isServerDown = false
       this.#options.onEnd()

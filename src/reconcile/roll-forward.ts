@@ -1,4 +1,4 @@
-import { generationOf } from '../api/object-meta.ts'
+import { generationOf, parseKey } from '../api/object-meta.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
 import { assessService, type Assessment } from '../core/settings/assess.ts'
 import { configTitle, shortHash } from '../core/settings/runtime-config.ts'
@@ -9,113 +9,95 @@ import { afterWrite, DONE, type Reconciled } from './reconciled.ts'
 import type { RolloutState } from './rollout-state.ts'
 import { readSnapshot, rolledOutConfig, type ServiceSnapshot } from './service-snapshot.ts'
 import type { WorkResult } from './work-queue.ts'
-import { assessmentWorld, configId, serviceKey, type ReconcileWorld } from './world.ts'
+import { assessmentWorld, configId, type ReconcileWorld } from './world.ts'
 
-export interface RollForwardDependencies {
-  readonly world: ReconcileWorld
-  readonly state: RolloutState
-}
+interface Context { readonly world: ReconcileWorld, readonly state: RolloutState }
 
 /** In milliseconds: by then every replica has read a changed definition, and admits by it. */
 const SETTLE_MS = 5_000
 
 /** Runs admission for one service again, so that its block is what admission would write today. */
-export class RollForward {
-  readonly #dependencies: RollForwardDependencies
+export async function rollForward (id: string, context: Context): Promise<Reconciled> {
+  const { world, state } = context
+  const snapshot = await readSnapshot(id, world)
+  if (snapshot !== undefined && 'reason' in snapshot) return { result: snapshot, enqueue: [] }
+  if (snapshot === undefined || !needsAdmission(snapshot, state)) return finish(id, state, { result: DONE })
+  const settling = SETTLE_MS - world.definitions.sinceChange()
+  if (settling > 0) return { result: { kind: 'again', afterMs: settling }, enqueue: [] }
+  const result = await world.writer.triggerAdmission(parseKey(id))
+  if (result.kind === 'written') return await check(snapshot, result.object, context)
+  if (result.kind === 'outdated') return { result: afterWrite(result), enqueue: [] }
+  if (result.kind === 'gone') return finish(id, state, { result: DONE })
+  const error = `admission failed: ${result.reason}`
+  return finish(id, state, { result: result.kind === 'failed' ? { kind: 'retry', reason: error } : result, error })
+}
 
-  constructor (dependencies: RollForwardDependencies) {
-    this.#dependencies = dependencies
-  }
+function needsAdmission ({ id, staleness, assessment }: ServiceSnapshot, { rollouts }: RolloutState): boolean {
+  const config = rolledOutConfig(assessment)
+  if (staleness === 'current') return false
+  if (staleness !== 'outdated' || config === undefined) return true
+  return rollouts.isReleased(id, configId(config), config.hash)
+}
 
-  async triggerAdmission (id: string): Promise<Reconciled> {
-    const { world } = this.#dependencies
-    const snapshot = await readSnapshot(id, world)
-    if (snapshot !== undefined && 'reason' in snapshot) return { result: snapshot, enqueue: [] }
-    if (snapshot === undefined || !this.#needsAdmission(snapshot)) return this.#finish(id, DONE)
-    const settling = SETTLE_MS - world.definitions.sinceChange()
-    if (settling > 0) return { result: { kind: 'again', afterMs: settling }, enqueue: [] }
-    return await this.#trigger(snapshot)
+/**
+ * A replica with an outdated cache returns old settings, and a failed webhook may be ignored; both are retried. The
+ * whole block counts, because two configurations with equal settings have the same hash.
+ */
+async function check (snapshot: ServiceSnapshot, object: JsonObject, context: Context): Promise<Reconciled> {
+  const { id } = snapshot
+  const { world, state } = context
+  const admitted = readService(object, parseKey(id).namespace)
+  const after = admitted.kind === 'service' ? assessService(admitted, assessmentWorld(world), admitted) : undefined
+  if (after !== undefined) {
+    recordVersion(snapshot, after, context)
+    world.written.service(object)
   }
+  if (after !== undefined && await isDropped(snapshot, after, world)) return finish(id, state, { result: DONE })
+  if (after === undefined || stalenessOf(after) !== 'current') {
+    const error = `admission returned ${settingsIn(after)}, retrying`
+    return finish(id, state, { result: { kind: 'retry', reason: error }, error })
+  }
+  state.admissionErrors.delete(id)
+  const isUnchanged = ownString(ownObject(object, 'metadata'), 'resourceVersion') === snapshot.observed.version
+  // then nothing else adds it, but what the service waits for may have changed
+  return { result: DONE, enqueue: isUnchanged ? [{ queue: 'status', key: id, priority: 'low' }] : [] }
+}
 
-  async #trigger (snapshot: ServiceSnapshot): Promise<Reconciled> {
-    const { id } = snapshot
-    const { world } = this.#dependencies
-    const result = await world.writer.triggerAdmission(serviceKey(id))
-    if (result.kind === 'written') return await this.#check(snapshot, result.object)
-    if (result.kind === 'outdated') return { result: afterWrite(result), enqueue: [] }
-    if (result.kind === 'gone') return this.#finish(id, DONE)
-    const error = `admission failed: ${result.reason}`
-    return this.#finish(id, result.kind === 'failed' ? { kind: 'retry', reason: error } : result, error)
-  }
+/** Whether the definition no longer has the block. A spec that changed without one may be a user's edit instead. */
+async function isDropped (
+  { assessment: { service, block } }: ServiceSnapshot, after: Assessment, world: ReconcileWorld
+): Promise<boolean> {
+  const hasChanged = generationOf(after.service.object) > generationOf(service.object)
+  const isMissing = after.recordIn === 'spec' && block !== undefined && after.service.block === undefined
+  if (!isMissing || !hasChanged) return false
+  await world.definitions.refresh()
+  return !assessmentWorld(world).served.has('spec', 'resolvedRuntimeConfig')
+}
 
-  #needsAdmission ({ id, staleness, assessment }: ServiceSnapshot): boolean {
-    const config = rolledOutConfig(assessment)
-    if (staleness === 'current') return false
-    if (staleness !== 'outdated' || config === undefined) return true
-    return this.#dependencies.state.rollouts.isReleased(id, configId(config), config.hash)
-  }
+/** A service has a new version even while its path is pending. */
+function recordVersion (snapshot: ServiceSnapshot, after: Assessment, { world, state }: Context): void {
+  const { id, assessment, observed: { uid } } = snapshot
+  const { service: { object } } = after
+  const config = rolledOutConfig(after)
+  if (config === undefined || storedHash(after) !== config.hash || storedHash(assessment) === config.hash) return
+  const trial = { config: configId(config), hash: config.hash, object }
+  if (state.trials.isHealthy(snapshot)) state.trials.begin(id, trial)
+  const regarding = { kind: AIM_SERVICE.kind, ...parseKey(id), uid }
+  const note = `now has version ${shortHash(config.hash)} of ${configTitle(config)}`
+  world.events.record({ regarding, type: 'Normal', reason: 'RolledForward', action: 'Readmit', note })
+}
 
-  /**
-   * A replica with an outdated cache returns old settings, and a failed webhook may be ignored; both are retried. The
-   * whole block counts, because two configurations with equal settings have the same hash.
-   */
-  async #check (snapshot: ServiceSnapshot, object: JsonObject): Promise<Reconciled> {
-    const { id } = snapshot
-    const { world } = this.#dependencies
-    const admitted = readService(object, serviceKey(id).namespace)
-    const after = admitted.kind === 'service'
-      ? assessService(admitted, assessmentWorld(world), admitted)
-      : undefined
-    if (after !== undefined) {
-      this.#recordVersion(snapshot, after)
-      world.written.service(object)
-    }
-    if (after !== undefined && await this.#isDropped(snapshot, after)) return this.#finish(id, DONE)
-    if (after === undefined || stalenessOf(after) !== 'current') {
-      const error = `admission returned ${settingsIn(after)}, retrying`
-      return this.#finish(id, { kind: 'retry', reason: error }, error)
-    }
-    this.#dependencies.state.admissionErrors.delete(id)
-    const isUnchanged = ownString(ownObject(object, 'metadata'), 'resourceVersion') === snapshot.observed.version
-    // then nothing else adds it, but what the service waits for may have changed
-    return { result: DONE, enqueue: isUnchanged ? [{ queue: 'status', key: id, priority: 'low' }] : [] }
-  }
-
-  /** Whether the definition no longer has the block. A spec that changed without one may be a user's edit instead. */
-  async #isDropped ({ assessment: { service, block } }: ServiceSnapshot, after: Assessment): Promise<boolean> {
-    const { world } = this.#dependencies
-    const hasChanged = generationOf(after.service.object) > generationOf(service.object)
-    const isMissing = after.recordIn === 'spec' && block !== undefined && after.service.block === undefined
-    if (!isMissing || !hasChanged) return false
-    await world.definitions.refresh()
-    return !assessmentWorld(world).served.has('spec', 'resolvedRuntimeConfig')
-  }
-
-  /** A service has a new version even while its path is pending. */
-  #recordVersion (snapshot: ServiceSnapshot, after: Assessment): void {
-    const { id, assessment, observed: { uid } } = snapshot
-    const { service: { object } } = after
-    const config = rolledOutConfig(after)
-    const { world, state } = this.#dependencies
-    if (config === undefined || storedHash(after) !== config.hash || storedHash(assessment) === config.hash) return
-    const trial = { config: configId(config), hash: config.hash, object }
-    if (state.trials.isHealthy(snapshot)) state.trials.begin(id, trial)
-    const regarding = { kind: AIM_SERVICE.kind, ...serviceKey(id), uid }
-    const note = `now has version ${shortHash(config.hash)} of ${configTitle(config)}`
-    const event = { regarding, type: 'Normal', reason: 'RolledForward', action: 'Readmit', note } as const
-    world.events.record(event)
-  }
-
-  /** Records or clears the error. If it changed, the status reports it, and the rollout goes past the service. */
-  #finish (id: string, result: WorkResult, error?: string): Reconciled {
-    const { admissionErrors, tallies } = this.#dependencies.state
-    if (admissionErrors.get(id) === error) return { result, enqueue: [] }
-    const config = admissionErrors.has(id) || error === undefined ? undefined : tallies.configOf(id)
-    if (error === undefined) admissionErrors.delete(id)
-    else admissionErrors.set(id, error)
-    const keys = config === undefined ? [id] : [id, config]
-    return { result, enqueue: keys.map((key) => ({ queue: 'status', key, priority: 'low' })) }
-  }
+/** Records or clears the error. If it changed, the status reports it, and the rollout goes past the service. */
+function finish (
+  id: string, { admissionErrors, tallies }: RolloutState,
+  { result, error }: { readonly result: WorkResult, readonly error?: string }
+): Reconciled {
+  if (admissionErrors.get(id) === error) return { result, enqueue: [] }
+  const config = admissionErrors.has(id) || error === undefined ? undefined : tallies.configOf(id)
+  if (error === undefined) admissionErrors.delete(id)
+  else admissionErrors.set(id, error)
+  const keys = config === undefined ? [id] : [id, config]
+  return { result, enqueue: keys.map((key) => ({ queue: 'status', key, priority: 'low' })) }
 }
 
 /** The settings in a response, in words. */

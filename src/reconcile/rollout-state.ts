@@ -1,4 +1,4 @@
-import { createdAt } from '../api/object-meta.ts'
+import { createdAt, parseKey } from '../api/object-meta.ts'
 import { PathClaims } from '../cache/path-claims.ts'
 import { resolveConfig, type Assessment } from '../core/settings/assess.ts'
 import { isSameClaim } from '../core/settings/service-path.ts'
@@ -8,7 +8,7 @@ import { ConfigTallies, type Contribution } from './config-tallies.ts'
 import { Rollouts } from './rollouts.ts'
 import { RolloutTrials } from './rollout-trials.ts'
 import { isDegraded, rolledOutConfig, snapshotOf, type ServiceSnapshot } from './service-snapshot.ts'
-import { configId, serviceKey, type ReconcileWorld } from './world.ts'
+import { configId, type ReconcileWorld } from './world.ts'
 
 /** What the reconcilers share while this replica is the leader. */
 export class RolloutState {
@@ -78,8 +78,8 @@ function contributionOf ({ assessment, staleness, fails, isDegraded }: ServiceSn
 
 function fromStatus (id: string, world: ReconcileWorld): Contribution | undefined {
   const { services, serviceStatuses } = world
-  const stored = services.get(serviceKey(id))
-  const status = serviceStatuses.get(serviceKey(id))?.status
+  const stored = services.get(parseKey(id))
+  const status = serviceStatuses.get(parseKey(id))?.status
   if (stored === undefined || stored.deleting || status === undefined) return undefined
   const used = resolveConfig({ namespace: stored.namespace, name: stored.configName }, world)
   const config = rolledOutConfig({ config: used })

@@ -1,3 +1,4 @@
+import { parseKey } from '../api/object-meta.ts'
 import { BUILTIN_KIND } from '../api/kinds.ts'
 import type { Fault } from '../core/faults.ts'
 import { serviceFaults } from '../core/rules/service-faults.ts'
@@ -7,7 +8,7 @@ import { readService, type Service } from '../core/settings/service.ts'
 import { degradedCause, type OwnServiceStatus } from '../core/status/service.ts'
 import { stalenessOf, type Staleness } from '../core/status/staleness.ts'
 import type { WorkResult } from './work-queue.ts'
-import { assessmentWorld, serviceKey, type Observed, type ReconcileWorld } from './world.ts'
+import { assessmentWorld, type Observed, type ReconcileWorld } from './world.ts'
 
 /** One service and everything that decisions about it depend on. */
 export interface ServiceSnapshot {
@@ -44,20 +45,20 @@ function isWithoutRecord ({ staleness, assessment: { service, config } }: Servic
 }
 
 async function readOnce (id: string, world: ReconcileWorld): Promise<ServiceSnapshot | ReadFailure | undefined> {
-  const observed = world.serviceStatuses.get(serviceKey(id))
-  if (observed === undefined || world.services.get(serviceKey(id))?.partial !== true) return snapshotOf(id, world)
-  const result = await world.readService(serviceKey(id))
+  const observed = world.serviceStatuses.get(parseKey(id))
+  if (observed === undefined || world.services.get(parseKey(id))?.partial !== true) return snapshotOf(id, world)
+  const result = await world.readService(parseKey(id))
   if (result.kind === 'missing') return undefined
   if (result.kind === 'failed') return { kind: 'retry', reason: result.reason }
-  const service = readService(result.object, serviceKey(id).namespace)
+  const service = readService(result.object, parseKey(id).namespace)
   if (service.kind === 'malformed' || service.deleting) return undefined
   return assessed({ id, service, observed }, world)
 }
 
 /** The snapshot from the caches alone. Also undefined for a partial service. */
 export function snapshotOf (id: string, world: ReconcileWorld): ServiceSnapshot | undefined {
-  const stored = world.services.get(serviceKey(id))
-  const observed = world.serviceStatuses.get(serviceKey(id))
+  const stored = world.services.get(parseKey(id))
+  const observed = world.serviceStatuses.get(parseKey(id))
   if (stored === undefined || observed === undefined || stored.deleting) return undefined
   const service = stored.parse()
   return service && assessed({ id, service, observed }, world)

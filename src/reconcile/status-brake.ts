@@ -1,5 +1,5 @@
 import { conditionsOf, contestedDraft, contestIn, withoutContest, type OwnStatus } from '../core/status/conditions.ts'
-import type { Clock } from '../platform/clock.ts'
+import { backoff, type Clock } from '../platform/clock.ts'
 import { sameJson } from '../platform/json.ts'
 import { DONE } from './reconciled.ts'
 import type { WorkResult } from './work-queue.ts'
@@ -25,8 +25,7 @@ export interface StatusWriteStep {
 }
 
 /** In milliseconds. */
-const FIRST_INTERVAL_MS = 1_000
-const LONGEST_INTERVAL_MS = 5 * 60_000
+const INTERVAL_MS = { first: 1_000, longest: 5 * 60_000 }
 /** Without a contest for so long, the next one starts with the first interval. */
 const PEACE_MS = 10 * 60_000
 /** A contest is over after two intervals, and after so long at least. */
@@ -132,7 +131,7 @@ export class StatusBrake {
 }
 
 function intervalAfter ({ contests }: LastWrite): number {
-  return Math.min(LONGEST_INTERVAL_MS, FIRST_INTERVAL_MS * 2 ** contests)
+  return backoff(INTERVAL_MS, contests + 1)
 }
 
 function calmAfter (write: LastWrite): number {

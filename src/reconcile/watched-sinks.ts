@@ -3,11 +3,8 @@ import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ObjectSink } from '../core/ports.ts'
 import type { HeldPath } from '../core/world.ts'
 import { sameJson, type JsonObject } from '../platform/json.ts'
-import { isNewerVersion, keyOf, uidOf } from '../api/object-meta.ts'
-import {
-  configId, configOf, serviceId, versionOf, type ConfigKey, type ReconcileWorld,
-  type WrittenServices
-} from './world.ts'
+import { isNewerVersion, keyOf, keyText, uidOf } from '../api/object-meta.ts'
+import { configId, configOf, versionOf, type ConfigKey, type ReconcileWorld, type WrittenServices } from './world.ts'
 
 /** `object`: created, deleted, or changed in its spec, labels or annotations. Otherwise, only that part differs. */
 export type ServiceChange = 'object' | 'block' | 'status'
@@ -56,20 +53,20 @@ function serviceSinks (
     serviceStatuses.upsert(object)
     const after = services.get(key)
     const isEdited = before === undefined || after?.hasSameObject(before) !== true
-    changes.serviceChanged(serviceId(key), isEdited ? 'object' : after.hasSameBlock(before) ? 'status' : 'block')
+    changes.serviceChanged(keyText(key), isEdited ? 'object' : after.hasSameBlock(before) ? 'status' : 'block')
     reportPaths(before?.held, after?.held)
   }
   /** Not if the service was deleted or replaced meanwhile, or if the watch was faster. */
   const accepts = (object: JsonObject): boolean => {
     const known = serviceStatuses.get(keyOf(object))
     if (known?.uid !== uidOf(object) || !isNewerVersion(versionOf(object), known.version)) return false
-    ahead.set(serviceId(keyOf(object)), versionOf(object))
+    ahead.set(keyText(keyOf(object)), versionOf(object))
     return true
   }
   return {
     sink: {
       upsert: (object) => {
-        const id = serviceId(keyOf(object))
+        const id = keyText(keyOf(object))
         const version = versionOf(object)
         const written = ahead.get(id)
         const isNew = written === undefined || isNewerVersion(version, written)
@@ -78,10 +75,10 @@ function serviceSinks (
       },
       remove: (key) => {
         const held = services.get(key)?.held
-        ahead.delete(serviceId(key))
+        ahead.delete(keyText(key))
         index.remove(key)
         serviceStatuses.remove(key)
-        changes.serviceChanged(serviceId(key), 'object')
+        changes.serviceChanged(keyText(key), 'object')
         reportPaths(held, undefined)
       }
     },

@@ -1,5 +1,5 @@
 import type { Log, Unavailable } from '../core/ports.ts'
-import type { Clock } from '../platform/clock.ts'
+import { backoff, type Clock } from '../platform/clock.ts'
 import { FairQueue } from '../platform/fair-queue.ts'
 import type { AdaptiveLimit } from './adaptive-limit.ts'
 import { Pauses } from './pauses.ts'
@@ -41,9 +41,8 @@ export interface WorkQueueOptions {
   readonly log: Log
 }
 
-/** The backoff of one key, in milliseconds: doubled by each failure, up to the cap. */
-const FIRST_BACKOFF_MS = 100
-const LONGEST_BACKOFF_MS = 60_000
+/** Of one key. */
+const BACKOFF_MS = { first: 100, longest: 60_000 }
 /** After this many keys of high priority in a row, one of low priority is processed. */
 const HIGH_IN_A_ROW = 16
 /** The failure in a row that is logged: the first ones are often conflicts with a change of another client. */
@@ -242,7 +241,7 @@ export class WorkQueue {
       const keys = { queue: name, namespace: namespaceOf(key), key, reason: result.reason }
       log.warn(keys, 'work failed repeatedly, retrying')
     }
-    return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (failures - 1)) * (0.5 + random() / 2)
+    return backoff(BACKOFF_MS, failures, random())
   }
 
   #returnAfter (key: string, ms: number, priority: Priority): void {

@@ -42,16 +42,6 @@ export function assessmentWorld ({ configs, services, pathPolicy, definitions }:
   return { configs, paths: services.paths, pathPolicy, served: definitions.fieldsOf('AIMService') }
 }
 
-/** The key of a service in queues and maps: `namespace/name`. */
-export function serviceId ({ namespace, name }: ObjectKey): string {
-  return keyText({ namespace, name })
-}
-
-export function serviceKey (id: string): ObjectKey {
-  const slash = id.indexOf('/')
-  return { namespace: id.slice(0, slash), name: id.slice(slash + 1) }
-}
-
 export type ConfigKey = Pick<RuntimeConfig, 'kind' | 'namespace' | 'name'>
 
 /** The key of a configuration in queues and maps: `kind/namespace/name`; the namespace of a cluster one is empty. */
@@ -97,12 +87,12 @@ export class ObservedObjects<T extends OwnStatus> implements ObjectSink {
   }
 
   get (key: ObjectKey): Observed<T> | undefined {
-    return this.#observed.get(serviceId(key))
+    return this.#observed.get(keyText(key))
   }
 
   /** Also called with the responses to writes, which the watch repeats. Ignores versions that are not newer. */
   upsert (object: JsonObject): void {
-    const key = serviceId(keyOf(object))
+    const key = keyText(keyOf(object))
     const version = versionOf(object)
     const known = this.#observed.get(key)
     if (known !== undefined && !isNewerVersion(version, known.version)) return
@@ -110,7 +100,7 @@ export class ObservedObjects<T extends OwnStatus> implements ObjectSink {
   }
 
   remove (key: ObjectKey): void {
-    this.#observed.delete(serviceId(key))
+    this.#observed.delete(keyText(key))
   }
 }
 

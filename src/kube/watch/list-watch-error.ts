@@ -1,3 +1,4 @@
+import { backoff } from '../../platform/clock.ts'
 import { errorMessage } from '../../platform/error-message.ts'
 import { describeStatus, type Status } from '../client/responses.ts'
 
@@ -63,8 +64,8 @@ export function asListWatchError (error: unknown): ListWatchError {
  * 1, `random` is from 0 to 1.
  */
 export function waitAfter ({ reason, retryAfter }: ListWatchError, inARow: number, random: number): number {
-  const backoff = Math.min(RESTARTS[reason].cap, FIRST_WAIT * 2 ** (inARow - 1))
-  return Math.max(backoff * (0.5 + random / 2), Math.min(retryAfter, MAX_RETRY_AFTER))
+  const wait = backoff({ first: FIRST_WAIT, longest: RESTARTS[reason].cap }, inARow, random)
+  return Math.max(wait, Math.min(retryAfter, MAX_RETRY_AFTER))
 }
 
 /** Whether the next try is a list. If watches always fail, lists poll the cache. */

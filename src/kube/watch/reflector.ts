@@ -1,7 +1,7 @@
 import type { Log, ObjectKey, ObjectSink } from '../../core/ports.ts'
 import { pause, type Clock } from '../../platform/clock.ts'
 import { errorMessage } from '../../platform/error-message.ts'
-import { isNewerVersion, keyText } from '../../api/object-meta.ts'
+import { isNewerVersion, keyText, parseKey } from '../../api/object-meta.ts'
 import type { ApiResponse, SendRequest } from '../client/api-connection.ts'
 import { statusOf, type VersionedObject } from '../client/responses.ts'
 import { pageQuery, readListPage, type ListPageEnd } from '../objects/list-objects.ts'
@@ -232,8 +232,7 @@ export class Reflector {
 
   #remove (name: string): void {
     if (!this.#versions.has(name)) return
-    const slash = name.indexOf('/')
-    const key = { namespace: name.slice(0, slash), name: name.slice(slash + 1) }
+    const key = parseKey(name)
     if (this.#deliver(key, () => { this.#options.sink.remove(key) })) this.#versions.delete(name)
     else this.#versions.set(name, '')
   }

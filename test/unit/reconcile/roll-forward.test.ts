@@ -1,7 +1,7 @@
 import t from 'tap'
 import { ownObject, type JsonObject } from '../../../src/platform/json.ts'
 import { PRODUCT_FIELDS, schemaFields } from '../../../src/core/served-fields.ts'
-import { RollForward } from '../../../src/reconcile/roll-forward.ts'
+import { rollForward } from '../../../src/reconcile/roll-forward.ts'
 import { RolloutState } from '../../../src/reconcile/rollout-state.ts'
 import { aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
 import { admitted, aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
@@ -17,7 +17,7 @@ function aRollForward (
 ) {
   const { world, sinks, results, triggered, events } = aReconcileWorld()
   const state = new RolloutState()
-  const rollForward = new RollForward({ world, state })
+  const triggerAdmission = async (id: string) => await rollForward(id, { world, state })
   sinks.AIMRuntimeConfig.upsert(OLD)
   const before = stored(admitted(service, world.configs), 1)
   sinks.AIMService.upsert(before)
@@ -38,7 +38,7 @@ function aRollForward (
   const admitAs = (object: JsonObject): void => {
     results.push({ kind: 'written', object: object === before ? object : stored(object, 2) })
   }
-  return { world, sinks, results, admitAs, triggered, events, state, rollForward, before, hash, hold }
+  return { world, sinks, results, admitAs, triggered, events, state, triggerAdmission, before, hash, hold }
 }
 
 /** The work that updates the status of the service. */
@@ -46,9 +46,9 @@ const UPDATE_STATUS = [{ queue: 'status', key: ID, priority: 'low' }] as const
 const DONE = { result: { kind: 'done' }, enqueue: [] } as const
 
 t.test('triggers admission of a released service, and records an event once it has the new version', async (t) => {
-  const { world, rollForward, before, admitAs, triggered, events, hash } = aRollForward()
+  const { world, triggerAdmission, before, admitAs, triggered, events, hash } = aRollForward()
   admitAs(admitted(before, world.configs))
-  t.strictSame(await rollForward.triggerAdmission(ID), DONE)
+  t.strictSame(await triggerAdmission(ID), DONE)
   t.strictSame(triggered, [ID])
   t.match(events, [{
     reason: 'RolledForward',
@@ -60,54 +60,55 @@ t.test('triggers admission of a released service, and records an event once it h
 
 t.test('does not trigger admission of a service that is held, current, being deleted, or missing', async (t) => {
   const held = aRollForward({ released: false })
-  t.strictSame(await held.rollForward.triggerAdmission(ID), DONE)
-  const { world, sinks, rollForward, before, triggered } = aRollForward()
+  t.strictSame(await held.triggerAdmission(ID), DONE)
+  const { world, sinks, triggerAdmission, before, triggered } = aRollForward()
   sinks.AIMService.upsert(stored(admitted(before, world.configs), 3))
-  await rollForward.triggerAdmission(ID)
+  await triggerAdmission(ID)
   sinks.AIMService.upsert(stored(before, 4, { deletionTimestamp: '2026-01-01T00:00:00Z' }))
-  await rollForward.triggerAdmission(ID)
-  await rollForward.triggerAdmission('ml-team/none')
+  await triggerAdmission(ID)
+  await triggerAdmission('ml-team/none')
   t.strictSame([held.triggered, triggered], [[], []])
 })
 
 t.test('updates the status after an admission that changed nothing, because no watch event follows', async (t) => {
-  const { world, rollForward, results, before } = aRollForward()
+  const { world, triggerAdmission, results, before } = aRollForward()
   results.push({ kind: 'written', object: stored(admitted(before, world.configs), 1) })
-  t.strictSame(await rollForward.triggerAdmission(ID), { ...DONE, enqueue: UPDATE_STATUS })
+  t.strictSame(await triggerAdmission(ID), { ...DONE, enqueue: UPDATE_STATUS })
 })
 
 t.test('retries if a replica with an outdated cache returns old settings', async (t) => {
-  const { world, rollForward, state, before, admitAs, triggered, events } = aRollForward()
+  const { world, triggerAdmission, state, before, admitAs, triggered, events } = aRollForward()
   admitAs(before)
-  const { result, enqueue } = await rollForward.triggerAdmission(ID)
+  const { result, enqueue } = await triggerAdmission(ID)
   t.match(result, {
     kind: 'retry',
     reason: /^admission returned settings of version sha256:\w+ of AIMRuntimeConfig default that are not current, retrying$/
   })
   t.strictSame([enqueue, events], [UPDATE_STATUS, []])
   admitAs(before)
-  t.strictSame((await rollForward.triggerAdmission(ID)).enqueue, [], 'the status reports the error already')
+  t.strictSame((await triggerAdmission(ID)).enqueue, [], 'the status reports the error already')
   admitAs(admitted(before, world.configs))
-  t.strictSame(await rollForward.triggerAdmission(ID), DONE)
+  t.strictSame(await triggerAdmission(ID), DONE)
   t.strictSame([...state.admissionErrors], [])
   t.strictSame([triggered.length, events.length], [3, 1])
 })
 
 t.test('records the new version of a service whose path is pending, and retries', async (t) => {
   const routing = { enabled: true, gatewayRef: { name: 'gateway' } }
-  const { world, rollForward, before, admitAs, events } = aRollForward({ service: aService({ spec: { routing } }) })
+  const { world, triggerAdmission, before, admitAs, events } =
+    aRollForward({ service: aService({ spec: { routing } }) })
   const current = admitted(before, world.configs)
   const spec = ownObject(current, 'spec')
   const block = ownObject(spec, 'resolvedRuntimeConfig')
   const { path, ...withoutPath } = ownObject(block, 'routing')
   t.ok(path)
   admitAs({ ...current, spec: { ...spec, resolvedRuntimeConfig: { ...block, routing: withoutPath } } })
-  t.match((await rollForward.triggerAdmission(ID)).result, { kind: 'retry', reason: /need the same flags about paths/ })
+  t.match((await triggerAdmission(ID)).result, { kind: 'retry', reason: /need the same flags about paths/ })
   t.match(events, [{ reason: 'RolledForward' }])
 })
 
 t.test('retries if admission returns equal settings of another configuration', async (t) => {
-  const { world, sinks, rollForward, before, admitAs, events } = aRollForward()
+  const { world, sinks, triggerAdmission, before, admitAs, events } = aRollForward()
   const { resolvedRuntimeConfig, ...spec } = ownObject(before, 'spec')
   sinks.AIMClusterRuntimeConfig.upsert(stored(aClusterConfig({ defaultStorageClassName: 'fast' }), 3))
   sinks.AIMRuntimeConfig.remove({ namespace: 'ml-team', name: 'default' })
@@ -117,26 +118,26 @@ t.test('retries if admission returns equal settings of another configuration', a
   const service = world.configs.namespaced('ml-team', 'default')
   t.equal(service?.hash, world.configs.cluster('default')?.hash)
   admitAs(ofCluster)
-  t.match((await rollForward.triggerAdmission(ID)).result, {
+  t.match((await triggerAdmission(ID)).result, {
     kind: 'retry',
     reason: /of AIMClusterRuntimeConfig default that are not current/
   })
   admitAs(admitted(before, world.configs))
-  t.strictSame((await rollForward.triggerAdmission(ID)).result, { kind: 'done' })
+  t.strictSame((await triggerAdmission(ID)).result, { kind: 'done' })
   t.match(events, [{ reason: 'RolledForward' }])
 })
 
 t.test('retries until the path follows a label that changed while no webhook responded', async (t) => {
   const routing = { enabled: true, gatewayRef: { name: 'gateway' }, pathTemplate: '/{.metadata.labels.team}' }
   const service = aService({ labels: { team: 'nlp' }, spec: { routing } })
-  const { world, sinks, rollForward, admitAs } = aRollForward({ service })
+  const { world, sinks, triggerAdmission, admitAs } = aRollForward({ service })
   const before = admitted(service, world.configs)
   const moved = stored({ ...before, metadata: { ...ownObject(before, 'metadata'), labels: { team: 'vision' } } }, 5)
   sinks.AIMService.upsert(moved)
   admitAs(moved)
-  t.match((await rollForward.triggerAdmission(ID)).result, { kind: 'retry' })
+  t.match((await triggerAdmission(ID)).result, { kind: 'retry' })
   admitAs(admitted(moved, world.configs))
-  t.strictSame((await rollForward.triggerAdmission(ID)).result, { kind: 'done' })
+  t.strictSame((await triggerAdmission(ID)).result, { kind: 'done' })
 })
 
 t.test('retries if the spec changed meanwhile, unless the definition drops the block', async (t) => {
@@ -147,22 +148,22 @@ t.test('retries if the spec changed meanwhile, unless the definition drops the b
     const definitions = { fieldsOf: () => fields, sinceChange: () => Infinity, refresh }
     const { resolvedRuntimeConfig, ...spec } = ownObject(before, 'spec')
     admitAs(stored({ ...before, spec }, 2, { generation: 2 }))
-    const { result } = await new RollForward({ world: { ...world, definitions }, state }).triggerAdmission(ID)
+    const { result } = await rollForward(ID, { world: { ...world, definitions }, state })
     t.match(result, { kind })
   }
 })
 
 t.test('reports that no webhook responded', async (t) => {
-  const { sinks, rollForward, admitAs, state } = aRollForward()
+  const { sinks, triggerAdmission, admitAs, state } = aRollForward()
   const bare = stored(aService(), 5)
   sinks.AIMService.upsert(bare)
   admitAs(bare)
-  t.match((await rollForward.triggerAdmission(ID)).result, { kind: 'retry' })
+  t.match((await triggerAdmission(ID)).result, { kind: 'retry' })
   t.equal(state.admissionErrors.get(ID), 'admission returned no settings, retrying')
 })
 
 t.test('retries failures, and has the status of the service report them', async (t) => {
-  const { rollForward, results, state } = aRollForward()
+  const { triggerAdmission, results, state } = aRollForward()
   const reason = 'admission failed: the API server returned 400: no'
   results.push(
     { kind: 'failed', reason: 'the API server returned 400: no' },
@@ -170,19 +171,19 @@ t.test('retries failures, and has the status of the service report them', async 
     { kind: 'unavailable', scope: 'server', reason: 'the API server returned 400: no', retryAfterMs: 7 },
     { kind: 'gone' }
   )
-  t.strictSame(await rollForward.triggerAdmission(ID), { result: { kind: 'retry', reason }, enqueue: UPDATE_STATUS })
+  t.strictSame(await triggerAdmission(ID), { result: { kind: 'retry', reason }, enqueue: UPDATE_STATUS })
   t.equal(state.admissionErrors.get(ID), reason)
-  t.match(await rollForward.triggerAdmission(ID), { result: { kind: 'retry' }, enqueue: [] })
-  t.match(await rollForward.triggerAdmission(ID), { result: { kind: 'unavailable', retryAfterMs: 7 }, enqueue: [] })
-  t.strictSame(await rollForward.triggerAdmission(ID), { ...DONE, enqueue: UPDATE_STATUS }, 'no longer exists')
+  t.match(await triggerAdmission(ID), { result: { kind: 'retry' }, enqueue: [] })
+  t.match(await triggerAdmission(ID), { result: { kind: 'unavailable', retryAfterMs: 7 }, enqueue: [] })
+  t.strictSame(await triggerAdmission(ID), { ...DONE, enqueue: UPDATE_STATUS }, 'no longer exists')
   t.strictSame([...state.admissionErrors], [], 'a service of that name that comes later starts without an error')
 })
 
 t.test('a hold clears the last failure, and updates the status', async (t) => {
-  const { rollForward, results, state, hold } = aRollForward()
+  const { triggerAdmission, results, state, hold } = aRollForward()
   results.push({ kind: 'failed', reason: 'no' })
-  t.strictSame((await rollForward.triggerAdmission(ID)).enqueue, UPDATE_STATUS)
+  t.strictSame((await triggerAdmission(ID)).enqueue, UPDATE_STATUS)
   hold()
-  t.strictSame(await rollForward.triggerAdmission(ID), { result: { kind: 'done' }, enqueue: UPDATE_STATUS })
+  t.strictSame(await triggerAdmission(ID), { result: { kind: 'done' }, enqueue: UPDATE_STATUS })
   t.strictSame([...state.admissionErrors], [])
 })
