@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { annotationOf, withAnnotation } from '../src/api/object-meta.ts'
+import { annotationOf, labelsOf, withAnnotation } from '../src/api/object-meta.ts'
 import type { ObjectStore, WriteResult } from '../src/core/ports.ts'
 import { ownObject, type JsonObject } from '../src/platform/json.ts'
 import {
@@ -104,7 +104,7 @@ function newSecret ({ namespace, name }: CertificateObjects['secret'], set: Cert
 /** Keeps all other metadata, and removes the annotation of the completed request. */
 function updatedSecret (secret: JsonObject, set: CertificateSet, completed: string): JsonObject {
   const isCompleted = annotationOf(secret, ROTATE_ANNOTATION) === completed
-  const metadata = ownObject(isCompleted ? withAnnotation(secret, ROTATE_ANNOTATION, undefined) : secret, 'metadata')
-  const labels = { ...ownObject(metadata, 'labels'), ...MANAGED_BY }
-  return { ...secret, metadata: { ...metadata, labels }, data: writeCertificateSet(set) }
+  const kept = isCompleted ? withAnnotation(secret, ROTATE_ANNOTATION, undefined) : secret
+  const metadata = { ...ownObject(kept, 'metadata'), labels: { ...labelsOf(secret), ...MANAGED_BY } }
+  return { ...secret, metadata, data: writeCertificateSet(set) }
 }

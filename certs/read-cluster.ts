@@ -1,5 +1,5 @@
 import { PREFIX } from '../src/api/meta.ts'
-import { annotationOf } from '../src/api/object-meta.ts'
+import { annotationOf, labelsOf } from '../src/api/object-meta.ts'
 import type { ObjectStore, ReadResult } from '../src/core/ports.ts'
 import { ownObject, ownString, type JsonObject } from '../src/platform/json.ts'
 import { readCertificateSet } from './certificate-set.ts'
@@ -75,7 +75,6 @@ function storedIn (result: ReadResult): Pick<ClusterView, 'stored' | 'secret' | 
 }
 
 function isForeign (secret: JsonObject): boolean {
-  const labels = ownObject(ownObject(secret, 'metadata'), 'labels')
   const values = Object.values(ownObject(secret, 'data'))
-  return ownString(labels, 'app.kubernetes.io/managed-by') !== PREFIX && values.some((value) => value !== '')
+  return ownString(labelsOf(secret), 'app.kubernetes.io/managed-by') !== PREFIX && values.some((value) => value !== '')
 }

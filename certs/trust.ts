@@ -1,3 +1,4 @@
+import { versionOf } from '../src/api/object-meta.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../src/platform/json.ts'
 import { certificatesOf, type KnownCertificate } from './certificate-set.ts'
 
@@ -30,7 +31,7 @@ export function readRegistration (path: string, object: JsonObject, names: Reado
   const webhooks = own(object, 'webhooks')
   const clients = (Array.isArray(webhooks) ? webhooks : []).flatMap((webhook: unknown, index) =>
     isJsonObject(webhook) && names.has(ownString(webhook, 'name')) ? [readClient(webhook, index)] : [])
-  return { path, version: ownString(ownObject(object, 'metadata'), 'resourceVersion'), clients }
+  return { path, version: versionOf(object), clients }
 }
 
 /** Base64 of PEM. */

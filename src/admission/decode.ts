@@ -53,8 +53,10 @@ function readRequest (request: JsonObject, uid: string): ReviewRequest {
     name: ownString(request, 'name'),
     namespace: ownString(request, 'namespace'),
     dryRun: own(request, 'dryRun') === true,
-    user: ownString(ownObject(request, 'userInfo'), 'username'),
     ...(isJsonObject(object) && { object }),
     ...(isJsonObject(oldObject) && { oldObject })
   }
 }
+
+/** Stands for the request of a review until its body is decoded. */
+export const UNREAD_REQUEST = readRequest({}, '')

@@ -18,8 +18,6 @@ export interface ReviewRequest {
   readonly name: string
   readonly namespace: string
   readonly dryRun: boolean
-  /** `userInfo.username`; empty if absent. */
-  readonly user: string
   /** Absent on DELETE. */
   readonly object?: JsonObject
   /** Absent on CREATE. */

@@ -21,6 +21,15 @@ export function uidOf (object: JsonObject): string {
   return ownString(ownObject(object, 'metadata'), 'uid')
 }
 
+/** `metadata.resourceVersion`, of an object or a list. Empty if unset. */
+export function versionOf (object: JsonObject): string {
+  return ownString(ownObject(object, 'metadata'), 'resourceVersion')
+}
+
+export function labelsOf (object: JsonObject): JsonObject {
+  return ownObject(ownObject(object, 'metadata'), 'labels')
+}
+
 export function annotationsOf (object: JsonObject): JsonObject {
   return ownObject(ownObject(object, 'metadata'), 'annotations')
 }

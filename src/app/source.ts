@@ -1,9 +1,9 @@
 import type { Gauge } from 'prom-client'
 import type { AdmissionEngine } from '../../webhooks/engine.ts'
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG, AIM_SERVICE, KINDS, type Kind } from '../api/kinds.ts'
-import { API_VERSION } from '../api/meta.ts'
 import type { Log, ObjectSink } from '../core/ports.ts'
 import { connectToCluster, type ApiConnection } from '../kube/client/api-connection.ts'
+import { collectionPath } from '../kube/objects/list-objects.ts'
 import { Reflector } from '../kube/watch/reflector.ts'
 import { ServedDefinitions } from '../kube/watch/served-definitions.ts'
 import { systemClock, type Clock } from '../platform/clock.ts'
@@ -47,7 +47,8 @@ export interface ClusterSourceOptions extends Telemetry {
 /** The objects of the three kinds, from all namespaces of a cluster. */
 export function clusterSource (options: ClusterSourceOptions): Source {
   const { connection: { request }, definitions, sinks, metrics, log, onSynced, clock = systemClock } = options
-  const caches: ReadonlyArray<readonly [Kind['kind'], Reflector]> = KINDS.map(({ kind, plural }) => {
+  const caches: ReadonlyArray<readonly [Kind['kind'], Reflector]> = KINDS.map((each) => {
+    const { kind } = each
     metrics.cacheSynced.set({ kind }, 0)
     metrics.watchRestarts.inc({ kind }, 0) // makes the first restart an increase
     const observer = {
@@ -60,7 +61,7 @@ export function clusterSource (options: ClusterSourceOptions): Source {
       onRestart: () => { metrics.watchRestarts.inc({ kind }) },
       onFailedObject: (key: object) => { log.warn({ kind, ...key }, 'skipped unreadable object') }
     }
-    const path = `/apis/${API_VERSION}/${plural}`
+    const path = collectionPath(each, '')
     return [kind, new Reflector({ request, path, sink: sinks[kind], observer, log, clock, random: Math.random })]
   })
   atScrape(metrics.cacheAge, () => {

@@ -1,11 +1,10 @@
-import { keyText } from '../api/object-meta.ts'
+import { keyOf, keyText } from '../api/object-meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
 import {
   isUnchanged, MAX_SPEC_CHARACTERS, readRuntimeConfig, type RuntimeConfig
 } from '../core/settings/runtime-config.ts'
 import type { ConfigLookup } from '../core/world.ts'
-import { ownObject, ownString } from '../platform/json.ts'
 import { similarName } from '../platform/similar-name.ts'
 import { InternedConfigs } from './compact/interner.ts'
 
@@ -66,11 +65,10 @@ export class ConfigIndex implements ConfigLookup {
   /** Receives the configurations of one kind. Throws for a malformed object, and for one that is too large. */
   sink (kind: RuntimeConfigKind): ObjectSink {
     const configs = this.#configs[kind]
-    const textOf = (key: ObjectKey): string => kind === 'AIMRuntimeConfig' ? keyText(key) : key.name
+    const indexKey = (key: ObjectKey): string => kind === 'AIMRuntimeConfig' ? keyText(key) : key.name
     return {
       upsert: (object) => {
-        const metadata = ownObject(object, 'metadata')
-        const key = textOf({ namespace: ownString(metadata, 'namespace'), name: ownString(metadata, 'name') })
+        const key = indexKey(keyOf(object))
         const known = configs.get(key)
         if (known !== undefined && isUnchanged(known, object)) return
         const config = readRuntimeConfig(kind, object)
@@ -81,7 +79,7 @@ export class ConfigIndex implements ConfigLookup {
         configs.set(key, interned)
         this.#notify(known === undefined ? interned : undefined)
       },
-      remove: (key) => { this.#remove(kind, textOf(key)) }
+      remove: (key) => { this.#remove(kind, indexKey(key)) }
     }
   }
 

@@ -1,8 +1,7 @@
-import { keyText } from '../api/object-meta.ts'
+import { keyOf, keyText } from '../api/object-meta.ts'
 import type { ObjectKey, ObjectSink } from '../core/ports.ts'
 import type { SegmentForm } from '../core/path/segment.ts'
 import type { HeldPath, ServiceLookup } from '../core/world.ts'
-import { ownObject, ownString } from '../platform/json.ts'
 import { MAX_KEPT_BYTES, readService, type Service } from '../core/settings/service.ts'
 import { CompactService, InternedParts } from './compact/compact-service.ts'
 import { PathClaims } from './path-claims.ts'
@@ -60,7 +59,7 @@ export class ServiceIndex implements ServiceLookup {
   sink (): ObjectSink {
     return {
       upsert: (object) => {
-        const service = readService(object, ownString(ownObject(object, 'metadata'), 'namespace'))
+        const service = readService(object, keyOf(object).namespace)
         if (service.kind === 'malformed') throw new Error(`${service.field} is not ${service.expected}`)
         const before = this.get(service)
         this.#remove(service)

@@ -1,11 +1,10 @@
 import { stat } from 'node:fs/promises'
 import { newAdmissionEngine, type AdmissionEngine } from '../../webhooks/engine.ts'
-import { AIM_SERVICE, KINDS } from '../api/kinds.ts'
-import { API_VERSION } from '../api/meta.ts'
+import { AIM_SERVICE, KINDS, type Kind } from '../api/kinds.ts'
 import { readRuntimeConfig } from '../core/settings/runtime-config.ts'
 import { readService } from '../core/settings/service.ts'
 import { proxyFromEnvironment } from '../kube/client/proxy.ts'
-import { forbiddenReason, listObjects } from '../kube/objects/list-objects.ts'
+import { collectionPath, forbiddenReason, listObjects } from '../kube/objects/list-objects.ts'
 import { admittedService } from '../offline/admitted-services.ts'
 import {
   localObject, objectTitle, readLocalObjects, type GivenObject, type LocalObject
@@ -185,19 +184,20 @@ async function objectsInCluster (
   const notes: string[] = []
   const problems: string[] = []
   await withCluster(flags, async ({ request }) => {
-    const read = async (path: string): Promise<void> => {
-      for await (const object of listObjects(`/apis/${API_VERSION}/${path}`, request)) {
+    const read = async (kind: Kind, namespace: string): Promise<void> => {
+      for await (const object of listObjects(collectionPath(kind, namespace), request)) {
         const local = localObject(object)
         if (local !== undefined) found.push(local)
         progress.step()
       }
     }
-    for (const { plural, scope } of KINDS) {
+    for (const kind of KINDS) {
+      const { plural, scope } = kind
       try {
-        await read(plural)
+        await read(kind, '')
       } catch (error) {
         if (forbiddenReason(error) === undefined) throw error
-        if (scope === 'Namespaced') for (const namespace of namespaces) await read(`namespaces/${namespace}/${plural}`)
+        if (scope === 'Namespaced') for (const namespace of namespaces) await read(kind, namespace)
         notes.push(`you may not list ${plural} of the cluster: ${scope === 'Cluster'
           ? 'a service that uses one is reviewed as if it were missing; give it with --configs'
           : `only those of ${namespaces.join(', ')} are compared`}`)

@@ -1,3 +1,4 @@
+import { versionOf } from '../api/object-meta.ts'
 import type { Log, Unavailable, WriteResult } from '../core/ports.ts'
 import { pause, type Clock } from '../platform/clock.ts'
 import { errorMessage } from '../platform/error-message.ts'
@@ -310,7 +311,7 @@ function readLease (value: unknown): Lease {
   const object = isJsonObject(value) ? value : {}
   const spec = ownObject(object, 'spec')
   return {
-    version: ownString(ownObject(object, 'metadata'), 'resourceVersion'),
+    version: versionOf(object),
     holder: ownString(spec, 'holderIdentity'),
     acquireTime: ownString(spec, 'acquireTime'),
     duration: Math.min(numberOf(spec, 'leaseDurationSeconds'), LEASE_SECONDS.to) * 1_000,

@@ -1,6 +1,6 @@
 import { readFile, readdir } from 'node:fs/promises'
 import path from 'node:path'
-import { errorMessage } from '../platform/error-message.ts'
+import { errorMessage, isMissingFile } from '../platform/error-message.ts'
 import { decodeText } from '../platform/printable.ts'
 
 /** The text of a file of manifests, or why it could not be read. */
@@ -28,8 +28,7 @@ export async function readManifestFile (path: string): Promise<ManifestFile> {
   try {
     return { path, text: decodeText(await readFile(path)) }
   } catch (error) {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    return { path, problem: errorMessage(error), isMissing }
+    return { path, problem: errorMessage(error), isMissing: isMissingFile(error) }
   }
 }
 

@@ -166,7 +166,6 @@ function requestFor ({ given: { kind, key }, object }: Reviewed, old: JsonObject
     subResource: '',
     ...key,
     dryRun: true,
-    user: '',
     object,
     ...(old !== undefined && { oldObject: old })
   }

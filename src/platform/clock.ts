@@ -6,6 +6,14 @@ export interface Clock {
   setTimeout (ms: number, callback: () => void): () => void
 }
 
+/** Milliseconds of `500ms`, `10s` or `1m`; NaN for any other text. */
+export function parseDuration (text: string): number {
+  const [, digits, unit = ''] = /^(\d{1,6})(ms|s|m)$/.exec(text) ?? []
+  return Number(digits) * (UNITS[unit] ?? NaN)
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   setTimeout: (ms, callback) => {

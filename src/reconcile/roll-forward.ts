@@ -1,10 +1,10 @@
-import { generationOf, parseKey } from '../api/object-meta.ts'
+import { generationOf, parseKey, versionOf } from '../api/object-meta.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
 import { assessService, type Assessment } from '../core/settings/assess.ts'
 import { configTitle, shortHash } from '../core/settings/runtime-config.ts'
 import { readService } from '../core/settings/service.ts'
 import { storedHash, stalenessOf } from '../core/status/staleness.ts'
-import { isJsonObject, ownObject, ownString, type JsonObject } from '../platform/json.ts'
+import { isJsonObject, ownString, type JsonObject } from '../platform/json.ts'
 import { afterWrite, DONE, type Reconciled } from './reconciled.ts'
 import type { RolloutState } from './rollout-state.ts'
 import { readSnapshot, rolledOutConfig, type ServiceSnapshot } from './service-snapshot.ts'
@@ -58,7 +58,7 @@ async function check (snapshot: ServiceSnapshot, object: JsonObject, context: Co
     return finish(id, state, { result: { kind: 'retry', reason: error }, error })
   }
   state.admissionErrors.delete(id)
-  const isUnchanged = ownString(ownObject(object, 'metadata'), 'resourceVersion') === snapshot.observed.version
+  const isUnchanged = versionOf(object) === snapshot.observed.version
   // then nothing else adds it, but what the service waits for may have changed
   return { result: DONE, enqueue: isUnchanged ? [{ queue: 'status', key: id, priority: 'low' }] : [] }
 }

@@ -3,8 +3,8 @@ import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ObjectSink } from '../core/ports.ts'
 import type { HeldPath } from '../core/world.ts'
 import { sameJson, type JsonObject } from '../platform/json.ts'
-import { isNewerVersion, keyOf, keyText, uidOf } from '../api/object-meta.ts'
-import { configId, configOf, versionOf, type ConfigKey, type ReconcileWorld, type WrittenServices } from './world.ts'
+import { isNewerVersion, keyOf, keyText, uidOf, versionOf } from '../api/object-meta.ts'
+import { configId, configOf, type ConfigKey, type ReconcileWorld, type WrittenServices } from './world.ts'
 
 /** `object`: created, deleted, or changed in its spec, labels or annotations. Otherwise, only that part differs. */
 export type ServiceChange = 'object' | 'block' | 'status'

@@ -1,5 +1,5 @@
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG } from '../api/kinds.ts'
-import { isNewerVersion, keyOf, keyText, uidOf } from '../api/object-meta.ts'
+import { isNewerVersion, keyOf, keyText, uidOf, versionOf } from '../api/object-meta.ts'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
 import type { ConfigIndex } from '../cache/config-index.ts'
 import type { ServiceIndex } from '../cache/service-index.ts'
@@ -11,7 +11,7 @@ import { ownershipOf, type StatusOwnership } from '../core/status/ownership.ts'
 import type { OwnConfigStatus } from '../core/status/rollout.ts'
 import type { OwnServiceStatus } from '../core/status/service.ts'
 import type { PathPolicy } from '../core/world.ts'
-import { ownObject, ownString, type JsonObject } from '../platform/json.ts'
+import type { JsonObject } from '../platform/json.ts'
 
 /** The caches, which every replica keeps filled, and the writers, which only the leader uses. */
 export interface ReconcileWorld {
@@ -102,8 +102,4 @@ export class ObservedObjects<T extends OwnStatus> implements ObjectSink {
   remove (key: ObjectKey): void {
     this.#observed.delete(keyText(key))
   }
-}
-
-export function versionOf (object: JsonObject): string {
-  return ownString(ownObject(object, 'metadata'), 'resourceVersion')
 }

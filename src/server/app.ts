@@ -63,7 +63,7 @@ function protect (
   throttleHandshakes(app.server, limits.handshake)
   const connections = new Connections({ server: app.server, limits, clock })
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser(JSON_TYPE, bodyReader({ limits, gate, onGone: () => { metrics.clientGone.inc() } }))
+  app.addContentTypeParser(JSON_TYPE, bodyReader({ limits, onGone: () => { metrics.clientGone.inc() } }))
   // eslint-disable-next-line max-params -- with fewer, Fastify expects a promise
   app.addHook('onSend', (_request, reply, payload, done) => {
     if (gate.draining) reply.header('connection', 'close')

@@ -2,7 +2,7 @@ import type { FastifyReply } from 'fastify'
 import type { Webhook } from '../../webhooks/webhook.ts'
 import { serves } from '../admission/judge.ts'
 import type { ReviewRequest } from '../admission/request.ts'
-import type { Clock } from '../platform/clock.ts'
+import { parseDuration, type Clock } from '../platform/clock.ts'
 
 /** How long the API server waits for one response, in milliseconds of the server's clock. */
 export interface Deadline {
@@ -17,13 +17,11 @@ const DEFAULT_TIMEOUT = 10_000
 const MAX_TIMEOUT = 30_000
 /** Part of the timeout before `respondBy`. */
 const SHARE = 0.7
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
 
 /** The deadline by the query parameter `timeout` (`10s`, `1500ms`, `1m`); an invalid value counts as absent. */
 export function deadlineOf (timeout: unknown, arrived: number): Deadline {
-  const [, digits, unit] = typeof timeout === 'string' ? /^(\d{1,6})(ms|s|m)$/.exec(timeout) ?? [] : []
-  const given = Math.min(Number(digits ?? 0) * (UNITS[unit ?? ''] ?? 0), MAX_TIMEOUT)
-  const allowed = given > 0 ? given : DEFAULT_TIMEOUT
+  const given = typeof timeout === 'string' ? parseDuration(timeout) : 0
+  const allowed = given > 0 ? Math.min(given, MAX_TIMEOUT) : DEFAULT_TIMEOUT
   return { respondBy: arrived + SHARE * allowed, end: arrived + allowed }
 }
 

@@ -10,7 +10,6 @@ const MAX_IN_FLIGHT = 1_024
 export class AdmissionGate {
   readonly #sourceNotReady: () => string | undefined
   readonly #maxInFlight: number
-  #arriving = 0
   #inFlight = 0
   #admitted = 0
   #draining = false
@@ -23,9 +22,7 @@ export class AdmissionGate {
   }
 
   get draining (): boolean { return this.#draining }
-  /** Requests with an incomplete body. They never count as in flight, so slow clients take no place. */
-  get arriving (): number { return this.#arriving }
-  /** Complete reviews without a response. */
+  /** Complete reviews without a response. Incomplete bodies do not count, so slow clients take no place. */
   get inFlight (): number { return this.#inFlight }
   /** Reviews since the start. */
   get admitted (): number { return this.#admitted }
@@ -40,11 +37,6 @@ export class AdmissionGate {
   notReadyReason (): string | undefined {
     return this.#draining ? SHUTTING_DOWN : this.#sourceNotReady()
   }
-
-  bodyStarted (): void { this.#arriving++ }
-
-  /** Once per started body, complete or not. */
-  bodyEnded (): void { this.#arriving-- }
 
   enter (): void {
     this.#inFlight++

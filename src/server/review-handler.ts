@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest, onRequestHookHandler } from 'fastify'
 import type { Webhook } from '../../webhooks/webhook.ts'
-import { decodeReview } from '../admission/decode.ts'
+import { decodeReview, UNREAD_REQUEST } from '../admission/decode.ts'
 import { judgeInSteps, type ReviewOutcome } from '../admission/judge.ts'
 import type { ReviewRequest } from '../admission/request.ts'
 import { AIM_SERVICE } from '../api/kinds.ts'
@@ -92,7 +92,7 @@ export function reviewHandler (webhook: Webhook, dependencies: HandlerDependenci
     else {
       const deadline = request.getDecorator<Deadline>(DEADLINE)
       const trace = dependencies.tracing?.traceReview(webhook.name, request.headers) ?? UNTRACED
-      const call = { webhook, review: UNREAD, reply, deadline, started: clock.now(), dependencies, trace }
+      const call = { webhook, review: UNREAD_REQUEST, reply, deadline, started: clock.now(), dependencies, trace }
       handle(call, body).catch((error: unknown) => { reply.send(error) })
     }
   }
@@ -108,21 +108,6 @@ interface Call extends WaitingCall {
 }
 
 const UNTRACED: ReviewTrace = { traceId: undefined, begin: () => undefined, end: () => undefined }
-
-/** The review of a call until its body is decoded. */
-const UNREAD: ReviewRequest = {
-  uid: '',
-  operation: 'UNKNOWN',
-  group: '',
-  version: '',
-  kind: '',
-  resource: '',
-  subResource: '',
-  name: '',
-  namespace: '',
-  dryRun: false,
-  user: ''
-}
 
 /** Only services are judged elsewhere, if they are large. */
 function workerFor ({ webhook, dependencies }: Call, { length }: RequestBody): LargeReviews | undefined {

@@ -7,7 +7,7 @@ import { storedClaim } from '../../core/settings/service-path.ts'
 import { generationOf } from '../../api/object-meta.ts'
 import { keptObject, readService, textBytes, type Service, type StoredService } from '../../core/settings/service.ts'
 import type { HeldPath } from '../../core/world.ts'
-import { isJsonObject, own, ownObject, parseJson, type JsonObject } from '../../platform/json.ts'
+import { isJsonObject, ownObject, parseJson, type JsonObject } from '../../platform/json.ts'
 import { Interner, textInterner } from './interner.ts'
 import { fromShape, toShape } from './shape.ts'
 
@@ -94,7 +94,7 @@ export class CompactService implements StoredService {
     this.partial = true
     this.bytes = 0
     this.#shape = ''
-    this.#values = `${String(own(ownObject(object, 'metadata'), 'generation'))} ${text.length}`
+    this.#values = `${this.#generation} ${text.length}`
     this.#block = ''
   }
 

@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { PREFIX, SYSTEM_NAMESPACE } from '../../api/meta.ts'
 import type { PathPolicy } from '../../core/world.ts'
+import { parseDuration } from '../../platform/clock.ts'
 
 export function newCommand (name: string, description: string, flags: readonly Option[]): Command {
   const command = new Command(name).description(description)
@@ -99,8 +100,7 @@ export function flagReader<Flags extends object> (flags: Flags, problems: string
     },
     /** Such as `500ms`, in milliseconds; the bounds are in seconds. */
     duration: (name: Name, { from = 0, to }: Bounds): number => {
-      const [, digits, unit] = /^(\d{1,6})(ms|s|m)$/.exec(textOf(name)) ?? []
-      const ms = Number(digits ?? NaN) * (UNITS[unit ?? ''] ?? NaN)
+      const ms = parseDuration(textOf(name))
       const isWithin = ms >= from * 1_000 && ms <= to * 1_000
       if (!isWithin) refuse(name, `a duration from ${from}s to ${to}s, such as 500ms or 3s`)
       return ms
@@ -112,8 +112,6 @@ export function flagReader<Flags extends object> (flags: Flags, problems: string
     }
   }
 }
-
-const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000 }
 
 /** Ends the program if there is a problem. */
 export function failWith (problems: readonly string[], command: Command): void {

@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs'
 import type { RequestOptions } from 'node:https'
 import { text } from 'node:stream/consumers'
 import type { Cluster, User } from '@kubernetes/client-node'
-import { errorMessage } from '../../platform/error-message.ts'
+import { errorMessage, isMissingFile } from '../../platform/error-message.ts'
 import {
   isJsonObject, own, ownObject, ownObjects, ownString, ownStrings, type JsonObject
 } from '../../platform/json.ts'
@@ -95,8 +95,7 @@ async function outputOf (
 ): Promise<string> {
   const plugin = spawn(command, args, { env, stdio: [interactive ? 'inherit' : 'ignore', 'pipe', 'inherit'] })
   const close = once(plugin, 'close').catch((error: unknown) => {
-    const isMissing = error instanceof Error && 'code' in error && error.code === 'ENOENT'
-    const reason = isMissing ? 'not found' : `failed: ${errorMessage(error)}`
+    const reason = isMissingFile(error) ? 'not found' : `failed: ${errorMessage(error)}`
     throw new Error(`exec plugin ${command} ${reason}`, { cause: error })
   })
   const [output, ended] = await Promise.all([text(plugin.stdout), close])

@@ -3,7 +3,7 @@ import { registerHooks, type LoadHookSync, type ResolveHookSync } from 'node:mod
 import { dirname, resolve } from 'node:path'
 import type { Cluster, KubeConfig } from '@kubernetes/client-node'
 import { parse } from 'yaml'
-import { errorMessage } from '../../platform/error-message.ts'
+import { errorMessage, isMissingFile } from '../../platform/error-message.ts'
 import {
   isJsonObject, own, ownObject, ownObjects, ownString, ownStrings, type JsonObject
 } from '../../platform/json.ts'
@@ -117,7 +117,7 @@ function mergeFiles (file: string | readonly string[]): Merged {
     try {
       mergeFile(one, merged)
     } catch (error) {
-      if (typeof file !== 'string' && error instanceof Error && 'code' in error && error.code === 'ENOENT') continue
+      if (typeof file !== 'string' && isMissingFile(error)) continue
       throw new Error(`failed to read kubeconfig ${one}: ${errorMessage(error)}`, { cause: error })
     }
   }

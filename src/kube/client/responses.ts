@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { keyOf, versionOf } from '../../api/object-meta.ts'
 import type { ObjectKey, Unavailable, WriteResult } from '../../core/ports.ts'
 import { errorMessage } from '../../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, parseJson, type JsonObject } from '../../platform/json.ts'
@@ -19,7 +20,7 @@ export async function requestObject (
 async function resultOf (response: ApiResponse): Promise<WriteResult | Unavailable> {
   if (response.statusCode === 200 || response.statusCode === 201) {
     const object = parseObject(await response.body.text())
-    return ownString(ownObject(object, 'metadata'), 'resourceVersion') === '' // a list has a version, but no name
+    return versionOf(object) === '' // a list has a version, but no name
       ? { kind: 'failed', reason: 'the API server returned no object' }
       : { kind: 'written', object }
   }
@@ -96,11 +97,8 @@ export interface VersionedObject {
 /** Undefined if the value is not an object with a name and a version. */
 export function versionedObject (value: unknown): VersionedObject | undefined {
   if (!isJsonObject(value)) return undefined
-  const metadata = ownObject(value, 'metadata')
-  const name = ownString(metadata, 'name')
-  const version = ownString(metadata, 'resourceVersion')
-  if (name === '' || version === '') return undefined
-  return { object: value, key: { namespace: ownString(metadata, 'namespace'), name }, version }
+  const [key, version] = [keyOf(value), versionOf(value)]
+  return key.name === '' || version === '' ? undefined : { object: value, key, version }
 }
 
 /** The JSON object in a text; an empty object if the text is anything else. */

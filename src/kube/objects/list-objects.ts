@@ -1,6 +1,7 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
 import type { Kind } from '../../api/kinds.ts'
 import { API_VERSION } from '../../api/meta.ts'
+import { versionOf } from '../../api/object-meta.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import type { SendRequest } from '../client/api-connection.ts'
 import { parseObject, statusOf, versionedObject, type VersionedObject } from '../client/responses.ts'
@@ -63,12 +64,11 @@ export async function * readListPage (stream: AsyncIterable<Uint8Array>): AsyncG
     await yieldToEventLoop() // reviews must not wait for a long page
   }
   const list = parseObject(splitter.rest)
-  const metadata = ownObject(list, 'metadata')
-  const version = ownString(metadata, 'resourceVersion')
+  const version = versionOf(list)
   if (version === '' || !Array.isArray(own(list, 'items') ?? [])) {
     throw new ListWatchError('unreadable', 'the response is not a list with a resourceVersion')
   }
-  return { version, next: ownString(metadata, 'continue') }
+  return { version, next: ownString(ownObject(list, 'metadata'), 'continue') }
 }
 
 const [QUOTE, BACKSLASH, OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = Buffer.from('"\\[]{}')

@@ -1,4 +1,5 @@
 import { setImmediate as yieldToEventLoop } from 'node:timers/promises'
+import { annotationOf, versionOf } from '../../api/object-meta.ts'
 import { ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import { parseObject, readStatus, versionedObject, type Status, type VersionedObject } from '../client/responses.ts'
 
@@ -18,7 +19,7 @@ export function readWatchEvent (line: string): WatchEvent {
     case 'ADDED':
     case 'MODIFIED': return itemEvent('upsert', object)
     case 'DELETED': return itemEvent('remove', object)
-    case 'BOOKMARK': return bookmark(ownObject(object, 'metadata'))
+    case 'BOOKMARK': return bookmark(object)
     case 'ERROR': return { kind: 'error', status: readStatus(object) }
     default: return { kind: 'unreadable' }
   }
@@ -32,11 +33,11 @@ function itemEvent (kind: 'upsert' | 'remove', object: JsonObject): WatchEvent {
 /** Source: metav1.InitialEventsAnnotationKey. */
 const COMPLETE = 'k8s.io/initial-events-end'
 
-function bookmark (metadata: JsonObject): WatchEvent {
-  const version = ownString(metadata, 'resourceVersion')
+function bookmark (object: JsonObject): WatchEvent {
+  const version = versionOf(object)
   return version === ''
     ? { kind: 'unreadable' }
-    : { kind: 'bookmark', version, complete: ownString(ownObject(metadata, 'annotations'), COMPLETE) === 'true' }
+    : { kind: 'bookmark', version, complete: annotationOf(object, COMPLETE) === 'true' }
 }
 
 const NEWLINE = 0x0a

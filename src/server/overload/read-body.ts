@@ -1,13 +1,11 @@
 /** Perf: bytes per turn of the event loop, 100 paused bodies, 1.6 to 0.5 MiB; remove if the gain drops below 10 %. */
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
-import type { AdmissionGate } from '../lifecycle.ts'
 import type { ServerLimits } from '../listener.ts'
 import { hasTimedOut } from './refuse-connection.ts'
 
 export interface BodyReaderOptions {
   readonly limits: Pick<ServerLimits, 'reviewBytes' | 'arrivingBytes'>
-  readonly gate: AdmissionGate
   /** A client disconnected before its body was complete. */
   readonly onGone: () => void
 }
@@ -38,7 +36,7 @@ const REFUSED_PER_TURN = 2
  * keeps at least a quarter of the average is refused, and the other streams pause until there is room. The oldest has
  * the slowest client; smaller ones would free little. A body that arrives in one chunk never waits.
  */
-export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
+export function bodyReader ({ limits, onGone }: BodyReaderOptions) {
   /** In the order of arrival, with how to refuse each. */
   const arriving = new Map<RequestBody, () => void>()
   let kept = 0
@@ -54,12 +52,10 @@ export function bodyReader ({ limits, gate, onGone }: BodyReaderOptions) {
     const body = new RequestBody(limits.reviewBytes)
     const declared = Number(payload.headers['content-length'])
     let isSettled = false
-    gate.bodyStarted()
     const settle = (error: Error | null, whole?: RequestBody): void => {
       if (isSettled) return
       isSettled = true
       if (arriving.delete(body)) kept -= body.kept
-      gate.bodyEnded()
       if (error !== null) payload.off('data', onData)
       done(error, whole)
     }

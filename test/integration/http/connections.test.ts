@@ -82,57 +82,57 @@ t.test('drops an unfinished handshake', async (t) => {
 })
 
 t.test('slow bodies do not count as in flight', async (t) => {
-  const { client, gate } = await anAdmissionServer(t, { maxInFlight: 1 })
+  const { client, arriving } = await anAdmissionServer(t, { maxInFlight: 1 })
   const slow = await Promise.all(Array.from({ length: 5 }, async () => await client.connect()))
   for (const socket of slow) socket.write(`${HEAD}content-length: 999\r\n\r\n{`)
-  await until(() => gate.arriving === 5)
+  await until(() => arriving() === 5)
   t.match(await client.post(aReview()), { status: 200 })
   for (const socket of slow) socket.destroy()
-  await until(() => gate.arriving === 0)
+  await until(() => arriving() === 0)
 })
 
 t.test('beyond the memory for incomplete bodies, the oldest is refused', async (t) => {
-  const { client, gate } = await anAdmissionServer(t, { limits: { arrivingBytes: 256 * 1024 } })
+  const { client, arriving } = await anAdmissionServer(t, { limits: { arrivingBytes: 256 * 1024 } })
   const [first, second] = [await client.connect(), await client.connect()]
   first.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(100_000)}`)
-  await until(() => gate.arriving === 1)
+  await until(() => arriving() === 1)
   second.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(180_000)}`)
   t.match(await client.post(aReview()), { status: 200 }, 'a body in one chunk')
   t.match(await untilClosed(first), /^HTTP\/1\.1 503 [^]*retry-after: 1\r\n/)
-  t.equal(gate.arriving, 1)
+  t.equal(arriving(), 1)
   t.match(await client.post(aReview({ padding: 'x'.repeat(50_000) })), { status: 200 }, 'a body in several chunks')
   second.destroy()
-  await until(() => gate.arriving === 0)
+  await until(() => arriving() === 0)
 })
 
 t.test('bodies that keep little memory are not refused, however old', async (t) => {
-  const { client, gate } = await anAdmissionServer(t, { limits: { arrivingBytes: 256 * 1024 } })
+  const { client, arriving } = await anAdmissionServer(t, { limits: { arrivingBytes: 256 * 1024 } })
   const [first, second] = [await client.connect(), await client.connect()]
   const tiny = await Promise.all(Array.from({ length: 50 }, async () => await client.connect()))
   for (const socket of tiny) socket.write(`${HEAD}content-length: 999999\r\n\r\n{`)
-  await until(() => gate.arriving === 50)
+  await until(() => arriving() === 50)
   for (const socket of tiny) socket.write(' ')
   await client.post(aReview())
   first.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(100_000)}`)
-  await until(() => gate.arriving === 51)
+  await until(() => arriving() === 51)
   second.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(180_000)}`)
   t.match(await untilClosed(first), /^HTTP\/1\.1 503 /)
-  t.equal(gate.arriving, 51, 'the fifty, and the last one')
+  t.equal(arriving(), 51, 'the fifty, and the last one')
   for (const socket of [...tiny, second]) socket.destroy()
-  await until(() => gate.arriving === 0)
+  await until(() => arriving() === 0)
 })
 
 t.test('a large body displaces slow ones a few per turn, and gets its response', async (t) => {
-  const { client, gate } = await anAdmissionServer(t, { limits: { arrivingBytes: 4 * 1024 * 1024 } })
+  const { client, arriving } = await anAdmissionServer(t, { limits: { arrivingBytes: 4 * 1024 * 1024 } })
   const slow = await Promise.all(Array.from({ length: 60 }, async () => await client.connect()))
   for (const socket of slow) socket.write(`${HEAD}content-length: 999999\r\n\r\n${' '.repeat(60_000)}`)
-  await until(() => gate.arriving === 60)
+  await until(() => arriving() === 60)
   await client.post(aReview()) // by then, all have been read
   const largest: number[] = []
-  let before = gate.arriving
+  let before = arriving()
   let turns = setImmediate(function count () {
-    largest.push(before - gate.arriving)
-    before = gate.arriving
+    largest.push(before - arriving())
+    before = arriving()
     turns = setImmediate(count)
   })
   t.match(await client.post(aReview({ padding: 'x'.repeat(2_000_000) })), { status: 200 })
@@ -143,7 +143,7 @@ t.test('a large body displaces slow ones a few per turn, and gets its response',
     `at most ${Math.max(...largest)} in one turn: two refused, and the large one when complete`
   )
   for (const socket of slow) socket.destroy()
-  await until(() => gate.arriving === 0)
+  await until(() => arriving() === 0)
 })
 
 t.test('accepts a body in many tiny chunks', async (t) => {
@@ -261,18 +261,18 @@ t.test('beyond the memory for unread responses, the connection with the oldest i
 
 t.test('clients that disconnect are counted, and not logged', async (t) => {
   const webhook = aWebhook({ waitForConfig: async () => { await new Promise(() => {}) } })
-  const { client, gate, logged, metricLines } = await anAdmissionServer(t, { webhooks: [webhook] })
+  const { client, arriving, gate, logged, metricLines } = await anAdmissionServer(t, { webhooks: [webhook] })
   for (const sent of [`${HEAD}content-length: 999\r\n\r\n{`, rawRequest(aReview())]) {
     for (let at = 0; at < 50; at++) {
       const socket = await client.connect()
       socket.write(sent)
-      await until(() => gate.arriving + gate.inFlight === 1)
+      await until(() => arriving() + gate.inFlight === 1)
       if (at % 2 === 0) socket.destroy()
       else socket.end()
-      if (at % 2 === 0) await until(() => gate.arriving + gate.inFlight === 0)
+      if (at % 2 === 0) await until(() => arriving() + gate.inFlight === 0)
       else {
         socket.destroy()
-        await until(() => gate.arriving + gate.inFlight === 0)
+        await until(() => arriving() + gate.inFlight === 0)
       }
     }
   }
@@ -311,7 +311,8 @@ t.test('an idle connection stays usable until its keep-alive time ends', async (
 
 t.test('clients that reset their connections are counted, not logged, and leave nothing behind', async (t) => {
   const webhook = aWebhook({ waitForConfig: async () => { await new Promise(() => {}) } })
-  const { client, gate, connections, url, logged, metricLines } = await anAdmissionServer(t, { webhooks: [webhook] })
+  const { client, arriving, gate, connections, url, logged, metricLines } =
+    await anAdmissionServer(t, { webhooks: [webhook] })
   const [before, memory] = [connections.open, process.memoryUsage().rss]
   for (const sent of [`${HEAD}content-length: 999\r\n\r\n{`, rawRequest(aReview())]) {
     for (let at = 0; at < 50; at++) {
@@ -319,9 +320,9 @@ t.test('clients that reset their connections are counted, not logged, and leave 
       const socket = connect({ socket: tcp, host: '127.0.0.1', ca: testPair.caPem }).on('error', () => {})
       await once(socket, 'secureConnect')
       socket.write(sent)
-      await until(() => gate.arriving + gate.inFlight === 1)
+      await until(() => arriving() + gate.inFlight === 1)
       tcp.resetAndDestroy()
-      await until(() => gate.arriving + gate.inFlight === 0)
+      await until(() => arriving() + gate.inFlight === 0)
     }
   }
   t.strictSame(await metricLines('aim_admission_client_gone_total'), ['aim_admission_client_gone_total 100'])

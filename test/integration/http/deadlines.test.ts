@@ -118,10 +118,10 @@ const late: Record<string, { timeout: string, want: RegExp }> = {
 for (const [name, { timeout, want }] of Object.entries(late)) {
   t.test(`a body that is complete ${name}`, async (t) => {
     const clock = new ManualClock()
-    const { client, gate } = await anAdmissionServer(t, { clock })
+    const { client, arriving } = await anAdmissionServer(t, { clock })
     const socket = await client.connect()
     socket.write(`${headOf(`/mutate/aimservices?timeout=${timeout}`)}content-length: ${aReview().length}\r\n\r\n`)
-    await until(() => gate.arriving === 1)
+    await until(() => arriving() === 1)
     clock.pass(450)
     socket.write(aReview())
     t.match(await untilClosed(socket), want)

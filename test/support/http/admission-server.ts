@@ -86,6 +86,7 @@ export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
     tracing
   })
   const { app, connections } = server
+  const arriving = countBodies(app)
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const client = new ApiServerClient(url, testPair.caPem)
   t.teardown(async () => {
@@ -98,6 +99,8 @@ export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
     app,
     url,
     connections,
+    /** The number of requests with an incomplete body. */
+    arriving,
     log,
     gate,
     metrics,
@@ -108,4 +111,22 @@ export async function anAdmissionServer (t: Test, options: ServerOptions = {}) {
     metricLines: async (name: string): Promise<string[]> =>
       (await metrics.registry.metrics()).split('\n').filter((line) => line.startsWith(name))
   }
+}
+
+/** Counts the requests whose body is neither complete nor refused. */
+function countBodies (app: ReturnType<typeof buildApp>['app']): () => number {
+  let arriving = 0
+  app.addHook('preParsing', (_request, _reply, _payload, done) => { // eslint-disable-line max-params -- of Fastify
+    arriving++
+    done()
+  })
+  app.addHook('preHandler', (_request, _reply, done) => {
+    arriving--
+    done()
+  })
+  app.addHook('onError', (_request, _reply, _error, done) => { // eslint-disable-line max-params -- of Fastify
+    arriving--
+    done()
+  })
+  return () => arriving
 }

@@ -313,7 +313,6 @@ function requestFor ({ kind, key, object, old }: ReviewTarget): ReviewRequest {
     subResource: '',
     ...key,
     dryRun: false,
-    user: 'tenant',
     object,
     ...(old !== undefined && { oldObject: old })
   }

@@ -20,7 +20,6 @@ t.test('decodes the known fields and ignores others', async (t) => {
       name: 'llama-chat',
       namespace: 'ml-team',
       dryRun: true,
-      user: 'jane',
       object,
       oldObject: object
     }

@@ -96,11 +96,8 @@ export function permissionsOf (manifests: readonly JsonObject[]): Permission[] {
   return bindings.flatMap((binding) => {
     const { kind, name } = ownObject(binding, 'roleRef')
     const { namespace } = keyOf(binding)
-    const role = manifests.find((manifest) => {
-      const metadata = ownObject(manifest, 'metadata')
-      return manifest['kind'] === kind && metadata['name'] === name &&
-        (kind === 'ClusterRole' || metadata['namespace'] === namespace)
-    })
+    const role = manifests.find((manifest) => manifest['kind'] === kind && keyOf(manifest).name === name &&
+      (kind === 'ClusterRole' || keyOf(manifest).namespace === namespace))
     const accounts = ownObjects(binding, 'subjects').map((subject) => {
       const name = ownString(subject, 'name')
       return subject['kind'] === 'User' ? name : `${SERVICE_ACCOUNT}${ownString(subject, 'namespace')}:${name}`

@@ -1,7 +1,8 @@
 import { KINDS, type Kind } from '../../../api/kinds.ts'
-import { API_VERSION, GROUP, PREFIX } from '../../../api/meta.ts'
-import { fullName, keyOf } from '../../../api/object-meta.ts'
+import { GROUP, PREFIX } from '../../../api/meta.ts'
+import { annotationsOf, fullName, keyOf } from '../../../api/object-meta.ts'
 import type { ReadResult } from '../../../core/ports.ts'
+import { collectionPath } from '../../../kube/objects/list-objects.ts'
 import { ownObject, ownObjects, ownString, ownStrings, type JsonObject } from '../../../platform/json.ts'
 import type { ClusterReader } from './cluster-reader.ts'
 import { shellWord, type CheckResult } from './format.ts'
@@ -135,14 +136,13 @@ function annotated ({ kind, plural }: Kind, result: ReadResult): CheckResult[] {
   return more === 0 ? notes : [...notes, { check, kind: 'note', subject: `${more} more of kind ${kind}`, what }]
 }
 
-async function annotatedObjects ({ plural }: Kind, cluster: ClusterReader): Promise<ReadResult> {
+async function annotatedObjects (kind: Kind, cluster: ClusterReader): Promise<ReadResult> {
   const items: JsonObject[] = []
   let next = ''
   do {
-    const page = await cluster.readMetadata(`/apis/${API_VERSION}/${plural}`, next)
+    const page = await cluster.readMetadata(collectionPath(kind, ''), next)
     if (page.kind !== 'found') return page
-    items.push(...ownObjects(page.object, 'items').filter((object) =>
-      OLD_ANNOTATION in ownObject(ownObject(object, 'metadata'), 'annotations')))
+    items.push(...ownObjects(page.object, 'items').filter((object) => OLD_ANNOTATION in annotationsOf(object)))
     next = ownString(ownObject(page.object, 'metadata'), 'continue')
   } while (next !== '')
   return { kind: 'found', object: { items } }

@@ -3,6 +3,7 @@ import {
   webhookConfigurations, type RegisteredWebhook, type WebhookClient, type WebhookConfigurationOptions
 } from '../../../../webhooks/webhook-configurations.ts'
 import { GROUP, SYSTEM_NAMESPACE } from '../../../api/meta.ts'
+import { labelsOf } from '../../../api/object-meta.ts'
 import type { ProbeResult } from '../../../kube/objects/admission-probe.ts'
 import {
   isJsonObject, own, ownObject, ownObjects, ownString, ownStrings, type JsonObject
@@ -206,7 +207,7 @@ async function isReady (client: WebhookClient, cluster: ClusterReader): Promise<
     cluster.read(`/apis/discovery.k8s.io/v1/namespaces/${client.namespace}/endpointslices`)
   ])
   return service.kind === 'found' && slices.kind === 'found' && ownObjects(slices.object, 'items')
-    .filter((slice) => own(ownObject(ownObject(slice, 'metadata'), 'labels'), SERVICE_LABEL) === client.name)
+    .filter((slice) => labelsOf(slice)[SERVICE_LABEL] === client.name)
     .flatMap((slice) => ownObjects(slice, 'endpoints'))
     .some((endpoint) => own(ownObject(endpoint, 'conditions'), 'ready') !== false)
 }

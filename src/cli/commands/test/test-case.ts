@@ -4,7 +4,7 @@ import { isMap, isSeq, parseDocument } from 'yaml'
 import { objectTitle } from '../../../offline/local-object.ts'
 import { readManifestFolder } from '../../../offline/manifest-files.ts'
 import { reviewObjects, type ReviewedObject } from '../../../offline/review-objects.ts'
-import { errorMessage } from '../../../platform/error-message.ts'
+import { errorMessage, isMissingFile } from '../../../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../../../platform/json.ts'
 import { yamlText } from '../../output/formats.ts'
 import { loadWorld, newOfflineEngine, readInput, type EngineFlags, type Input } from '../../read-objects.ts'
@@ -69,7 +69,7 @@ async function textOf (file: string): Promise<string | undefined> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (isMissingFile(error)) return undefined
     throw error
   }
 }
