@@ -31,9 +31,7 @@ export class WatchedFiles {
   #settling = false
   #stopped = false
 
-  constructor (options: WatchedFilesOptions) {
-    this.#options = options
-  }
+  constructor (options: WatchedFilesOptions) { this.#options = options }
 
   /** Reads the files once, then follows them. Throws if they are missing or unusable. */
   start (): void {

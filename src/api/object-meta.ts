@@ -89,3 +89,8 @@ export function parseKey (key: string): { readonly namespace: string, readonly n
   const slash = key.indexOf('/')
   return { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
 }
+
+/** An instant as metav1.MicroTime; the API server requires the six fractional digits. */
+export function microTime (date: Date): string {
+  return date.toISOString().replace('Z', '000Z')
+}

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { API_VERSION, PREFIX } from '../api/meta.ts'
+import { microTime } from '../api/object-meta.ts'
 import type { EventSink, Log, TransitionEvent, Unavailable, WriteResult } from '../core/ports.ts'
 import { backoff, pause, type Clock } from '../platform/clock.ts'
 import { FairQueue } from '../platform/fair-queue.ts'
@@ -7,7 +8,6 @@ import { oneLine } from '../platform/printable.ts'
 import type { SendRequest } from './client/api-connection.ts'
 import type { Fencing } from './client/fencing.ts'
 import { requestObject } from './client/responses.ts'
-import { microTime } from './leader-election.ts'
 
 export interface EventRecorderOptions {
   readonly request: SendRequest
@@ -19,7 +19,7 @@ export interface EventRecorderOptions {
   readonly log: Log
 }
 
-/** An event that waits. `post`: what was sent in vain before, that many times. */
+/** An event that waits. `post`: the request that failed before, `tries` times. */
 interface Pending { readonly event: TransitionEvent, readonly post?: Post, readonly tries: number }
 
 interface Post { readonly collection: string, readonly name: string, readonly body: object }

@@ -1,4 +1,4 @@
-import { versionOf } from '../api/object-meta.ts'
+import { microTime, versionOf } from '../api/object-meta.ts'
 import type { Log, Unavailable, WriteResult } from '../core/ports.ts'
 import { pause, type Clock } from '../platform/clock.ts'
 import { errorMessage } from '../platform/error-message.ts'
@@ -326,11 +326,6 @@ const RELEASED = { holderIdentity: '', leaseDurationSeconds: 1 } as const
 /** Whether the holder released the Lease; false if only its name was removed. */
 function isReleased ({ holder, duration }: Lease): boolean {
   return holder === '' && duration === RELEASED.leaseDurationSeconds * 1_000
-}
-
-/** An instant as metav1.MicroTime; the API server requires the six fractional digits. */
-export function microTime (date: Date): string {
-  return date.toISOString().replace('Z', '000Z')
 }
 
 function numberOf (spec: JsonObject, field: string): number {

@@ -37,9 +37,7 @@ export class ManifestStore {
   #timer: NodeJS.Timeout | undefined
   #reading: Promise<void> = Promise.resolve()
 
-  constructor (options: ManifestStoreOptions) {
-    this.#options = options
-  }
+  constructor (options: ManifestStoreOptions) { this.#options = options }
 
   /** Resolves when all files are read and fed. Rejects if the folder cannot be read. */
   async start (): Promise<void> {

@@ -39,9 +39,7 @@ export class ConfigReconciler {
   readonly #dependencies: ConfigReconcilerDependencies
   readonly #paces = new Map<string, Pace>()
 
-  constructor (dependencies: ConfigReconcilerDependencies) {
-    this.#dependencies = dependencies
-  }
+  constructor (dependencies: ConfigReconcilerDependencies) { this.#dependencies = dependencies }
 
   /** Writes before it releases, so that the next leader knows when the rollout began. */
   async reconcile (id: string): Promise<Reconciled> {

@@ -42,9 +42,7 @@ export class Pauses {
   /** Whether the API server itself caused the queue's pause, which then lasts to its end. */
   #isServerDown = false
 
-  constructor (options: PausesOptions) {
-    this.#options = options
-  }
+  constructor (options: PausesOptions) { this.#options = options }
 
   /**
    * While failures of objects pause the queue, namespaces without a failure are tried one key at a time. A tenant with

@@ -40,9 +40,7 @@ export class StatusWriter {
   readonly #givenUp = new Map<string, ReadonlyMap<string, string>>()
   readonly #writing = new Set<string>()
 
-  constructor (dependencies: StatusWriterDependencies) {
-    this.#dependencies = dependencies
-  }
+  constructor (dependencies: StatusWriterDependencies) { this.#dependencies = dependencies }
 
   /** Whether a write of the status is in flight. */
   isWriting (id: string): boolean {

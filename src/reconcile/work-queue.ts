@@ -56,9 +56,9 @@ const LOGGED_FAILURE = 3
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions
-  /** The keys that wait, and the times since which they do. */
+  /** The keys that wait, and since when. */
   readonly #waiting = { high: new FairQueue<string, number>(), low: new FairQueue<string, number>() }
-  /** Keys that are processed, the times since which they are, and their priorities. */
+  /** The keys in process: since when, and with which priority. */
   readonly #running = new Map<string, { readonly since: number, readonly priority: Priority }>()
   /** Keys that were added while they were processed. */
   readonly #addedMeanwhile = new Map<string, Priority>()
@@ -85,7 +85,7 @@ export class WorkQueue {
     return this.#waiting.high.size + this.#waiting.low.size
   }
 
-  /** How long each key that is processed has been so, in milliseconds. */
+  /** How long each key in process has taken so far, in milliseconds. */
   get ages (): number[] {
     const now = this.#options.clock.now()
     return Array.from(this.#running.values(), ({ since }) => now - since)

@@ -39,9 +39,7 @@ export class RecordFiles {
   #opened = 0
   #failedAt: number | undefined
 
-  constructor (options: RecordFilesOptions) {
-    this.#options = options
-  }
+  constructor (options: RecordFilesOptions) { this.#options = options }
 
   /** Creates the folder and the first file. Rejects if that fails. */
   async start (): Promise<void> {

@@ -120,7 +120,7 @@ function invalid ([first, ...more]: readonly TemplateProblem[]): RenderedPath | 
   return first === undefined ? undefined : { kind: 'invalid', problems: [first, ...more] }
 }
 
-/** A path gets the slash anyway; some operators add the text of the template to something else. */
+/** Admission adds the slash to the path. Some operators join the template, as it is written, to other text. */
 export function slashWarnings (template = '/'): string[] {
   const what = 'spec.routing.pathTemplate does not start with a slash, which is added to the path'
   return template.startsWith('/') ? [] : [`${what}; write /${printable(template, 60)}`]

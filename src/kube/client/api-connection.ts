@@ -105,9 +105,7 @@ class ClusterConnection implements ApiConnection {
   #unreadable = false
   contextNamespace: string | undefined
 
-  constructor (options: ConnectionOptions) {
-    this.#options = options
-  }
+  constructor (options: ConnectionOptions) { this.#options = options }
 
   async open (): Promise<void> {
     await this.#currentAccess()
@@ -193,7 +191,7 @@ class ClusterConnection implements ApiConnection {
   }
 }
 
-/** Each has a connection, as has each other request in flight. Connections are opened when they are needed. */
+/** One for each kind. Like any other request in flight, each has a connection, which is opened when it is needed. */
 const WATCHES = 3
 
 /** Times in milliseconds. */

@@ -96,7 +96,7 @@ function except (namespaces: readonly string[]): JsonObject {
   return { matchExpressions: [{ key: NAMESPACE_LABEL, operator: 'NotIn', values: namespaces }] }
 }
 
-/** Whether an operation can have the API server neither call another server, nor refuse what none judges. */
+/** Whether the API server calls the same server after an operation, and refuses no request that it cannot judge. */
 function isHarmless ({ path, value }: JsonObject): boolean {
   return !String(path).includes('/clientConfig') && value !== 'Fail' &&
     !(isJsonObject(value) && value['failurePolicy'] === 'Fail')

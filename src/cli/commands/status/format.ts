@@ -69,7 +69,7 @@ function cells (rollout: Rollout): string[] {
   return [configTitle(rollout), `${current}/${total}`, `${failing} failing`, state]
 }
 
-/** What a state without words of its own means, and how to go on. */
+/** The message of a state, which says how to go on; empty if the name of the state says enough. */
 function reason ({ state, message }: Rollout): string {
   return state === 'RolledOut' || state === 'InProgress' ? '' : oneLine(message)
 }
