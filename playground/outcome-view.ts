@@ -3,6 +3,7 @@ import { stringify } from 'yaml'
 import { EFFECTS, effectSummary, type Prediction } from '../src/core/rules/what-if.ts'
 import type { ExplainedPath, Explanation } from '../src/core/settings/explain.ts'
 import { objectTitle } from '../src/offline/local-object.ts'
+import { counted } from '../src/platform/printable.ts'
 import type { ExaminedTexts, ExaminedObject, Remark, WhatIf } from './examine.ts'
 import type { Fix } from './fixes.ts'
 
@@ -36,7 +37,7 @@ export function outcomeView ({ objects, faults }: ExaminedTexts, options: Outcom
 export function summaryText ({ objects, faults }: ExaminedTexts): string {
   const refused = objects.filter(({ outcome }) => outcome.faults.length > 0).length
   const warned = objects.filter(({ outcome }) => outcome.faults.length === 0 && outcome.warnings.length > 0).length
-  const invalid = faults.length === 0 ? '' : `, ${faults.length} invalid ${faults.length === 1 ? 'place' : 'places'}`
+  const invalid = faults.length === 0 ? '' : `, ${counted(faults.length, 'invalid place')}`
   const warnings = warned === 0 ? '' : ` (${warned} with warnings)`
   return `${objects.length - refused} admitted${warnings}, ${refused} refused${invalid}`
 }

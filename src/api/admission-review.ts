@@ -4,9 +4,9 @@ export const REVIEW_KIND = 'AdmissionReview'
 
 export type Operation = 'CREATE' | 'UPDATE' | 'DELETE' | 'CONNECT'
 
-/** An RFC 6902 operation, limited to the three that cannot fail on an existing parent. */
+/** An RFC 6902 operation, limited to the two that admission writes. */
 export type PatchOperation =
-  | { readonly op: 'add' | 'replace', readonly path: string, readonly value: unknown }
+  | { readonly op: 'add', readonly path: string, readonly value: unknown }
   | { readonly op: 'remove', readonly path: string }
 
 /** One reason of a refusal; `reason` is the code of the fault. Source: metav1.StatusCause. */

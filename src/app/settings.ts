@@ -1,4 +1,7 @@
+import type { ServicePolicy } from '../core/rules/service.ts'
 import type { PathPolicy } from '../core/world.ts'
+import type { RolloutLimits } from '../reconcile/controller.ts'
+import type { DrainTimes } from '../server/lifecycle.ts'
 import type { TracingSettings } from '../telemetry/tracing.ts'
 import type { MetricNames } from '../telemetry/reconcile-metrics.ts'
 
@@ -24,11 +27,10 @@ export interface ServeSettings extends ProcessSettings {
   readonly certificates: CertificateSettings
   /** Undefined: clients need no certificate. */
   readonly clients: ClientSettings | undefined
-  readonly missingConfig: 'warn' | 'refuse'
+  readonly missingConfig: ServicePolicy['missingConfig']
   /** As the webhooks are registered. */
   readonly failurePolicy: 'Fail' | 'Ignore'
-  /** How long a draining server still responds, in milliseconds: at least `min`, and until `quiet` without a review. */
-  readonly drain: { readonly min: number, readonly quiet: number }
+  readonly drain: DrainTimes
   /** Undefined: reviews are not traced. */
   readonly tracing: TracingSettings | undefined
   /** Undefined: reviews are not recorded. */
@@ -69,16 +71,10 @@ export interface ClientSettings {
 
 export interface RecordSettings { readonly folder: string, readonly fileBytes: number, readonly files: number }
 
-export interface ReconcilerSettings {
+export interface ReconcilerSettings extends RolloutLimits {
   /** Of the Lease. Undefined: `aim-system`, or outside a cluster the namespace of the kubeconfig's context. */
   readonly namespace: string | undefined
   readonly leaseSeconds: number
-  /** Services rolled forward per second, at most. */
-  readonly rate: number
-  /** Services and configurations that the reconciler processes at once, at most. */
-  readonly concurrency: number
-  /** Healthy services that a rollout may break before it halts. */
-  readonly failureLimit: number
   readonly metricNames: MetricNames
   readonly probe: ProbeSettings
 }

@@ -1,4 +1,3 @@
-import type { Gauge } from 'prom-client'
 import type { AdmissionEngine } from '../../webhooks/engine.ts'
 import { AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG, AIM_SERVICE, KINDS, type Kind } from '../api/kinds.ts'
 import type { Log, ObjectSink } from '../core/ports.ts'
@@ -7,7 +6,7 @@ import { collectionPath } from '../kube/objects/list-objects.ts'
 import { Reflector } from '../kube/watch/reflector.ts'
 import { ServedDefinitions } from '../kube/watch/served-definitions.ts'
 import { systemClock, type Clock } from '../platform/clock.ts'
-import type { CacheMetrics } from '../telemetry/metrics.ts'
+import { atScrape, type CacheMetrics } from '../telemetry/metrics.ts'
 import type { ServeSettings } from './settings.ts'
 
 /** Fills the caches, and keeps them up to date. */
@@ -120,10 +119,6 @@ export function measureCaches (
 }
 
 const CONFIG_KINDS = [AIM_RUNTIME_CONFIG, AIM_CLUSTER_RUNTIME_CONFIG] as const
-
-function atScrape (metric: Gauge, collect: () => void): void {
-  Object.assign(metric, { collect })
-}
 
 /** Frees what filling the caches left, if Node has `--expose-gc`. Otherwise it stays until the heap grows by half. */
 function collectGarbage (): void {

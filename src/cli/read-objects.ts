@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises'
 import { newAdmissionEngine, type AdmissionEngine } from '../../webhooks/engine.ts'
 import { AIM_SERVICE, KINDS, type Kind } from '../api/kinds.ts'
+import type { ServicePolicy } from '../core/rules/service.ts'
 import { readRuntimeConfig } from '../core/settings/runtime-config.ts'
 import { readService } from '../core/settings/service.ts'
 import { proxyFromEnvironment } from '../kube/client/proxy.ts'
@@ -135,7 +136,7 @@ export async function knownObjects (
   }
 }
 
-export interface EngineFlags extends PathFlags { readonly missingConfig: 'warn' | 'refuse' }
+export type EngineFlags = PathFlags & Pick<ServicePolicy, 'missingConfig'>
 
 /** An engine without objects, over the definitions of this program. */
 export function newOfflineEngine (flags: EngineFlags): AdmissionEngine {

@@ -70,7 +70,7 @@ export const PATH_POLICIES = {
   inject: ['record', 'record,fields']
 } as const
 
-export type PathPolicy = { readonly [Choice in keyof typeof PATH_POLICIES]: typeof PATH_POLICIES[Choice][number] }
+export type PathPolicy = { readonly [K in keyof typeof PATH_POLICIES]: typeof PATH_POLICIES[K][number] }
 
 export const DEFAULT_PATH_POLICY =
   Object.fromEntries(Object.entries(PATH_POLICIES).map(([choice, [first]]) => [choice, first])) as unknown as PathPolicy

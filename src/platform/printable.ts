@@ -21,6 +21,11 @@ export function oneLine (text: string): string {
   return escapeHidden(text.replace(/[\t\n\v\f\r\u0085\u2028\u2029]+/g, ' '))
 }
 
+/** `1 service`, `2 services` */
+export function counted (count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`
+}
+
 /** JSON that hides nothing: hidden characters as `\uXXXX`. Keeps the line breaks between its values. */
 export function escapeJson (json: string): string {
   return escapeHidden(json, toCodeUnits, '\n')

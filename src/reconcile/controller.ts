@@ -20,7 +20,7 @@ import { WorkQueue, type WorkQueueObserver } from './work-queue.ts'
 import { configId, configOf, isConfigId, namespaceOf, type ConfigKey, type ReconcileWorld } from './world.ts'
 
 /** How fast configurations are rolled out to their services, and when that halts. */
-interface RolloutLimits {
+export interface RolloutLimits {
   /** Admissions triggered per second, at most. */
   readonly rate: number
   /** Services and configurations processed at a time, at most: see `AdaptiveLimit`. */

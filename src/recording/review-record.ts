@@ -6,7 +6,7 @@ import { INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION, ROLLOUT_ANNOTATION } fro
 import type { ParentReference } from '../api/runtime-config.ts'
 import { fieldsNamed } from '../core/path/template.ts'
 import type { FieldShape } from '../core/ports.ts'
-import type { ServicePolicy } from '../core/rules/service.ts'
+import { SERVICE_POLICIES, type ServicePolicy } from '../core/rules/service.ts'
 import type { RuntimeConfig } from '../core/settings/runtime-config.ts'
 import { relevantMetadata, type StoredService } from '../core/settings/service.ts'
 import { PATH_POLICIES, type PathPolicy } from '../core/world.ts'
@@ -29,15 +29,8 @@ const recordSchema = Type.Object({
   /** Version of the program that responded. */
   version: Type.String(),
   webhook: Type.String(),
-  policy: Type.Object({
-    missingConfig: Type.Union([Type.Literal('warn'), Type.Literal('refuse')]),
-    missingBlock: Type.Union([Type.Literal('refuse'), Type.Literal('admit')])
-  }),
-  pathPolicy: Type.Unsafe<PathPolicy>({
-    type: 'object',
-    required: Object.keys(PATH_POLICIES),
-    properties: Object.fromEntries(Object.entries(PATH_POLICIES).map(([choice, values]) => [choice, { enum: values }]))
-  }),
+  policy: Type.Unsafe<ServicePolicy>(choicesOf(SERVICE_POLICIES)),
+  pathPolicy: Type.Unsafe<PathPolicy>(choicesOf(PATH_POLICIES)),
   /** The AdmissionReview, redacted and without userInfo. */
   review: anObject,
   /** The configurations that were found. */
@@ -63,6 +56,12 @@ const recordSchema = Type.Object({
   }))),
   response: Type.Unsafe<ReplayedResponse>({ type: 'object' })
 })
+
+/** The schema of an object with one of the values of each choice. */
+function choicesOf (choices: Readonly<Record<string, readonly string[]>>): JsonObject {
+  const properties = Object.entries(choices).map(([choice, values]) => [choice, { enum: values }])
+  return { type: 'object', required: Object.keys(choices), properties: Object.fromEntries(properties) }
+}
 
 /** One review, everything that its response depends on, and the response. */
 export type ReviewRecord = Static<typeof recordSchema>

@@ -4,6 +4,7 @@ import type { Webhook } from '../../webhooks/webhook.ts'
 import type { Log } from '../core/ports.ts'
 import { errorMessage } from '../platform/error-message.ts'
 import { limitedLog } from '../telemetry/decision-log.ts'
+import { atScrape } from '../telemetry/metrics.ts'
 import type { AdmissionApp } from './lifecycle.ts'
 import { connectionOptions, SERVER_LIMITS, type ServerLimits } from './listener.ts'
 import { Connections } from './overload/connections.ts'
@@ -43,7 +44,7 @@ export function buildApp (dependencies: AppDependencies): AdmissionApp {
   app.setErrorHandler((error: FastifyError, request, reply) => { sendFailure(error, { request, reply, log: limited }) })
   app.setNotFoundHandler(notFound(webhooks))
   app.decorateRequest(DEADLINE, null)
-  Object.assign(metrics.inFlight, { collect: () => { metrics.inFlight.set(gate.inFlight) } })
+  atScrape(metrics.inFlight, (metric) => { metric.set(gate.inFlight) })
   const handling = { ...rest, limits, limited, stepQueue: new StepQueue({ clock }) }
   for (const webhook of webhooks) {
     app.post(webhook.path, { onRequest: preflight(webhook, handling) }, reviewHandler(webhook, handling))

@@ -28,6 +28,11 @@ export function metricsIn (...registers: Registry[]) {
   }
 }
 
+/** Sets a gauge at each scrape. */
+export function atScrape (gauge: Gauge, set: (gauge: Gauge) => void): void {
+  Object.assign(gauge, { collect: () => { set(gauge) } })
+}
+
 /** The metrics of the caches of cluster objects. */
 export type CacheMetrics = ReturnType<typeof cacheMetrics>
 

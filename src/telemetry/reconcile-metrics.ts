@@ -1,6 +1,6 @@
-import { Gauge, type Registry } from 'prom-client'
+import type { Registry } from 'prom-client'
 import type { RuntimeConfigKind } from '../api/runtime-config.ts'
-import { metricsIn } from './metrics.ts'
+import { atScrape, metricsIn } from './metrics.ts'
 
 /** One configuration and the counts of its services. */
 interface CountedConfig {
@@ -32,45 +32,42 @@ export type MetricNames = 'shown' | 'hidden'
 
 /** The metrics of the reconciler, except those of its queues. */
 export function reconcileMetrics (registry: Registry, read: MeasuredReconciler, names: MetricNames) {
-  const gauge = collectingGauge(registry)
-  gauge('leader_election_master_status', '1 while this replica leads.',
-    { labelNames: ['name'], collect: (metric) => { metric.set({ name: read.election }, read.leads() ? 1 : 0) } })
-  gauge('aim_admission_unobserved_services', 'Services whose last change no webhook observed, not fixed yet.',
-    { collect: (metric) => { metric.set(read.unobserved()) } })
-  gauge(
-    'aim_config_services',
+  const { gauge } = metricsIn(registry)
+  atScrape(gauge('leader_election_master_status', '1 while this replica leads.', ['name']), (metric) => {
+    metric.set({ name: read.election }, read.leads() ? 1 : 0)
+  })
+  atScrape(gauge('aim_admission_unobserved_services',
+    'Services whose last change no webhook observed, not fixed yet.'), (metric) => { metric.set(read.unobserved()) })
+  atScrape(gauge('aim_config_services',
     'Services that use a configuration: all (total), with its present version (current), degraded (failing).',
-    {
-      labelNames: ['kind', 'namespace', 'name', 'state'],
-      collect: (metric) => {
-        metric.reset()
-        const isNamed = namedConfigs(names)
-        const unnamed = new Map<string, number>()
-        for (const { kind, namespace, name, services } of read.configs()) {
-          const hasNames = isNamed(namespace)
-          for (const [state, count] of Object.entries(services)) {
-            const sum = `${kind} ${state}`
-            if (hasNames) metric.set({ kind, namespace, name, state }, count)
-            else unnamed.set(sum, (unnamed.get(sum) ?? 0) + count)
-          }
-        }
-        for (const [sum, count] of unnamed) {
-          const [kind = '', state = ''] = sum.split(' ')
-          metric.set({ kind, state }, count)
-        }
+    ['kind', 'namespace', 'name', 'state']), (metric) => {
+    metric.reset()
+    const isNamed = namedConfigs(names)
+    const unnamed = new Map<string, number>()
+    for (const { kind, namespace, name, services } of read.configs()) {
+      const hasNames = isNamed(namespace)
+      for (const [state, count] of Object.entries(services)) {
+        const sum = `${kind} ${state}`
+        if (hasNames) metric.set({ kind, namespace, name, state }, count)
+        else unnamed.set(sum, (unnamed.get(sum) ?? 0) + count)
       }
     }
-  )
-  gauge('aim_admission_reconcile_limit', 'Keys that the reconciler may process at once; it follows write latency.',
-    { collect: (metric) => { metric.set(read.limit()?.limit ?? 0) } })
-  gauge('aim_admission_reconcile_running', 'Keys that the reconciler processes.',
-    { collect: (metric) => { metric.set(read.limit()?.running ?? 0) } })
-  gauge('aim_admission_write_latency_floor_seconds', 'Latency of a write that waits for no other, by kind of write.', {
-    labelNames: ['write'],
-    collect: (metric) => {
-      metric.reset()
-      for (const [write, ms] of read.limit()?.floors ?? []) metric.set({ write }, ms / 1_000)
+    for (const [sum, count] of unnamed) {
+      const [kind = '', state = ''] = sum.split(' ')
+      metric.set({ kind, state }, count)
     }
+  })
+  atScrape(gauge('aim_admission_reconcile_limit',
+    'Keys that the reconciler may process at once; it follows write latency.'), (metric) => {
+    metric.set(read.limit()?.limit ?? 0)
+  })
+  atScrape(gauge('aim_admission_reconcile_running', 'Keys that the reconciler processes.'), (metric) => {
+    metric.set(read.limit()?.running ?? 0)
+  })
+  atScrape(gauge('aim_admission_write_latency_floor_seconds',
+    'Latency of a write that waits for no other, by kind of write.', ['write']), (metric) => {
+    metric.reset()
+    for (const [write, ms] of read.limit()?.floors ?? []) metric.set({ write }, ms / 1_000)
   })
   const managers = new Set<string>()
   const countByManager = (name: string, help: string) => {
@@ -111,15 +108,6 @@ const MAX_OF_NAMESPACE = 20
 const MAX_MANAGERS = 20
 const OTHERS = 'other'
 
-interface Collection { readonly labelNames?: readonly string[], readonly collect: (metric: Gauge) => void }
-
-/** Gauges that are set at each scrape. */
-function collectingGauge (registry: Registry) {
-  return (name: string, help: string, { labelNames = [], collect }: Collection): void => {
-    const gauge: Gauge = new Gauge({ name, help, labelNames, registers: [registry], collect: () => { collect(gauge) } })
-  }
-}
-
 /** The metrics of the end-to-end probe. They are registered only while this replica probes. */
 export interface ProbeMetrics {
   /** A probe ended. `failure`: from a closed set; undefined after a success. */
@@ -153,25 +141,22 @@ const BUCKETS = [1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1, 10, 100, 1_000]
 
 /** Metrics of work queues, named as in client-go. Source: k8s.io/component-base/metrics/prometheus/workqueue. */
 export function workQueueMetrics (registry: Registry) {
-  const { counter, histogram } = metricsIn(registry)
+  const { counter, gauge, histogram } = metricsIn(registry)
   const label = { label: 'name', buckets: BUCKETS }
   const adds = counter('workqueue_adds_total', 'Added keys.', ['name'])
   const retries = counter('workqueue_retries_total', 'Keys retried after a failure.', ['name'])
   const waits = histogram('workqueue_queue_duration_seconds', 'Time that keys wait, in seconds.', label)
   const works = histogram('workqueue_work_duration_seconds', 'Time to process keys, in seconds.', label)
   const queues = new Map<string, () => MeasuredQueue | undefined>()
-  const gauge = (name: string, help: string, value: (queue: MeasuredQueue) => number): void => {
-    collectingGauge(registry)(name, help, {
-      labelNames: ['name'],
-      collect: (metric) => {
-        for (const [queue, measure] of queues) metric.set({ name: queue }, value(measure() ?? { depth: 0, ages: [] }))
-      }
+  const measured = (name: string, help: string, value: (queue: MeasuredQueue) => number): void => {
+    atScrape(gauge(name, help, ['name']), (metric) => {
+      for (const [queue, measure] of queues) metric.set({ name: queue }, value(measure() ?? { depth: 0, ages: [] }))
     })
   }
-  gauge('workqueue_depth', 'Keys that wait.', ({ depth }) => depth)
-  gauge('workqueue_unfinished_work_seconds', 'Total time that the keys in process have taken so far, in seconds.',
+  measured('workqueue_depth', 'Keys that wait.', ({ depth }) => depth)
+  measured('workqueue_unfinished_work_seconds', 'Total time that the keys in process have taken so far, in seconds.',
     ({ ages }) => ages.reduce((sum, age) => sum + age, 0) / 1_000)
-  gauge('workqueue_longest_running_processor_seconds',
+  measured('workqueue_longest_running_processor_seconds',
     'Longest time that a key in process has taken so far, in seconds.', ({ ages }) => Math.max(0, ...ages) / 1_000)
   return {
     /** `measure` returns the queue that works at present, if any. */

@@ -1,5 +1,6 @@
 import { Command, InvalidArgumentError, Option } from 'commander'
 import { PREFIX, SYSTEM_NAMESPACE } from '../../api/meta.ts'
+import { SERVICE_POLICIES } from '../../core/rules/service.ts'
 import type { PathPolicy } from '../../core/world.ts'
 import { parseDuration } from '../../platform/clock.ts'
 
@@ -63,7 +64,7 @@ export function apiGroupFlag (): Option {
 
 export function missingConfigFlag (): Option {
   return flag('--missing-config <action>', 'action for a service without its runtime configuration', 'warn')
-    .choices(MISSING_CONFIG)
+    .choices(SERVICE_POLICIES.missingConfig)
 }
 
 export function injectFlag (): Option {
@@ -79,8 +80,6 @@ export function injectOf (text: string, problems: string[]): PathPolicy['inject'
   }
   return parts.includes('fields') ? 'record,fields' : 'record'
 }
-
-export const MISSING_CONFIG = ['warn', 'refuse'] as const
 
 interface Bounds { readonly from?: number, readonly to: number }
 

@@ -3,12 +3,13 @@ import { SYSTEM_NAMESPACE } from '../../api/meta.ts'
 import type {
   ProcessSettings, ReconcilerSettings, ReconcileSettings, RecordSettings, ServeSettings
 } from '../../app/settings.ts'
+import { SERVICE_POLICIES } from '../../core/rules/service.ts'
 import { PATH_POLICIES, type PathPolicy } from '../../core/world.ts'
 import type { TracingSettings } from '../../telemetry/tracing.ts'
 import { LEASE_SECONDS } from '../../kube/leader-election.ts'
 import { certificateFlags, certificateSettings, clientSettings, type CertificateFlags } from './certificates.ts'
 import {
-  apiGroupFlag, flag, flagReader, injectFlag, injectOf, MISSING_CONFIG, withoutProblems
+  apiGroupFlag, flag, flagReader, injectFlag, injectOf, withoutProblems
 } from './read-flags.ts'
 
 type ProcessFlags = PathFlags & Readonly<Record<'host' | 'probePort' | 'logLevel', string>> &
@@ -121,7 +122,7 @@ export function serveSettings (flags: ServeFlags): ServeSettings {
       port: wholeNumber('port', { to: MAX_PORT }),
       certificates: certificateSettings(flags, problems),
       clients: clientSettings(flags, problems),
-      missingConfig: oneOf('missingConfig', MISSING_CONFIG),
+      missingConfig: oneOf('missingConfig', SERVICE_POLICIES.missingConfig),
       failurePolicy: oneOf('failurePolicy', ['Fail', 'Ignore']),
       drain: {
         min: duration('drainMin', { to: MAX_DRAIN_SECONDS }),

@@ -11,16 +11,18 @@ import {
   missingBlockFault, missingConfigFault, missingConfigWarning, NO_GATEWAY, serviceFaults
 } from './service-faults.ts'
 
-/** The operator's choices about services. */
-export interface ServicePolicy {
+/** The operator's choices about services, with the values of each. */
+export const SERVICE_POLICIES = {
   /** What happens to a service whose configuration is missing: admitted with a warning, or refused. */
-  readonly missingConfig: 'warn' | 'refuse'
+  missingConfig: ['warn', 'refuse'],
   /**
    * What happens to a service that reaches the validating webhook without a block. `refuse`: another webhook removed
    * it. `admit`: under failure policy Ignore, no mutating webhook may have run. The reconciler adds the block later.
    */
-  readonly missingBlock: 'refuse' | 'admit'
-}
+  missingBlock: ['refuse', 'admit']
+} as const
+
+export type ServicePolicy = { readonly [K in keyof typeof SERVICE_POLICIES]: typeof SERVICE_POLICIES[K][number] }
 
 export interface ServiceJudgement {
   readonly assessment: Assessment

@@ -1,4 +1,5 @@
 import { createdAt, keyText } from '../../api/object-meta.ts'
+import { counted } from '../../platform/printable.ts'
 import { assessService, type Assessment, type AssessmentWorld } from '../settings/assess.ts'
 import type { RuntimeConfig } from '../settings/runtime-config.ts'
 import type { Service, StoredService } from '../settings/service.ts'
@@ -33,7 +34,7 @@ export interface Prediction {
 export function effectSummary (predictions: readonly Prediction[]): string {
   const counts = EFFECTS.map((effect) => [predictions.filter((one) => one.effect === effect).length, effect] as const)
     .filter(([count]) => count > 0).map(([count, effect]) => `${count} ${effect}`).join(', ')
-  return `${predictions.length} ${predictions.length === 1 ? 'service' : 'services'}${counts && ': '}${counts}`
+  return `${counted(predictions.length, 'service')}${counts && ': '}${counts}`
 }
 
 /** All known services and configurations. */

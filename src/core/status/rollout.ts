@@ -2,6 +2,7 @@ import type { Condition } from '../../api/kubernetes-schemas.ts'
 import { ROLLOUT_ANNOTATION } from '../../api/meta.ts'
 import type { RuntimeConfigStatus } from '../../api/runtime-config.ts'
 import { ownObject, type JsonObject } from '../../platform/json.ts'
+import { counted } from '../../platform/printable.ts'
 import { problemText } from '../path/problem.ts'
 import { configTitle, shortHash, type RuntimeConfig } from '../settings/runtime-config.ts'
 import { conditionsOf, CONTESTED, knownConditions, knownFields, type ConditionDraft } from './conditions.ts'
@@ -119,8 +120,8 @@ function holdOf (
   if (mode.kind === 'paused') return { reason: 'Paused', message: `the rollout is paused; to resume: ${resume}` }
   if (halt !== undefined) return { reason: 'Halted', message: halt }
   if (mode.kind !== 'canary' || current < mode.services) return undefined
-  const services = mode.services === 1 ? '1 service' : `${mode.services} services`
-  return { reason: 'CanaryReached', message: `the canary reached ${services}; to roll out to all: ${resume}` }
+  const reached = `the canary reached ${counted(mode.services, 'service')}`
+  return { reason: 'CanaryReached', message: `${reached}; to roll out to all: ${resume}` }
 }
 
 function annotateCommand ({ kind, namespace, name }: RuntimeConfig, rollout: 'all' | 'force'): string {
@@ -151,8 +152,8 @@ function withinLimit (
 
 /** This format is state: `namedServices` reads it back, also from messages of earlier versions. */
 function brokenText (broken: readonly string[], config: RuntimeConfig): string {
-  const services = broken.length === 1 ? '1 healthy service' : `${broken.length} healthy services`
   const names = broken.slice(0, MAX_NAMED).join(', ') + (broken.length > MAX_NAMED ? ', …' : '')
+  const services = counted(broken.length, 'healthy service')
   return `${services} began to fail with this version of ${configTitle(config)}: ${names}`
 }
 

@@ -1,4 +1,4 @@
-import { oneLine } from '../../../platform/printable.ts'
+import { counted, oneLine } from '../../../platform/printable.ts'
 import { toJsonLines } from '../../output/formats.ts'
 
 /** In the order of the output. */
@@ -56,10 +56,6 @@ function toText (results: readonly CheckResult[]): string {
   const rest = `${ok.length} ok, ${unknown.length} unknown, ${counted(notes.length, 'note')}`
   const sections = [...causes, ...others].map(([title, listed]) => `\n${section(title, listed)}`)
   return `${total} (${results.length} checked: ${rest})\n${sections.join('')}`
-}
-
-function counted (count: number, noun: string): string {
-  return `${count} ${noun}${count === 1 ? '' : 's'}`
 }
 
 function section (title: string, results: readonly CheckResult[]): string {

@@ -8,7 +8,7 @@ import { FAULTS } from '../../../core/faults.ts'
 import { diagnosticsOf, type Diagnostic, type ReviewedObject } from '../../../offline/review-objects.ts'
 import { objectTitle, type GivenObject } from '../../../offline/local-object.ts'
 import { isJsonObject, own, ownObject, ownString } from '../../../platform/json.ts'
-import { escapeHidden, escapeJson, oneLine } from '../../../platform/printable.ts'
+import { counted, escapeHidden, escapeJson, oneLine } from '../../../platform/printable.ts'
 import { toJsonLines, toJunit, toYaml, type JunitCase } from '../../output/formats.ts'
 import { painter, type Paint } from '../../output/terminal.ts'
 import { placeText } from '../../read-objects.ts'
@@ -128,7 +128,7 @@ function summary (reviewed: readonly ReviewedObject[], paint: Paint): string {
     ...(warned > 0 ? [paint('yellow', `${warned} admitted with a warning`)] : []),
     paint('green', `${reviewed.length - refused - warned} admitted`)
   ]
-  return `${reviewed.length} ${reviewed.length === 1 ? 'object' : 'objects'}: ${counts.join(', ')}`
+  return `${counted(reviewed.length, 'object')}: ${counts.join(', ')}`
 }
 
 /** For code scanning. Source: OASIS SARIF 2.1.0. */

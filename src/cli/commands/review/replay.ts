@@ -1,7 +1,7 @@
 import { fullName } from '../../../api/object-meta.ts'
 import { errorMessage } from '../../../platform/error-message.ts'
 import { ownObject, ownString } from '../../../platform/json.ts'
-import { oneLine } from '../../../platform/printable.ts'
+import { counted, oneLine } from '../../../platform/printable.ts'
 import { readRecords, type ReadLine } from '../../../recording/record-files.ts'
 import { differencesOf, replayRecord, type ResponseDifference, type WebhooksOver } from '../../../recording/replay.ts'
 import type { ReviewRecord } from '../../../recording/review-record.ts'
@@ -124,7 +124,7 @@ interface Tally { readonly replayed: number, readonly different: number, readonl
 function summary ({ replayed, different, versions }: Tally, { version, colors }: ReplayDependencies): string {
   const paint = painter(colors)
   const recorders = oneLine([...versions].sort().join(', '))
-  const title = `${replayed} ${replayed === 1 ? 'review' : 'reviews'} recorded by ${recorders}`
+  const title = `${counted(replayed, 'review')} recorded by ${recorders}`
   const changed = paint(different > 0 ? 'red' : 'green', `${different} different`)
   return `${title}, replayed by ${version}: ${replayed - different} equal, ${changed}\n`
 }

@@ -2,7 +2,7 @@ import { constants } from 'node:fs'
 import { lstat, writeFile } from 'node:fs/promises'
 import type { Command } from 'commander'
 import { createTwoFilesPatch } from 'diff'
-import { oneLine } from '../../../platform/printable.ts'
+import { counted, oneLine } from '../../../platform/printable.ts'
 import { flag, missingConfigFlag, newCommand } from '../../flags/read-flags.ts'
 import { pathFlags } from '../../flags/settings.ts'
 import { toJunit } from '../../output/formats.ts'
@@ -87,8 +87,7 @@ function report (results: readonly Compared[], paint: Paint): string {
     const diff = difference.trimEnd().split('\n').map((line) => `    ${painted(line, paint)}\n`).join('')
     return `${paint('red', '✗')} ${paint('bold', oneLine(name))}\n${diff}`
   })
-  const total = `${results.length} ${results.length === 1 ? 'case' : 'cases'}`
-  return `${lines.join('')}\n${total}: ${failed} ${failed === 1 ? 'differs' : 'differ'}\n`
+  return `${lines.join('')}\n${counted(results.length, 'case')}: ${failed} ${failed === 1 ? 'differs' : 'differ'}\n`
 }
 
 function painted (line: string, paint: Paint): string {
