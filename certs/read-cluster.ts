@@ -1,6 +1,6 @@
 import { PREFIX } from '../src/api/meta.ts'
 import { annotationOf, labelsOf } from '../src/api/object-meta.ts'
-import type { ObjectStore, ReadResult } from '../src/core/ports.ts'
+import type { ObjectKey, ObjectStore, ReadResult } from '../src/core/ports.ts'
 import { ownObject, ownString, type JsonObject } from '../src/platform/json.ts'
 import { readCertificateSet } from './certificate-set.ts'
 import type { StoredSet } from './rotate.ts'
@@ -14,7 +14,7 @@ export const MANAGED_BY = { 'app.kubernetes.io/managed-by': PREFIX }
 
 /** The objects that hold the certificates of one installation. */
 export interface CertificateObjects {
-  readonly secret: { readonly namespace: string, readonly name: string }
+  readonly secret: ObjectKey
   /** Name of both the MutatingWebhookConfiguration and the ValidatingWebhookConfiguration. */
   readonly configuration: string
   /** Names of this program's webhooks in them. */

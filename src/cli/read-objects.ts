@@ -186,11 +186,11 @@ async function objectsInCluster (
   const problems: string[] = []
   await withCluster(flags, async ({ request }) => {
     const read = async (kind: Kind, namespace: string): Promise<void> => {
-      for await (const object of listObjects(collectionPath(kind, namespace), request)) {
+      await listObjects(collectionPath(kind, namespace), request, (object) => {
         const local = localObject(object)
         if (local !== undefined) found.push(local)
         progress.step()
-      }
+      })
     }
     for (const kind of KINDS) {
       const { plural, scope } = kind

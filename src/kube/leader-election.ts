@@ -1,5 +1,5 @@
 import { microTime, versionOf } from '../api/object-meta.ts'
-import type { Log, Unavailable, WriteResult } from '../core/ports.ts'
+import type { Log, ObjectKey, Unavailable, WriteResult } from '../core/ports.ts'
 import { pause, type Clock } from '../platform/clock.ts'
 import { errorMessage } from '../platform/error-message.ts'
 import { isJsonObject, own, ownObject, ownString, type JsonObject } from '../platform/json.ts'
@@ -25,7 +25,7 @@ export function leaseTimes (seconds: number): LeaseTimes {
 }
 
 export interface LeaderElectionOptions {
-  readonly lease: { readonly namespace: string, readonly name: string }
+  readonly lease: ObjectKey
   /** Unique to this process, across restarts. */
   readonly identity: string
   readonly request: SendRequest

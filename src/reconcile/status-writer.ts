@@ -1,5 +1,5 @@
 import { KINDS, type Kind } from '../api/kinds.ts'
-import type { Log, TransitionEvent } from '../core/ports.ts'
+import type { Log, ObjectKey, TransitionEvent } from '../core/ports.ts'
 import type { OwnStatus, ServiceEvent } from '../core/status/conditions.ts'
 import { givenUp, withKept, writable } from '../core/status/ownership.ts'
 import type { JsonObject } from '../platform/json.ts'
@@ -20,7 +20,7 @@ export interface StatusWriterDependencies {
 export interface StatusTarget<T extends OwnStatus> {
   /** Of the work queue. */
   readonly id: string
-  readonly object: { readonly kind: Kind['kind'], readonly namespace: string, readonly name: string }
+  readonly object: ObjectKey & { readonly kind: Kind['kind'] }
   readonly observed: Observed<T>
   readonly wanted: T
   /** Milliseconds to wait before a write of this status. */

@@ -10,22 +10,21 @@ import { ListWatchError } from '../watch/list-watch-error.ts'
 const PAGE_SIZE = 500
 
 /**
- * Every object of a collection, page by page, once. Throws one line if the API server refuses the list, with the status
- * as its cause.
+ * Reads every object of a collection, page by page, once. Throws one line if the API server refuses the list, with the
+ * status as its cause.
  */
-export async function * listObjects (path: string, request: SendRequest): AsyncGenerator<JsonObject> {
-  let token = ''
+export async function listObjects (
+  path: string, request: SendRequest, onObject: (object: JsonObject) => void
+): Promise<void> {
+  let next = ''
   do {
-    const response = await request(path, { query: pageQuery(token) })
+    const response = await request(path, { query: pageQuery(next) })
     if (response.statusCode !== 200) {
       const status = await statusOf(response)
       throw new Error(`failed to list ${path}: ${status.message}`, { cause: status })
     }
-    const page = readListPage(response.body)
-    let next = await page.next()
-    for (; next.done !== true; next = await page.next()) yield next.value.object
-    token = next.value.next
-  } while (token !== '')
+    next = (await readListPage(response.body, ({ object }) => { onObject(object) })).next
+  } while (next !== '')
 }
 
 /** Why the user may not list a collection; undefined if the list failed for another reason. */
@@ -53,14 +52,16 @@ export interface ListPageEnd {
 }
 
 /**
- * The items of a page as they arrive, so that the page is never in memory as a whole: 500 objects can have 700 MiB.
- * Throws a ListWatchError if the text is not a list. Source: Kubernetes API concepts, "Retrieving large results sets in
- * chunks".
+ * Reads the items of a page as they arrive, so that the page is never in memory as a whole: 500 objects can have
+ * 700 MiB. Throws a ListWatchError if the text is not a list. Source: Kubernetes API concepts, "Retrieving large
+ * results sets in chunks".
  */
-export async function * readListPage (stream: AsyncIterable<Uint8Array>): AsyncGenerator<VersionedObject, ListPageEnd> {
+export async function readListPage (
+  stream: AsyncIterable<Uint8Array>, onItem: (item: VersionedObject) => void
+): Promise<ListPageEnd> {
   const splitter = new ItemSplitter()
   for await (const chunk of stream) {
-    for (const text of splitter.push(chunk)) yield listedObject(parseObject(text))
+    for (const text of splitter.push(chunk)) onItem(listedObject(parseObject(text)))
     await yieldToEventLoop() // reviews must not wait for a long page
   }
   const list = parseObject(splitter.rest)

@@ -177,16 +177,12 @@ export class Reflector {
   async #list (listed: Set<string>): Promise<string> {
     let end: ListPageEnd = { version: '', next: '' }
     do {
-      end = await this.#send(pageQuery(end.next), PAGE_LIMIT_MS, async (body, signal) => {
-        const page = readListPage(body)
-        let next = await page.next()
-        for (; next.done !== true; next = await page.next()) {
+      end = await this.#send(pageQuery(end.next), PAGE_LIMIT_MS, async (body, signal) =>
+        await readListPage(body, (item) => {
           signal.throwIfAborted()
-          this.#upsert(next.value)
-          listed.add(keyText(next.value.key))
-        }
-        return next.value
-      })
+          this.#upsert(item)
+          listed.add(keyText(item.key))
+        }))
     } while (end.next !== '')
     return end.version
   }

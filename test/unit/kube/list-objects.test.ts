@@ -8,11 +8,9 @@ const chunked = async function * (text: string, size: number): AsyncGenerator<Ui
 }
 
 async function read (text: string, size: number): Promise<{ objects: unknown[], end: unknown }> {
-  const page = readListPage(chunked(text, size))
   const objects: unknown[] = []
-  let next = await page.next()
-  for (; next.done !== true; next = await page.next()) objects.push(next.value.object)
-  return { objects, end: next.value }
+  const end = await readListPage(chunked(text, size), ({ object }) => { objects.push(object) })
+  return { objects, end }
 }
 
 t.test('reads the items of a list one by one, whatever they contain and however the bytes are cut', async (t) => {

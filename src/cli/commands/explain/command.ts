@@ -115,7 +115,7 @@ async function readable ({ names, namespace }: Wanted, request: SendRequest): Pr
     const { kind } = each
     const path = collectionPath(each, namespace)
     try {
-      for await (const object of listObjects(path, request)) objects.push(object)
+      await listObjects(path, request, (object) => { objects.push(object) })
     } catch (error) {
       const reason = forbiddenReason(error)
       if (reason === undefined) throw error

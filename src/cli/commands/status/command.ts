@@ -87,9 +87,9 @@ async function listRollouts (wanted: Wanted, request: SendRequest): Promise<List
   for (const kind of [AIM_CLUSTER_RUNTIME_CONFIG, AIM_RUNTIME_CONFIG]) {
     const collection = { kind: kind.kind, path: collectionPath(kind, wanted.namespace) }
     try {
-      for await (const object of listObjects(collection.path, request)) {
+      await listObjects(collection.path, request, (object) => {
         if (isWanted(object, wanted)) listed.push(rolloutOf(collection.kind, object))
-      }
+      })
       readable.push(collection)
     } catch (error) {
       const reason = forbiddenReason(error)
