@@ -7,7 +7,7 @@ import { storedHash, stalenessOf } from '../core/status/staleness.ts'
 import { isJsonObject, ownString, type JsonObject } from '../platform/json.ts'
 import { afterWrite, DONE, type Reconciled } from './reconciled.ts'
 import type { RolloutState } from './rollout-state.ts'
-import { readSnapshot, rolledOutConfig, type ServiceSnapshot } from './service-snapshot.ts'
+import { readSnapshot, rolledOutConfig, snapshotOf, type ServiceSnapshot } from './service-snapshot.ts'
 import type { WorkResult } from './work-queue.ts'
 import { assessmentWorld, configId, type ReconcileWorld } from './world.ts'
 
@@ -53,14 +53,24 @@ async function check (snapshot: ServiceSnapshot, object: JsonObject, context: Co
     world.written.service(object)
   }
   if (after !== undefined && await isDropped(snapshot, after, world)) return finish(id, state, { result: DONE })
-  if (after === undefined || stalenessOf(after) !== 'current') {
+  const isUnchanged = versionOf(object) === snapshot.observed.version
+  if (!isSettled(after, { id, isUnchanged }, context)) {
     const error = `admission returned ${settingsIn(after)}, retrying`
     return finish(id, state, { result: { kind: 'retry', reason: error }, error })
   }
   state.admissionErrors.delete(id)
-  const isUnchanged = versionOf(object) === snapshot.observed.version
-  // then nothing else adds it, but what the service waits for may have changed
+  // what the service waits for may have changed, and nothing else adds it
   return { result: DONE, enqueue: isUnchanged ? [{ queue: 'status', key: id, priority: 'low' }] : [] }
+}
+
+/** No watch event follows an unchanged object: if the cache sees it otherwise, it would trigger again at once. */
+function isSettled (
+  after: Assessment | undefined, { id, isUnchanged }: { readonly id: string, readonly isUnchanged: boolean },
+  { world, state }: Context
+): boolean {
+  if (after === undefined || stalenessOf(after) !== 'current') return false
+  const cached = isUnchanged ? snapshotOf(id, world) : undefined
+  return cached === undefined || !needsAdmission(cached, state)
 }
 
 /** Whether the definition no longer has the block. A spec that changed without one may be a user's edit instead. */

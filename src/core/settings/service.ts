@@ -78,7 +78,7 @@ export function readService (given: JsonObject, namespace: string, stored: JsonO
       imagePullSecrets: namesAt(spec, 'imagePullSecrets', 'spec.imagePullSecrets'),
       routing: routingAt(spec),
       ...recordIn(spec, metadata),
-      object: withoutRecord(inNamespace(object, namespace)),
+      object: withoutCopies(inNamespace(object, namespace)),
       filled
     }
   })
@@ -116,9 +116,10 @@ function readRecord (text: unknown): unknown {
 const MAX_RECORD = 256 * 1024
 const MAX_RECORD_DEPTH = 8
 
-function withoutRecord (object: JsonObject): JsonObject {
-  const isRecorded = Object.hasOwn(annotationsOf(object), RECORD_ANNOTATION)
-  return isRecorded ? withAnnotation(object, RECORD_ANNOTATION, undefined) : object
+/** Without the record and the applied manifest, which no index keeps: a path that read them would differ there. */
+function withoutCopies (object: JsonObject): JsonObject {
+  return [RECORD_ANNOTATION, LAST_APPLIED_ANNOTATION].reduce((rest, key) =>
+    Object.hasOwn(annotationsOf(rest), key) ? withAnnotation(rest, key, undefined) : rest, object)
 }
 
 /** The configuration name of a service, without reading the rest; undefined if spec or name is malformed. */
@@ -136,7 +137,6 @@ export function displayName ({ name, generateName }: ServiceFields): string {
 /** The keys of the labels or annotations, in the object's order. */
 export function keysOf (service: Service, field: 'labels' | 'annotations'): string[] {
   return Object.keys(ownObject(ownObject(service.object, 'metadata'), field))
-    .filter((key) => key !== LAST_APPLIED_ANNOTATION)
 }
 
 /** What rules and path expressions read of an object's metadata: without managed fields and the applied manifest. */

@@ -71,9 +71,20 @@ t.test('does not trigger admission of a service that is held, current, being del
 })
 
 t.test('updates the status after an admission that changed nothing, because no watch event follows', async (t) => {
+  const { world, sinks, triggerAdmission, results, before } = aRollForward()
+  const { triggerAdmission: send } = world.writer
+  world.writer.triggerAdmission = async (key) => {
+    sinks.AIMRuntimeConfig.upsert(stored(aConfig(), 3, { generation: 3 })) // the old version again
+    return await send(key)
+  }
+  results.push({ kind: 'written', object: before })
+  t.strictSame(await triggerAdmission(ID), { ...DONE, enqueue: UPDATE_STATUS })
+})
+
+t.test('retries if the cache sees an unchanged service otherwise than admission', async (t) => {
   const { world, triggerAdmission, results, before } = aRollForward()
   results.push({ kind: 'written', object: stored(admitted(before, world.configs), 1) })
-  t.strictSame(await triggerAdmission(ID), { ...DONE, enqueue: UPDATE_STATUS })
+  t.match((await triggerAdmission(ID)).result, { kind: 'retry', reason: /^admission returned other/ })
 })
 
 t.test('retries if a replica with an outdated cache returns old settings', async (t) => {

@@ -2,10 +2,12 @@ import fastJsonPatch from 'fast-json-patch'
 import t from 'tap'
 import { decodeReview } from '../../../src/admission/decode.ts'
 import type { Verdict } from '../../../src/admission/verdict.ts'
-import { RECORD_ANNOTATION } from '../../../src/api/meta.ts'
+import { INJECTED_FIELDS_ANNOTATION, LAST_APPLIED_ANNOTATION, RECORD_ANNOTATION } from '../../../src/api/meta.ts'
 import type { ServedFields } from '../../../src/core/ports.ts'
 import { PRODUCT_FIELDS } from '../../../src/core/served-fields.ts'
+import { assessService } from '../../../src/core/settings/assess.ts'
 import { recordText } from '../../../src/core/settings/service.ts'
+import { stalenessOf } from '../../../src/core/status/staleness.ts'
 import { own, ownObject, type JsonObject } from '../../../src/platform/json.ts'
 import { newAdmissionEngine, type AdmissionEngine } from '../../../webhooks/engine.ts'
 import { ManualClock } from '../../support/fakes/manual-clock.ts'
@@ -53,9 +55,9 @@ function block (object: JsonObject): unknown {
   return own(ownObject(object, 'spec'), 'resolvedRuntimeConfig')
 }
 
-function withAnnotation (object: JsonObject, value: unknown): JsonObject {
+function withAnnotation (object: JsonObject, value: unknown, key = RECORD_ANNOTATION): JsonObject {
   const metadata = ownObject(object, 'metadata')
-  const annotations = { ...ownObject(metadata, 'annotations'), [RECORD_ANNOTATION]: value }
+  const annotations = { ...ownObject(metadata, 'annotations'), [key]: value }
   return { ...object, metadata: { ...metadata, annotations } }
 }
 
@@ -209,16 +211,36 @@ t.test('a service holds its path while a changed definition hides the block', as
   t.equal(engine.services.get({ namespace: 'ml-team', name: 'holder' })?.held, undefined, 'a removed block is removed')
 })
 
-t.test('no template reads the annotation', async (t) => {
-  const { engine } = anEngine(false)
-  const object = (pathTemplate: string): JsonObject =>
-    withAnnotation(aService({ spec: { routing: { ...ROUTING, pathTemplate } } }), '"forged"')
-  const named = judge(engine, '/validate/aimservices', {
-    operation: 'CREATE', object: object("/{.metadata.annotations['aim.silogen.ai/resolved-runtime-config']}")
-  })
-  t.match(named, { kind: 'deny', faults: [{ message: /it is the result of admission/ }] })
-  const wildcard = mutate(engine, { ...object('/{.metadata.annotations.*}') })
-  t.notMatch(JSON.stringify(wildcard.object), /"path":/)
+t.test('no template reads the annotations of admission and of kubectl, which no cache keeps', (t) => {
+  for (const [key, why] of [
+    [RECORD_ANNOTATION, /it is the result of admission/],
+    [INJECTED_FIELDS_ANNOTATION, /it is the result of admission/],
+    [LAST_APPLIED_ANNOTATION, /it is kubectl's copy of the manifest/]
+  ] as const) {
+    const { engine } = anEngine(false)
+    const object = (pathTemplate: string): JsonObject =>
+      withAnnotation(aService({ spec: { routing: { ...ROUTING, pathTemplate } } }), '"forged"', key)
+    const { object: named } = mutate(engine, object(`/{.metadata.annotations['${key}']}`))
+    t.match(judge(engine, '/validate/aimservices', { operation: 'CREATE', object: named }), {
+      kind: 'deny', faults: [{ code: 'AIM-TEMPLATE-UNSUPPORTED', message: why }]
+    })
+    for (const template of ['/{.metadata.annotations.*}', '/{.metadata..annotations.*}']) {
+      t.notMatch(annotation(mutate(engine, object(template)).object), /"path":/, `${key} by ${template}`)
+    }
+  }
+  t.end()
+})
+
+t.test('a cache finds a service current that a template gave a path beside the manifest of kubectl apply', (t) => {
+  const { engine } = anEngine(true)
+  const routing = { ...ROUTING, pathTemplate: '/{.metadata.annotations.*}' }
+  const given = withAnnotation(aService({ spec: { routing } }), 'nlp', 'team')
+  const { object } = mutate(engine, withAnnotation(given, '{"spec":{}}', LAST_APPLIED_ANNOTATION))
+  engine.sinks.AIMService.upsert(stored(object))
+  const service = engine.services.get({ namespace: 'ml-team', name: 'llama-chat' })?.parse()
+  t.match(block(object), { routing: { path: '/nlp' } })
+  t.equal(service && stalenessOf(assessService(service, engine.world, service)), 'current')
+  t.end()
 })
 
 t.test('a warning says why the annotations are too long for the API server', (t) => {
