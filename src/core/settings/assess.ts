@@ -1,4 +1,5 @@
 import type { ResolvedRuntimeConfig } from '../../api/aim-service.ts'
+import type { ParentReference } from '../../api/runtime-config.ts'
 import { DEFAULT_CONFIG_NAME, PREFIX } from '../../api/meta.ts'
 import { definedFields } from '../../platform/json.ts'
 import type { TemplateProblem } from '../path/problem.ts'
@@ -46,7 +47,7 @@ export function assessService (service: Service, world: AssessmentWorld, stored:
   const assessed = assessPath({ service, config, stored }, world)
   const recordIn = world.served.has('spec', 'resolvedRuntimeConfig') ? 'spec' : 'annotation'
   const block = config && resolvedBlock(config, assessed)
-  const filled = block === undefined || world.pathPolicy.inject === 'record' ? {} : fieldsToFill(assessed, block, world)
+  const filled = world.pathPolicy.inject === 'record' ? {} : fieldsToFill(assessed, block, world)
   return { ...assessed, block, filled, recordIn }
 }
 
@@ -92,20 +93,20 @@ export function resolveConfig (
 /**
  * What the service gets in those fields that its user left unset, so that a program that reads only them does what the
  * block says. Without a path, or without a gateway, the service must not be served: that program would render the
- * template itself.
+ * template itself. It may also merge configurations, and use one before it is rolled out.
  */
 function fieldsToFill (
-  { service: { object }, routing, path }: PathAssessment, block: ResolvedRuntimeConfig,
+  { service: { object }, routing, path }: PathAssessment, block: ResolvedRuntimeConfig | undefined,
   { served }: AssessmentWorld
 ): FilledFields {
   const servedPath = path.kind === 'path' && routing.gatewayRef !== undefined ? path.path : undefined
+  const isKeptOff = servedPath === undefined && fieldIn(object, 'spec.routing.enabled') === true
   const values: Record<FillableField, unknown> = {
     'spec.routing.enabled': routing.enabled && servedPath !== undefined,
-    'spec.routing.gatewayRef': routing.gatewayRef,
-    'spec.routing.pathTemplate':
-      servedPath ?? (fieldIn(object, 'spec.routing.enabled') === true ? NO_PATH_TEMPLATE : undefined),
-    'spec.imagePullSecrets': block.imagePullSecrets,
-    'spec.serviceAccountName': block.serviceAccountName
+    'spec.routing.gatewayRef': isKeptOff ? NO_PATH_GATEWAY : routing.gatewayRef,
+    'spec.routing.pathTemplate': servedPath ?? (isKeptOff ? NO_PATH_TEMPLATE : undefined),
+    'spec.imagePullSecrets': block?.imagePullSecrets,
+    'spec.serviceAccountName': block?.serviceAccountName
   }
   const unset = FILLABLE_FIELDS.filter((field) =>
     fieldIn(object, field) === undefined && served.has(...field.split('.')))
@@ -114,6 +115,8 @@ function fieldsToFill (
 
 /** No service has this label, so no program can render a path from the template. */
 const NO_PATH_TEMPLATE = `/{.metadata.labels['${PREFIX}/no-path']}`
+/** No gateway has this name, so a route to it serves nothing, whatever the template of the service. */
+const NO_PATH_GATEWAY: ParentReference = { name: `no-path.${PREFIX}` }
 
 /** Unset fields are left out. */
 function resolvedBlock (config: UsedConfig, { service, routing, path }: PathAssessment): ResolvedRuntimeConfig {

@@ -4,13 +4,14 @@ import { decodeReview } from '../../../src/admission/decode.ts'
 import { INJECTED_FIELDS_ANNOTATION } from '../../../src/api/meta.ts'
 import { PRODUCT_FIELDS } from '../../../src/core/served-fields.ts'
 import { assessService } from '../../../src/core/settings/assess.ts'
-import type { FillableField } from '../../../src/core/settings/filled-fields.ts'
+import { withFilled, type FillableField } from '../../../src/core/settings/filled-fields.ts'
 import { readService } from '../../../src/core/settings/service.ts'
 import { DEFAULT_PATH_POLICY } from '../../../src/core/world.ts'
-import { own, ownObject, sameJson } from '../../../src/platform/json.ts'
+import { own, ownObject, ownString, sameJson, type JsonObject } from '../../../src/platform/json.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { aReview } from '../../support/builders/a-review.ts'
 import { aboutObject, aConfig, aService } from '../../support/builders/objects.ts'
+import { mergeSpecs, wantedRoute, type WantedRoute } from '../../support/operator/routes.ts'
 import {
   normalized, SimulatedService, withoutOrder, type Definition, type Values
 } from '../../support/fakes/simulated-service.ts'
@@ -115,6 +116,53 @@ t.test('a service that must not be served is filled so that no program serves it
   t.strictSame(service.values(), { 'spec.routing.enabled': false }, 'without a gateway')
   service.clientSideApply({ 'spec.routing.enabled': true })
   t.match(service.values()['spec.routing.pathTemplate'], /no-path/)
+  t.end()
+})
+
+/**
+ * The route that an operator makes of a service after its configuration changes from `before` to `after`, which is not
+ * rolled out. Another service holds `/held`. The operator merges the configuration with that of the cluster.
+ */
+function routeBeside (
+  { before, after, routing }: Readonly<Record<'after' | 'routing', JsonObject>> & { readonly before?: JsonObject }
+): WantedRoute {
+  const pathPolicy = { ...DEFAULT_PATH_POLICY, inject: 'record,fields' } as const
+  const engine = newAdmissionEngine({ missingConfig: 'warn', missingBlock: 'refuse' }, { pathPolicy })
+  if (before !== undefined) engine.sinks.AIMRuntimeConfig.upsert(aConfig(before))
+  const held = { ...ROUTED.routing, pathTemplate: '/held' }
+  engine.sinks.AIMService.upsert(aService({ namespace: 'victim', spec: { runtimeConfigName: 'none', routing: held } }))
+  const service = readService(aService({ spec: { routing } }), 'ml-team')
+  if (service.kind === 'malformed') throw new Error(service.field)
+  const { filled } = assessService(service, engine.world, undefined)
+  return wantedRoute(withFilled(service.object, filled), mergeSpecs({ routing: { gatewayRef: GATEWAY } }, after))
+}
+
+const GATEWAY = ROUTED.routing.gatewayRef
+const BELOW = '/held/below'
+
+t.test('no configuration leads an operator to a path of another service', (t) => {
+  const own = { enabled: true, pathTemplate: BELOW }
+  for (const [name, { before, after = before, routing }] of Object.entries({
+    'its gateway': { before: { routing: { gatewayRef: GATEWAY } }, routing: own },
+    'a gateway of the cluster': { before: {}, routing: own },
+    'a gateway that is not rolled out': { after: { routing: { gatewayRef: GATEWAY } }, routing: own },
+    'a template that is not rolled out': {
+      after: { routing: { enabled: true, pathTemplate: BELOW } }, routing: { gatewayRef: GATEWAY }
+    },
+    'settings that are not rolled out': { after: { routing: { ...own, gatewayRef: GATEWAY } }, routing: {} }
+  } as Readonly<Record<string, { before?: JsonObject, after?: JsonObject, routing: JsonObject }>>)) {
+    const route = routeBeside({ ...(before && { before }), after: after ?? {}, routing })
+    t.not(route.kind === 'route' && `${ownString(route.gateway, 'name')} ${route.path}`, `gw ${BELOW}`, name)
+  }
+  t.end()
+})
+
+t.test('an operator serves a free path at the gateway of the configuration', (t) => {
+  const before = { routing: { gatewayRef: GATEWAY } }
+  const routing = { enabled: true, pathTemplate: '/free' }
+  t.match(routeBeside({ before, after: before, routing }), { kind: 'route', path: '/free', gateway: GATEWAY })
+  const own = { enabled: true, gatewayRef: GATEWAY }
+  t.match(routeBeside({ after: {}, routing: own }), { path: '/ml-team/llama-chat' }, 'without a configuration')
   t.end()
 })
 
