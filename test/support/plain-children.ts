@@ -4,5 +4,7 @@ import processOnSpawn from 'process-on-spawn'
 
 processOnSpawn.removeAllListeners()
 process.env['NODE_OPTIONS'] = ''
+// tap reads the source map of every dependency; our sources need none
+process.setSourceMapsEnabled(false)
 // the contexts of the developer's kubeconfig have no effect
 process.env['KUBECONFIG'] = '/nonexistent/kubeconfig'
