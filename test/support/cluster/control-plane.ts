@@ -65,6 +65,9 @@ export async function startControlPlane ({ audit = false, apiServerFlags = [] }:
     startApiServer,
     /** Ends the API server without notice; its data stays. */
     killApiServer: async () => { await end(api, 'SIGKILL') },
+    /** Stops both processes, which otherwise take 0.03 s of CPU each second, until `resume`. */
+    pause: () => { for (const process of [api, etcd]) process.kill('SIGSTOP') },
+    resume: () => { for (const process of [etcd, api]) process.kill('SIGCONT') },
     pauseEtcd: () => { etcd.kill('SIGSTOP') },
     resumeEtcd: () => { etcd.kill('SIGCONT') },
     stop: async () => {

@@ -17,7 +17,7 @@ import { startControlPlane, type ControlPlane, type ControlPlaneAddress } from '
 import { rememberState } from './etcd-state.ts'
 import type { PoolMessage } from './pool.ts'
 
-interface PooledServer {
+interface PooledServer extends Pick<ControlPlane, 'pause' | 'resume'> {
   readonly address: ControlPlaneAddress
   /** Restores the state after the start. */
   readonly reset: () => Promise<void>
@@ -25,7 +25,7 @@ interface PooledServer {
 
 const [socketFile = '', pid = ''] = process.argv.slice(2)
 const started: ControlPlane[] = []
-/** Servers without a lease; each resolves once its state is restored. */
+/** Servers without a lease; each resolves once its state is restored and it is paused. */
 const free: Array<Promise<PooledServer>> = []
 
 async function startServer (): Promise<PooledServer> {
@@ -39,8 +39,10 @@ async function startServer (): Promise<PooledServer> {
   const definitions = customResourceDefinitions()
   await until(async () => await arePublished(client, definitions))
   const restore = await rememberState(plane.etcdUrl)
-  const { dir, url, etcdUrl } = plane
+  const { dir, url, etcdUrl, pause, resume } = plane
   return {
+    pause,
+    resume,
     address: { dir, url, etcdUrl },
     reset: async () => {
       await until(async () => {
@@ -73,9 +75,14 @@ async function lease (socket: Socket): Promise<void> {
   const send = (message: PoolMessage): void => { socket.write(`${JSON.stringify(message)}\n`) }
   try {
     const server = await (free.pop() ?? startServer())
+    server.resume()
     send(server.address)
     await closed
-    free.push(server.reset().then(() => server, startServer))
+    const restored = server.reset().then(() => {
+      server.pause()
+      return server
+    })
+    free.push(restored.catch(startServer))
   } catch (error) {
     send({ error: errorMessage(error) })
     socket.end()
