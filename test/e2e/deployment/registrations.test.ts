@@ -6,6 +6,7 @@ import { issueEphemeralPair } from '../../../certs/issue.ts'
 import type { CheckResult } from '../../../src/cli/commands/doctor/format.ts'
 import type { JsonObject } from '../../../src/platform/json.ts'
 import { manifest } from '../../support/builders/manifests.ts'
+import { inNamespace } from '../../support/cluster/cluster-client.ts'
 import { startOwnCluster } from '../../support/cluster/cluster.ts'
 import { objectsIn, renderedChart } from '../../support/cluster/rendered-chart.ts'
 import { installCrds, manifestsOf, ready } from '../../support/programs/product.ts'
@@ -19,7 +20,7 @@ const [host] = Object.values(networkInterfaces()).flatMap((addresses) => address
 if (host === undefined) t.bailout('needs a network interface beside loopback')
 
 const cluster = await startOwnCluster({ apiServerFlags: ['--enable-aggregator-routing=true'] })
-const { client, dir, kubectl, kubeconfig } = cluster
+const { client, dir, kubeconfig } = cluster
 const NAMESPACES = ['aim-system', 'platform'] as const
 const names = NAMESPACES.flatMap((namespace) => ['aim-admission', 'gate'].map((name) => `${name}.${namespace}.svc`))
 const pair = await issueEphemeralPair({ dnsNames: names, ipAddresses: [String(host)], days: 30 })
@@ -152,16 +153,18 @@ const HEALTHY: Readonly<Record<string, Installation>> = {
 
 /** Whether the API server has services judged. */
 async function works (): Promise<boolean> {
-  const good = await kubectl(['create', '--dry-run=server', '-f', '-'], manifest({ name: 'good' }))
+  const good = await client.dryRun(inNamespace('default').services, manifest({ name: 'good' }))
   const invalid = manifest({ name: 'bad', spec: { routing: { enabled: true, pathTemplate: '/{' } } })
-  const bad = await kubectl(['create', '--dry-run=server', '-f', '-'], invalid)
-  return good.code === 0 && bad.stderr.includes('spec.routing.pathTemplate')
+  const bad = await client.dryRun(inNamespace('default').services, invalid)
+  return good.code === 201 && String(bad.object['message']).includes('spec.routing.pathTemplate')
 }
 
-const targets = async (): Promise<string> => (await kubectl([
-  'get', 'mutatingwebhookconfigurations,validatingwebhookconfigurations', '-o',
-  'jsonpath={range .items[*].webhooks[*]}{.name} {.clientConfig}{"\\n"}{end}'
-])).stdout
+const REGISTRATION = '/apis/admissionregistration.k8s.io/v1'
+const MUTATING = `${REGISTRATION}/mutatingwebhookconfigurations`
+const VALIDATING = `${REGISTRATION}/validatingwebhookconfigurations`
+
+const targets = async (): Promise<string[]> => await Promise.all([MUTATING, VALIDATING].map(async (kind) =>
+  await client.values(kind, '.items[*].webhooks[*]["name","clientConfig"]')))
 
 const doctor = async (...flags: string[]) =>
   await runPasted(['aim-admission doctor', ...flags].join(' '), { KUBECONFIG: kubeconfig, HOME: dir })
@@ -170,15 +173,24 @@ const doctor = async (...flags: string[]) =>
 const commandsIn = (text: string): string[] => text.split(/^ {2}run:\n/m).slice(1)
   .map((part) => part.split(/\n\n/)[0]?.trimEnd() ?? '')
 
+const OF_CLUSTER = [
+  MUTATING,
+  VALIDATING,
+  ...['validatingadmissionpolicies', 'validatingadmissionpolicybindings'].map((name) => `${REGISTRATION}/${name}`),
+  ...['clusterroles', 'clusterrolebindings'].map((name) => `/apis/rbac.authorization.k8s.io/v1/${name}`)
+]
+const OF_NAMESPACE = (namespace: string) => [
+  ...['services', 'serviceaccounts'].map((name) => `/api/v1/namespaces/${namespace}/${name}`),
+  `/apis/apps/v1/namespaces/${namespace}/deployments`,
+  `/apis/discovery.k8s.io/v1/namespaces/${namespace}/endpointslices`
+]
+
 async function reset (): Promise<void> {
-  await kubectl(['delete', 'mutatingwebhookconfiguration,validatingwebhookconfiguration', 'aim-admission', '--ignore-not-found'])
-  await kubectl(['delete', 'service,endpointslice,deployment,serviceaccount', '--all', '-n', 'aim-system'])
-  await kubectl(['delete', 'service,endpointslice,deployment,serviceaccount', '--all', '-n', 'platform'])
-  const left = /^clusterrole.*\/aim-admission|validatingadmissionpolicy.*\/aim-admission/
-  const { stdout } = await kubectl(
-    ['get', 'clusterrole,clusterrolebinding,validatingadmissionpolicy,validatingadmissionpolicybinding', '-o', 'name']
-  )
-  await kubectl(['delete', '--ignore-not-found', ...stdout.split('\n').filter((name) => left.test(name)), 'clusterrole/none'])
+  for (const kind of OF_CLUSTER) {
+    const names = (await client.values(kind, '.items[*].metadata.name')).split(' ')
+    for (const name of names.filter((each) => each.startsWith('aim-admission'))) await client.remove(`${kind}/${name}`)
+  }
+  for (const collection of NAMESPACES.flatMap(OF_NAMESPACE)) await client.remove(collection)
 }
 
 for (const [name, { install, fits }] of Object.entries(HEALTHY)) {
@@ -199,7 +211,7 @@ for (const [name, { install, fits }] of Object.entries(HEALTHY)) {
       t.equal(ran.code, 0, `${command}\n${ran.stderr}`)
       t.ok(await works(), command)
     }
-    t.equal(await targets(), before)
+    t.strictSame(await targets(), before)
   })
 }
 
@@ -217,19 +229,19 @@ t.test('prints no patch for flags that name another server while the registered 
     t.match(stdout.replace(/\n +/g, ' '), new RegExp(`are registered by URL ${url}, which responds, not by `))
     t.strictSame(commandsIn(stdout), [])
   }
-  t.equal(await targets(), before)
+  t.strictSame(await targets(), before)
 })
 
 t.test('fixes a damaged registration by patches that keep the server, each within 100 columns', async (t) => {
-  const webhook = '{"op":"replace","path":"/webhooks/0/timeoutSeconds","value":30}'
-  const strange = JSON.stringify([
+  const webhook = { op: 'replace', path: '/webhooks/0/timeoutSeconds', value: 30 }
+  const strange = [
     { op: 'replace', path: '/webhooks/0/rules/0/operations', value: ['CREATE'] },
     { op: 'replace', path: '/webhooks/0/matchConditions/0/expression', value: 'request.name == \'it\' || '.repeat(9) + 'true' },
     { op: 'replace', path: '/webhooks/0/clientConfig/url', value: `${url}/elsewhere` },
     { op: 'remove', path: '/webhooks/1' }
-  ])
-  await kubectl(['patch', 'mutatingwebhookconfiguration', 'aim-admission', '--type=json', '-p', `[${webhook}]`])
-  await kubectl(['patch', 'validatingwebhookconfiguration', 'aim-admission', '--type=json', '-p', strange])
+  ]
+  await client.patch(`${MUTATING}/aim-admission`, [webhook])
+  await client.patch(`${VALIDATING}/aim-admission`, strange)
   const { code, stdout } = await doctor()
   t.equal(code, 1)
   t.match(stdout, /^4 problems, 1 cause /)
@@ -245,7 +257,7 @@ t.test('fixes a damaged registration by patches that keep the server, each withi
 })
 
 t.test('creates a missing configuration for the server of the other one', async (t) => {
-  await kubectl(['delete', 'mutatingwebhookconfiguration', 'aim-admission'])
+  await client.remove(`${MUTATING}/aim-admission`)
   const { stdout } = await doctor()
   const [command, ...more] = commandsIn(stdout)
   t.strictSame(more, [])
@@ -268,7 +280,7 @@ t.test('prints no command that registers a server which does not run', async (t)
     const ran = await runPasted(command, { KUBECONFIG: kubeconfig, HOME: dir })
     t.equal(ran.code, 0, `${command}\n${ran.stderr}`)
   }
-  t.equal((await kubectl(['create', '--dry-run=server', '-f', '-'], manifest({ name: 'good' }))).code, 0)
+  t.equal((await client.dryRun(inNamespace('default').services, manifest({ name: 'good' }))).code, 201)
 })
 
 t.test('prints no command for a registration of another API group', async (t) => {
