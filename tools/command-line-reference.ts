@@ -1,4 +1,5 @@
 import type { Command, Option } from 'commander'
+import GithubSlugger from 'github-slugger'
 import { COMMANDS } from '../src/cli/program.ts'
 
 /** Every command with its arguments, flags, variables and examples, as Markdown. All commands must be loaded. */
@@ -11,14 +12,28 @@ export function commandLineReference (program: Command): string {
     .join('\n')
 }
 
-function section (command: Command, above: readonly string[]): string {
-  const name = [...above, command.name()].join(' ')
-  const usage = [
+/** Every command with what it does in one line, as a table of links to the reference. */
+export function commandList (program: Command): string {
+  const rows = program.commands.map((command) => {
+    const anchor = new GithubSlugger().slug(usageOf(command, command.name()))
+    const summary = COMMANDS.find(({ name }) => name === command.name())?.summary ?? command.description()
+    return `| [\`${command.name()}\`](#${anchor}) | ${cell(summary)} |\n`
+  })
+  return ['| command | to |\n|---|---|\n', ...rows].join('')
+}
+
+function usageOf (command: Command, name: string): string {
+  return [
     `aim-admission ${name}`,
     ...command.registeredArguments.map((argument) =>
       argument.required ? `<${argument.name()}>` : `[${argument.name()}]`
     )
   ].join(' ')
+}
+
+function section (command: Command, above: readonly string[]): string {
+  const name = [...above, command.name()].join(' ')
+  const usage = usageOf(command, name)
   const args = command.registeredArguments.map((argument) => `\`${argument.name()}\`: ${cell(argument.description)}.\n`)
   const examples = COMMANDS.find((entry) => entry.name === name)?.examples ?? []
   return [

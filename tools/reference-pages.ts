@@ -11,7 +11,7 @@ import type { JsonObject } from '../src/platform/json.ts'
 import { runStep } from '../test/support/docs/documented-steps.ts'
 import { ROOT } from '../test/support/docs/pages.ts'
 import { wholeProgram } from '../test/support/programs/program.ts'
-import { commandLineReference } from './command-line-reference.ts'
+import { commandLineReference, commandList } from './command-line-reference.ts'
 
 /** The page of fields as the program has them; the text around its generated part stays. */
 export function fieldsPage (page: string): string {
@@ -23,9 +23,10 @@ export async function metricsPage (page: string): Promise<string> {
   return replaced(page, 'metrics', await metricReference())
 }
 
-/** The page of the command line with the commands of the program; the text before them stays. */
+/** The page of the command line with the commands of the program; the text between their list and them stays. */
 export async function commandLinePage (page: string): Promise<string> {
-  return replaced(page, 'commands', commandLineReference(await wholeProgram()))
+  const program = await wholeProgram()
+  return replaced(replaced(page, 'list', commandList(program)), 'commands', commandLineReference(program))
 }
 
 const EXAMPLE = 'deploy/examples/custom-path.yaml'
