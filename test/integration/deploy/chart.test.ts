@@ -315,7 +315,7 @@ t.test('the roles for users cover the three kinds, and grant nothing else', asyn
   })
   for (const [role, extended] of [['view', ['view', 'edit', 'admin']], ['edit', ['edit', 'admin']]] as const) {
     const labels = extended.map((name) => [`rbac.authorization.k8s.io/aggregate-to-${name}`, 'true'])
-    t.match(roles[`aim-admission-${role}`], { metadata: { labels: Object.fromEntries(labels) } })
+    t.match(roles[`aim-admission-${role}`], { metadata: { labels: Object.fromEntries(labels) as JsonObject } })
   }
   for (const role of ['aim-admission-view', 'aim-admission-edit']) {
     t.notMatch(JSON.stringify(roles[role]), /impersonate|"\*"/)
