@@ -27,7 +27,7 @@ const SHORTEST_MS = 0.1
 /** How many times the floor a latency may be. */
 const TOLERANCE = 1.15
 /** The accepted queue, in square roots of the limit. */
-const QUEUE = 0.25
+const ACCEPTED_QUEUE = 0.25
 /** The share of a change that one window makes. Source: GradientLimit, `smoothing`. */
 const SMOOTHING = 0.2
 /** The strongest reduction that latency causes in one window. Source: GradientLimit. */
@@ -56,10 +56,10 @@ export class AdaptiveLimit {
   #running = 0
   readonly #runningIn = new Map<string, number>()
   /** The queues' callbacks; the first is called first when a place is released. */
-  readonly #waiting: Array<() => void> = []
+  readonly #onRelease: Array<() => void> = []
   readonly #floors = new Map<Write, number>()
   #samples: Array<readonly [Write, number]> = []
-  /** How many more items end that ran before the limit changed, and therefore show nothing of its effect. */
+  /** Items still running that started before the last change of the limit; their latencies do not count. */
   #outdated = 0
   #wasReached = false
   #isProbing = false
@@ -97,7 +97,7 @@ export class AdaptiveLimit {
 
   /** Queues take turns: each release calls another one first. */
   onRelease (callback: () => void): void {
-    this.#waiting.push(callback)
+    this.#onRelease.push(callback)
   }
 
   take (namespace: string): void {
@@ -112,8 +112,8 @@ export class AdaptiveLimit {
     const left = this.runningIn(namespace) - 1
     if (left > 0) this.#runningIn.set(namespace, left)
     else this.#runningIn.delete(namespace)
-    this.#waiting.push(...this.#waiting.splice(0, 1))
-    for (const callback of this.#waiting) callback()
+    this.#onRelease.push(...this.#onRelease.splice(0, 1))
+    for (const callback of this.#onRelease) callback()
   }
 
   /** A write succeeded. */
@@ -137,7 +137,7 @@ export class AdaptiveLimit {
       return ms / (this.#floors.get(write) ?? Math.max(SHORTEST_MS, ms))
     }))
     const gradient = Math.min(1, Math.max(STRONGEST_GRADIENT, TOLERANCE / ratio))
-    const wanted = this.#limit * gradient + QUEUE * Math.sqrt(this.#limit)
+    const wanted = this.#limit * gradient + ACCEPTED_QUEUE * Math.sqrt(this.#limit)
     if (!this.#isProbing && (wanted < this.#limit || this.#wasReached)) {
       this.#limit = Math.min(this.#max, Math.max(this.#smallest, this.#limit + SMOOTHING * (wanted - this.#limit)))
     }
