@@ -26,14 +26,14 @@ export interface StatusWriteStep {
 
 /** In milliseconds. */
 const INTERVAL_MS = { first: 1_000, longest: 5 * 60_000 }
-/** Without a contest for so long, the next one starts with the first interval. */
-const PEACE_MS = 10 * 60_000
-/** A contest is over after two intervals, and after so long at least. */
-const SHORTEST_CALM_MS = 60_000
-/** Changes in a row from which on a status is reported as contested. A single one is an accident. */
+/** If no contest occurs for this time, the next one starts with the first interval. */
+const FORGET_CONTEST_MS = 10 * 60_000
+/** A contest is reported for two intervals without changes, and for this time at least. */
+const MIN_REPORT_MS = 60_000
+/** Changes in a row before a status is reported as contested. A single one is an accident. */
 const REPORTED_CONTESTS = 2
-/** A status may change so many times in a row between its reading and its write without being contested. */
-const FREE_TRIES = 3
+/** Failed writes in a row, because the status changed after it was read, that count as a contest. */
+const CONTEST_FAILURES = 3
 
 /** Slows down and reports the writes of a status whose fields another writer keeps changing. */
 export class StatusBrake {
@@ -87,7 +87,7 @@ export class StatusBrake {
   outdated (id: string, { write }: StatusWriteStep): void {
     const inARow = (this.#outdated.get(id) ?? 0) + 1
     this.#outdated.set(id, inARow)
-    if (write.contests > 0 || inARow >= FREE_TRIES) this.#writes.set(id, write)
+    if (write.contests > 0 || inARow >= CONTEST_FAILURES) this.#writes.set(id, write)
   }
 
   /** The definition does not allow this status: it is not written again until either changes. */
@@ -120,7 +120,7 @@ export class StatusBrake {
   /** The last write, if it wrote the same content: then another writer has changed it since. */
   #contested (id: string, wanted: OwnStatus, known: OwnStatus): LastWrite | undefined {
     const last = this.#writes.get(id)
-    if (last === undefined || this.#clock.now() - last.at >= PEACE_MS) return undefined
+    if (last === undefined || this.#clock.now() - last.at >= FORGET_CONTEST_MS) return undefined
     const next = withoutTimes(wanted)
     if (sameJson(last.status, next)) return last
     // counters move by themselves, also during a contest about something else
@@ -135,7 +135,7 @@ function intervalAfter ({ contests }: LastWrite): number {
 }
 
 function calmAfter (write: LastWrite): number {
-  return Math.max(SHORTEST_CALM_MS, 2 * intervalAfter(write))
+  return Math.max(MIN_REPORT_MS, 2 * intervalAfter(write))
 }
 
 function withoutTimes ({ conditions, ...status }: OwnStatus): object {
