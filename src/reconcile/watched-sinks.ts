@@ -56,8 +56,8 @@ function serviceSinks (
     changes.serviceChanged(keyText(key), isEdited ? 'object' : after.hasSameBlock(before) ? 'status' : 'block')
     reportPaths(before?.held, after?.held)
   }
-  /** Not if the service was deleted or replaced meanwhile, or if the watch was faster. */
-  const accepts = (object: JsonObject): boolean => {
+  /** Whether the write counts, which is then noted: the service is the same, and the watch has nothing newer. */
+  const noteWrite = (object: JsonObject): boolean => {
     const known = serviceStatuses.get(keyOf(object))
     if (known?.uid !== uidOf(object) || !isNewerVersion(versionOf(object), known.version)) return false
     ahead.set(keyText(keyOf(object)), versionOf(object))
@@ -83,8 +83,8 @@ function serviceSinks (
       }
     },
     written: {
-      service: (object) => { if (accepts(object)) upsert(object) },
-      status: (object) => { if (accepts(object)) serviceStatuses.upsert(object) }
+      service: (object) => { if (noteWrite(object)) upsert(object) },
+      status: (object) => { if (noteWrite(object)) serviceStatuses.upsert(object) }
     }
   }
 }
@@ -99,7 +99,7 @@ function configSink (kind: RuntimeConfigKind, { configs, configStatuses }: Watch
       try {
         index.upsert(object)
         statuses.upsert(object)
-      } finally { // a version that is too large replaces a smaller one by none
+      } finally { // the index throws for a version that is too large, and removes the earlier one
         changes.configChanged(config, { edited: configOf(configId(config), configs) !== before })
       }
     },
