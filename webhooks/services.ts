@@ -30,7 +30,7 @@ export function mutateService (world: World, policy: Pick<ServicePolicy, 'missin
     const warnings = [
       ...(blockIsSupplied(assessment, change.old?.block) ? [suppliedBlock(assessment.service)] : []),
       ...(isMissing && policy.missingConfig === 'warn' ? [missingConfigWarning(change.service, world.configs)] : []),
-      ...tooManyBytes(request.object, annotations)
+      ...annotationSizeWarnings(request.object, annotations)
     ]
     return patched(servicePatch(request.object, assessment, annotations), warnings, serviceAudit(assessment))
   })
@@ -96,7 +96,7 @@ function servicePatch (
   if (object === undefined) return []
   return [
     ...fieldsPatch(object, SPEC, {
-      runtimeConfigName: service.givenConfigName ?? service.configName,
+      runtimeConfigName: service.configName,
       resolvedRuntimeConfig: recordIn === 'spec' ? block : undefined
     }),
     ...filledChanges(object, service, filled).flatMap(([parent, fields]) => fieldsPatch(object, parent, fields)),
@@ -115,7 +115,7 @@ function annotationsFor ({ block, recordIn, filled }: Assessment): Annotations {
 }
 
 /** The API server refuses such a service after this webhook, without saying that admission writes annotations. */
-function tooManyBytes (object: JsonObject | undefined, annotations: Annotations): string[] {
+function annotationSizeWarnings (object: JsonObject | undefined, annotations: Annotations): string[] {
   const written = definedFields(annotations)
   if (object === undefined || Object.keys(written).length === 0) return []
   const [own, all] = [annotationBytes(written), annotationBytes({ ...annotationsOf(object), ...written })]
