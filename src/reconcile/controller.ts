@@ -160,8 +160,8 @@ export class Controller implements Changes {
   }
 
   /**
-   * Its services come first, so that they are counted when its own status is written. Those that are counted as stale
-   * wait for their release.
+   * The services of a configuration come first, so that they are counted when its status is written. Services that are
+   * counted as stale wait for their release.
    */
   configChanged (config: ConfigKey, { edited }: { readonly edited: boolean }): void {
     const { kind, namespace, name } = config

@@ -34,7 +34,7 @@ export const SERVER_LIMITS = {
 
 export type ServerLimits = Readonly<typeof SERVER_LIMITS>
 
-/** The limits as options of Fastify; `node` belongs into `http` or `https`. */
+/** The limits as options of Fastify; `node` belongs in `http` or `https`. */
 export function connectionOptions ({ headerBytes, headers, request, keepAlive, sweep }: ServerLimits) {
   return {
     fastify: { keepAliveTimeout: keepAlive, requestTimeout: request },

@@ -37,7 +37,7 @@ export function preflight (webhook: Webhook, dependencies: HandlerDependencies):
       afterBody(request, () => { shed(webhook, reply, dependencies) })
       return
     }
-    const { timeout } = request.query as { readonly timeout?: unknown } // an object without a prototype
+    const { timeout } = request.query as { readonly timeout?: unknown } // no prototype: `?__proto__=` is data
     request.setDecorator(DEADLINE, deadlineOf(timeout, dependencies.clock.now()))
     if (request.headers['content-encoding'] === undefined) done()
     else sendError(reply, 415, 'encoded bodies are not accepted; send the review without an encoding')
