@@ -2,7 +2,7 @@ import { GATEWAY_DEFAULTS } from '../api/kinds.ts'
 import { keyText } from '../api/object-meta.ts'
 import type { ParentReference } from '../api/runtime-config.ts'
 import type { ObjectKey } from '../core/ports.ts'
-import type { HeldPath, PathClaim, PathIndex, Relatives } from '../core/world.ts'
+import type { HeldPath, PathClaim, PathIndex, NamespaceScope } from '../core/world.ts'
 
 /**
  * The paths that services hold; a service holds one at most. An update and the first result of a look-up take a few
@@ -41,24 +41,24 @@ export class PathClaims implements PathIndex {
     }
   }
 
-  * above (claim: PathClaim, relatives: Relatives): Generator<HeldPath> {
+  * above (claim: PathClaim, scope: NamespaceScope): Generator<HeldPath> {
     for (const root of this.#overlapping(claim)) {
       let at: Segment | undefined = root
       for (const name of segmentsOf(claim.path)) {
         if (at === undefined) break
         for (const held of others(heldAt(at), claim)) {
-          if (isRelative(held.service.namespace, claim, relatives)) yield held
+          if (isRelative(held.service.namespace, claim, scope)) yield held
         }
         at = at.children?.get(name)
       }
     }
   }
 
-  * below (claim: PathClaim, relatives: Relatives): Generator<HeldPath> {
+  * below (claim: PathClaim, scope: NamespaceScope): Generator<HeldPath> {
     for (const root of this.#overlapping(claim)) {
       const segment = segmentAt(root, claim.path)
       for (const namespace of segment?.below?.keys() ?? []) {
-        if (segment === undefined || !isRelative(namespace, claim, relatives)) continue
+        if (segment === undefined || !isRelative(namespace, claim, scope)) continue
         yield * others(descendants(segment, namespace), claim)
       }
     }
@@ -168,8 +168,8 @@ function * others (found: Iterable<HeldPath>, { service }: PathClaim): Generator
   }
 }
 
-function isRelative (namespace: string, { service }: PathClaim, relatives: Relatives): boolean {
-  return (namespace === service.namespace) === (relatives === 'same namespace')
+function isRelative (namespace: string, { service }: PathClaim, scope: NamespaceScope): boolean {
+  return (namespace === service.namespace) === (scope === 'same namespace')
 }
 
 /**

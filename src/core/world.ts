@@ -40,7 +40,7 @@ export interface HeldPath extends PathClaim {
 }
 
 /** Whether a look-up is for services of the claim's own namespace, or of all others. */
-export type Relatives = 'same namespace' | 'other namespaces'
+export type NamespaceScope = 'same namespace' | 'other namespaces'
 
 /** The paths that stored services hold. Each look-up is lazy, on overlapping gateways, without the claiming service. */
 export interface PathIndex {
@@ -49,9 +49,9 @@ export interface PathIndex {
   /** Services that hold the same path. */
   holders (claim: PathClaim): Iterable<HeldPath>
   /** Services whose path is a prefix of this one, from the root down. */
-  above (claim: PathClaim, relatives: Relatives): Iterable<HeldPath>
+  above (claim: PathClaim, scope: NamespaceScope): Iterable<HeldPath>
   /** Services whose path lies below this one. */
-  below (claim: PathClaim, relatives: Relatives): Iterable<HeldPath>
+  below (claim: PathClaim, scope: NamespaceScope): Iterable<HeldPath>
 }
 
 /** The operator's choices about what services get, above all about paths. Of each, the first value is the default. */

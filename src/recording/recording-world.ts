@@ -66,8 +66,8 @@ export function recordingWorld (
         return held
       },
       holders: (sought) => claims(paths.holders(sought)),
-      above: (sought, relatives) => claims(paths.above(sought, relatives)),
-      below: (sought, relatives) => claims(paths.below(sought, relatives))
+      above: (sought, scope) => claims(paths.above(sought, scope)),
+      below: (sought, scope) => claims(paths.below(sought, scope))
     },
     pathPolicy,
     pendingConfigs,

@@ -78,8 +78,8 @@ function worldOf ({ configs: recorded, services: users, paths, pathPolicy, field
   const index: PathIndex = {
     heldBy: (service) => paths.find((claim) => keyText(claim.service) === keyText(service)),
     holders: (claim) => services.paths.holders(claim),
-    above: (claim, relatives) => services.paths.above(claim, relatives),
-    below: (claim, relatives) => services.paths.below(claim, relatives)
+    above: (claim, scope) => services.paths.above(claim, scope),
+    below: (claim, scope) => services.paths.below(claim, scope)
   }
   return { configs, services, paths: index, pathPolicy, pendingConfigs, served }
 }

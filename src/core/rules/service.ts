@@ -5,7 +5,7 @@ import { slashWarnings } from '../path/template.ts'
 import { assessService, type Assessment } from '../settings/assess.ts'
 import { keptObject, MAX_KEPT_BYTES, type Service } from '../settings/service.ts'
 import { pathInBlock } from '../settings/service-path.ts'
-import type { PathClaim, Relatives, World } from '../world.ts'
+import type { NamespaceScope, PathClaim, World } from '../world.ts'
 import type { Fault } from '../faults.ts'
 import {
   missingBlockFault, missingConfigFault, missingConfigWarning, NO_GATEWAY, serviceFaults
@@ -142,9 +142,9 @@ function overrideWarnings (old: Service | undefined, service: Service): string[]
 /** Overlaps that are not refused: within the namespace, and with other namespaces if the operator chose so. */
 function overlapWarnings ({ claim }: Assessment, { paths, pathPolicy }: World): string[] {
   if (claim === undefined) return []
-  const relatives: Relatives[] =
+  const scopes: NamespaceScope[] =
     pathPolicy.crossNamespaceOverlap === 'warn' ? ['same namespace', 'other namespaces'] : ['same namespace']
-  return relatives.flatMap((each) => {
+  return scopes.flatMap((each) => {
     const [[below], [above]] = [paths.below(claim, each), paths.above(claim, each)]
     const isHidden = each === 'other namespaces' && pathPolicy.conflictDetails === 'hidden'
     const text = ({ path, service }: PathClaim): string =>

@@ -1,6 +1,6 @@
 import type { FieldPath } from '../../core/path/field-path.ts'
 import type { ObjectKey } from '../../core/ports.ts'
-import type { HeldPath, PathClaim, PathPolicy, Relatives, World } from '../../core/world.ts'
+import type { HeldPath, PathClaim, PathPolicy, NamespaceScope, World } from '../../core/world.ts'
 
 /** What the judgement of a service asks the world. Arguments and answers are plain data. */
 const QUESTIONS = {
@@ -15,8 +15,8 @@ const QUESTIONS = {
   shapeOf: ({ served }: World, path: FieldPath) => served.shapeOf(path),
   heldBy: ({ paths }: World, service: ObjectKey) => paths.heldBy(service),
   holders: ({ paths }: World, claim: PathClaim) => first(paths.holders(claim)),
-  above: ({ paths }: World, claim: PathClaim, relatives: Relatives) => first(paths.above(claim, relatives)),
-  below: ({ paths }: World, claim: PathClaim, relatives: Relatives) => first(paths.below(claim, relatives))
+  above: ({ paths }: World, claim: PathClaim, scope: NamespaceScope) => first(paths.above(claim, scope)),
+  below: ({ paths }: World, claim: PathClaim, scope: NamespaceScope) => first(paths.below(claim, scope))
 }
 
 type Questions = typeof QUESTIONS

@@ -123,10 +123,10 @@ t.test('every look-up finds what a comparison with every claim finds', async (t)
       }
     }
     const want = naiveLookups([...stored.values()], sought)
-    const relatives = ['same namespace', 'other namespaces'] as const
+    const scope = ['same namespace', 'other namespaces'] as const
     assert.deepEqual(texts(claims.holders(sought)), texts(want.holders))
-    assert.deepEqual(relatives.map((each) => texts(claims.above(sought, each))), want.above.map(texts))
-    assert.deepEqual(relatives.map((each) => texts(claims.below(sought, each))), want.below.map(texts))
+    assert.deepEqual(scope.map((each) => texts(claims.above(sought, each))), want.above.map(texts))
+    assert.deepEqual(scope.map((each) => texts(claims.below(sought, each))), want.below.map(texts))
   }), { numRuns: 2_000 })
   t.pass()
 })
