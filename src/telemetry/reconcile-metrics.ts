@@ -109,25 +109,20 @@ const MAX_MANAGERS = 20
 const OTHERS = 'other'
 
 /** The metrics of the end-to-end probe. They are registered only while this replica probes. */
-export interface ProbeMetrics {
-  /** A probe ended. `failure`: from a closed set; undefined after a success. */
-  readonly record: (failure: string | undefined, seconds: number) => void
-  readonly forget: () => void
-}
-
-export function probeMetrics (registry: Registry): ProbeMetrics {
+export function probeMetrics (registry: Registry) {
   const success = metricsIn().gauge(SUCCESS, '1 while a service sent through the API server is admitted correctly.')
   const duration = metricsIn().gauge(DURATION, 'Duration of the last probe through the API server.')
   const failures = metricsIn(registry)
     .counter('aim_admission_probe_failures_total', 'Failed probes, by reason.', ['reason'])
   return {
-    record: (failure, seconds) => {
+    /** A probe ended. `failure`: from a closed set; undefined after a success. */
+    record: (failure: string | undefined, seconds: number): void => {
       success.set(failure === undefined ? 1 : 0)
       duration.set(seconds)
       if (failure !== undefined) failures.inc({ reason: failure })
       for (const metric of [success, duration]) registry.registerMetric(metric)
     },
-    forget: () => { for (const name of [SUCCESS, DURATION]) registry.removeSingleMetric(name) }
+    forget: (): void => { for (const name of [SUCCESS, DURATION]) registry.removeSingleMetric(name) }
   }
 }
 
