@@ -94,7 +94,9 @@ for (const [way, flags] of [['client', []], ['server', ['--server-side', '--fiel
     })
 
     await applies(t, configured(name, 'absent'))
-    t.strictSame(await own(), { spec: { ...UNSET, runtimeConfigName: 'absent' }, filled: [] })
+    t.strictSame(await own(), {
+      spec: { ...UNSET, runtimeConfigName: 'absent', routing: { enabled: false } }, filled: ['spec.routing.enabled']
+    })
   })
 }
 
