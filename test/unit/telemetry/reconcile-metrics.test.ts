@@ -45,6 +45,15 @@ t.test('hidden names are in no label: counts are added up by kind, at each scrap
   t.match(await page(), 'aim_admission_status_conflicts_total{manager="other"} 1')
 })
 
+t.test('the first twenty field managers have series of their own, and all others share one', async (t) => {
+  const { page, onContest } = measured([], 'shown')
+  for (let at = 0; at < 1_000; at++) onContest(`manager-${at % 500}`)
+  const series = (await page()).split('\n').filter((line) => line.startsWith('aim_admission_status_conflicts_total{'))
+  t.equal(series.length, 20 + 1)
+  t.ok(series.includes('aim_admission_status_conflicts_total{manager="manager-19"} 2'))
+  t.ok(series.includes('aim_admission_status_conflicts_total{manager="other"} 960'))
+})
+
 t.test('a namespace with many configurations takes no series from others', async (t) => {
   const flood = Array.from({ length: 30_000 }, (_, at) => config('evil', `x${at}`))
   const { totals } = measured([...flood, config('victim', 'x'), config('', 'x')], 'shown')

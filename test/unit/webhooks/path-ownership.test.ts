@@ -225,6 +225,16 @@ t.test('a CREATE is judged and resolved whatever deletionTimestamp it carries', 
   t.notMatch(JSON.stringify(cluster.get('evil/born-dead')), /cluster-god/)
 })
 
+t.test('an UPDATE of a live service is judged whatever deletionTimestamp it carries', async (t) => {
+  const cluster = aCluster()
+  cluster.engine.sinks.AIMRuntimeConfig.upsert(config('evil'))
+  cluster.write(service('victim/x', '/held'))
+  cluster.write(service('evil/live', '/evil'))
+  t.equal(cluster.write(service('evil/live', '/held', { metadata: DELETED })).kind, 'deny')
+  cluster.write(service('evil/live', '/moved', { metadata: DELETED }))
+  t.equal(cluster.pathOf('evil/live'), '/moved')
+})
+
 t.test('a service that is being deleted is never refused, and keeps its stored block', async (t) => {
   const cluster = aCluster()
   cluster.engine.sinks.AIMRuntimeConfig.upsert(config('a'))
