@@ -127,17 +127,18 @@ function annotationSizeWarnings (object: JsonObject | undefined, annotations: An
 
 /** Sets fields of an object, and removes those that are undefined. Adds the objects around them if necessary. */
 function fieldsPatch (object: JsonObject, parent: readonly string[], fields: JsonObject): PatchOperation[] {
-  const missing = parent.findIndex((_, at) => !isJsonObject(valueAt(object, parent.slice(0, at + 1))))
-  if (missing !== -1) {
+  const found = valueAt(object, parent)
+  if (!isJsonObject(found)) {
+    const missing = parent.findIndex((_, at) => !isJsonObject(valueAt(object, parent.slice(0, at + 1))))
     const set = definedFields(fields)
     const value = parent.slice(missing + 1).reduceRight((inner, name) => ({ [name]: inner }), set)
     return Object.keys(set).length === 0 ? [] : [{ op: 'add', path: pointerTo(parent.slice(0, missing + 1)), value }]
   }
   return Object.entries(fields).flatMap(([name, value]): PatchOperation[] => {
-    const path = [...parent, name]
-    const found = valueAt(object, path) ?? undefined
-    if (value === undefined) return found === undefined ? [] : [{ op: 'remove', path: pointerTo(path) }]
-    return sameJson(value, found) ? [] : [{ op: 'add', path: pointerTo(path), value }]
+    const before = own(found, name)
+    if (value === undefined ? before === undefined : sameJson(value, before)) return []
+    const path = pointerTo([...parent, name])
+    return [value === undefined ? { op: 'remove', path } : { op: 'add', path, value }]
   })
 }
 

@@ -96,23 +96,25 @@ export function filledChanges (
   given: JsonObject, { object, filled }: OwnPart, next: FilledFields
 ): Array<readonly [parent: readonly string[], fields: JsonObject]> {
   const wanted = withFields(object, next)
-  const changes = (parent: readonly string[], names: readonly string[]): JsonObject =>
-    Object.fromEntries(names.flatMap((name): Array<[string, unknown]> => {
-      const path = [...parent, name]
-      const value = at(wanted, path)
-      if (value !== undefined) return isSameValue(value, at(given, path)) ? [] : [[name, value]]
-      return Object.keys(filled).some((field) => field.startsWith(path.join('.'))) ? [[name, undefined]] : []
+  const changes = (parent: readonly string[], names: readonly string[]): JsonObject => {
+    const [before, after] = [at(given, parent), at(wanted, parent)]
+    return Object.fromEntries(names.flatMap((name): Array<[string, unknown]> => {
+      const [old, value] = [before, after].map((fields) => isJsonObject(fields) ? own(fields, name) : undefined)
+      if (value !== undefined) return isSameValue(value, old) ? [] : [[name, value]]
+      const path = [...parent, name].join('.')
+      return Object.keys(filled).some((field) => field.startsWith(path)) ? [[name, undefined]] : []
     }))
-  const names = (parent: readonly string[]): string[] =>
-    Object.values(PATHS).flatMap((path) => path.slice(0, -1).join('.') === parent.join('.') ? path.slice(-1) : [])
-  const routing = at(wanted, ROUTING)
-  return routing === undefined
-    ? [[SPEC, changes(SPEC, ['routing', ...names(SPEC)])]]
-    : [[ROUTING, changes(ROUTING, names(ROUTING))], [SPEC, changes(SPEC, names(SPEC))]]
+  }
+  return at(wanted, ROUTING) === undefined
+    ? [[SPEC, changes(SPEC, ['routing', ...SPEC_FIELDS])]]
+    : [[ROUTING, changes(ROUTING, ROUTING_FIELDS)], [SPEC, changes(SPEC, SPEC_FIELDS)]]
 }
 
 const SPEC = ['spec']
 const ROUTING = ['spec', 'routing']
+const [SPEC_FIELDS = [], ROUTING_FIELDS = []] = [SPEC, ROUTING].map((parent) =>
+  FILLABLE_FIELDS.map((field) => field.split('.'))
+    .flatMap((path) => path.slice(0, -1).join('.') === parent.join('.') ? path.slice(-1) : []))
 
 /** What an annotation says was filled. Users can write anything there; only known fields count. */
 function recordIn (object: JsonObject): FilledFields {
