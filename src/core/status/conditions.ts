@@ -79,9 +79,11 @@ type ServiceEventReason = typeof SERVICE_EVENT_REASONS[number]
 
 /** One event per condition whose reason changed in a way that matters to users. Pure. */
 export function statusEvents (known: OwnStatus, next: OwnStatus): ServiceEvent[] {
+  const knownReason = (of: string): string | undefined => known.conditions.find(({ type }) => type === of)?.reason
+  const wasMissing = knownReason('Degraded') === 'RuntimeConfigMissing' // even while the new one is rolled out
   const events = next.conditions.flatMap(({ type, status, reason, message }) => {
-    const before = known.conditions.find((condition) => condition.type === type)?.reason
-    const event = EVENTFUL.has(type) ? eventReason(reason, before) : undefined
+    const before = knownReason(type)
+    const event = EVENTFUL.has(type) ? eventReason(reason, { before, wasMissing }) : undefined
     if (event === undefined) return []
     const isFault = status !== 'True' && event !== 'RoutingDisabled'
     return [{ type: isFault ? 'Warning' : 'Normal', reason: event, note: message } as const]
@@ -100,9 +102,11 @@ export function contestEvents (known: OwnStatus, next: OwnStatus): ServiceEvent[
 }
 
 /** A rollout has its own event. A new service has one only if something is wrong with its path. */
-function eventReason (reason: string, before: string | undefined): ServiceEventReason | undefined {
+function eventReason (
+  reason: string, { before, wasMissing }: { readonly before: string | undefined, readonly wasMissing: boolean }
+): ServiceEventReason | undefined {
   if (reason === before) return undefined
-  if (reason === 'Resolved') return before === 'RollingOut' ? undefined : 'RuntimeConfigResolved'
+  if (reason === 'Resolved') return before === 'RollingOut' && !wasMissing ? undefined : 'RuntimeConfigResolved'
   if (FAULTLESS.has(reason) && (before === undefined || before === 'PathPending')) return undefined
   return SERVICE_EVENT_REASONS.find((event) => event === reason)
 }

@@ -262,9 +262,9 @@ t.test('returns conditions in the requested order', async (t) => {
   ])
 })
 
-type Reasons = readonly [string, string]
+type Reasons = readonly [string, string, ...string[]]
 
-/** From these reasons of the two conditions with events, to those. */
+/** From these reasons, in the order of `SERVICE_CONDITIONS`, to those. */
 const transitions: Readonly<Record<string, {
   readonly from?: Reasons, readonly to: Reasons, readonly want: readonly string[]
 }>> = {
@@ -306,7 +306,12 @@ const transitions: Readonly<Record<string, {
     want: ['RuntimeConfigResolved']
   },
   'the start of a rollout': { from: ['Resolved', 'PathRendered'], to: ['RollingOut', 'PathRendered'], want: [] },
-  'the end of a rollout': { from: ['RollingOut', 'PathRendered'], to: ['Resolved', 'PathRendered'], want: [] }
+  'the end of a rollout': { from: ['RollingOut', 'PathRendered'], to: ['Resolved', 'PathRendered'], want: [] },
+  'a created configuration that admission did not find at once': {
+    from: ['RollingOut', 'PathPending', 'PathPending', 'RuntimeConfigMissing'],
+    to: ['Resolved', 'PathRendered', 'PathRendered', 'AsExpected'],
+    want: ['RuntimeConfigResolved']
+  }
 }
 for (const [name, { from, to, want }] of Object.entries(transitions)) {
   t.test(`the events of ${name}`, async (t) => {
