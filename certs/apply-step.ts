@@ -21,10 +21,10 @@ export interface StepContext {
   readonly now: Date
 }
 
-/** `outdated`: the object has changed since it was read; observe again. */
+/** `conflict`: the object has changed since it was read; observe again. */
 export type StepResult =
   | { readonly kind: 'written', readonly set?: CertificateSet }
-  | { readonly kind: 'outdated' }
+  | { readonly kind: 'conflict' }
   | { readonly kind: 'failed', readonly reason: string }
 
 type WritingStep = Exclude<Step, { kind: 'rest' }>
@@ -57,7 +57,7 @@ async function writeBundles (
 
 /** `gone` is a failure: a Secret cannot be created in a missing namespace. */
 function failed (result: Exclude<WriteResult, { kind: 'written' }>, what: string): StepResult {
-  if (result.kind === 'outdated') return result
+  if (result.kind === 'conflict') return result
   return { kind: 'failed', reason: `${what}: ${result.kind === 'gone' ? 'not found' : result.reason}` }
 }
 

@@ -1,13 +1,13 @@
 import { ADMIT, type AuditAnnotations, type Verdict } from '../src/admission/verdict.ts'
 import type { PatchOperation } from '../src/api/admission-review.ts'
 import { AIM_SERVICE } from '../src/api/kinds.ts'
-import { INJECTED_FIELDS_ANNOTATION, PREFIX, RECORD_ANNOTATION } from '../src/api/meta.ts'
+import { INJECTED_FIELDS_ANNOTATION, PREFIX, BLOCK_ANNOTATION } from '../src/api/meta.ts'
 import { annotationBytes, annotationsOf, createdAt, isDeleting, MAX_ANNOTATION_BYTES } from '../src/api/object-meta.ts'
 import { missingConfigWarning } from '../src/core/rules/service-faults.ts'
 import { judgeService, type ServicePolicy } from '../src/core/rules/service.ts'
 import { assessService, type Assessment } from '../src/core/settings/assess.ts'
-import { filledChanges, fillRecord } from '../src/core/settings/filled-fields.ts'
-import { configNameOf, readService, recordText, type Service } from '../src/core/settings/service.ts'
+import { filledChanges, filledText } from '../src/core/settings/filled-fields.ts'
+import { configNameOf, readService, blockText, type Service } from '../src/core/settings/service.ts'
 import type { World } from '../src/core/world.ts'
 import {
   definedFields, isJsonObject, own, ownObject, sameJson, valueAt, type JsonObject
@@ -72,10 +72,10 @@ function withoutCreationTime (service: Service): Service {
  */
 function restored ({ object, oldObject }: Extract<ReviewedService, { kind: 'deleting' }>): Verdict {
   const block = own(ownObject(oldObject, 'spec'), 'resolvedRuntimeConfig')
-  const record = own(annotationsOf(oldObject), RECORD_ANNOTATION)
+  const record = own(annotationsOf(oldObject), BLOCK_ANNOTATION)
   return patched([
     ...fieldsPatch(object, SPEC, { resolvedRuntimeConfig: block }),
-    ...fieldsPatch(object, ANNOTATIONS, { [RECORD_ANNOTATION]: record })
+    ...fieldsPatch(object, ANNOTATIONS, { [BLOCK_ANNOTATION]: record })
   ], [], {})
 }
 
@@ -91,13 +91,13 @@ function patched (
 
 /** What makes the service the one that admission writes. */
 function servicePatch (
-  object: JsonObject | undefined, { service, block, recordIn, filled }: Assessment, annotations: Annotations
+  object: JsonObject | undefined, { service, block, blockPlace, filled }: Assessment, annotations: Annotations
 ): PatchOperation[] {
   if (object === undefined) return []
   return [
     ...fieldsPatch(object, SPEC, {
       runtimeConfigName: service.configName,
-      resolvedRuntimeConfig: recordIn === 'spec' ? block : undefined
+      resolvedRuntimeConfig: blockPlace === 'spec' ? block : undefined
     }),
     ...filledChanges(object, service, filled).flatMap(([parent, fields]) => fieldsPatch(object, parent, fields)),
     ...fieldsPatch(object, ANNOTATIONS, annotations)
@@ -107,10 +107,10 @@ function servicePatch (
 /** By key; undefined removes an annotation. */
 type Annotations = Readonly<Record<string, string | undefined>>
 
-function annotationsFor ({ block, recordIn, filled }: Assessment): Annotations {
+function annotationsFor ({ block, blockPlace, filled }: Assessment): Annotations {
   return {
-    [RECORD_ANNOTATION]: recordIn === 'annotation' && block !== undefined ? recordText(block) : undefined,
-    [INJECTED_FIELDS_ANNOTATION]: fillRecord(filled)
+    [BLOCK_ANNOTATION]: blockPlace === 'annotation' && block !== undefined ? blockText(block) : undefined,
+    [INJECTED_FIELDS_ANNOTATION]: filledText(filled)
   }
 }
 
@@ -154,7 +154,7 @@ function blockIsSupplied ({ service, block }: Assessment, stored: unknown): bool
 
 function suppliedBlock ({ object }: Service): string {
   const isInSpec = own(ownObject(object, 'spec'), 'resolvedRuntimeConfig') !== undefined
-  const place = isInSpec ? 'spec.resolvedRuntimeConfig' : `annotation ${RECORD_ANNOTATION}`
+  const place = isInSpec ? 'spec.resolvedRuntimeConfig' : `annotation ${BLOCK_ANNOTATION}`
   return `${place} is written by admission only, so the given value was replaced; remove it from the manifest`
 }
 

@@ -23,7 +23,7 @@ export const DEFAULT_CONFIG_NAME = 'default'
 /**
  * On a service: the resolved configuration as canonical JSON, where the definition has no `spec.resolvedRuntimeConfig`.
  */
-export const RECORD_ANNOTATION = `${PREFIX}/resolved-runtime-config`
+export const BLOCK_ANNOTATION = `${PREFIX}/resolved-runtime-config`
 
 /** On a configuration: how its changes are rolled out to the services that use it. */
 export const ROLLOUT_ANNOTATION = `${PREFIX}/rollout`

@@ -82,7 +82,7 @@ export interface Reconciler {
 }
 
 export function newReconciler (options: ReconcilerOptions): Reconciler {
-  const { connection: { request, contextNamespace }, definitions, configs, services } = options
+  const { connection: { request, contextNamespace }, definitions, configs } = options
   const { settings, pathPolicy, registry, log } = options
   const identity = `${hostname()}_${randomUUID()}`
   const wallTime = (): Date => new Date()
@@ -117,16 +117,7 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
   const fencing = election.isLeader
   const probe = endToEndProbe({ settings: settings.probe, request, fencing, registry, log })
   const events = new EventRecorder({ request, instance: identity, clock: systemClock, wallTime, fencing, log })
-  const watched = {
-    configs,
-    services,
-    serviceStatuses: new ObservedObjects(ownServiceStatus),
-    configStatuses: {
-      AIMRuntimeConfig: new ObservedObjects(ownConfigStatus),
-      AIMClusterRuntimeConfig: new ObservedObjects(ownConfigStatus)
-    }
-  }
-  const store = objectStore(request)
+  const watched = watchedObjects(options)
   const sinks = watchedSinks(watched, {
     serviceChanged: (id, change) => { controller?.serviceChanged(id, change) },
     configChanged: (config, how) => { controller?.configChanged(config, how) },
@@ -140,7 +131,7 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
     events,
     writer: objectWriter({ request, fencing, timeoutMs: writeTimeout(times) }),
     written: sinks.written,
-    readService: async (key: ObjectKey) => await store.read(objectPath(AIM_SERVICE, key)),
+    readService: async (key: ObjectKey) => await objectStore(request).read(objectPath(AIM_SERVICE, key)),
     now: () => wallTime().toISOString().replace(/\.\d+/, '')
   }
   definitions.onChange(() => { controller?.definitionsChanged() })
@@ -158,6 +149,18 @@ export function newReconciler (options: ReconcilerOptions): Reconciler {
     stop: async () => {
       await election.stop()
       await events.stop()
+    }
+  }
+}
+
+function watchedObjects ({ configs, services }: ReconcilerOptions) {
+  return {
+    configs,
+    services,
+    serviceStatuses: new ObservedObjects(ownServiceStatus),
+    configStatuses: {
+      AIMRuntimeConfig: new ObservedObjects(ownConfigStatus),
+      AIMClusterRuntimeConfig: new ObservedObjects(ownConfigStatus)
     }
   }
 }

@@ -37,10 +37,10 @@ export interface Definitions {
   refresh (): Promise<void>
 }
 
-/** `outdated`: the object has changed since it was read. `reason` is one line. */
+/** `conflict`: the object has changed since it was read. `reason` is one line. */
 export type WriteResult =
   | { readonly kind: 'written', readonly object: JsonObject }
-  | { readonly kind: 'outdated' }
+  | { readonly kind: 'conflict' }
   | { readonly kind: 'gone' }
   /** `invalid`: the definition of the kind does not allow the object, so the same write fails again. */
   | { readonly kind: 'failed', readonly reason: string, readonly invalid?: boolean }
@@ -64,11 +64,11 @@ export type ReadResult =
 /** Single objects of the API server, by path. A read sees every earlier acknowledged write. No method rejects. */
 export interface ObjectStore {
   read (path: string, query?: Readonly<Record<string, string>>): Promise<ReadResult>
-  /** `outdated` if an object of that name exists. */
+  /** `conflict` if an object of that name exists. */
   create (collection: string, object: JsonObject): Promise<WriteResult>
-  /** `outdated` if `metadata.resourceVersion` is no longer current. */
+  /** `conflict` if `metadata.resourceVersion` is no longer current. */
   replace (path: string, object: JsonObject): Promise<WriteResult>
-  /** A JSON Patch (RFC 6902); `outdated` if one of its tests fails. */
+  /** A JSON Patch (RFC 6902); `conflict` if one of its tests fails. */
   patch (path: string, operations: readonly object[]): Promise<WriteResult>
 }
 

@@ -127,7 +127,7 @@ export class EventRecorder implements EventSink {
     const at = this.#options.clock.now()
     this.#sent.set(namespace, key, { path: `${post.collection}/${post.name}`, count: 1, at })
     const { kind } = await this.#request('POST', post.collection, post.body)
-    const isStored = kind === 'written' || (kind === 'outdated' && tries > 0) // by a try without a response
+    const isStored = kind === 'written' || (kind === 'conflict' && tries > 0) // by a try without a response
     if (!isStored) this.#sent.delete(namespace, key)
     const mustRetry = kind === 'unavailable' && tries + 1 < MAX_TRIES && this.#isActive
     if (mustRetry) this.#add(key, { event, post, tries: tries + 1 })

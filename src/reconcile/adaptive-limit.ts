@@ -60,7 +60,7 @@ export class AdaptiveLimit {
   readonly #floors = new Map<Write, number>()
   #samples: Array<readonly [Write, number]> = []
   /** Items still running that started before the last change of the limit; their latencies do not count. */
-  #outdated = 0
+  #unmeasured = 0
   #wasReached = false
   #isProbing = false
   #probeAfter = FIRST_PROBE_MS
@@ -74,7 +74,8 @@ export class AdaptiveLimit {
     this.#nextProbe = clock.now() + FIRST_PROBE_MS
   }
 
-  get limit (): number {
+  /** The number of items that may be in process now. */
+  get current (): number {
     return Math.max(this.#smallest, Math.floor(this.#isProbing ? this.#limit / 2 : this.#limit))
   }
 
@@ -83,7 +84,7 @@ export class AdaptiveLimit {
   }
 
   get isFree (): boolean {
-    return this.#running < this.limit
+    return this.#running < this.current
   }
 
   /** The latency of writes without queueing, by kind, in milliseconds. */
@@ -102,13 +103,13 @@ export class AdaptiveLimit {
 
   take (namespace: string): void {
     this.#running++
-    this.#wasReached ||= this.#running >= this.limit
+    this.#wasReached ||= this.#running >= this.current
     this.#runningIn.set(namespace, this.runningIn(namespace) + 1)
   }
 
   release (namespace: string): void {
     this.#running--
-    if (this.#outdated > 0) this.#outdated--
+    if (this.#unmeasured > 0) this.#unmeasured--
     const left = this.runningIn(namespace) - 1
     if (left > 0) this.#runningIn.set(namespace, left)
     else this.#runningIn.delete(namespace)
@@ -118,17 +119,17 @@ export class AdaptiveLimit {
 
   /** A write succeeded. */
   succeeded (write: Write, ms: number): void {
-    if (this.#outdated > 0) return
+    if (this.#unmeasured > 0) return
     this.#samples.push([write, ms])
-    if (this.#samples.length >= Math.max(WINDOW_SAMPLES, this.limit)) this.#endWindow()
+    if (this.#samples.length >= Math.max(WINDOW_SAMPLES, this.current)) this.#endWindow()
   }
 
   /** The API server rejected a write because of overload. Writes that ran at the same time count once. */
   overloaded (): void {
-    if (this.#outdated > 0) return
+    if (this.#unmeasured > 0) return
     this.#limit = Math.max(this.#smallest, this.#limit / 2)
     this.#startWindow()
-    this.#outdated = this.#running
+    this.#unmeasured = this.#running
   }
 
   #endWindow (): void {
@@ -142,9 +143,11 @@ export class AdaptiveLimit {
       this.#limit = Math.min(this.#max, Math.max(this.#smallest, this.#limit + SMOOTHING * (wanted - this.#limit)))
     }
     const isDue = this.#clock.now() >= this.#nextProbe || this.#isFloorMissing
-    if (isDue) this.#probeAfter = Math.min(LONGEST_PROBE_MS, this.#probeAfter * 2)
-    if (isDue) this.#nextProbe = this.#clock.now() + this.#probeAfter
-    if (isDue || this.#isProbing) this.#outdated = this.#running
+    if (isDue) {
+      this.#probeAfter = Math.min(LONGEST_PROBE_MS, this.#probeAfter * 2)
+      this.#nextProbe = this.#clock.now() + this.#probeAfter
+    }
+    if (isDue || this.#isProbing) this.#unmeasured = this.#running
     this.#isProbing = isDue
     this.#startWindow()
   }

@@ -58,7 +58,7 @@ export class ConfigReconciler {
     this.#paces.set(id, pace)
     const result = await this.#write(before, pace)
     if (result.kind === 'retry' || result.kind === 'unavailable') return { result, enqueue: [] }
-    const after = this.#snapshot(id) // services may have landed during the write
+    const after = this.#snapshot(id) // services may have finished during the write
     return { result, enqueue: after === undefined ? [] : this.#release(after) }
   }
 
@@ -72,7 +72,7 @@ export class ConfigReconciler {
   #plan ({ id, config, observed }: ConfigSnapshot): RolloutPlan {
     const { world, state, failureLimit } = this.#dependencies
     const tally = state.tallies.tally(id, config.hash)
-    const isChanged = (service: string): boolean => state.trials.has(service, id, config.hash)
+    const isChanged = (service: string): boolean => state.changedServices.has(service, id, config.hash)
     return planRollout({ config, tally, isChanged, known: observed.status, limit: failureLimit, now: world.now() })
   }
 
@@ -122,7 +122,7 @@ export class ConfigReconciler {
     if (snapshot === undefined) return { breaks: false, claim: undefined }
     const { fails, assessment: { claim } } = snapshot
     return {
-      breaks: fails && state.trials.isHealthy(snapshot),
+      breaks: fails && state.changedServices.isHealthy(snapshot),
       claim: claim && JSON.stringify([claim.gateway, claim.path])
     }
   }

@@ -16,7 +16,7 @@ export const DONE: WorkResult = { kind: 'done' }
 export function afterWrite (result: Exclude<WriteResult, { kind: 'written' }> | Unavailable): WorkResult {
   switch (result.kind) {
     case 'gone': return DONE
-    case 'outdated': return { kind: 'retry', reason: 'the object changed since it was read' }
+    case 'conflict': return { kind: 'retry', reason: 'the object changed since it was read' }
     case 'failed': return { kind: 'retry', reason: result.reason }
     case 'unavailable': return result
   }

@@ -26,7 +26,7 @@ export async function rollForward (id: string, context: Context): Promise<Reconc
   if (settling > 0) return { result: { kind: 'again', afterMs: settling }, enqueue: [] }
   const result = await world.writer.triggerAdmission(parseKey(id))
   if (result.kind === 'written') return await check(snapshot, result.object, context)
-  if (result.kind === 'outdated') return { result: afterWrite(result), enqueue: [] }
+  if (result.kind === 'conflict') return { result: afterWrite(result), enqueue: [] }
   if (result.kind === 'gone') return finish(id, state, { result: DONE })
   const error = `admission failed: ${result.reason}`
   return finish(id, state, { result: result.kind === 'failed' ? { kind: 'retry', reason: error } : result, error })
@@ -35,7 +35,7 @@ export async function rollForward (id: string, context: Context): Promise<Reconc
 function needsAdmission ({ id, staleness, assessment }: ServiceSnapshot, { rollouts }: RolloutState): boolean {
   const config = rolledOutConfig(assessment)
   if (staleness === 'current') return false
-  if (staleness !== 'outdated' || config === undefined) return true
+  if (staleness !== 'configChanged' || config === undefined) return true
   return rollouts.isReleased(id, configId(config), config.hash)
 }
 
@@ -78,7 +78,7 @@ async function isDropped (
   { assessment: { service, block } }: ServiceSnapshot, after: Assessment, world: ReconcileWorld
 ): Promise<boolean> {
   const hasChanged = generationOf(after.service.object) > generationOf(service.object)
-  const isMissing = after.recordIn === 'spec' && block !== undefined && after.service.block === undefined
+  const isMissing = after.blockPlace === 'spec' && block !== undefined && after.service.block === undefined
   if (!isMissing || !hasChanged) return false
   await world.definitions.refresh()
   return !assessmentWorld(world).served.has('spec', 'resolvedRuntimeConfig')
@@ -90,8 +90,8 @@ function recordVersion (snapshot: ServiceSnapshot, after: Assessment, { world, s
   const { service: { object } } = after
   const config = rolledOutConfig(after)
   if (config === undefined || storedHash(after) !== config.hash || storedHash(assessment) === config.hash) return
-  const trial = { config: configId(config), hash: config.hash, object }
-  if (state.trials.isHealthy(snapshot)) state.trials.begin(id, trial)
+  const change = { config: configId(config), hash: config.hash, object }
+  if (state.changedServices.isHealthy(snapshot)) state.changedServices.add(id, change)
   const regarding = { kind: AIM_SERVICE.kind, ...parseKey(id), uid }
   const note = `now has version ${shortHash(config.hash)} of ${configTitle(config)}`
   world.events.record({ regarding, type: 'Normal', reason: 'RolledForward', action: 'Readmit', note })

@@ -6,7 +6,7 @@ import { storedHash } from '../core/status/staleness.ts'
 import type { HeldPath } from '../core/world.ts'
 import { ConfigTallies, type Contribution } from './config-tallies.ts'
 import { Rollouts } from './rollouts.ts'
-import { RolloutTrials } from './rollout-trials.ts'
+import { ChangedServices } from './changed-services.ts'
 import { isDegraded, rolledOutConfig, snapshotOf, type ServiceSnapshot } from './service-snapshot.ts'
 import { configId, type ReconcileWorld } from './world.ts'
 
@@ -14,7 +14,7 @@ import { configId, type ReconcileWorld } from './world.ts'
 export class RolloutState {
   readonly tallies = new ConfigTallies()
   readonly rollouts = new Rollouts()
-  readonly trials = new RolloutTrials()
+  readonly changedServices = new ChangedServices()
   /** Services whose last change no webhook saw. */
   readonly unobserved = new Set<string>()
   /** The paths that services ask for and do not hold: another service is in the way, or was until lately. */
@@ -28,11 +28,11 @@ export class RolloutState {
     if (snapshot?.staleness === 'unobserved') this.unobserved.add(service)
     else this.unobserved.delete(service)
     this.#noteWaitingPath(service, snapshot)
-    this.trials.observe(service, snapshot)
+    this.changedServices.observe(service, snapshot)
     const config = snapshot && rolledOutConfig(snapshot.assessment)
     if (snapshot === undefined || snapshot.staleness === 'current') {
       this.admissionErrors.delete(service)
-      if (config !== undefined) this.rollouts.landed(service, configId(config))
+      if (config !== undefined) this.rollouts.finished(service, configId(config))
     }
     return this.contribute(service, snapshot === undefined ? undefined : contributionOf(snapshot))
   }
@@ -57,7 +57,7 @@ export class RolloutState {
   /** The rollout of a configuration does not wait for a service that was deleted or no longer uses it. */
   contribute (service: string, contribution: Contribution | undefined): string[] {
     const changed = this.tallies.update(service, contribution)
-    for (const config of changed) if (config !== contribution?.config) this.rollouts.landed(service, config)
+    for (const config of changed) if (config !== contribution?.config) this.rollouts.finished(service, config)
     return changed
   }
 }

@@ -44,7 +44,7 @@ export class Rollouts {
   }
 
   /** The service has the current version, was deleted, or uses another configuration. */
-  landed (service: string, config: string): void {
+  finished (service: string, config: string): void {
     this.#rollouts.get(config)?.released.delete(service)
   }
 
@@ -54,7 +54,7 @@ export class Rollouts {
 
   /**
    * Releases services in order, as the plan allows. The first one that would break too many ends the release until
-   * those before it have landed. A rollout never breaks more than its limit, however many are in flight. It goes past
+   * those before it have finished. A rollout never breaks more than its limit, however many are in flight. It goes past
    * services whose admission fails.
    */
   release ({ config, hash, plan, stale, forecast, isStuck }: ReleaseInput): string[] {
@@ -63,12 +63,12 @@ export class Rollouts {
     rollout.heldReason = plan.heldReason
     if (plan.heldReason !== undefined) rollout.released.clear()
     const budget = new Budget(plan)
-    for (const [service, expected] of rollout.released) budget.take(expected, { isStuck: isStuck(service) })
+    for (const [service, expected] of rollout.released) budget.reserve(expected, { isStuck: isStuck(service) })
     const released: string[] = []
     for (const service of stale) {
       if (budget.isSpent) break
       if (rollout.released.has(service)) continue
-      const expected = budget.spend(forecast(service))
+      const expected = budget.tryReserve(forecast(service))
       if (expected !== undefined) {
         rollout.released.set(service, expected)
         released.push(service)
@@ -88,7 +88,7 @@ class Budget {
   readonly #claims = new Set<string>()
   #quota: number
   #breakable: number
-  /** Then the services that break may never land, and others go past them. */
+  /** Then the services that break may never finish, so later services may be released. */
   hasStuck = false
 
   constructor ({ quota, breakable }: RolloutPlan) {
@@ -101,15 +101,15 @@ class Budget {
   }
 
   /** The forecast after the services before it, one of which may take its path; undefined if it may not be changed. */
-  spend ({ breaks, claim }: Forecast): Forecast | undefined {
+  tryReserve ({ breaks, claim }: Forecast): Forecast | undefined {
     const forecast = { claim, breaks: breaks || (claim !== undefined && this.#claims.has(claim)) }
     if (forecast.breaks && this.#breakable <= 0) return undefined
-    this.take(forecast, { isStuck: false })
+    this.reserve(forecast, { isStuck: false })
     return forecast
   }
 
-  /** A stuck service may land at any time and break, but leaves its place to another one. */
-  take ({ breaks, claim }: Forecast, { isStuck }: { readonly isStuck: boolean }): void {
+  /** A stuck service may still finish and break, but another one may be released in its place. */
+  reserve ({ breaks, claim }: Forecast, { isStuck }: { readonly isStuck: boolean }): void {
     this.hasStuck ||= isStuck
     if (!isStuck) this.#quota--
     if (breaks) this.#breakable--

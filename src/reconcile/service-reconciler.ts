@@ -63,8 +63,8 @@ function decide (
   const config = rolledOutConfig(assessment)
   if (staleness === 'current') return status(undefined)
   if (admissionErrors.has(id)) return status(admissionErrors.get(id))
-  if (staleness !== 'outdated' || config === undefined) {
-    return { triggerAdmission: staleness === 'pending' ? 'high' : 'low' }
+  if (staleness !== 'configChanged' || config === undefined) {
+    return { triggerAdmission: staleness === 'pathChanged' ? 'high' : 'low' }
   }
   // its release stays in force until it lands, even if an older version came back meanwhile
   if (rollouts.isReleased(id, configId(config), config.hash)) return { triggerAdmission: 'low' }

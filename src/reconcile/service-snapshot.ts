@@ -91,7 +91,7 @@ export function isDegraded ({ conditions }: OwnServiceStatus): boolean {
   return conditions.some(({ type, status }) => type === 'Degraded' && status === 'True')
 }
 
-/** The configuration of a service, which rollouts carry; undefined for built-in defaults, which never change. */
+/** The configuration of a service, which rollouts bring; undefined for built-in defaults, which never change. */
 export function rolledOutConfig ({ config }: Pick<Assessment, 'config'>): RuntimeConfig | undefined {
   return config?.kind === BUILTIN_KIND ? undefined : config
 }

@@ -41,7 +41,7 @@ export class StatusBrake {
   readonly #onContest: (manager: string) => void
   readonly #writes = new Map<string, LastWrite>()
   /** Failed tries in a row. */
-  readonly #outdated = new Map<string, number>()
+  readonly #conflicts = new Map<string, number>()
   /** Statuses that the definition of their kind does not allow, without transition times. */
   readonly #refused = new Map<string, object>()
 
@@ -78,15 +78,15 @@ export class StatusBrake {
   /** How the work ends after the write, which the API server stored. */
   written (id: string, { status, write, manager }: StatusWriteStep): WorkResult {
     this.#writes.set(id, write)
-    this.#outdated.delete(id)
+    this.#conflicts.delete(id)
     if (manager !== undefined) this.#onContest(manager)
     return contestIn(status) === undefined ? DONE : { kind: 'again', afterMs: calmAfter(write) }
   }
 
   /** The other writer was faster: in a contest, and after several times in a row, a failed try counts like a write. */
-  outdated (id: string, { write }: StatusWriteStep): void {
-    const inARow = (this.#outdated.get(id) ?? 0) + 1
-    this.#outdated.set(id, inARow)
+  conflicted (id: string, { write }: StatusWriteStep): void {
+    const inARow = (this.#conflicts.get(id) ?? 0) + 1
+    this.#conflicts.set(id, inARow)
     if (write.contests > 0 || inARow >= CONTEST_FAILURES) this.#writes.set(id, write)
   }
 
@@ -102,7 +102,7 @@ export class StatusBrake {
 
   forget (id: string): void {
     this.#writes.delete(id)
-    this.#outdated.delete(id)
+    this.#conflicts.delete(id)
     this.#refused.delete(id)
   }
 

@@ -70,7 +70,7 @@ export class StatusWriter {
       { kind: KINDS.find((each) => each.kind === kind) ?? KINDS[0], key: { namespace, name }, uid, version },
       { ...fields, ...(conditions.length > 0 && { conditions }) }
     ).finally(() => this.#writing.delete(id))
-    if (result.kind === 'outdated') brake.outdated(id, step)
+    if (result.kind === 'conflict') brake.conflicted(id, step)
     if (result.kind === 'failed' && result.invalid === true) {
       brake.refused(id, step)
       log.warn({ kind, namespace, name, reason: result.reason }, 'status does not fit its definition, not retrying')

@@ -191,7 +191,7 @@ export class WorkQueue {
   /** Half of the limit, at least 1. A namespace whose last write failed never has more: it may be slow. */
   #hasShare (namespace: string): boolean {
     const { limit } = this.#options
-    return limit.runningIn(namespace) >= Math.max(1, Math.floor(limit.limit / 2))
+    return limit.runningIn(namespace) >= Math.max(1, Math.floor(limit.current / 2))
   }
 
   async #run (key: string): Promise<void> {

@@ -2,7 +2,7 @@ import { Ajv } from 'ajv'
 import Type, { type Static } from 'typebox'
 import type { ReviewRequest } from '../admission/request.ts'
 import { REVIEW_API_VERSION, REVIEW_KIND } from '../api/admission-review.ts'
-import { INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION, ROLLOUT_ANNOTATION } from '../api/meta.ts'
+import { INJECTED_FIELDS_ANNOTATION, BLOCK_ANNOTATION, ROLLOUT_ANNOTATION } from '../api/meta.ts'
 import type { ParentReference } from '../api/runtime-config.ts'
 import { fieldsNamed } from '../core/path/template.ts'
 import type { FieldShape } from '../core/ports.ts'
@@ -194,7 +194,7 @@ function redactSpec (spec: JsonObject, redaction: Redaction): JsonObject {
   })
 }
 
-const KEPT_ANNOTATIONS = new Set([ROLLOUT_ANNOTATION, RECORD_ANNOTATION, INJECTED_FIELDS_ANNOTATION])
+const KEPT_ANNOTATIONS = new Set([ROLLOUT_ANNOTATION, BLOCK_ANNOTATION, INJECTED_FIELDS_ANNOTATION])
 
 function redactAnnotations (annotations: unknown, { placeholder, kept }: Redaction): unknown {
   if (!isJsonObject(annotations)) return redactValue(annotations, placeholder)

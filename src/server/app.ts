@@ -6,7 +6,7 @@ import { errorMessage } from '../platform/error-message.ts'
 import { limitedLog } from '../telemetry/decision-log.ts'
 import { atScrape } from '../telemetry/metrics.ts'
 import type { AdmissionApp } from './lifecycle.ts'
-import { connectionOptions, SERVER_LIMITS, type ServerLimits } from './listener.ts'
+import { connectionOptions, SERVER_LIMITS, type ServerLimits } from './limits.ts'
 import { Connections } from './overload/connections.ts'
 import { bodyReader } from './overload/read-body.ts'
 import { refuseConnection } from './overload/refuse-connection.ts'
@@ -32,7 +32,7 @@ export function buildApp (dependencies: AppDependencies): AdmissionApp {
   const limited = limitedLog(log, clock)
   const app = fastify({
     ...options.fastify,
-    https: { ...options.node, ...tlsOptions(tls), ...clientRequest(tls), handshakeTimeout: limits.handshake },
+    https: { ...options.node, ...tlsOptions(tls), ...clientRequest(tls), handshakeTimeout: limits.handshakeMs },
     bodyLimit: limits.reviewBytes,
     return503OnClosing: false,
     clientErrorHandler: refuseConnection,
@@ -61,7 +61,7 @@ const JSON_TYPE = /^application\/json(?:; charset="utf-8")?$/i
 function protect (
   app: FastifyInstance<Server>, { gate, clock, metrics }: Protection, limits: ServerLimits
 ): Connections {
-  throttleHandshakes(app.server, limits.handshake)
+  throttleHandshakes(app.server, limits.handshakeMs)
   const connections = new Connections({ server: app.server, limits, clock })
   app.removeAllContentTypeParsers()
   app.addContentTypeParser(JSON_TYPE, bodyReader({ limits, onGone: () => { metrics.clientGone.inc() } }))

@@ -1,22 +1,20 @@
 import type { Server } from 'node:https'
 import type { FastifyInstance } from 'fastify'
 import { pause, type Clock } from '../platform/clock.ts'
+import { SERVER_LIMITS } from './limits.ts'
 import type { Connections } from './overload/connections.ts'
-
-/** Reviews in flight at most; further reviews are shed. */
-const MAX_IN_FLIGHT = 1_024
 
 /** Whether reviews are admitted to this server, and how many are on their way. */
 export class AdmissionGate {
   readonly #sourceNotReady: () => string | undefined
   readonly #maxInFlight: number
   #inFlight = 0
-  #admitted = 0
+  #entered = 0
   #draining = false
   #closed = false
 
   /** `notReady`: why the caches or certificates are not ready; undefined if they are. */
-  constructor (notReady: () => string | undefined, maxInFlight = MAX_IN_FLIGHT) {
+  constructor (notReady: () => string | undefined, maxInFlight = SERVER_LIMITS.reviews) {
     this.#sourceNotReady = notReady
     this.#maxInFlight = maxInFlight
   }
@@ -25,7 +23,7 @@ export class AdmissionGate {
   /** Complete reviews without a response. Incomplete bodies do not count, so slow clients take no place. */
   get inFlight (): number { return this.#inFlight }
   /** Reviews since the start. */
-  get admitted (): number { return this.#admitted }
+  get entered (): number { return this.#entered }
 
   /** Why a request is shed; undefined if it is admitted. */
   shedReason (): string | undefined {
@@ -40,7 +38,7 @@ export class AdmissionGate {
 
   enter (): void {
     this.#inFlight++
-    this.#admitted++
+    this.#entered++
   }
 
   leave (): void { this.#inFlight-- }
@@ -70,11 +68,11 @@ const DRAIN_POLL_MS = 50
 export async function drain (gate: AdmissionGate, { min, quiet }: DrainTimes, clock: Clock): Promise<void> {
   gate.drain()
   const started = clock.now()
-  let [admitted, since] = [gate.admitted, started]
+  let [entered, since] = [gate.entered, started]
   for (;;) {
     const now = clock.now()
     const busy = gate.inFlight > 0
-    if (gate.admitted !== admitted || busy) [admitted, since] = [gate.admitted, now]
+    if (gate.entered !== entered || busy) [entered, since] = [gate.entered, now]
     if (now - started >= MAX_DRAIN_MS || (now - started >= min && !busy && now - since >= quiet)) return
     await pause(clock, DRAIN_POLL_MS)
   }

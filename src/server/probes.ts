@@ -1,7 +1,7 @@
 import { fastify, type FastifyInstance } from 'fastify'
 import type { Registry } from 'prom-client'
 import { oneLine } from '../platform/printable.ts'
-import { connectionOptions, SERVER_LIMITS } from './listener.ts'
+import { connectionOptions, SERVER_LIMITS } from './limits.ts'
 import { refuseConnection } from './overload/refuse-connection.ts'
 
 export interface ProbeDependencies {

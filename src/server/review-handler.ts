@@ -7,9 +7,9 @@ import { AIM_SERVICE } from '../api/kinds.ts'
 import type { Clock } from '../platform/clock.ts'
 import type { ReviewTrace, Tracing } from '../telemetry/tracing.ts'
 import { recordReview, type DecisionLog, type ReviewEnd } from '../telemetry/decision-log.ts'
-import { configWaiter, deadlineOf, type Deadline, type Expiry, type WaitingCall } from './deadline.ts'
+import { configWaiter, deadlineOf, type AbandonReason, type Deadline, type WaitingCall } from './deadline.ts'
 import type { AdmissionGate } from './lifecycle.ts'
-import type { ServerLimits } from './listener.ts'
+import type { ServerLimits } from './limits.ts'
 import type { LargeReviews, ReadReview } from './offload/large-reviews.ts'
 import type { StepQueue } from './overload/step-queue.ts'
 import { RequestBody } from './overload/read-body.ts'
@@ -19,7 +19,7 @@ export interface HandlerDependencies extends DecisionLog {
   readonly gate: AdmissionGate
   readonly limits: ServerLimits
   readonly clock: Clock
-  /** Judges services from `limits.largeReview` on; without it, this thread does. */
+  /** Judges services from `limits.largeReviewBytes` on; without it, this thread does. */
   readonly large?: LargeReviews | undefined
   /** Undefined: reviews are not traced. */
   readonly tracing?: Tracing | undefined
@@ -47,7 +47,7 @@ export function preflight (webhook: Webhook, dependencies: HandlerDependencies):
 /** Handles one review from its body to its response. */
 export function reviewHandler (webhook: Webhook, dependencies: HandlerDependencies) {
   const { gate, limits, clock } = dependencies
-  const waitForConfig = configWaiter(webhook, { limit: limits.waiting, clock })
+  const waitForConfig = configWaiter(webhook, { limit: limits.waitingReviews, clock })
 
   const handle = async (call: Call, body: RequestBody): Promise<void> => {
     const { reply, deadline } = call
@@ -58,18 +58,20 @@ export function reviewHandler (webhook: Webhook, dependencies: HandlerDependenci
       const worker = workerFor(call, body)
       decoded = worker === undefined
         ? decodeHere(call, body)
-        : await worker.read(body, { webhook: webhook.name, expiry: () => expiryAt(call, deadline.respondBy) })
+        : await worker.read(body, {
+          webhook: webhook.name, abandonReason: () => abandonReasonAt(call, deadline.respondBy)
+        })
       if (decoded.kind === 'malformed') { rejectMalformed(call, decoded.message); return }
-      if (decoded.kind === 'expired') { expire(call, decoded.expiry); return }
+      if (decoded.kind === 'abandoned') { abandon(call, decoded.reason); return }
       call.review = decoded.request
 
       call.trace.begin('judge')
-      const expiry = await waitForConfig(call)
-      if (expiry !== undefined) { expire(call, expiry); return }
+      const reason = await waitForConfig(call)
+      if (reason !== undefined) { abandon(call, reason); return }
 
       const judgement = await decoded.judge()
-      const expiryAtEnd = expiryAt(call, deadline.end)
-      if (expiryAtEnd !== undefined) { expire(call, expiryAtEnd); return }
+      const reasonAtEnd = abandonReasonAt(call, deadline.end)
+      if (reasonAtEnd !== undefined) { abandon(call, reasonAtEnd); return }
 
       call.trace.begin('respond')
       logEnd(call, judgement.outcome, { faults: judgement.faults })
@@ -112,12 +114,12 @@ const UNTRACED: ReviewTrace = { traceId: undefined, begin: () => undefined, end:
 /** Only services are judged elsewhere, if they are large. */
 function workerFor ({ webhook, dependencies }: Call, { length }: RequestBody): LargeReviews | undefined {
   const { large, limits } = dependencies
-  return length >= limits.largeReview && webhook.resource.kind === AIM_SERVICE.kind ? large : undefined
+  return length >= limits.largeReviewBytes && webhook.resource.kind === AIM_SERVICE.kind ? large : undefined
 }
 
 function decodeHere (call: Call, body: RequestBody): ReadReview {
   const { webhook, deadline, dependencies: { stepQueue } } = call
-  const hasExpired = (): boolean => expiryAt(call, deadline.end) !== undefined
+  const isAbandoned = (): boolean => abandonReasonAt(call, deadline.end) !== undefined
   const decoded = decodeReview(body.whole())
   if (decoded.kind !== 'review') return decoded
   const { request } = decoded
@@ -125,14 +127,14 @@ function decodeHere (call: Call, body: RequestBody): ReadReview {
     kind: 'review',
     request,
     judge: () =>
-      judgeInSteps(webhook, request, async (steps) => await stepQueue.run(request.namespace, steps, hasExpired))
+      judgeInSteps(webhook, request, async (steps) => await stepQueue.run(request.namespace, steps, isAbandoned))
   }
 }
 
-/** Whether a call has expired if its deadline is this moment. */
-function expiryAt ({ reply, dependencies }: Call, moment: number): Expiry | undefined {
+/** Why a call that must be answered by this moment is abandoned, if it is. */
+function abandonReasonAt ({ reply, dependencies }: Call, moment: number): AbandonReason | undefined {
   if (dependencies.clock.now() > moment) return 'timeout'
-  return reply.raw.destroyed ? 'gone' : undefined
+  return reply.raw.destroyed ? 'disconnected' : undefined
 }
 
 function shed ({ name: webhook }: Webhook, reply: FastifyReply, { metrics }: HandlerDependencies): void {
@@ -148,12 +150,12 @@ function rejectMalformed ({ webhook, reply, dependencies }: Call, message: strin
   sendError(reply, 400, message)
 }
 
-function expire (call: Call, expiry: Expiry): void {
+function abandon (call: Call, reason: AbandonReason): void {
   const { reply, deadline, dependencies: { metrics, clock } } = call
-  if (expiry === 'timeout') metrics.deadlineExceeded.inc()
-  logEnd(call, 'unavailable', { gone: expiry === 'gone' })
-  if (expiry === 'gone' || clock.now() > deadline.end) sendNothing(reply)
-  else sendUnavailable(reply, expiry === 'timeout' ? 'the review exceeded its deadline; try again' : TRY_AGAIN)
+  if (reason === 'timeout') metrics.deadlineExceeded.inc()
+  logEnd(call, 'unavailable', { gone: reason === 'disconnected' })
+  if (reason === 'disconnected' || clock.now() > deadline.end) sendNothing(reply)
+  else sendUnavailable(reply, reason === 'timeout' ? 'the review exceeded its deadline; try again' : TRY_AGAIN)
 }
 
 type Details = Pick<ReviewEnd, 'faults' | 'error' | 'gone'>

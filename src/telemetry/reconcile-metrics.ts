@@ -22,7 +22,7 @@ export interface MeasuredReconciler {
 
 /** `floors`: the latency without queueing by kind of write, in milliseconds. */
 interface MeasuredLimit {
-  readonly limit: number
+  readonly current: number
   readonly running: number
   readonly floors: ReadonlyMap<string, number>
 }
@@ -59,7 +59,7 @@ export function reconcileMetrics (registry: Registry, read: MeasuredReconciler, 
   })
   atScrape(gauge('aim_admission_reconcile_limit',
     'Keys that the reconciler may process at once; it follows write latency.'), (metric) => {
-    metric.set(read.limit()?.limit ?? 0)
+    metric.set(read.limit()?.current ?? 0)
   })
   atScrape(gauge('aim_admission_reconcile_running', 'Keys that the reconciler processes.'), (metric) => {
     metric.set(read.limit()?.running ?? 0)

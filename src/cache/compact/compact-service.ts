@@ -42,7 +42,7 @@ export class CompactService implements StoredService {
   readonly name: string
   readonly deleting: boolean
   readonly configName: string
-  readonly recordedIn: Service['recordedIn']
+  readonly storedBlockPlace: Service['storedBlockPlace']
   readonly #generation: number
   /** See `storedClaim`. */
   readonly held: HeldPath | undefined
@@ -57,11 +57,11 @@ export class CompactService implements StoredService {
   readonly #block: string
 
   constructor (service: Service, { texts, gateways }: InternedParts, options: StoreOptions) {
-    const { namespace, name, object, filled, block, recordedIn, deleting, configName } = service
+    const { namespace, name, object, filled, block, storedBlockPlace, deleting, configName } = service
     this.namespace = texts.intern(namespace)
     this.name = name
     this.deleting = deleting
-    this.recordedIn = recordedIn
+    this.storedBlockPlace = storedBlockPlace
     this.#generation = generationOf(object)
     this.configName = configName.length > MAX_NAME ? '' : texts.intern(configName)
     // no edit of a service that is being deleted is judged, so only a block, which is restored, is a claim then
@@ -105,7 +105,7 @@ export class CompactService implements StoredService {
     if (service.kind === 'malformed') throw new Error(`a service in the index is malformed at ${service.field}`)
     const shared: unknown = this.#block === '' ? undefined : JSON.parse(this.#block)
     const block = this.held === undefined ? shared : withPath(shared, this.held.path)
-    return { ...service, block, recordedIn: this.recordedIn }
+    return { ...service, block, storedBlockPlace: this.storedBlockPlace }
   }
 
   /**
@@ -113,10 +113,10 @@ export class CompactService implements StoredService {
    * that. Every write that removes it changes the generation. An object that is not from an API server has none.
    */
   withDroppedBlock (next: Service): Service | undefined {
-    const isDropped = this.recordedIn === 'spec' && next.recordedIn === undefined &&
+    const isDropped = this.storedBlockPlace === 'spec' && next.storedBlockPlace === undefined &&
       this.#generation > 0 && this.#generation === generationOf(next.object)
     const block = isDropped ? this.parse()?.block : undefined
-    return block === undefined ? undefined : { ...next, block, recordedIn: 'spec' }
+    return block === undefined ? undefined : { ...next, block, storedBlockPlace: 'spec' }
   }
 
   /** Whether both have the same object apart from block and status, as far as a partial one shows. Does not parse. */
@@ -126,7 +126,7 @@ export class CompactService implements StoredService {
 
   /** False for a partial service. Does not parse. */
   hasSameBlock (other: CompactService): boolean {
-    const isSame = this.#block === other.#block && this.recordedIn === other.recordedIn
+    const isSame = this.#block === other.#block && this.storedBlockPlace === other.storedBlockPlace
     return isSame && !this.partial && this.held?.path === other.held?.path
   }
 }

@@ -1,4 +1,4 @@
-import { INJECTED_FIELDS_ANNOTATION, LAST_APPLIED_ANNOTATION, RECORD_ANNOTATION } from '../../api/meta.ts'
+import { INJECTED_FIELDS_ANNOTATION, LAST_APPLIED_ANNOTATION, BLOCK_ANNOTATION } from '../../api/meta.ts'
 import { definedFields, isJsonObject, own, ownObject, ownString, type JsonObject } from '../../platform/json.ts'
 import { spend, type Budget, type PathStep } from './selection.ts'
 
@@ -97,7 +97,7 @@ const REASONS = new Map([
   ...['deletionTimestamp', 'deletionGracePeriodSeconds'].map((field) =>
     [`.metadata.${field}`, 'it is set only while the service is being deleted'] as const),
   [`.spec.${WITHHELD_SPEC}`, RESULT],
-  [`${ANNOTATIONS}.${RECORD_ANNOTATION}`, RESULT],
+  [`${ANNOTATIONS}.${BLOCK_ANNOTATION}`, RESULT],
   [`${ANNOTATIONS}.${INJECTED_FIELDS_ANNOTATION}`, RESULT],
   [`${ANNOTATIONS}.${LAST_APPLIED_ANNOTATION}`, 'it is kubectl\'s copy of the manifest']
 ])

@@ -1,4 +1,4 @@
-import { RECORD_ANNOTATION } from '../../api/meta.ts'
+import { BLOCK_ANNOTATION } from '../../api/meta.ts'
 import { keyText } from '../../api/object-meta.ts'
 import { problemText, type TemplateProblem } from '../path/problem.ts'
 import { impossibleFields } from '../path/template.ts'
@@ -49,11 +49,11 @@ function missingConfig ({ namespace, configName }: Service, configs?: ConfigLook
 }
 
 /** For a service that reaches the validating webhook without the block of the mutating one. */
-export function missingBlockFault ({ config, recordIn }: Assessment): Fault {
+export function missingBlockFault ({ config, blockPlace }: Assessment): Fault {
   const settings = config === undefined ? '' : ` of ${configTitle(config)}`
   return {
     code: 'AIM-BLOCK-MISSING',
-    field: recordIn === 'spec' ? 'spec.resolvedRuntimeConfig' : `metadata.annotations[${RECORD_ANNOTATION}]`,
+    field: blockPlace === 'spec' ? 'spec.resolvedRuntimeConfig' : `metadata.annotations[${BLOCK_ANNOTATION}]`,
     message: `another admission webhook removed the settings${settings}; ` +
       'ask your cluster administrator which one: kubectl get mutatingwebhookconfigurations'
   }

@@ -9,7 +9,7 @@ import type { HeldPath, PathClaim, World } from '../world.ts'
 import { FILLABLE_FIELDS, fieldIn, type FillableField, type FilledFields } from './filled-fields.ts'
 import { PRECEDENCE, settle } from './precedence.ts'
 import { BUILTIN_CONFIG, type UsedConfig } from './runtime-config.ts'
-import type { RecordPlace, Service } from './service.ts'
+import type { BlockPlace, Service } from './service.ts'
 import {
   effectiveRouting, isSameClaim, pathClaim, pathConflict, renderServicePath, storedClaim, type EffectiveRouting,
   type RenderedServicePath, type ServicePath
@@ -35,7 +35,7 @@ export interface Assessment extends PathAssessment {
   readonly filled: FilledFields
   /** The resolved configuration that admission records; undefined without a configuration. */
   readonly block: ResolvedRuntimeConfig | undefined
-  readonly recordIn: RecordPlace
+  readonly blockPlace: BlockPlace
 }
 
 export type PathWorld = Pick<World, 'paths' | 'pathPolicy'>
@@ -45,10 +45,10 @@ export type AssessmentWorld = PathWorld & Pick<World, 'configs' | 'served'>
 export function assessService (service: Service, world: AssessmentWorld, stored: Service | undefined): Assessment {
   const config = resolveConfig({ namespace: service.namespace, name: service.configName }, world)
   const assessed = assessPath({ service, config, stored }, world)
-  const recordIn = world.served.has('spec', 'resolvedRuntimeConfig') ? 'spec' : 'annotation'
+  const blockPlace = world.served.has('spec', 'resolvedRuntimeConfig') ? 'spec' : 'annotation'
   const block = config && resolvedBlock(config, assessed)
   const filled = world.pathPolicy.inject === 'record' ? {} : fieldsToFill(assessed, block, world)
-  return { ...assessed, block, filled, recordIn }
+  return { ...assessed, block, filled, blockPlace }
 }
 
 export function assessPath (

@@ -28,7 +28,8 @@ export function separateFilled (object: JsonObject, stored: JsonObject): OwnPart
   if (!hasRecord && !hadRecord && !FILLABLE_FIELDS.some((field) => isEmpty(fieldIn(object, field)))) {
     return { object, filled: NONE }
   }
-  const evidence = { stored, records: [recordIn(object), recordIn(stored)], claims: newClaims(object, stored) }
+  const records = [annotatedFields(object), annotatedFields(stored)] as const
+  const evidence = { stored, records, claims: newClaims(object, stored) }
   const filled: Partial<Record<FillableField, unknown>> = {}
   let rest = object
   for (const field of FILLABLE_FIELDS) {
@@ -71,7 +72,7 @@ const NONE: FilledFields = Object.freeze({})
 
 /** The service with the filled fields and their annotation. */
 export function withFilled (object: JsonObject, filled: FilledFields): JsonObject {
-  const record = fillRecord(filled)
+  const record = filledText(filled)
   if (record === undefined) return object
   return withAnnotation(withFields(object, filled), INJECTED_FIELDS_ANNOTATION, record)
 }
@@ -81,7 +82,7 @@ function withFields (object: JsonObject, filled: FilledFields): JsonObject {
 }
 
 /** The value of the annotation; undefined if nothing is filled. */
-export function fillRecord (filled: FilledFields): string | undefined {
+export function filledText (filled: FilledFields): string | undefined {
   const fields = fieldsIn(filled)
   const record = Object.fromEntries(fields.map((field) => [field, filled[field]]))
   return fields.length === 0 ? undefined : JSON.stringify(record)
@@ -117,7 +118,7 @@ const [SPEC_FIELDS = [], ROUTING_FIELDS = []] = [SPEC, ROUTING].map((parent) =>
     .flatMap((path) => path.slice(0, -1).join('.') === parent.join('.') ? path.slice(-1) : []))
 
 /** What an annotation says was filled. Users can write anything there; only known fields count. */
-function recordIn (object: JsonObject): FilledFields {
+function annotatedFields (object: JsonObject): FilledFields {
   const record = parseObject(annotationOf(object, INJECTED_FIELDS_ANNOTATION)) ?? {}
   return definedFields(Object.fromEntries(FILLABLE_FIELDS.map((field) => [field, own(record, field)])))
 }
@@ -131,7 +132,7 @@ function isStoredAsOwn (
 ): boolean {
   if (claims.isUnclaimed(field)) return false
   const before = fieldIn(stored, field)
-  return before !== undefined && isSameValue(value, before) && !isSameValue(recordIn(stored)[field], before)
+  return before !== undefined && isSameValue(value, before) && !isSameValue(annotatedFields(stored)[field], before)
 }
 
 /** What a user says about fields besides their values. */

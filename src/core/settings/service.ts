@@ -1,5 +1,5 @@
 import canonicalize from 'canonicalize'
-import { DEFAULT_CONFIG_NAME, LAST_APPLIED_ANNOTATION, RECORD_ANNOTATION } from '../../api/meta.ts'
+import { DEFAULT_CONFIG_NAME, LAST_APPLIED_ANNOTATION, BLOCK_ANNOTATION } from '../../api/meta.ts'
 import { annotationsOf, isDeleting, withAnnotation } from '../../api/object-meta.ts'
 import type { ObjectKey } from '../ports.ts'
 import {
@@ -32,7 +32,7 @@ export interface Service extends ServiceFields {
   readonly kind: 'service'
   /** The resolved configuration as recorded, unchecked: users can write anything there. */
   readonly block: unknown
-  readonly recordedIn: RecordPlace | 'several' | undefined
+  readonly storedBlockPlace: BlockPlace | 'several' | undefined
   /** The user's own part of the object. */
   readonly object: JsonObject
   /** The fields that admission filled, as found. */
@@ -40,7 +40,7 @@ export interface Service extends ServiceFields {
 }
 
 /** Where admission records the resolved configuration: in `spec.resolvedRuntimeConfig`, or in an annotation. */
-export type RecordPlace = 'spec' | 'annotation'
+export type BlockPlace = 'spec' | 'annotation'
 
 /** A service in an index. */
 export interface StoredService extends ObjectKey {
@@ -77,7 +77,7 @@ export function readService (given: JsonObject, namespace: string, stored: JsonO
       serviceAccountName: stringAt(spec, 'serviceAccountName', 'spec.serviceAccountName') || undefined,
       imagePullSecrets: namesAt(spec, 'imagePullSecrets', 'spec.imagePullSecrets'),
       routing: routingAt(spec),
-      ...recordIn(spec, metadata),
+      ...storedBlock(spec, metadata),
       object: withoutCopies(inNamespace(object, namespace)),
       filled
     }
@@ -92,17 +92,17 @@ export function renderedObject ({ object, givenConfigName, configName }: Service
 }
 
 /** The block has precedence. An annotation in another form than admission writes counts as being in several places. */
-function recordIn (spec: JsonObject, metadata: JsonObject): Pick<Service, 'block' | 'recordedIn'> {
+function storedBlock (spec: JsonObject, metadata: JsonObject): Pick<Service, 'block' | 'storedBlockPlace'> {
   const block = own(spec, 'resolvedRuntimeConfig')
-  const text = own(ownObject(metadata, 'annotations'), RECORD_ANNOTATION)
-  if (text === undefined) return { block, recordedIn: block === undefined ? undefined : 'spec' }
-  if (block !== undefined) return { block, recordedIn: 'several' }
+  const text = own(ownObject(metadata, 'annotations'), BLOCK_ANNOTATION)
+  if (text === undefined) return { block, storedBlockPlace: block === undefined ? undefined : 'spec' }
+  if (block !== undefined) return { block, storedBlockPlace: 'several' }
   const read = readRecord(text)
-  return { block: read, recordedIn: isJsonObject(read) && recordText(read) === text ? 'annotation' : 'several' }
+  return { block: read, storedBlockPlace: isJsonObject(read) && blockText(read) === text ? 'annotation' : 'several' }
 }
 
 /** The value of the annotation for a block. */
-export function recordText (block: object): string {
+export function blockText (block: object): string {
   return canonicalize(block) ?? ''
 }
 
@@ -118,7 +118,7 @@ const MAX_RECORD_DEPTH = 8
 
 /** Without the record and the applied manifest, which no index keeps: a path that read them would differ there. */
 function withoutCopies (object: JsonObject): JsonObject {
-  return [RECORD_ANNOTATION, LAST_APPLIED_ANNOTATION].reduce((rest, key) =>
+  return [BLOCK_ANNOTATION, LAST_APPLIED_ANNOTATION].reduce((rest, key) =>
     Object.hasOwn(annotationsOf(rest), key) ? withAnnotation(rest, key, undefined) : rest, object)
 }
 

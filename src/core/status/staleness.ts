@@ -9,11 +9,11 @@ import { PROPAGATION_MS } from '../settings/runtime-config.ts'
 export type Staleness =
   | 'current'
   /** Its configuration was created, changed, or deleted since. */
-  | 'outdated'
+  | 'configChanged'
   /** Its fields are not those that admission fills: `--inject` was changed, or no webhook saw a write. */
   | 'unfilled'
   /** Its path has become available, or an older service has it. */
-  | 'pending'
+  | 'pathChanged'
   /** Its block is not where the definition of AIMService has a place for it. */
   | 'misplaced'
   /** No webhook saw its last write, because one would have written something else. */
@@ -22,8 +22,8 @@ export type Staleness =
 /** Pure. */
 export function stalenessOf (assessment: Assessment): Staleness {
   const staleness = contentStaleness(assessment)
-  const { service: { block, recordedIn }, recordIn } = assessment
-  if (block === undefined || recordedIn === recordIn) return staleness
+  const { service: { block, storedBlockPlace }, blockPlace } = assessment
+  if (block === undefined || storedBlockPlace === blockPlace) return staleness
   return staleness === 'current' || staleness === 'unobserved' ? 'misplaced' : staleness
 }
 
@@ -36,16 +36,17 @@ function contentStaleness (assessment: Assessment): Staleness {
 
 function stalenessOfBlock ({ service, config, block, path }: Assessment): Staleness {
   if (!isJsonObject(service.block)) {
-    return config === undefined || isYounger(config.createdAt, createdAt(service.object)) ? 'outdated' : 'unobserved'
+    const mayBeNew = config === undefined || isYounger(config.createdAt, createdAt(service.object))
+    return mayBeNew ? 'configChanged' : 'unobserved'
   }
   if (own(service.block, 'name') !== service.configName) return 'unobserved'
   const { kind, hash } = service.block
-  if (block === undefined || kind !== block.kind || hash !== block.hash) return 'outdated'
-  return isPathPending(service.block, block, path) ? 'pending' : 'unobserved'
+  if (block === undefined || kind !== block.kind || hash !== block.hash) return 'configChanged'
+  return isPathChanged(service.block, block, path) ? 'pathChanged' : 'unobserved'
 }
 
 /** Whether two blocks differ only in a path that became available, or that an older service holds. */
-function isPathPending (stored: JsonObject, block: ResolvedRuntimeConfig, { kind }: ServicePath): boolean {
+function isPathChanged (stored: JsonObject, block: ResolvedRuntimeConfig, { kind }: ServicePath): boolean {
   const { path, ...routing } = block.routing
   const { path: storedPath, ...storedRouting } = ownObject(stored, 'routing')
   const isGained = path !== undefined && storedPath === undefined

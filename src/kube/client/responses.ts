@@ -31,7 +31,7 @@ async function resultOf (response: ApiResponse): Promise<WriteResult | Unavailab
 function failureOf (status: Status): WriteResult | Unavailable {
   const { code, message } = status
   if (code === 404) return { kind: 'gone' }
-  if (code === 409 || (code === 422 && PATCH_TEST_FAILED.test(message))) return { kind: 'outdated' }
+  if (code === 409 || (code === 422 && PATCH_TEST_FAILED.test(message))) return { kind: 'conflict' }
   const reason = describeStatus(status)
   if (code === 422 || (code === 500 && OTHER_SCHEMA.test(message))) return { kind: 'failed', reason, invalid: true }
   return code === 429 || code >= 500 ? unavailable(status) : { kind: 'failed', reason }

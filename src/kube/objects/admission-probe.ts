@@ -1,4 +1,4 @@
-import { API_VERSION, RECORD_ANNOTATION } from '../../api/meta.ts'
+import { API_VERSION, BLOCK_ANNOTATION } from '../../api/meta.ts'
 import { annotationOf } from '../../api/object-meta.ts'
 import { errorMessage } from '../../platform/error-message.ts'
 import { ownObject, ownStrings, type JsonObject } from '../../platform/json.ts'
@@ -67,7 +67,7 @@ export function admissionProbe ({ request, namespace, fencing }: AdmissionProbeO
 }
 
 /** Admission alone writes the record, so it removes or replaces this one. */
-const MARK = { [RECORD_ANNOTATION]: 'probe' }
+const MARK = { [BLOCK_ANNOTATION]: 'probe' }
 
 /** With a generated name, which cannot be taken. */
 const PROBE = {
@@ -128,7 +128,7 @@ async function resultOf (response: ApiResponse): Promise<ProbeResult> {
     return { kind: 'failed', failure: failureOf(code, message), message }
   }
   const created = parseObject(await response.body.text())
-  if (annotationOf(created, RECORD_ANNOTATION) !== MARK[RECORD_ANNOTATION]) return { kind: 'success' }
+  if (annotationOf(created, BLOCK_ANNOTATION) !== MARK[BLOCK_ANNOTATION]) return { kind: 'success' }
   const message = 'the API server admits services without calling the mutating webhook'
   return { kind: 'failed', failure: 'NotRegistered', message }
 }

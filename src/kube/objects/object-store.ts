@@ -35,7 +35,7 @@ function readResult (result: WriteResult): ReadResult {
   switch (result.kind) {
     case 'written': return { kind: 'found', object: result.object }
     case 'gone': return { kind: 'missing' }
-    case 'outdated': return { kind: 'failed', reason: 'the API server reported a conflict' }
+    case 'conflict': return { kind: 'failed', reason: 'the API server reported a conflict' }
     case 'failed': return result
   }
 }

@@ -9,7 +9,7 @@ import type { Judgement } from '../../admission/judge.ts'
 import type { ReviewRequest } from '../../admission/request.ts'
 import type { PathPolicy, World } from '../../core/world.ts'
 import type { ServicePolicy } from '../../core/rules/service.ts'
-import type { Expiry } from '../deadline.ts'
+import type { AbandonReason } from '../deadline.ts'
 import type { RequestBody } from '../overload/read-body.ts'
 import { answerLookup, type Answers, type Lookup } from './lookups.ts'
 
@@ -17,7 +17,7 @@ import { answerLookup, type Answers, type Lookup } from './lookups.ts'
 export type ReadReview =
   | JudgeableReview
   | { readonly kind: 'malformed', readonly message: string }
-  | { readonly kind: 'expired', readonly expiry: Expiry }
+  | { readonly kind: 'abandoned', readonly reason: AbandonReason }
 
 interface JudgeableReview {
   readonly kind: 'review'
@@ -54,7 +54,7 @@ export interface LargeReadOptions {
   /** Name of the webhook. */
   readonly webhook: string
   /** Checked before the body is parsed. */
-  readonly expiry: () => Expiry | undefined
+  readonly abandonReason: () => AbandonReason | undefined
 }
 
 /** Heap of the thread. A review of 7 MiB typically takes up to 100 MiB; deep nesting takes more. */
@@ -79,16 +79,16 @@ export class LargeReviews {
   get hasThread (): boolean { return (this.#pool?.threads.length ?? 0) > 0 }
 
   /** Parses a body in its turn. Rejects if the thread ends. */
-  async read (body: RequestBody, { webhook, expiry: expiryOf }: LargeReadOptions): Promise<ReadReview> {
+  async read (body: RequestBody, { webhook, abandonReason }: LargeReadOptions): Promise<ReadReview> {
     const { kept } = body
-    if (this.#waitingBytes + kept > this.#options.waitingBytes) return { kind: 'expired', expiry: 'overloaded' }
+    if (this.#waitingBytes + kept > this.#options.waitingBytes) return { kind: 'abandoned', reason: 'overloaded' }
     this.#waitingBytes += kept
     const endTurn = await this.#turn()
     this.#waitingBytes -= kept
     let decoded: DecodedReview | undefined
     try {
-      const expiry = expiryOf()
-      if (expiry !== undefined) return { kind: 'expired', expiry }
+      const reason = abandonReason()
+      if (reason !== undefined) return { kind: 'abandoned', reason }
       const pool = this.#pool ??= await this.#newPool()
       const pieces = body.pieces().map(transferable)
       const transferList = pieces.map(({ buffer }) => buffer)

@@ -3,11 +3,11 @@ import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Clock } from '../../platform/clock.ts'
-import type { ServerLimits } from '../listener.ts'
+import type { ServerLimits } from '../limits.ts'
 
 export interface ConnectionsOptions {
   readonly server: Server
-  readonly limits: Pick<ServerLimits, 'connections' | 'peerConnections' | 'reading' | 'unackedBytes' | 'sweep'>
+  readonly limits: Pick<ServerLimits, 'connections' | 'peerConnections' | 'responseMs' | 'unackedBytes' | 'sweepMs'>
   readonly clock: Clock
 }
 
@@ -67,7 +67,7 @@ export class Connections {
       this.#secured.set(socket, connection)
     })
     server.on('request', (request: IncomingMessage, response: ServerResponse) => { this.#track(request, response) })
-    const sweep = setInterval(() => { this.#dropSlowReaders() }, limits.sweep)
+    const sweep = setInterval(() => { this.#dropSlowReaders() }, limits.sweepMs)
     sweep.unref()
     server.once('close', () => { clearInterval(sweep) })
   }
@@ -194,7 +194,7 @@ export class Connections {
   #dropSlowReaders (): void {
     const now = this.#clock.now()
     for (const connection of this.#secured.values()) {
-      if (connection.unackedBytes > 0 && now - connection.unackedSince >= this.#limits.reading) this.#cut(connection)
+      if (connection.unackedBytes > 0 && now - connection.unackedSince >= this.#limits.responseMs) this.#cut(connection)
     }
   }
 

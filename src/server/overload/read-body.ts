@@ -1,7 +1,7 @@
 /** Perf: bytes per turn of the event loop, 100 paused bodies, 1.6 to 0.5 MiB; remove if the gain drops below 10 %. */
 import type { IncomingMessage } from 'node:http'
 import type { FastifyRequest } from 'fastify'
-import type { ServerLimits } from '../listener.ts'
+import type { ServerLimits } from '../limits.ts'
 import { hasTimedOut } from './refuse-connection.ts'
 
 export interface BodyReaderOptions {

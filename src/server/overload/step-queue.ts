@@ -15,7 +15,7 @@ export interface StepQueueOptions {
 interface Job {
   readonly steps: Steps<unknown>
   readonly since: number
-  readonly hasExpired: () => boolean
+  readonly isAbandoned: () => boolean
   used: number
   readonly resolve: (value: never) => void
   readonly reject: (error: unknown) => void
@@ -36,10 +36,10 @@ export class StepQueue {
     this.#limits = { sliceMs, budgetMs, waitMs }
   }
 
-  /** Rejects if a step throws. `hasExpired`: no client takes the result any more, so that the job has to finish. */
-  async run<T> (namespace: string, steps: Steps<T>, hasExpired = () => false): Promise<T> {
+  /** Rejects if a step throws. `isAbandoned`: no client takes the result any more, so that the job has to finish. */
+  async run<T> (namespace: string, steps: Steps<T>, isAbandoned = () => false): Promise<T> {
     const { promise, resolve, reject } = Promise.withResolvers<T>()
-    this.#waiting.set(namespace, steps, { steps, since: this.#clock.now(), hasExpired, used: 0, resolve, reject })
+    this.#waiting.set(namespace, steps, { steps, since: this.#clock.now(), isAbandoned, used: 0, resolve, reject })
     if (!this.#isRunning) this.#runNext()
     return await promise
   }
@@ -53,7 +53,7 @@ export class StepQueue {
   #runSlice (job: Job): void {
     const { sliceMs, budgetMs, waitMs } = this.#limits
     const started = this.#clock.now()
-    const isOver = job.hasExpired() || (job.used === 0 && started - job.since > waitMs)
+    const isOver = job.isAbandoned() || (job.used === 0 && started - job.since > waitMs)
     try {
       for (;;) {
         const ran = this.#clock.now() - started

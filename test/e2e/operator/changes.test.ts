@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
-import { INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION } from '../../../src/api/meta.ts'
+import { INJECTED_FIELDS_ANNOTATION, BLOCK_ANNOTATION } from '../../../src/api/meta.ts'
 import { ownObject, ownString } from '../../../src/platform/json.ts'
 import { actionsOf, GATEWAY, manifest, routed } from '../../support/builders/manifests.ts'
 import { inNamespace } from '../../support/cluster/cluster-client.ts'
@@ -119,7 +119,7 @@ t.test('replaced definitions convert each of 200 services once, in both directio
   await Promise.all(names.slice(100).map(async (name) => { await store(configured(name, 'many')) }))
   await calm()
   const isIn = (place: 'spec' | 'annotation') => ({ spec, metadata }: StoredObject): boolean => {
-    const isNoted = RECORD_ANNOTATION in ownObject(metadata, 'annotations')
+    const isNoted = BLOCK_ANNOTATION in ownObject(metadata, 'annotations')
     return isNoted === (place === 'annotation') && (spec.resolvedRuntimeConfig !== undefined) === (place === 'spec')
   }
   const many = async (): Promise<StoredObject[]> =>

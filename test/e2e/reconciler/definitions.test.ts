@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
-import { RECORD_ANNOTATION } from '../../../src/api/meta.ts'
+import { BLOCK_ANNOTATION } from '../../../src/api/meta.ts'
 import { own, ownObject, type JsonObject } from '../../../src/platform/json.ts'
 import { actionsOf, manifest, routed } from '../../support/builders/manifests.ts'
 import { isWrite } from '../../support/cluster/audit-log.ts'
@@ -62,7 +62,7 @@ interface Definition {
 }
 
 const annotationOf = (service: StoredObject): string | undefined =>
-  own(ownObject(service.metadata, 'annotations'), RECORD_ANNOTATION) as string | undefined
+  own(ownObject(service.metadata, 'annotations'), BLOCK_ANNOTATION) as string | undefined
 
 async function writesAtRest (): Promise<number> {
   const before = (await cluster.audited()).filter(isWrite).length
@@ -90,8 +90,8 @@ t.test('without a block in the definition, the record is an annotation, and noth
   t.match(await kubectl(['apply', '--server-side', '-f', '-'], second), { code: 0 })
   t.match(await kubectl(['diff', '--server-side', '-f', '-'], second), { code: 0, stdout: '' })
   t.equal(await reaches(['-n', namespace, 'aimsvc/second'], 'PathResolved', 'PathRendered'), '')
-  await kubectl(['-n', namespace, 'annotate', 'aimsvc/first', `${RECORD_ANNOTATION}-`])
-  await kubectl(['-n', namespace, 'annotate', '--overwrite', 'aimsvc/first', `${RECORD_ANNOTATION}={}`])
+  await kubectl(['-n', namespace, 'annotate', 'aimsvc/first', `${BLOCK_ANNOTATION}-`])
+  await kubectl(['-n', namespace, 'annotate', '--overwrite', 'aimsvc/first', `${BLOCK_ANNOTATION}={}`])
   t.equal(annotationOf(await object('-n', namespace, 'aimsvc/first')), annotationOf(seen))
   t.equal((await object('-n', namespace, 'aimrcfg/default')).status, undefined)
   t.equal(await writesAtRest(), 0)

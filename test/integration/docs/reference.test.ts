@@ -1,7 +1,7 @@
 import t from 'tap'
 import { ROTATE_ANNOTATION } from '../../../certs/read-cluster.ts'
 import { commandLinePage, fieldsPage, metricsPage, readmePage } from '../../../tools/reference-pages.ts'
-import { INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION, ROLLOUT_ANNOTATION } from '../../../src/api/meta.ts'
+import { INJECTED_FIELDS_ANNOTATION, BLOCK_ANNOTATION, ROLLOUT_ANNOTATION } from '../../../src/api/meta.ts'
 import { OBJECT_SCHEMAS } from '../../../src/api/object-schemas.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { PROBE_FAILURES } from '../../../src/kube/objects/admission-probe.ts'
@@ -60,6 +60,6 @@ t.test('the page has all values of the labels', async (t) => {
 t.test('the page has the annotations that the program reads', async (t) => {
   t.same(
     rowsOf(page, 'annotation', 'on', 'does').map(([annotation = '']) => codeIn(annotation)),
-    [INJECTED_FIELDS_ANNOTATION, RECORD_ANNOTATION, ROLLOUT_ANNOTATION, ROTATE_ANNOTATION]
+    [INJECTED_FIELDS_ANNOTATION, BLOCK_ANNOTATION, ROLLOUT_ANNOTATION, ROTATE_ANNOTATION]
   )
 })

@@ -75,7 +75,7 @@ t.test('beyond the limit, the longest idle connection is dropped if all have ser
 })
 
 t.test('drops an unfinished handshake', async (t) => {
-  const { url } = await anAdmissionServer(t, { limits: { handshake: 100 } })
+  const { url } = await anAdmissionServer(t, { limits: { handshakeMs: 100 } })
   const socket = connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port) })
   socket.write(Buffer.from([0x16, 0x03, 0x01])) // the start of a ClientHello
   await t.resolves(once(socket.resume(), 'close'))
@@ -168,7 +168,7 @@ t.test('responses on a reset connection no longer count', async (t) => {
   for (let round = 1; round <= 4; round++) {
     const socket = (await client.connect()).pause()
     socket.write(rawRequest(aReview({ name: 'large' })).repeat(3))
-    await until(() => gate.admitted === 1 + 4 * (round - 1) + 3)
+    await until(() => gate.entered === 1 + 4 * (round - 1) + 3)
     t.ok(connections.unackedBytes > 16 * 1024 * 1024)
     socket.destroy()
     await until(() => connections.open === 1)
@@ -181,7 +181,7 @@ t.test('unfinished handshakes do not delay the shutdown', async (t) => {
   const clock = new ManualClock()
   const { server, app, client, connections, gate, url } = await anAdmissionServer(t, {
     clock,
-    limits: { handshake: 60_000 }
+    limits: { handshakeMs: 60_000 }
   })
   await client.post(aReview())
   const unfinished = [
@@ -202,7 +202,7 @@ t.test('unfinished handshakes do not delay the shutdown', async (t) => {
 })
 
 t.test('rejects new connections after closeAll', async (t) => {
-  const { connections, url } = await anAdmissionServer(t, { limits: { handshake: 600_000 } })
+  const { connections, url } = await anAdmissionServer(t, { limits: { handshakeMs: 600_000 } })
   connections.closeAll()
   const late = connectTcp({ host: '127.0.0.1', port: Number(new URL(url).port) }).on('error', () => {}).resume()
   await once(late, 'close')
@@ -218,7 +218,7 @@ t.test('drops a connection whose client does not read its response', async (t) =
   })
   const { app, client, connections } = await anAdmissionServer(t, {
     webhooks: [webhook],
-    limits: { sweep: 10, reading: 30_000 },
+    limits: { sweepMs: 10, responseMs: 30_000 },
     clock
   })
   const socket = (await client.connect()).pause()
@@ -281,7 +281,7 @@ t.test('clients that disconnect are counted, and not logged', async (t) => {
 })
 
 t.test('a body that times out does not count as a disconnected client', async (t) => {
-  const { client, metricLines } = await anAdmissionServer(t, { limits: { headers: 100, request: 100, sweep: 10 } })
+  const { client, metricLines } = await anAdmissionServer(t, { limits: { headersMs: 100, requestMs: 100, sweepMs: 10 } })
   const socket = await client.connect()
   socket.write(`${HEAD}content-length: 999\r\n\r\n{`)
   t.match(await untilClosed(socket), /^HTTP\/1\.1 408 /)
@@ -299,7 +299,7 @@ t.test('limits log lines that any client can cause, and counts the rest', async 
 })
 
 t.test('an idle connection stays usable until its keep-alive time ends', async (t) => {
-  const { client, url } = await anAdmissionServer(t, { limits: { keepAlive: 4_000 } })
+  const { client, url } = await anAdmissionServer(t, { limits: { keepAliveMs: 4_000 } })
   t.match(await client.post(aReview()), { status: 200, connection: 1 })
   await delay(2_500) // stands for 85 to 95 s of 120 s
   t.match(await client.post(aReview()), { status: 200, connection: 1 }, 'the same connection')

@@ -99,7 +99,7 @@ t.test('a client that disconnects ends the wait', async (t) => {
 
 t.test('reviews beyond the limit of waiting ones are judged at once', async (t) => {
   const { waits, webhook } = waitingWebhook()
-  const { client, gate } = await anAdmissionServer(t, { webhooks: [webhook], limits: { waiting: 1 } })
+  const { client, gate } = await anAdmissionServer(t, { webhooks: [webhook], limits: { waitingReviews: 1 } })
   const socket = await client.connect()
   socket.write(rawRequest(aReview()))
   await until(() => waits.length === 1)

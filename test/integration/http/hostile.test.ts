@@ -8,18 +8,18 @@ import { until } from '../../support/until.ts'
 
 const COUNTS = { handshake: 60, headers: 60, body: 60, answer: 10 }
 const LIMITS = {
-  handshake: 1_000,
-  headers: 1_500,
-  request: 2_000,
-  reading: 2_000,
-  sweep: 100,
+  handshakeMs: 1_000,
+  headersMs: 1_500,
+  requestMs: 2_000,
+  responseMs: 2_000,
+  sweepMs: 100,
   unackedBytes: 16 * 1024 * 1024
 }
 /** Time limits, in milliseconds. */
 const TIME_LIMITS: Readonly<Record<Exclude<Hostility, 'answer'>, number>> = {
-  handshake: LIMITS.handshake,
-  headers: LIMITS.headers,
-  body: LIMITS.request
+  handshake: LIMITS.handshakeMs,
+  headers: LIMITS.headersMs,
+  body: LIMITS.requestMs
 }
 const MIB = 1024 * 1024
 const largeAnswers = aWebhook({
@@ -44,7 +44,7 @@ t.test('closes 190 stalling connections in time, and still serves reviews in bou
       sockets.filter((socket) => socket.hostility === hostility).map(async ({ ended }) => await ended)
     )
     t.equal(held.length, 60)
-    t.ok(Math.min(...held) > limit - LIMITS.sweep, `${hostility}: not before its time (${Math.min(...held)} ms)`)
+    t.ok(Math.min(...held) > limit - LIMITS.sweepMs, `${hostility}: not before its time (${Math.min(...held)} ms)`)
   }
   const { sent, failed } = await honest.end()
   await until(() => connections.open === 0)

@@ -3,7 +3,7 @@ import { systemClock } from '../../../src/platform/clock.ts'
 import { newAdmissionEngine } from '../../../webhooks/engine.ts'
 import { OFFLINE_DEFINITION } from '../../../src/offline/review-objects.ts'
 import { LargeReviews } from '../../../src/server/offload/large-reviews.ts'
-import { SERVER_LIMITS, type ServerLimits } from '../../../src/server/listener.ts'
+import { SERVER_LIMITS, type ServerLimits } from '../../../src/server/limits.ts'
 import { RequestBody } from '../../../src/server/overload/read-body.ts'
 import { aReview, reviewOf } from '../../support/builders/a-review.ts'
 import { anAdmissionServer, testPair } from '../../support/http/admission-server.ts'
@@ -17,7 +17,7 @@ import { readRuntimeConfig, type RuntimeConfig } from '../../../src/core/setting
 const TEMPLATE = "/{.metadata.namespace}/{.metadata.labels['team']}/{.metadata.name}"
 const GATEWAY = { name: 'kserve-gateway', namespace: 'kgateway-system' }
 const routing = { enabled: true, gatewayRef: GATEWAY, pathTemplate: TEMPLATE }
-const PADDING = 'x'.repeat(SERVER_LIMITS.largeReview)
+const PADDING = 'x'.repeat(SERVER_LIMITS.largeReviewBytes)
 const ENV = [{ name: 'LARGE', value: PADDING }]
 
 /** Configurations stay recent, however slow the machine is. */
@@ -203,8 +203,8 @@ t.test('counts waiting bodies by the memory that they keep', async (t) => {
   const body = new RequestBody(SERVER_LIMITS.reviewBytes)
   body.add(Buffer.alloc(2 * 1024 * 1024).subarray(0, 100))
   t.equal(body.length, 100)
-  const result = await reviews.read(body, { webhook: 'mutate-aimservices', expiry: () => undefined })
-  t.match(result, { kind: 'expired', expiry: 'overloaded' })
+  const result = await reviews.read(body, { webhook: 'mutate-aimservices', abandonReason: () => undefined })
+  t.match(result, { kind: 'abandoned', reason: 'overloaded' })
 })
 
 t.test('a client that disconnects during a large review is counted, and is not a defect', async (t) => {

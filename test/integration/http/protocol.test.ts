@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { SERVER_LIMITS } from '../../../src/server/listener.ts'
+import { SERVER_LIMITS } from '../../../src/server/limits.ts'
 import { aRequest, aReview, reviewOf } from '../../support/builders/a-review.ts'
 import { anAdmissionServer } from '../../support/http/admission-server.ts'
 import { headOf, rawRequest } from '../../support/http/raw-request.ts'
@@ -144,7 +144,7 @@ t.test('rejects a review of one byte too many', async (t) => {
   }
 })
 
-const hurried = { headers: 150, request: 300, sweep: 20 }
+const hurried = { headersMs: 150, requestMs: 300, sweepMs: 20 }
 const HEAD = headOf()
 
 const slow: Record<string, { sent: string, status: string }> = {

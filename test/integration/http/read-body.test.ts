@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import fc from 'fast-check'
 import t from 'tap'
-import { SERVER_LIMITS } from '../../../src/server/listener.ts'
+import { SERVER_LIMITS } from '../../../src/server/limits.ts'
 import { bodyReader } from '../../../src/server/overload/read-body.ts'
 
 const read = bodyReader({ limits: SERVER_LIMITS, onGone: () => {} })

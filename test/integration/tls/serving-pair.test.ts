@@ -105,7 +105,7 @@ t.test('handshakes', async (t) => {
   }
 
   t.test('drops a handshake that never starts', async (t) => {
-    const hasty = await anAdmissionServer(t, { limits: { handshake: 100 } })
+    const hasty = await anAdmissionServer(t, { limits: { handshakeMs: 100 } })
     const socket = connectTcp((hasty.app.server.address() as AddressInfo).port, '127.0.0.1')
     await once(socket, 'close')
     t.pass('closed')

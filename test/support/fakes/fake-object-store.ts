@@ -25,13 +25,13 @@ export class FakeObjectStore implements ObjectStore {
 
   async create (collection: string, object: JsonObject): Promise<WriteResult> {
     const path = `${collection}/${(object['metadata'] as { name: string }).name}`
-    return this.objects.has(path) ? { kind: 'outdated' } : this.#write('create', path, object)
+    return this.objects.has(path) ? { kind: 'conflict' } : this.#write('create', path, object)
   }
 
   async replace (path: string, object: JsonObject): Promise<WriteResult> {
     const known = this.objects.get(path)
     if (known === undefined) return { kind: 'gone' }
-    return versionOf(known) === versionOf(object) ? this.#write('replace', path, object) : { kind: 'outdated' }
+    return versionOf(known) === versionOf(object) ? this.#write('replace', path, object) : { kind: 'conflict' }
   }
 
   async patch (path: string, operations: readonly object[]): Promise<WriteResult> {
@@ -41,7 +41,7 @@ export class FakeObjectStore implements ObjectStore {
       const { newDocument } = jsonpatch.applyPatch(structuredClone(known), operations as jsonpatch.Operation[], true)
       return this.#write('patch', path, newDocument)
     } catch {
-      return { kind: 'outdated' }
+      return { kind: 'conflict' }
     }
   }
 

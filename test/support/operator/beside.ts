@@ -1,7 +1,7 @@
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { customResourceDefinitions } from '../../../src/api/custom-resource-definitions.ts'
-import { GROUP, RECORD_ANNOTATION } from '../../../src/api/meta.ts'
+import { GROUP, BLOCK_ANNOTATION } from '../../../src/api/meta.ts'
 import { own, ownObject, ownString, type JsonObject } from '../../../src/platform/json.ts'
 import { manifest } from '../builders/manifests.ts'
 import { clusterClient, inNamespace } from '../cluster/cluster-client.ts'
@@ -61,7 +61,7 @@ export async function startBeside () {
         const service = manifest({ name: 'install', spec: { runtimeConfigName: 'install' } })
         const { object } = await cluster.client.dryRun(inNamespace('default').services, service)
         return 'resolvedRuntimeConfig' in ownObject(object, 'spec') === expected &&
-          RECORD_ANNOTATION in ownObject(ownObject(object, 'metadata'), 'annotations') === !expected
+          BLOCK_ANNOTATION in ownObject(ownObject(object, 'metadata'), 'annotations') === !expected
       })
     },
     /** The index of the next event. */
@@ -136,7 +136,7 @@ export function recordedRoutes (services: readonly Recorded[]) {
 /** What admission resolved for a service, in either place; empty if nothing is recorded. */
 export function recordOf (service: Recorded): JsonObject {
   const { metadata, spec } = service as unknown as Record<'metadata' | 'spec', JsonObject>
-  const text = ownString(ownObject(metadata, 'annotations'), RECORD_ANNOTATION)
+  const text = ownString(ownObject(metadata, 'annotations'), BLOCK_ANNOTATION)
   // as admission writes it
   return (own(spec, 'resolvedRuntimeConfig') ?? JSON.parse(text || '{}')) as JsonObject
 }

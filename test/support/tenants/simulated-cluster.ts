@@ -272,7 +272,7 @@ export class SimulatedCluster {
     const old = this.get(kind, key)
     if (old === undefined) return { kind: 'gone' }
     const metadata = ownObject(old, 'metadata')
-    if (metadata['uid'] !== uid || metadata['resourceVersion'] !== version) return { kind: 'outdated' }
+    if (metadata['uid'] !== uid || metadata['resourceVersion'] !== version) return { kind: 'conflict' }
     const next = { ...old, status: { ...status } }
     return { kind: 'written', object: this.#store({ kind, key, lagged: false }, next) ?? old }
   }

@@ -60,6 +60,6 @@ for (const [name, change] of Object.entries(changes)) {
     const store = new FakeObjectStore()
     const operations = bundlePatch(read(aConfiguration('', '', '')), [first])
     store.put(PATH, change as never)
-    t.strictSame(await store.patch(PATH, operations), { kind: 'outdated' })
+    t.strictSame(await store.patch(PATH, operations), { kind: 'conflict' })
   })
 }

@@ -68,7 +68,7 @@ const TYPED = 'failed to create typed patch object (ml-team/a; aim.silogen.ai/v1
   '.status.routing: expected string, got &{map[path:/a]}'
 
 const responses: Record<string, { response: (() => ApiResponse) | Error, want: object }> = {
-  'a conflict': { response: () => apiResponse(409), want: { kind: 'outdated' } },
+  'a conflict': { response: () => apiResponse(409), want: { kind: 'conflict' } },
   'a deleted object': { response: () => apiResponse(404), want: { kind: 'gone' } },
   'a refusal': {
     response: () => apiResponse(422, { message: 'no' }),
@@ -142,5 +142,5 @@ t.test('the object store reports an unavailable API server, a failed patch test 
   const list = { metadata: { resourceVersion: '6' }, items: [OBJECT] }
   t.strictSame(await setUp(() => apiResponse(200, list)).store.read('/apis'), { kind: 'found', object: list })
   const stale = setUp(() => apiResponse(422, { message: 'testing value /a failed' }))
-  t.strictSame(await stale.store.patch(PATH, []), { kind: 'outdated' })
+  t.strictSame(await stale.store.patch(PATH, []), { kind: 'conflict' })
 })

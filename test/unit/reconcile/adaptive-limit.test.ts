@@ -115,7 +115,7 @@ function simulate ({ cores, ms, users = 0, limits, slowness = () => 1, storm, ..
     next()
   }
   const watch = (): void => {
-    seen.push({ at: elapsed(), limits: limits.map((limit) => typeof limit === 'number' ? limit : limit.limit) })
+    seen.push({ at: elapsed(), limits: limits.map((limit) => typeof limit === 'number' ? limit : limit.current) })
     clock.setTimeout(100, watch)
   }
   watch()
@@ -194,7 +194,7 @@ for (const [cores, { p50, p99 }] of Object.entries(servers)) {
 t.test('starts low, also after a restart, and needs two seconds to use 32 cores', (t) => {
   for (let restart = 0; restart < 2; restart++) {
     const { clock, limit } = aLimit()
-    t.equal(limit.limit, 2)
+    t.equal(limit.current, 2)
     const run = simulate({ cores: 32, ms: 4_000, limits: [limit], clock })
     t.ok(run.limit({ from: 2_000, to: 4_000 }) > 25)
   }
@@ -251,9 +251,9 @@ t.test('yields to the load of users', (t) => {
 /** Windows of writes that took so long, each with all places in use. */
 function windows (limit: AdaptiveLimit, count: number, ms: (sample: number) => number): void {
   for (let window = 0; window < count; window++) {
-    const taken = Math.max(0, limit.limit - limit.running)
+    const taken = Math.max(0, limit.current - limit.running)
     for (let place = 0; place < taken; place++) limit.take('ml')
-    for (let sample = 0; sample < Math.max(16, limit.limit); sample++) limit.succeeded('applyStatus', ms(sample))
+    for (let sample = 0; sample < Math.max(16, limit.current); sample++) limit.succeeded('applyStatus', ms(sample))
     for (let place = 0; place < taken; place++) limit.release('ml')
   }
 }
@@ -261,22 +261,22 @@ function windows (limit: AdaptiveLimit, count: number, ms: (sample: number) => n
 t.test('does not grow while it is not reached, and never beyond its maximum or below two', (t) => {
   const { limit } = aLimit(5)
   for (let sample = 0; sample < 1_000; sample++) limit.succeeded('applyStatus', 3)
-  t.equal(limit.limit, 2)
+  t.equal(limit.current, 2)
   windows(limit, 100, () => 3)
-  t.equal(limit.limit, 5)
+  t.equal(limit.current, 5)
   windows(limit, 100, () => 300)
-  t.equal(limit.limit, 2)
+  t.equal(limit.current, 2)
   for (let reject = 0; reject < 20; reject++) limit.overloaded()
-  t.equal(limit.limit, 2)
+  t.equal(limit.current, 2)
   t.end()
 })
 
 t.test('ignores slow writes of a minority, such as those of a tenant with a slow webhook', (t) => {
   const { limit } = aLimit()
   windows(limit, 60, () => 3)
-  const before = limit.limit
+  const before = limit.current
   windows(limit, 60, (sample) => sample % 3 === 0 ? 9_000 : 3)
-  t.ok(limit.limit >= before)
+  t.ok(limit.current >= before)
   t.strictSame([...limit.floors], [['applyStatus', 3]])
   t.end()
 })
@@ -285,8 +285,8 @@ t.test('measures a floor at half the limit, not with the queue that the limit ca
   const { limit } = aLimit()
   windows(limit, 60, () => 3)
   for (let place = 0; place < 64; place++) limit.take('ml')
-  const send = (): void => { limit.succeeded('triggerAdmission', 2 * limit.limit) }
-  const before = limit.limit
+  const send = (): void => { limit.succeeded('triggerAdmission', 2 * limit.current) }
+  const before = limit.current
   for (let sample = 0; sample < 64; sample++) send()
   for (let place = 0; place < 64; place++) limit.release('ml') // the writes that ran before the limit was halved
   for (let sample = 0; sample < 64; sample++) send()
@@ -297,20 +297,20 @@ t.test('measures a floor at half the limit, not with the queue that the limit ca
 t.test('has a limit also if writes take no measurable time', (t) => {
   const { limit } = aLimit()
   windows(limit, 100, () => 0)
-  t.ok(limit.limit > 2)
+  t.ok(limit.current > 2)
   t.end()
 })
 
 t.test('counts the rejections of writes that ran at the same time once', (t) => {
   const { limit } = aLimit()
   windows(limit, 100, () => 3)
-  const before = limit.limit
+  const before = limit.current
   for (let place = 0; place < 4; place++) limit.take('ml')
   for (let place = 0; place < 4; place++) {
     limit.overloaded()
     limit.release('ml')
   }
-  t.equal(limit.limit, Math.floor(before / 2))
+  t.equal(limit.current, Math.floor(before / 2))
   t.end()
 })
 
@@ -324,15 +324,15 @@ t.test('follows the writes that succeed and those that the API server rejects', 
   const writer = measuredWriter({ applyStatus: send, triggerAdmission: send }, limit, clock)
   const key = { namespace: 'ml', name: 'a' }
   const target = { kind: AIM_SERVICE, key, uid: 'u', version: '1' }
-  for (const kind of ['gone', 'outdated'] as const) results.push({ kind })
+  for (const kind of ['gone', 'conflict'] as const) results.push({ kind })
   results.push({ kind: 'unavailable', scope: 'object', reason: 'timeout', retryAfterMs: 0 })
   const samples = 2 * 16 // the second window measures the floor
   for (let write = 0; write < 3 + samples - 1; write++) await writer.applyStatus(target, {})
   t.equal(limit.floors.size, 0, 'failures are no samples')
   await writer.triggerAdmission(key)
   t.strictSame([...limit.floors], [['applyStatus', 4]])
-  t.equal(limit.limit, 2)
+  t.equal(limit.current, 2)
   results.push({ kind: 'unavailable', scope: 'server', reason: 'too many requests', retryAfterMs: 1_000 })
   await writer.triggerAdmission(key)
-  t.equal(limit.limit, 2)
+  t.equal(limit.current, 2)
 })

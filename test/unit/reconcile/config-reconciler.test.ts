@@ -68,7 +68,7 @@ t.test('writes the status with exact counters, then releases the services', asyn
 t.test('releases no service if the status write fails', async (t) => {
   const failures = [
     { kind: 'failed', reason: 'no' },
-    { kind: 'outdated' },
+    { kind: 'conflict' },
     { kind: 'unavailable', scope: 'server', reason: 'no response', retryAfterMs: 1_000 }
   ] as const
   for (const answer of failures) {
@@ -82,7 +82,7 @@ t.test('releases no service if the status write fails', async (t) => {
 
 t.test('plans at most ten times a second, and writes changed counters at most once a second', async (t) => {
   const { reconciler, written, clock, carries, hash, storeNext, results } = aReconciler()
-  results.push({ kind: 'outdated' })
+  results.push({ kind: 'conflict' })
   await reconciler.reconcile(ID)
   const [{ status } = { status: {} }] = written
   t.strictSame((await reconciler.reconcile(ID)).result, { kind: 'again', afterMs: 100 })
@@ -101,11 +101,11 @@ t.test('plans at most ten times a second, and writes changed counters at most on
 
 t.test('writes a changed condition at once, and an unchanged status never', async (t) => {
   const { reconciler, written, clock, carries, hash, storeNext, results } = aReconciler()
-  results.push({ kind: 'outdated' })
+  results.push({ kind: 'conflict' })
   await reconciler.reconcile(ID)
   for (const name of ['a', 'b', 'c']) carries(name, hash)
   clock.pass(100)
-  results.push({ kind: 'outdated' })
+  results.push({ kind: 'conflict' })
   t.match((await reconciler.reconcile(ID)).result, { kind: 'retry' })
   const last = written.at(-1)?.status ?? {}
   t.match(last, {
@@ -145,7 +145,7 @@ t.test('halts if services that the rollout changed begin to fail', async (t) => 
   await reconciler.reconcile(ID)
   carries('a', hash, true)
   carries('b', hash, true)
-  state.trials.begin('ml-team/a', { config: ID, hash, object: services[0] ?? {} })
+  state.changedServices.add('ml-team/a', { config: ID, hash, object: services[0] ?? {} })
   clock.pass(100)
   storeNext({}, 5)
   const { enqueue } = await reconciler.reconcile(ID)

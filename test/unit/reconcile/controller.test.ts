@@ -83,7 +83,7 @@ t.test('a new leader counts all services before it plans, and keeps a halt', asy
   const status = { hash: world.configs.cluster('default')?.hash, conditions }
   sinks.AIMClusterRuntimeConfig.upsert(stored({ ...halting, status }, 3, { generation: 2 }))
   const { controller, pass } = leaderOf(world, 2)
-  for (let write = 0; write < 20; write++) results.push({ kind: 'outdated' })
+  for (let write = 0; write < 20; write++) results.push({ kind: 'conflict' })
   controller.start()
   for (let turn = 0; turn < 20; turn++) await pass(50)
   const plans = written.filter(({ key }) => key.namespace === '')

@@ -178,7 +178,7 @@ t.test('retries failures, and has the status of the service report them', async 
   const reason = 'admission failed: the API server returned 400: no'
   results.push(
     { kind: 'failed', reason: 'the API server returned 400: no' },
-    { kind: 'outdated' },
+    { kind: 'conflict' },
     { kind: 'unavailable', scope: 'server', reason: 'the API server returned 400: no', retryAfterMs: 7 },
     { kind: 'gone' }
   )

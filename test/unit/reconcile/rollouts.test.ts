@@ -50,7 +50,7 @@ t.test('a service in flight counts until it lands, and is not released twice', a
   const rollouts = new Rollouts()
   t.strictSame(rollouts.release(input({ breakable: 1 }, ['A', 'B', 'c'])), ['A'])
   t.strictSame(rollouts.release(input({ breakable: 1 }, ['A', 'B', 'c'])), [])
-  rollouts.landed('A', CONFIG)
+  rollouts.finished('A', CONFIG)
   t.strictSame(rollouts.release(input({ breakable: 1 }, ['B', 'c'])), ['B', 'c'])
 })
 

@@ -75,7 +75,7 @@ t.test('does not write an unchanged status, whatever the order of its keys and t
 
 t.test('retries after a conflict, with the version that is current then', async (t) => {
   const { reconcile, written, results, service, sinks, events } = aReconciler()
-  results.push({ kind: 'outdated' })
+  results.push({ kind: 'conflict' })
   t.match((await reconcile(ID)).result, { kind: 'retry' })
   t.strictSame(events, [])
   sinks.AIMService.upsert(stored(service, 8))
@@ -87,7 +87,7 @@ t.test('retries after a conflict, with the version that is current then', async 
 t.test('waits after three tries in a row that another writer was faster than', async (t) => {
   const { reconcile, written, results, service, sinks } = aReconciler()
   for (let version = 6; version < 9; version++) {
-    results.push({ kind: 'outdated' })
+    results.push({ kind: 'conflict' })
     t.match((await reconcile(ID)).result, { kind: 'retry' })
     sinks.AIMService.upsert(stored(service, version))
   }

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { RECORD_ANNOTATION } from '../../../src/api/meta.ts'
+import { BLOCK_ANNOTATION } from '../../../src/api/meta.ts'
 import { watchedSinks } from '../../../src/reconcile/watched-sinks.ts'
 import { aClusterConfig, aConfig, aService } from '../../support/builders/objects.ts'
 import { aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
@@ -60,7 +60,7 @@ t.test('tells a changed block from a changed status', async (t) => {
   const { sinks, since } = aWatch()
   const upsert = (object: JsonObject) => () => { sinks.AIMService.upsert(object) }
   const annotated = (path: string): JsonObject => {
-    const annotations = { [RECORD_ANNOTATION]: JSON.stringify({ routing: routing(path) }) }
+    const annotations = { [BLOCK_ANNOTATION]: JSON.stringify({ routing: routing(path) }) }
     return aService({ name: 'a', metadata: { annotations } })
   }
   since(upsert(stored(annotated('/one'), 1)))

@@ -60,9 +60,9 @@ t.test('a job that waited too long does one step', async (t) => {
 
 t.test('a job whose client is gone ends with the next slice', async (t) => {
   const { clock, queue, job } = setUp()
-  let hasExpired = false
-  const done = queue.run('a', job('a', 100), () => hasExpired)
-  hasExpired = true
+  let isAbandoned = false
+  const done = queue.run('a', job('a', 100), () => isAbandoned)
+  isAbandoned = true
   clock.pass(10)
   t.equal(await done, 3, 'the end of its first slice')
 })

@@ -38,7 +38,7 @@ for (const definition of DEFINITIONS) {
     })
     t.equal(service.staleness(), 'current')
     service.configure({ routing: { ...ROUTED.routing, pathTemplate: "/b/{.metadata.labels['team']}" } })
-    t.equal(service.staleness(), 'outdated')
+    t.equal(service.staleness(), 'configChanged')
     service.trigger()
     t.strictSame(service.values(), {
       'spec.routing.enabled': true,

@@ -2,11 +2,11 @@ import fastJsonPatch from 'fast-json-patch'
 import t from 'tap'
 import { decodeReview } from '../../../src/admission/decode.ts'
 import type { Verdict } from '../../../src/admission/verdict.ts'
-import { INJECTED_FIELDS_ANNOTATION, LAST_APPLIED_ANNOTATION, RECORD_ANNOTATION } from '../../../src/api/meta.ts'
+import { INJECTED_FIELDS_ANNOTATION, LAST_APPLIED_ANNOTATION, BLOCK_ANNOTATION } from '../../../src/api/meta.ts'
 import type { ServedFields } from '../../../src/core/ports.ts'
 import { PRODUCT_FIELDS } from '../../../src/core/served-fields.ts'
 import { assessService } from '../../../src/core/settings/assess.ts'
-import { recordText } from '../../../src/core/settings/service.ts'
+import { blockText } from '../../../src/core/settings/service.ts'
 import { stalenessOf } from '../../../src/core/status/staleness.ts'
 import { own, ownObject, type JsonObject } from '../../../src/platform/json.ts'
 import { newAdmissionEngine, type AdmissionEngine } from '../../../webhooks/engine.ts'
@@ -48,14 +48,14 @@ function mutate (engine: AdmissionEngine, object: JsonObject, oldObject?: JsonOb
 }
 
 function annotation (object: JsonObject): unknown {
-  return own(ownObject(ownObject(object, 'metadata'), 'annotations'), RECORD_ANNOTATION)
+  return own(ownObject(ownObject(object, 'metadata'), 'annotations'), BLOCK_ANNOTATION)
 }
 
 function block (object: JsonObject): unknown {
   return own(ownObject(object, 'spec'), 'resolvedRuntimeConfig')
 }
 
-function withAnnotation (object: JsonObject, value: unknown, key = RECORD_ANNOTATION): JsonObject {
+function withAnnotation (object: JsonObject, value: unknown, key = BLOCK_ANNOTATION): JsonObject {
   const metadata = ownObject(object, 'metadata')
   const annotations = { ...ownObject(metadata, 'annotations'), [key]: value }
   return { ...object, metadata: { ...metadata, annotations } }
@@ -122,7 +122,7 @@ t.test('refuses a service without the annotation that admission wrote', async (t
   const object = aService({ spec: { runtimeConfigName: 'default' } })
   t.match(judge(engine, '/validate/aimservices', { operation: 'CREATE', object }), {
     kind: 'deny',
-    faults: [{ code: 'AIM-BLOCK-MISSING', field: `metadata.annotations[${RECORD_ANNOTATION}]` }]
+    faults: [{ code: 'AIM-BLOCK-MISSING', field: `metadata.annotations[${BLOCK_ANNOTATION}]` }]
   })
 })
 
@@ -149,7 +149,7 @@ for (const hasBlock of [true, false]) {
     const { engine } = anEngine(hasBlock)
     const form = (object: JsonObject): JsonObject => hasBlock ? object : pruned(object)
     const forgeries: Readonly<Record<string, (object: JsonObject) => JsonObject>> = {
-      annotation: (object) => withAnnotation(object, recordText(FORGED)),
+      annotation: (object) => withAnnotation(object, blockText(FORGED)),
       block: (object) => form({ ...object, spec: { ...ownObject(object, 'spec'), resolvedRuntimeConfig: FORGED } })
     }
     const olds = {
@@ -213,7 +213,7 @@ t.test('a service holds its path while a changed definition hides the block', as
 
 t.test('no template reads the annotations of admission and of kubectl, which no cache keeps', (t) => {
   for (const [key, why] of [
-    [RECORD_ANNOTATION, /it is the result of admission/],
+    [BLOCK_ANNOTATION, /it is the result of admission/],
     [INJECTED_FIELDS_ANNOTATION, /it is the result of admission/],
     [LAST_APPLIED_ANNOTATION, /it is kubectl's copy of the manifest/]
   ] as const) {

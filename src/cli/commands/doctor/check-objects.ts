@@ -1,5 +1,5 @@
 import jsonpatch, { type Operation } from 'fast-json-patch'
-import { GROUP, PREFIX, RECORD_ANNOTATION } from '../../../api/meta.ts'
+import { GROUP, PREFIX, BLOCK_ANNOTATION } from '../../../api/meta.ts'
 import { keyOf } from '../../../api/object-meta.ts'
 import type { ReadResult } from '../../../core/ports.ts'
 import { ownObject, ownObjects, ownString, type JsonObject } from '../../../platform/json.ts'
@@ -79,7 +79,7 @@ function consequence (wanted: JsonObject, live: JsonObject): string {
   if (ownString(ownObject(ownObject(wanted, 'spec'), 'names'), 'kind') === 'AIMService') {
     const where = hasField(live, 'resolvedRuntimeConfig')
       ? 'with the field spec.resolvedRuntimeConfig: results are recorded there'
-      : `without the field spec.resolvedRuntimeConfig: results are recorded in annotation ${RECORD_ANNOTATION}`
+      : `without the field spec.resolvedRuntimeConfig: results are recorded in annotation ${BLOCK_ANNOTATION}`
     return `${where}; the operator acts on the fields that --inject record,fields fills`
   }
   const hasStatus = ownObjects(ownObject(live, 'spec'), 'versions')

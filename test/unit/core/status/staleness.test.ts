@@ -55,17 +55,17 @@ const cases: Readonly<Record<string, {
   'a service is outdated by another version of its configuration': {
     service: SEEN,
     configs: configsOf(aConfig({})),
-    want: 'outdated'
+    want: 'configChanged'
   },
   'a service is outdated by the deletion of its configuration': {
     service: SEEN,
     configs: configsOf(),
-    want: 'outdated'
+    want: 'configChanged'
   },
   'a service is outdated by equal settings of another kind': {
     service: SEEN,
     configs: configsOf(aClusterConfig({ routing: ROUTING })),
-    want: 'outdated'
+    want: 'configChanged'
   },
   'a service without an explicit configuration name is unobserved': {
     service: aService(),
@@ -82,14 +82,14 @@ const cases: Readonly<Record<string, {
       aService(AT_NOON), { runtimeConfigName: 'default' }
     ),
     configs: configsOf(aConfig({}, created('12:00:01'))),
-    want: 'outdated'
+    want: 'configChanged'
   },
   'a service without a block is outdated if its configuration is of about the same age': {
     service: withSpec(
       aService(AT_NOON), { runtimeConfigName: 'default' }
     ),
     configs: configsOf(aConfig({}, created('11:59:56'))),
-    want: 'outdated'
+    want: 'configChanged'
   },
   'a service without a block is unobserved if its configuration is older': {
     service: withSpec(
@@ -103,7 +103,7 @@ const cases: Readonly<Record<string, {
     configs: OLD,
     want: 'unobserved'
   },
-  'a block that lacks only its path is pending': { service: withoutPath(SEEN), configs: OLD, want: 'pending' },
+  'a block that lacks only its path is pending': { service: withoutPath(SEEN), configs: OLD, want: 'pathChanged' },
   'a changed label with an old path is unobserved': {
     service: withLabels(
       admitted(aService({ labels: { team: 'nlp' } }), BY_LABEL), { team: 'vision' }

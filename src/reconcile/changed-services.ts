@@ -1,10 +1,10 @@
 import { hash } from 'node:crypto'
-import { RECORD_ANNOTATION } from '../api/meta.ts'
+import { BLOCK_ANNOTATION } from '../api/meta.ts'
 import { generationOf } from '../api/object-meta.ts'
 import { own, ownObject, type JsonObject } from '../platform/json.ts'
 import type { ServiceSnapshot } from './service-snapshot.ts'
 
-interface Trial {
+interface Change {
   readonly config: string
   readonly hash: string
   readonly generation: number
@@ -15,8 +15,8 @@ interface Trial {
  * The healthy services that this leader's rollouts brought to a new version. Only these can halt a rollout, and only
  * until their owner edits them.
  */
-export class RolloutTrials {
-  readonly #trials = new Map<string, Trial>()
+export class ChangedServices {
+  readonly #changes = new Map<string, Change>()
   /** Whether a service failed with the block it carried, as of a generation. */
   readonly #assessed = new Map<string, { readonly generation: number, readonly fails: boolean }>()
 
@@ -30,34 +30,34 @@ export class RolloutTrials {
   }
 
   /** `object`: the response to the trigger, which brought a healthy service to this version. */
-  begin (service: string, { config, hash, object }: { config: string, hash: string, object: JsonObject }): void {
-    this.#trials.set(service, { config, hash, generation: generationOf(object), metadata: digestOf(object) })
+  add (service: string, { config, hash, object }: { config: string, hash: string, object: JsonObject }): void {
+    this.#changes.set(service, { config, hash, generation: generationOf(object), metadata: digestOf(object) })
   }
 
   /** Updates what is known of a service; undefined if it was deleted. */
   observe (service: string, snapshot: ServiceSnapshot | undefined): void {
     if (snapshot === undefined) {
       this.#assessed.delete(service)
-      this.#trials.delete(service)
+      this.#changes.delete(service)
       return
     }
     const { assessment: { service: { object } }, staleness, fails } = snapshot
     const generation = generationOf(object)
     if (staleness === 'current') this.#assessed.set(service, { generation, fails })
-    const trial = this.#trials.get(service)
-    if (trial === undefined || generation < trial.generation) return // the watch has not seen the new version yet
-    if (generation > trial.generation || digestOf(object) !== trial.metadata) this.#trials.delete(service)
+    const change = this.#changes.get(service)
+    if (change === undefined || generation < change.generation) return // the watch has not seen the new version yet
+    if (generation > change.generation || digestOf(object) !== change.metadata) this.#changes.delete(service)
   }
 
   /** Whether a rollout of this version changed the service, which was healthy and has not been edited since. */
   has (service: string, config: string, hash: string): boolean {
-    const trial = this.#trials.get(service)
-    return trial?.config === config && trial.hash === hash
+    const change = this.#changes.get(service)
+    return change?.config === config && change.hash === hash
   }
 }
 
 /** Not kept in the cache. */
-const NOT_KEPT: ReadonlySet<string> = new Set(['kubectl.kubernetes.io/last-applied-configuration', RECORD_ANNOTATION])
+const NOT_KEPT: ReadonlySet<string> = new Set(['kubectl.kubernetes.io/last-applied-configuration', BLOCK_ANNOTATION])
 
 /** Of the labels and annotations, which do not change the generation. */
 function digestOf (object: JsonObject): string {

@@ -1,11 +1,11 @@
 import t from 'tap'
-import { RolloutTrials } from '../../../src/reconcile/rollout-trials.ts'
+import { ChangedServices } from '../../../src/reconcile/changed-services.ts'
 import { snapshotOf, type ServiceSnapshot } from '../../../src/reconcile/service-snapshot.ts'
 import { aConfig, aService } from '../../support/builders/objects.ts'
 import { admitted, aReconcileWorld, stored } from '../../support/fakes/reconcile-world.ts'
 
 const ID = 'ml-team/llama-chat'
-const TRIAL = { config: 'AIMRuntimeConfig/ml-team/default', hash: 'new' }
+const CHANGE = { config: 'AIMRuntimeConfig/ml-team/default', hash: 'new' }
 
 interface Given {
   readonly generation?: number
@@ -46,17 +46,17 @@ const healthy: Readonly<Record<string, { readonly given: Given, readonly want: b
   }
 }
 for (const [name, { given, want }] of Object.entries(healthy)) {
-  t.test(name, async (t) => { t.equal(new RolloutTrials().isHealthy(aSnapshot(given)), want) })
+  t.test(name, async (t) => { t.equal(new ChangedServices().isHealthy(aSnapshot(given)), want) })
 }
 
 t.test('an assessment with the carried block is newer than the status', async (t) => {
-  const trials = new RolloutTrials()
+  const changedServices = new ChangedServices()
   const snapshot = aSnapshot({ degraded: 'False' })
-  trials.observe(ID, { ...snapshot, fails: true })
-  t.notOk(trials.isHealthy(snapshot))
+  changedServices.observe(ID, { ...snapshot, fails: true })
+  t.notOk(changedServices.isHealthy(snapshot))
   const lagging = aSnapshot({ degraded: 'False', generation: 3, observedGeneration: 2 })
-  trials.observe(ID, lagging)
-  t.ok(trials.isHealthy(lagging), 'assessed since the status was written')
+  changedServices.observe(ID, lagging)
+  t.ok(changedServices.isHealthy(lagging), 'assessed since the status was written')
 })
 
 const observed: Readonly<Record<string, { readonly given: Given | undefined, readonly want: boolean }>> = {
@@ -68,11 +68,11 @@ const observed: Readonly<Record<string, { readonly given: Given | undefined, rea
 }
 for (const [name, { given, want }] of Object.entries(observed)) {
   t.test(name, async (t) => {
-    const trials = new RolloutTrials()
+    const changedServices = new ChangedServices()
     const metadata = { generation: 2, annotations: { 'kubectl.kubernetes.io/last-applied-configuration': '{}' } }
-    trials.begin(ID, { ...TRIAL, object: { metadata } }) // the cache drops this annotation
-    trials.observe(ID, given === undefined ? undefined : aSnapshot(given))
-    t.equal(trials.has(ID, TRIAL.config, TRIAL.hash), want)
-    t.notOk(trials.has(ID, TRIAL.config, 'newer'))
+    changedServices.add(ID, { ...CHANGE, object: { metadata } }) // the cache drops this annotation
+    changedServices.observe(ID, given === undefined ? undefined : aSnapshot(given))
+    t.equal(changedServices.has(ID, CHANGE.config, CHANGE.hash), want)
+    t.notOk(changedServices.has(ID, CHANGE.config, 'newer'))
   })
 }
