@@ -2,7 +2,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import path from 'node:path'
 import { parseArgs } from 'node:util'
-import { growthFigures, mutatingFigures, sizesFigures, validatingFigures } from './experiments/cpu.ts'
+import {
+  controllerRuntimeFigures, growthFigures, mutatingFigures, sizesFigures, validatingFigures
+} from './experiments/cpu.ts'
 import { latencyFigures } from './experiments/latency.ts'
 import { memoryFigures } from './experiments/memory.ts'
 import { profiled } from './experiments/profile.ts'
@@ -15,12 +17,14 @@ const EXPERIMENTS: Readonly<Record<string, (bench: Bench) => Promise<Figure[]>>>
   sizes: sizesFigures,
   validating: validatingFigures,
   growth: growthFigures,
+  'controller-runtime': controllerRuntimeFigures,
   latency: latencyFigures,
   memory: memoryFigures
 }
 
 const HELP = `npm run bench -- [flags]
-  --only NAMES            experiments, separated by commas: mutating, sizes, validating, growth, latency, memory (all)
+  --only NAMES            experiments, separated by commas: mutating, sizes, validating, growth,
+                          controller-runtime (needs Go on first use), latency, memory (all)
   --quick                 short run: 2,000 configurations, 10,000 services, windows of 3 s
   --window N              length of a latency window in seconds (12)
   --rounds N              rounds of CPU measurements (7)

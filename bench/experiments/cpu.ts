@@ -1,7 +1,9 @@
 import { closedLoop, openConnections, type LoadConnection } from '../support/load.ts'
 import type { MeasuredServer } from '../support/measured-server.ts'
 import { requestsOf } from '../support/objects.ts'
-import { startFloors, startProduct, type BenchProduct, type Population } from '../support/product.ts'
+import {
+  startControllerRuntime, startFloors, startProduct, type BenchProduct, type Population
+} from '../support/product.ts'
 import type { Bench, Figure } from '../support/report.ts'
 import { median, medianRatio } from '../support/statistics.ts'
 
@@ -15,6 +17,32 @@ export async function mutatingFigures (bench: Bench): Promise<Figure[]> {
     await compared(bench, servers, {
       title: 'mutating CREATE, 3 KB', path: MUTATE, bytes: 3 * KIB, targets: [1.3, 1.5]
     }))
+}
+
+/** CPU of mutating reviews beside a webhook of controller-runtime, in turns. */
+export async function controllerRuntimeFigures (bench: Bench): Promise<Figure[]> {
+  const { workplace, program, effort: { configs, rounds, reviews } } = bench
+  const product = await startProduct({ workplace, program, configs, services: 0 })
+  const other = await startControllerRuntime(workplace)
+  const figures: Figure[] = []
+  for (const [title, bytes, target] of [['3 KB', 3 * KIB, 0.3], ['100 KB', 100 * KIB, undefined]] as const) {
+    const requests = requestsOf({ path: MUTATE, bytes, configs })
+    const contenders = [product, other].map((server) => ({ server, requests }))
+    const count = Math.round(reviews * 3 * KIB / bytes)
+    const [own = [], theirs = []] = await cpuPerReview(contenders, { ca: workplace.ca, rounds, reviews: count })
+    figures.push(
+      { name: `mutating CREATE, ${title}: product`, value: median(own), unit: 'µs' },
+      { name: `mutating CREATE, ${title}: controller-runtime`, value: median(theirs), unit: 'µs' },
+      {
+        name: `mutating CREATE, ${title}: product / controller-runtime`,
+        value: medianRatio(own, theirs),
+        unit: '×',
+        ...(target !== undefined && { target })
+      }
+    )
+  }
+  await Promise.all([product.stop(), other.stop()])
+  return figures
 }
 
 /** CPU of large mutating reviews. */

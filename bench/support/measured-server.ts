@@ -27,7 +27,9 @@ export interface MeasuredServer {
 
 export interface ServerCommand {
   readonly name: string
-  /** Node's arguments: flags and file. */
+  /** Executable file (default node). */
+  readonly file?: string
+  /** Its arguments; for Node, flags and file. */
   readonly args: readonly string[]
   /** Pins the process to the core of the servers (default true). */
   readonly ownCore?: boolean
@@ -36,11 +38,13 @@ export interface ServerCommand {
 }
 
 /** Starts a server and waits until it logs its addresses as a line of JSON. */
-export async function startServer ({ name, args, ownCore = true, group }: ServerCommand): Promise<MeasuredServer> {
-  const node = group === undefined ? ['node', ...args] as const : ['sh', '-c', IN_GROUP, group, ...args] as const
-  const [file, ...rest] = ownCore ? onServerCore([...node]) : node
+export async function startServer (
+  { name, file = 'node', args, ownCore = true, group }: ServerCommand
+): Promise<MeasuredServer> {
+  const command = group === undefined ? [file, ...args] as const : ['sh', '-c', IN_GROUP, group, file, ...args] as const
+  const [first, ...rest] = ownCore ? onServerCore([...command]) : command
   const { NODE_OPTIONS: _ofTestRunner, ...env } = process.env // the test runner's hooks would cost CPU and memory
-  const child = spawn(file, rest, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'], env })
+  const child = spawn(first, rest, { cwd: ROOT, stdio: ['ignore', 'ignore', 'pipe'], env })
   endWithUs(child)
   const { url, probeUrl } = await serving(child, name)
   const pid = child.pid ?? 0
@@ -56,7 +60,7 @@ export async function startServer ({ name, args, ownCore = true, group }: Server
   }
 }
 
-const IN_GROUP = 'echo $$ > "$0" && exec node "$@"'
+const IN_GROUP = 'echo $$ > "$0" && exec "$@"'
 
 /** Moves this process, which makes the load, away from the core of the servers. */
 export async function leaveServerCore (): Promise<void> {

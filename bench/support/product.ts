@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { promisify } from 'node:util'
 import type { FeederOrder } from './feeder.ts'
+import { goBinary } from '../../test/support/binaries/go-binary.ts'
 import { end, endWithUs } from '../../test/support/processes.ts'
 import { writePair } from '../../test/support/programs/product.ts'
 import { ROOT, startServer, type MeasuredServer } from './measured-server.ts'
@@ -105,6 +106,13 @@ export async function startFloors (
     https: await startServer({ name: 'node:https', args: [...nodeFlags, ...floorArgs('https', workplace)] }),
     fastify: await startServer({ name: 'Fastify', args: [...nodeFlags, ...floorArgs('fastify', workplace)] })
   }
+}
+
+/** Starts a webhook of controller-runtime, built from its Go module on first use. */
+export async function startControllerRuntime ({ certFile, keyFile }: Workplace): Promise<MeasuredServer> {
+  const module = path.join(ROOT, 'tools/go/controller-runtime')
+  const file = await goBinary({ name: 'controller-runtime', source: '.', module, sources: ['main.go'] })
+  return await startServer({ name: 'controller-runtime', file, args: [certFile, keyFile] })
 }
 
 const READY_LIMIT_MS = 120_000

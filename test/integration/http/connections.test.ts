@@ -281,7 +281,8 @@ t.test('clients that disconnect are counted, and not logged', async (t) => {
 })
 
 t.test('a body that times out does not count as a disconnected client', async (t) => {
-  const { client, metricLines } = await anAdmissionServer(t, { limits: { headersMs: 100, requestMs: 100, sweepMs: 10 } })
+  const limits = { headersMs: 100, requestMs: 100, sweepMs: 10 }
+  const { client, metricLines } = await anAdmissionServer(t, { limits })
   const socket = await client.connect()
   socket.write(`${HEAD}content-length: 999\r\n\r\n{`)
   t.match(await untilClosed(socket), /^HTTP\/1\.1 408 /)
