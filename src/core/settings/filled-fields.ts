@@ -24,10 +24,7 @@ export interface OwnPart { readonly object: JsonObject, readonly filled: FilledF
  * no client wrote, because the definition of the kind defaults it, is not the user's either. Pure.
  */
 export function separateFilled (object: JsonObject, stored: JsonObject): OwnPart {
-  const [hasRecord, hadRecord] = [object, stored].map((each) => annotationOf(each, INJECTED_FIELDS_ANNOTATION) !== '')
-  if (!hasRecord && !hadRecord && !FILLABLE_FIELDS.some((field) => isEmpty(fieldIn(object, field)))) {
-    return { object, filled: NONE }
-  }
+  if (!mayBeFilled(object, stored)) return { object, filled: NONE }
   const records = [annotatedFields(object), annotatedFields(stored)] as const
   const evidence = { stored, records, claims: newClaims(object, stored) }
   const filled: Partial<Record<FillableField, unknown>> = {}
@@ -39,7 +36,16 @@ export function separateFilled (object: JsonObject, stored: JsonObject): OwnPart
     if (kept === undefined && value !== undefined) rest = withoutValue(rest, PATHS[field], evidence.claims)
     else if (kept !== value) rest = withValue(rest, PATHS[field], kept)
   }
-  return { object: hasRecord ? withAnnotation(rest, INJECTED_FIELDS_ANNOTATION, undefined) : rest, filled }
+  return { object: hasRecord(object) ? withAnnotation(rest, INJECTED_FIELDS_ANNOTATION, undefined) : rest, filled }
+}
+
+/** Whether admission may have filled a field of the object. Only then, `separateFilled` reads managed fields. */
+export function mayBeFilled (object: JsonObject, stored: JsonObject): boolean {
+  return hasRecord(object) || hasRecord(stored) || FILLABLE_FIELDS.some((field) => isEmpty(fieldIn(object, field)))
+}
+
+function hasRecord (object: JsonObject): boolean {
+  return annotationOf(object, INJECTED_FIELDS_ANNOTATION) !== ''
 }
 
 interface Evidence {

@@ -2,6 +2,7 @@ import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import t from 'tap'
 import { endOfValue, parseReview } from '../../../src/admission/fast-parse/parse-review.ts'
+import { INJECTED_FIELDS_ANNOTATION } from '../../../src/api/meta.ts'
 import { isJsonObject, ownObject } from '../../../src/platform/json.ts'
 
 /** Documents per property; a longer run sets the environment variable. */
@@ -145,6 +146,20 @@ t.test('only the managed fields of the two objects are dropped', async (t) => {
   for (const [name, { text, want }] of Object.entries(cases)) t.strictSame(parse(text), want, name)
   const { text = '' } = cases['managed fields of both objects'] ?? {}
   t.strictSame(parseReview(text), JSON.parse(text), 'a short text keeps them')
+  const lists = { managedFields: [{ manager: 'a' }] }
+  const mayBeFilled = [
+    { metadata: { ...lists, annotations: { [INJECTED_FIELDS_ANNOTATION]: '{}' } } },
+    { metadata: lists, spec: { routing: { enabled: false } } },
+    { metadata: lists, spec: { imagePullSecrets: [] } }
+  ]
+  for (const object of mayBeFilled) {
+    for (const request of [{ object }, { object: { metadata: lists }, oldObject: object }]) {
+      t.strictSame(parse(JSON.stringify({ request })), { request }, 'kept where a field may have been filled')
+    }
+  }
+  const other = { metadata: lists, spec: { model: { enabled: false } } }
+  const emptiedOther = { ...other, metadata: { managedFields: [] } }
+  t.strictSame(parse(JSON.stringify({ request: { object: other } })), { request: { object: emptiedOther } })
 })
 
 t.test('parseReview equals JSON.parse on large reviews with and without managed fields', async (t) => {
