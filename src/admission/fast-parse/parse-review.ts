@@ -46,42 +46,36 @@ function managedFieldsIn (text: string): readonly Range[] {
   return found
 }
 
-/** Replaces each list while parsing; a client cannot guess the number. */
+/** Replaces the first list while parsing, and each further one the next number; a client cannot guess it. */
 const PLACEHOLDER = Math.random()
 
-/**
- * Undefined if the text is not valid JSON, a list is not the managed fields of one of the two objects, or a rule needs
- * the lists.
- */
+/** Undefined if the text is not valid JSON, or a list is not the managed fields of one of the two objects. */
 function parseWithout (text: string, lists: readonly Range[]): unknown {
   let short = ''
   let from = 0
-  for (const { start, end } of lists) {
-    short += text.slice(from, start) + String(PLACEHOLDER)
+  for (const [at, { start, end }] of lists.entries()) {
+    short += text.slice(from, start) + String(PLACEHOLDER + at)
     from = end
   }
   try {
     const review: unknown = JSON.parse(short + text.slice(from))
-    return emptyLists(review) === lists.length && !needsLists(review) ? review : undefined
+    return replacePlaceholders(review, text, lists) === lists.length ? review : undefined
   } catch {
     return undefined
   }
 }
 
-function needsLists (review: unknown): boolean {
+/** Puts back an empty list for each placeholder, or the whole list if a rule needs it. Returns their number. */
+function replacePlaceholders (review: unknown, text: string, lists: readonly Range[]): number {
   const request = isJsonObject(review) ? ownObject(review, 'request') : {}
   const [object, oldObject] = [ownObject(request, 'object'), ownObject(request, 'oldObject')]
-  return mayBeFilled(object, oldObject) || mayBeFilled(oldObject, {})
-}
-
-/** Replaces each placeholder by an empty list, and returns their number. */
-function emptyLists (review: unknown): number {
-  const request = isJsonObject(review) ? ownObject(review, 'request') : {}
+  const areNeeded = mayBeFilled(object, oldObject) || mayBeFilled(oldObject, {})
   let count = 0
-  for (const key of ['object', 'oldObject']) {
-    const metadata: Record<string, unknown> = ownObject(ownObject(request, key), 'metadata')
-    if (own(metadata, 'managedFields') !== PLACEHOLDER) continue
-    metadata['managedFields'] = []
+  for (const each of [object, oldObject]) {
+    const metadata: Record<string, unknown> = ownObject(each, 'metadata')
+    const list = lists.find((_, at) => own(metadata, 'managedFields') === PLACEHOLDER + at)
+    if (list === undefined) continue
+    metadata['managedFields'] = areNeeded ? JSON.parse(text.slice(list.start, list.end)) as unknown : []
     count++
   }
   return count

@@ -152,8 +152,9 @@ t.test('only the managed fields of the two objects are dropped', async (t) => {
     { metadata: lists, spec: { routing: { enabled: false } } },
     { metadata: lists, spec: { imagePullSecrets: [] } }
   ]
+  const others = { metadata: { managedFields: [{ manager: 'b', fieldsV1: { 'f:spec': {} } }] } }
   for (const object of mayBeFilled) {
-    for (const request of [{ object }, { object: { metadata: lists }, oldObject: object }]) {
+    for (const request of [{ object }, { object: others, oldObject: object }, { oldObject: others, object }]) {
       t.strictSame(parse(JSON.stringify({ request })), { request }, 'kept where a field may have been filled')
     }
   }
