@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto'
-import { BLOCK_ANNOTATION } from '../api/meta.ts'
+import { BLOCK_ANNOTATION, LAST_APPLIED_ANNOTATION } from '../api/meta.ts'
 import { generationOf } from '../api/object-meta.ts'
 import { own, ownObject, type JsonObject } from '../platform/json.ts'
 import type { ServiceSnapshot } from './service-snapshot.ts'
@@ -57,7 +57,7 @@ export class ChangedServices {
 }
 
 /** Not kept in the cache. */
-const NOT_KEPT: ReadonlySet<string> = new Set(['kubectl.kubernetes.io/last-applied-configuration', BLOCK_ANNOTATION])
+const NOT_KEPT: ReadonlySet<string> = new Set([LAST_APPLIED_ANNOTATION, BLOCK_ANNOTATION])
 
 /** Of the labels and annotations, which do not change the generation. */
 function digestOf (object: JsonObject): string {
